@@ -1,0 +1,29 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo test fuzz bench lint fmt clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## run a guest with every exit recorded, and show where its time went
+	@.ci/packages demo
+	@.ci/demo
+
+test: ## build everything and run all tests
+	@.ci/packages test
+	@.ci/test
+
+fuzz: ## hunt for input that crashes, hangs or misleads the reader and the devices (FUZZ_SECONDS=3600 in all)
+	@.ci/fuzz $(or $(FUZZ_SECONDS),3600)
+
+bench: ## measure exits, tracepoints and trace reading beside their peers (BENCH=options for analysis/bench/bench.py)
+	@.ci/packages bench
+	@python3 analysis/bench/bench.py $(BENCH)
+
+lint: ## check formatting and the rules of this repository
+	@.ci/lint
+
+fmt: ## format the Swift sources in place
+	@swift format --in-place --parallel --recursive Package.swift Sources Tests
+
+clean: ## remove everything that was built or recorded here
+	@rm -rf .build .build-* .cache

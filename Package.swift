@@ -1,0 +1,95 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let swift: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+let c: [CSetting] = [.treatAllWarnings(as: .error)]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+
+/// The virtual machine monitor. Needs Linux's KVM headers and liblttng-ust.
+let monitor: [Target] = [
+  .target(name: "CKVM", cSettings: c),
+  .target(name: "CLinux", cSettings: c),
+  .target(
+    name: "CTracepoints", cSettings: c,
+    linkerSettings: [.linkedLibrary("lttng-ust"), .linkedLibrary("dl")]),
+  .target(name: "CGuestPrograms", cSettings: c),
+  .target(name: "Platform", dependencies: ["CLinux", system], swiftSettings: swift),
+  .target(name: "KVM", dependencies: ["Platform", "CKVM"], swiftSettings: swift),
+  .target(name: "GuestRAM", dependencies: ["Platform", "CLinux"], swiftSettings: swift),
+  .target(name: "Devices", dependencies: ["GuestRAM"], swiftSettings: swift),
+  .target(name: "GuestPrograms", dependencies: ["CGuestPrograms"], swiftSettings: swift),
+  .target(
+    name: "Machine",
+    dependencies: ["Platform", "KVM", "CKVM", "GuestRAM", "Devices", "GuestPrograms", "CTracepoints"],
+    swiftSettings: swift),
+  .target(name: "Recorder", dependencies: ["Platform"], swiftSettings: swift),
+  .executableTarget(
+    name: "exeunt", dependencies: ["Machine", "Recorder", "GuestPrograms", "Platform", argumentParser],
+    swiftSettings: swift),
+]
+
+/// The analyzer. Builds on any machine: no header of KVM or LTTng is read.
+let analyzer: [Target] = [
+  .target(name: "CTF", swiftSettings: swift),
+  .target(name: "Analysis", dependencies: ["CTF"], swiftSettings: swift),
+  .target(name: "Reporting", dependencies: ["Analysis", "CTF"], swiftSettings: swift),
+  .executableTarget(
+    name: "exeunt-analyze", dependencies: ["Reporting", "Analysis", "CTF", argumentParser],
+    swiftSettings: swift),
+]
+
+let package = Package(
+  name: "exeunt",
+  products: [
+    .executable(name: "exeunt", targets: ["exeunt"]),
+    .executable(name: "exeunt-analyze", targets: ["exeunt-analyze"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+  ],
+  targets: monitor + analyzer + [
+    .testTarget(
+      name: "CTFTests", dependencies: ["CTF", "Reporting"], resources: [.copy("Fixtures")],
+      swiftSettings: swift),
+    .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "CTF", histogram], swiftSettings: swift),
+    .testTarget(
+      name: "ReportingTests", dependencies: ["Reporting", "Analysis", "CTF"], swiftSettings: swift),
+    .target(name: "CTestGuests", path: "Tests/TestGuests", cSettings: c),
+    .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport", swiftSettings: swift),
+    .target(
+      name: "FuzzTargets", dependencies: ["Reporting", "Analysis", "CTF", "Devices", "GuestRAM"],
+      path: "Tests/Fuzz/Targets", swiftSettings: swift),
+    .testTarget(
+      name: "FuzzTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Tests", swiftSettings: swift),
+    .testTarget(
+      name: "PlatformTests", dependencies: ["Platform", "CLinux", "TestSupport"], swiftSettings: swift),
+    .testTarget(name: "GuestRAMTests", dependencies: ["GuestRAM", "TestSupport"], swiftSettings: swift),
+    .testTarget(
+      name: "DevicesTests", dependencies: ["Devices", "GuestRAM", "TestSupport"], swiftSettings: swift),
+    .testTarget(name: "GuestProgramsTests", dependencies: ["GuestPrograms"], swiftSettings: swift),
+    .testTarget(
+      name: "KVMTests", dependencies: ["KVM", "CKVM", "GuestRAM", "CTestGuests"], swiftSettings: swift),
+    .testTarget(
+      name: "MachineTests",
+      dependencies: [
+        "Machine", "Platform", "GuestPrograms", "CTestGuests", "TestSupport", "CLinux", "exeunt",
+      ],
+      swiftSettings: swift),
+    .executableTarget(
+      name: "recorder-probe", dependencies: ["Recorder", "CTracepoints"], path: "Tests/RecorderProbe",
+      swiftSettings: swift),
+    .testTarget(
+      name: "RecorderTests", dependencies: ["Recorder", "recorder-probe", "TestSupport"], swiftSettings: swift
+    ),
+    .testTarget(
+      name: "EndToEndTests",
+      dependencies: ["Reporting", "GuestPrograms", "exeunt", "exeunt-analyze", "TestSupport"],
+      swiftSettings: swift),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,108 @@
+import CTF
+
+/// Finds out how guest time stamps map to trace time, from the first and the last `clock_sync` of a trace.
+///
+/// Reads only a little at both ends of the trace, where the VMM puts them, and the whole trace when there are
+/// none: the mapping has to be known before the stamps are read.
+struct CalibrationReader {
+  private struct Sync {
+    var timestamp: Int64
+    var tsc: UInt64
+    var monotonic: UInt64
+    var window: UInt32
+  }
+
+  private let trace: Trace
+  private var syncs: [Sync] = []
+  private var offsets: Set<Int64> = []
+  private var tscKHz: UInt64 = 0
+
+  static func read(_ trace: Trace) -> ClockCalibration? {
+    var reader = CalibrationReader(trace: trace)
+    guard let begin = trace.beginTimestamp, let end = trace.endTimestamp, begin <= end else { return nil }
+    let (head, tail) = (reader.ends(begin, end, fromEnd: false), reader.ends(begin, end, fromEnd: true))
+    if !head || !tail {
+      reader.syncs = []
+      reader.scan(nil)
+    }
+    return reader.calibration()
+  }
+
+  private init(trace: Trace) { self.trace = trace }
+
+  /// Looks at one end of the trace, in growing windows up to an eighth of it.
+  private mutating func ends(_ begin: Int64, _ end: Int64, fromEnd: Bool) -> Bool {
+    let known = syncs.count
+    var length: Int64 = 20_000_000
+    while true {
+      let last = length >= (end - begin) / 8
+      if fromEnd {
+        scan(max(begin, end - length)..<Int64.max)
+      } else {
+        scan(Int64.min..<min(end, begin + length) + 1)
+      }
+      if syncs.count > known { return true }
+      if last { return false }
+      length *= 8
+    }
+  }
+
+  private mutating func scan(_ window: Range<Int64>?) {
+    var rows = MergedRows(
+      trace, selection: EventTag.selection([.clockSync, .vcpuInfo, .vmInfo]), window: window)
+    while let run = rows.nextRun() {
+      var row = run.base
+      for _ in 0..<run.count {
+        let field = row + Row.firstField
+        switch EventTag(rawValue: Row.tag(row)) {
+        case .clockSync:
+          let sync = Sync(
+            timestamp: Row.timestamp(row), tsc: field[0], monotonic: field[1],
+            window: UInt32(truncatingIfNeeded: field[3]))
+          // Only the outermost ones count.
+          if syncs.count > 1 { syncs.removeLast() }
+          syncs.append(sync)
+          syncs.sort { $0.timestamp < $1.timestamp }
+        case .vcpuInfo: if field[5] != 0, offsets.count < 8 { offsets.insert(Int64(bitPattern: field[4])) }
+        case .vmInfo: tscKHz = field[7]
+        default: break
+        }
+        row += run.stride
+      }
+    }
+  }
+
+  private func calibration() -> ClockCalibration? {
+    // Guests with several offsets leave stamps that do not say whose they are.
+    guard let first = syncs.first, let last = syncs.last, offsets.count == 1, let offset = offsets.first
+    else {
+      return nil
+    }
+    let points = last.tsc > first.tsc && last.monotonic > first.monotonic ? 2 : 1
+    guard points == 2 || tscKHz > 0 else { return nil }
+    let rate =
+      points == 2
+      ? Double(last.monotonic - first.monotonic) / Double(last.tsc - first.tsc) : 1e6 / Double(tscKHz)
+    guard let timestamp = traceTime(first) else { return nil }
+    return ClockCalibration(
+      tsc: first.tsc, timestamp: timestamp, nanosecondsPerTick: rate, guestOffset: offset,
+      uncertainty: max(first.window, last.window), points: points)
+  }
+
+  /// The trace's time at the instant of a `clock_sync`. LTTng's clock is CLOCK_MONOTONIC plus an offset that
+  /// the metadata gives; when that does not fit, the event's own time serves, which is a little late.
+  private func traceTime(_ sync: Sync) -> Int64? {
+    guard sync.monotonic <= UInt64(Int64.max) else { return nil }
+    let monotonic = Int64(sync.monotonic)
+    for clock in trace.traces.flatMap(\.clocks) where clock.frequency == 1_000_000_000 {
+      let (seconds, overflow) = clock.offsetSeconds.multipliedReportingOverflow(by: 1_000_000_000)
+      guard !overflow else { continue }
+      let (offset, offsetOverflow) = seconds.addingReportingOverflow(clock.offsetCycles)
+      let (time, timeOverflow) = offset.addingReportingOverflow(monotonic)
+      guard !offsetOverflow, !timeOverflow else { continue }
+      let (late, lateOverflow) = sync.timestamp.subtractingReportingOverflow(time)
+      if !lateOverflow, (0...10_000_000).contains(late) { return time }
+    }
+    return sync.timestamp
+  }
+}

@@ -1,0 +1,89 @@
+import CTF
+
+/// An event of one thread, with the words of its fields in the order of its schema.
+public struct ChainEvent: Sendable, Equatable {
+  /// ns since the clock's origin.
+  public let timestamp: Int64
+  /// Which event.
+  public let tag: EventTag
+  /// Its fields; strings are left out.
+  public let fields: [UInt64]
+
+  /// A field by name, 0 when there is none.
+  public func field(_ name: String) -> UInt64 {
+    tag.schema.fields.firstIndex(of: name).map { fields[$0] } ?? 0
+  }
+}
+
+/// Reads what one thread did around one handler.
+public enum ChainReader {
+  private static let tags: [EventTag] = [
+    .vcpuRunEnter, .vcpuRunExit, .dispatchBegin, .dispatchEnd, .lockWait, .lockAcquired, .loopWait,
+    .loopWakeup,
+    .pollEnd, .handlerBegin, .handlerEnd, .ioeventfdSignal, .requestBegin, .requestEnd, .interrupt,
+    .guestKickStamp,
+  ]
+  /// Events of one chain that are kept.
+  public static let maximumEvents = 4096
+
+  /// The events of the thread that began a handler at `exemplar`, with the same sequence number, and the
+  /// vCPU's next enter.
+  ///
+  /// - Parameters:
+  ///   - exemplar: Of a `dispatch_begin` or `handler_begin`.
+  ///   - before: How long before it to look, ns.
+  ///   - after: How long after it to look, ns.
+  public static func read(_ trace: Trace, at exemplar: Exemplar, before: Int64, after: Int64) -> [ChainEvent]
+  {
+    guard let (kind, id, seq) = thread(trace, exemplar) else { return [] }
+    let (from, isFromStart) = exemplar.timestamp.subtractingReportingOverflow(before)
+    let (to, isToEnd) = exemplar.timestamp.addingReportingOverflow(after)
+    let window = (isFromStart ? Int64.min : from)..<(isToEnd ? Int64.max : max(to, from &+ 1))
+    var rows = MergedRows(trace, selection: EventTag.selection(tags), window: window)
+    var events: [ChainEvent] = []
+    while let run = rows.nextRun() {
+      for index in 0..<run.count {
+        let row = run.base + index * run.stride
+        guard let tag = EventTag(rawValue: Row.tag(row)), events.count < maximumEvents else { continue }
+        let field = row + Row.firstField
+        guard let owner = owner(tag, field), owner.kind == kind, owner.id == id else { continue }
+        let isReentry = tag == .vcpuRunEnter && owner.seq == seq &+ 1
+        guard (owner.seq == seq && tag != .vcpuRunEnter && tag != .loopWait) || isReentry else { continue }
+        let fields = (0..<tag.schema.fields.count).map { field[$0] }
+        events.append(ChainEvent(timestamp: Row.timestamp(row), tag: tag, fields: fields))
+        if isReentry { return events }
+      }
+    }
+    return events
+  }
+
+  private static func thread(
+    _ trace: Trace, _ exemplar: Exemplar
+  ) -> (kind: UInt64, id: UInt64, seq: UInt32)? {
+    var rows = MergedRows(
+      trace, selection: EventTag.selection([.dispatchBegin, .handlerBegin]),
+      window: exemplar.timestamp..<(exemplar.timestamp == .max ? .max : exemplar.timestamp + 1))
+    while let run = rows.nextRun() {
+      for index in 0..<run.count {
+        let row = run.base + index * run.stride
+        guard let tag = EventTag(rawValue: Row.tag(row)), run.stream == exemplar.stream else { continue }
+        if let owner = owner(tag, row + Row.firstField) { return owner }
+      }
+    }
+    return nil
+  }
+
+  private static func owner(
+    _ tag: EventTag, _ field: UnsafePointer<UInt64>
+  ) -> (kind: UInt64, id: UInt64, seq: UInt32)? {
+    switch tag {
+    case .vcpuRunEnter, .vcpuRunExit: (0, field[0], UInt32(truncatingIfNeeded: field[1]))
+    case .loopWait, .loopWakeup, .pollEnd, .handlerBegin, .handlerEnd, .ioeventfdSignal:
+      (1, field[0], UInt32(truncatingIfNeeded: field[1]))
+    case .dispatchBegin, .dispatchEnd, .requestBegin, .requestEnd, .interrupt, .guestKickStamp:
+      (field[0], field[1], UInt32(truncatingIfNeeded: field[2]))
+    case .lockWait, .lockAcquired: (field[1], field[2], UInt32(truncatingIfNeeded: field[3]))
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,55 @@
+/// How guest time stamp counters map to the trace's clock.
+public struct ClockCalibration: Sendable, Equatable {
+  /// A TSC value of the host and the trace's time in ns at that instant.
+  public var tsc: UInt64
+  /// Trace time at `tsc`, ns since the clock's origin.
+  public var timestamp: Int64
+  /// ns per tick.
+  public var nanosecondsPerTick: Double
+  /// What the VMM adds to the host's TSC to give the guest's.
+  public var guestOffset: Int64
+  /// The mapping is known to within this many ns at the points it was taken from.
+  public var uncertainty: UInt32
+  /// Number of points: 1 leaves the rate to the VMM's word (`tsc_khz`).
+  public var points: Int
+
+  /// Makes a mapping from its parts.
+  public init(
+    tsc: UInt64, timestamp: Int64, nanosecondsPerTick: Double, guestOffset: Int64, uncertainty: UInt32,
+    points: Int
+  ) {
+    self.tsc = tsc
+    self.timestamp = timestamp
+    self.nanosecondsPerTick = nanosecondsPerTick
+    self.guestOffset = guestOffset
+    self.uncertainty = uncertainty
+    self.points = points
+  }
+
+  /// The trace's time in ns when a guest read `guestTSC`; nil when that is not within 292 years.
+  @inline(__always)
+  public func timestamp(guestTSC: UInt64) -> Int64? {
+    let ticks = Int64(bitPattern: guestTSC &- UInt64(bitPattern: guestOffset) &- tsc)
+    let nanoseconds = (Double(ticks) * nanosecondsPerTick).rounded()
+    guard abs(nanoseconds) < 9e18 else { return nil }
+    let (sum, overflow) = timestamp.addingReportingOverflow(Int64(nanoseconds))
+    return overflow ? nil : sum
+  }
+}
+
+/// What an analysis looks at. Slices merge only with slices of the same configuration.
+public struct Configuration: Sendable, Equatable {
+  /// Only exits of this vCPU enter the exit tables.
+  public var vcpu: UInt64?
+  /// Only exits with this reason enter the exit tables.
+  public var reason: UInt64?
+  /// Only exits at this port or guest physical address enter the exit tables.
+  public var address: UInt64?
+  /// Exit tables tell vCPUs apart.
+  public var separatesVcpus = false
+  /// Places guest stamps on the trace's clock; nil: they are counted only.
+  public var calibration: ClockCalibration?
+
+  /// Everything, vCPUs together, no calibration.
+  public init() {}
+}

@@ -1,0 +1,105 @@
+/// The state of an analysis. It lives behind a pointer so that the row walk pays for no exclusivity checks.
+struct Core {
+  let configuration: Configuration
+  /// Exits may have to be left out.
+  let isFiltered: Bool
+  /// Nothing comes before this slice, so every row can be applied at once.
+  let isLeading: Bool
+  /// Threads by index: vCPUs, then loops, then the main thread.
+  let threads: UnsafeMutablePointer<UnsafeMutablePointer<ThreadState>?>
+  static let loopBase = Limits.vcpus
+  static let main = Limits.vcpus + Limits.loops
+  static let threadCount = main + 1
+
+  var sites = KeyedRows<ExitSite>(limit: Limits.sites)
+  var paths = KeyedRows<PathStatistics>(limit: Limits.paths)
+  var requests = KeyedRows<RequestStatistics>(limit: Limits.paths)
+  var locks = KeyedRows<LockStatistics>(limit: Limits.locks)
+
+  /// Events by tag.
+  let events: UnsafeMutablePointer<UInt64>
+  /// Interrupts by device and mechanism (three each).
+  let interrupts: UnsafeMutablePointer<UInt64>
+  static let mechanisms = 3
+  /// Events of vCPUs and loops with ids beyond the limits.
+  var strangers: UInt64 = 0
+  var begin = Int64.max
+  var end = Int64.min
+  /// End of the latest gap that began so far.
+  var gapEnd: Int64
+  var gaps: UInt64 = 0
+
+  var counts = ExitCounts()
+  var markCount: UInt64 = 0
+  var marks: [GuestMark] = []
+  var samples: [KvmScope: KvmSamples] = [:]
+  var dump = StateDump()
+  var clockSyncs: UInt64 = 0
+
+  init(_ configuration: Configuration, isLeading: Bool, gapEnd: Int64) {
+    self.configuration = configuration
+    isFiltered = configuration.vcpu != nil || configuration.reason != nil || configuration.address != nil
+    self.isLeading = isLeading
+    self.gapEnd = gapEnd
+    threads = .allocate(capacity: Self.threadCount)
+    threads.initialize(repeating: nil, count: Self.threadCount)
+    events = .allocate(capacity: EventTag.allCases.count)
+    events.initialize(repeating: 0, count: EventTag.allCases.count)
+    interrupts = .allocate(capacity: (Limits.devices + 1) * Self.mechanisms)
+    interrupts.initialize(repeating: 0, count: (Limits.devices + 1) * Self.mechanisms)
+  }
+
+  func free() {
+    for index in 0..<Self.threadCount {
+      guard let thread = threads[index] else { continue }
+      thread.pointee.free()
+      thread.deinitialize(count: 1)
+      thread.deallocate()
+    }
+    threads.deallocate()
+    sites.free()
+    paths.free()
+    requests.free()
+    locks.free()
+    events.deallocate()
+    interrupts.deallocate()
+  }
+}
+
+extension UnsafeMutablePointer where Pointee == Core {
+  @inline(__always)
+  func vcpu(_ id: UInt64) -> UnsafeMutablePointer<ThreadState>? {
+    guard id < UInt64(Limits.vcpus) else { return stranger() }
+    return pointee.threads[Int(id)] ?? makeThread(Int(id), .vcpu, Int(id))
+  }
+
+  @inline(__always)
+  func loop(_ id: UInt64) -> UnsafeMutablePointer<ThreadState>? {
+    guard id < UInt64(Limits.loops) else { return stranger() }
+    return pointee.threads[Core.loopBase &+ Int(id)] ?? makeThread(Core.loopBase + Int(id), .loop, Int(id))
+  }
+
+  @inline(__always)
+  func thread(kind: UInt64, id: UInt64) -> UnsafeMutablePointer<ThreadState>? {
+    switch kind {
+    case ThreadKind.vcpu.rawValue: vcpu(id)
+    case ThreadKind.loop.rawValue: loop(id)
+    case ThreadKind.main.rawValue: pointee.threads[Core.main] ?? makeThread(Core.main, .main, 0)
+    default: stranger()
+    }
+  }
+
+  @inline(never)
+  private func stranger() -> UnsafeMutablePointer<ThreadState>? {
+    pointee.strangers &+= 1
+    return nil
+  }
+
+  @inline(never)
+  private func makeThread(_ index: Int, _ kind: ThreadKind, _ id: Int) -> UnsafeMutablePointer<ThreadState> {
+    let thread = UnsafeMutablePointer<ThreadState>.allocate(capacity: 1)
+    thread.initialize(to: ThreadState(kind: kind, id: id, synchronized: pointee.isLeading))
+    pointee.threads[index] = thread
+    return thread
+  }
+}

@@ -1,0 +1,33 @@
+import CTF
+
+/// Counts events by name, for traces of which nothing else is known.
+public enum EventCensus {
+  /// Reads a trace once.
+  ///
+  /// - Returns: Names with counts, most frequent first, then by name; names without events are left out.
+  ///   Names beyond 65 534 are not counted.
+  public static func read(_ trace: Trace) -> (
+    counts: [(name: String, count: UInt64)], diagnostics: [Diagnostic]
+  ) {
+    var names: [String] = []
+    var seen: Set<String> = []
+    for stream in trace.streams.indices {
+      for event in trace.streamClass(of: stream).events
+      where names.count < Int(Row.gapTag) - 1 && seen.insert(event.name).inserted {
+        names.append(event.name)
+      }
+    }
+    var selection = FieldSelection()
+    for (tag, name) in names.enumerated() { selection.select(event: name, tag: UInt16(tag), fields: []) }
+    var counts = [UInt64](repeating: 0, count: names.count)
+    var rows = MergedRows(trace, selection: selection)
+    while let run = rows.nextRun() {
+      for row in 0..<run.count {
+        let tag = Int(Row.tag(run.base + row * run.stride))
+        if tag < counts.count { counts[tag] += 1 }
+      }
+    }
+    let found = zip(names, counts).filter { $0.1 > 0 }.map { (name: $0.0, count: $0.1) }
+    return (found.sorted { ($1.count, $0.name) < ($0.count, $1.name) }, rows.diagnostics)
+  }
+}

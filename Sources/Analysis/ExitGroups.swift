@@ -1,0 +1,75 @@
+/// Exits that a report puts together in one line.
+public struct ExitGroup<Label: Hashable & Sendable>: Sendable {
+  /// What they have in common; nil: kinds of exits beyond the number that is told apart.
+  public let label: Label?
+  /// Number of exits.
+  public let count: UInt64
+  /// Time in KVM_RUN before the exit.
+  public let inKvmRun: LatencySummary
+  /// Time from the exit to the next enter.
+  public let handling: LatencySummary
+  /// Bars of `inKvmRun`.
+  public let inKvmRunBars: [LatencyBar]
+  /// Bars of `handling`.
+  public let handlingBars: [LatencyBar]
+  /// Reasons, directions and addresses in it, in ascending order.
+  public let members: [ExitResult]
+}
+
+extension SliceAnalysis {
+  /// About how many kinds of exits (reason, direction, address) share the group without label.
+  public var otherExitKinds: UInt64 { core.pointee.sites.table.othersEstimate }
+
+  /// Adds up exits by label, the groups with the longest total handling first.
+  ///
+  /// - Parameters:
+  ///   - barsPerOctave: Bars (1, 2, 4 … 128) for each power of two in the histograms; 0: no bars.
+  ///   - label: What kinds of exits are put together under; nil leaves a kind out.
+  public func exitGroups<Label: Hashable & Sendable>(
+    barsPerOctave: Int = 0, label: (ExitResult) -> Label?
+  ) -> [ExitGroup<Label>] {
+    var sites: [Label: ExitSite] = [:]
+    var members: [Label: [ExitResult]] = [:]
+    defer { sites.values.forEach { $0.free() } }
+    core.pointee.sites.forEach { key, row in
+      guard row.count > 0 else { return }
+      let vcpu = Int(key.high >> 16)
+      let kind = ExitResult(
+        vcpu: vcpu == 0xffff ? nil : vcpu, reason: UInt8(key.high >> 8 & 0xff),
+        direction: UInt8(key.high & 0xff),
+        address: key.low)
+      guard let name = label(kind) else { return }
+      var site = sites[name] ?? ExitSite()
+      site.add(row)
+      sites[name] = site
+      members[name, default: []].append(kind)
+    }
+    var groups = sites.map { name, site in
+      group(name, site, barsPerOctave, (members[name] ?? []).sorted(by: Self.precedes))
+    }
+    let others = core.pointee.sites.others.pointee
+    if others.count > 0 { groups.append(group(nil, others, barsPerOctave, [])) }
+    return groups.sorted {
+      if $0.handling.sum != $1.handling.sum { return $0.handling.sum > $1.handling.sum }
+      if $0.count != $1.count { return $0.count > $1.count }
+      guard let left = $0.members.first, let right = $1.members.first else { return !$0.members.isEmpty }
+      return Self.precedes(left, right)
+    }
+  }
+
+  private static func precedes(_ left: ExitResult, _ right: ExitResult) -> Bool {
+    let leftKey = (left.reason, left.address, left.direction, left.vcpu ?? -1)
+    let rightKey = (right.reason, right.address, right.direction, right.vcpu ?? -1)
+    return leftKey < rightKey
+  }
+
+  private func group<Label>(
+    _ label: Label?, _ site: ExitSite, _ barsPerOctave: Int, _ members: [ExitResult]
+  ) -> ExitGroup<Label> {
+    ExitGroup(
+      label: label, count: site.count, inKvmRun: LatencySummary(site.inKvmRun),
+      handling: LatencySummary(site.handling),
+      inKvmRunBars: barsPerOctave > 0 ? site.inKvmRun.bars(perOctave: barsPerOctave) : [],
+      handlingBars: barsPerOctave > 0 ? site.handling.bars(perOctave: barsPerOctave) : [], members: members)
+  }
+}

@@ -1,0 +1,87 @@
+/// The last enter or exit of a vCPU, or its next one not yet applied.
+struct ExitRow {
+  var timestamp: Int64
+  var location: UInt64
+  var site: Key
+  var seq: UInt32
+  var isExit: Bool
+  /// Whether the exit passes the filter of the analysis.
+  var isCounted: Bool
+}
+
+/// What pairing enters and exits adds to, by vCPU.
+struct ExitTotals {
+  /// Exits recorded.
+  var exits: UInt64 = 0
+  /// Enters recorded.
+  var enters: UInt64 = 0
+  /// Exits whose enter is not in the trace.
+  var exitsWithoutEnter: UInt64 = 0
+  /// Exits whose next enter is not in the trace.
+  var exitsWithoutReentry: UInt64 = 0
+  /// Enters whose exit is not in the trace.
+  var entersWithoutExit: UInt64 = 0
+  /// Exits that are missing according to the sequence numbers.
+  var missingExits: UInt64 = 0
+  /// Sequence numbers that went backwards.
+  var restarts: UInt64 = 0
+
+  static func += (left: inout ExitTotals, right: ExitTotals) {
+    left.exits &+= right.exits
+    left.enters &+= right.enters
+    left.exitsWithoutEnter &+= right.exitsWithoutEnter
+    left.exitsWithoutReentry &+= right.exitsWithoutReentry
+    left.entersWithoutExit &+= right.entersWithoutExit
+    left.missingExits &+= right.missingExits
+    left.restarts &+= right.restarts
+  }
+}
+
+/// Statistics of one kind of exit.
+struct ExitSite: KeyedStatistics {
+  var count: UInt64 = 0
+  /// Time in KVM_RUN before the exit.
+  let inKvmRun: LatencyHistogram
+  /// Time from the exit to the next enter.
+  let handling: LatencyHistogram
+
+  init() {
+    inKvmRun = LatencyHistogram()
+    handling = LatencyHistogram()
+  }
+
+  func free() {
+    inKvmRun.free()
+    handling.free()
+  }
+
+  mutating func add(_ other: ExitSite) {
+    count &+= other.count
+    inKvmRun.add(other.inKvmRun)
+    handling.add(other.handling)
+  }
+
+  /// The vCPU is 65535 where vCPUs are not told apart.
+  @inline(__always)
+  static func key(vcpu: UInt64, reason: UInt64, direction: UInt64, address: UInt64) -> Key {
+    Key(high: vcpu << 16 | reason << 8 | direction, low: address)
+  }
+}
+
+/// Pairs enter n with exit n and exit n with enter n + 1; the sequence number proves both, gaps or not.
+struct ExitMachine {
+  var hasLast = false
+  /// Site and `isCounted` are those of the last exit.
+  var last = ExitRow(
+    timestamp: 0, location: 0, site: Key(high: 0, low: 0), seq: 0, isExit: false, isCounted: false)
+
+  /// The sequence numbers between two consecutive rows of a vCPU: exits that must have been there.
+  static func missing(_ last: ExitRow, _ row: ExitRow) -> UInt32 {
+    switch (last.isExit, row.isExit) {
+    case (false, true): row.seq &- last.seq
+    case (true, true): row.seq &- last.seq &- 1
+    case (true, false): row.seq &- 1 &- last.seq
+    case (false, false): row.seq &- last.seq
+    }
+  }
+}

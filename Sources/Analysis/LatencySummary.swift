@@ -1,0 +1,87 @@
+/// What a set of durations looks like; all values in ns.
+///
+/// Count, sum, minimum and maximum are exact. A percentile is the highest value of the histogram bucket that
+/// holds the exact order statistic, so it is never below it and at most 1/128 (0.8 %) above.
+public struct LatencySummary: Sendable, Equatable {
+  /// Number of durations.
+  public var count: UInt64 = 0
+  /// Their sum.
+  public var sum: Int64 = 0
+  /// The shortest; 0 when there is none.
+  public var minimum: Int64 = 0
+  /// Half of the durations are at most this long.
+  public var p50: Int64 = 0
+  /// 90 % of the durations are at most this long.
+  public var p90: Int64 = 0
+  /// 99 % of the durations are at most this long.
+  public var p99: Int64 = 0
+  /// 99.9 % of the durations are at most this long.
+  public var p999: Int64 = 0
+  /// The longest; 0 when there is none.
+  public var maximum: Int64 = 0
+  /// The earliest event as long as `p999`, within the histogram's precision.
+  public var p999Exemplar: Exemplar?
+  /// The earliest of the events as long as `maximum`.
+  public var maximumExemplar: Exemplar?
+
+  /// No durations.
+  public init() {}
+
+  init(_ histogram: LatencyHistogram) {
+    let header = histogram.header.pointee
+    guard header.count > 0 else { return }
+    count = header.count
+    sum = header.sum
+    minimum = header.minimum
+    maximum = header.maximum
+    maximumExemplar = Exemplar(timestamp: header.maximumTimestamp, location: header.maximumLocation)
+    let ranks = [500, 900, 990, 999].map { LatencySummary.rank(permille: $0, of: header.count) }
+    var found: [(Int64, Exemplar)] = []
+    var seen: UInt64 = 0
+    histogram.forEachBucket { values, count, exemplar in
+      seen += count
+      while found.count < ranks.count && seen >= ranks[found.count] {
+        let top = values.upperBound >= LatencyHistogram.highestBucketed ? header.maximum : values.upperBound
+        found.append((min(top, header.maximum), exemplar))
+      }
+    }
+    (p50, p90, p99, p999) = (found[0].0, found[1].0, found[2].0, found[3].0)
+    p999Exemplar = p999 == maximum ? maximumExemplar : found[3].1
+  }
+
+  /// The rank of a percentile, from 1: the smallest one that at least this share of `count` values reaches.
+  static func rank(permille: UInt64, of count: UInt64) -> UInt64 {
+    let (whole, rest) = (count / 1000, count % 1000)
+    return max(1, whole * permille + (rest * permille + 999) / 1000)
+  }
+}
+
+/// A bar of a latency histogram.
+public struct LatencyBar: Sendable, Equatable {
+  /// The shortest duration counted, ns.
+  public let from: Int64
+  /// The longest duration counted, ns.
+  public let through: Int64
+  /// Number of durations.
+  public let count: UInt64
+}
+
+extension LatencyHistogram {
+  /// The histogram with `perOctave` bars (1, 2, 4, … 128) for each power of two; empty bars are left out.
+  func bars(perOctave: Int) -> [LatencyBar] {
+    var bars: [LatencyBar] = []
+    forEachBucket { values, count, _ in
+      let exponent = values.lowerBound <= 0 ? 0 : 63 - values.lowerBound.leadingZeroBitCount
+      let base = values.lowerBound <= 0 ? 0 : Int64(1) << Int64(exponent)
+      let width = max(1, base / Int64(perOctave))
+      let from = base == 0 ? 0 : base + (values.lowerBound - base) / width * width
+      let through = base == 0 ? 0 : from + width - 1
+      if let last = bars.last, last.from == from {
+        bars[bars.count - 1] = LatencyBar(from: from, through: through, count: last.count + count)
+      } else {
+        bars.append(LatencyBar(from: from, through: through, count: count))
+      }
+    }
+    return bars
+  }
+}

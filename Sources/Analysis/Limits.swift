@@ -1,0 +1,28 @@
+/// Bounds on what a trace can make the analyzer remember. They are part of the meaning of a report: slices of
+/// a trace merge exactly because every cap depends on ids and keys only, never on the order or place of a
+/// cut.
+enum Limits {
+  /// vCPUs with ids below it are analysed; events of others are counted as `strangers`.
+  static let vcpus = 512
+  /// Loops with ids below it are analysed.
+  static let loops = 128
+  /// Devices with ids below it are told apart; the others share one bucket.
+  static let devices = 255
+  /// Kinds of exits (reason, direction, address) with a row of their own.
+  static let sites = 1024
+  /// Path kinds (thread kind, device, queue) with a row of their own.
+  static let paths = 256
+  /// Locks with a row of their own.
+  static let locks = 256
+  /// Guest marks kept, the earliest ones.
+  static let marks = 256
+  /// Consecutive lock events of one thread, with no other event between, after which its state counts as
+  /// unknown.
+  static let lockRun = 256
+  /// Entries of one kind in the state dump, the earliest ones.
+  static let dumpEntries = 1024
+  /// Bytes of a name in the state dump.
+  static let nameBytes = 256
+  /// Bytes of the configuration in the state dump.
+  static let configurationBytes = 1 << 16
+}

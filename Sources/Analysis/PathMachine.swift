@@ -1,0 +1,221 @@
+/// A stage of the way from a guest's kick to its answer.
+public enum PathStage: Int, CaseIterable, Sendable {
+  /// Guest stamp to `vcpu_run_exit`, or to the `loop_wakeup` that the kick caused.
+  case kickToArrival
+  /// `vcpu_run_exit` to `dispatch_begin`, or `loop_wakeup` to `handler_begin`; first handler only.
+  case arrivalToBegin
+  /// Begin of the handler to the first `request_begin`.
+  case beginToRequest
+  /// First `request_begin` to the last `request_end` in the handler.
+  case requestToCompletion
+  /// Last `request_end` to the first `interrupt`.
+  case completionToInterrupt
+  /// First `interrupt`, or the last event before it, to the end of the handler.
+  case interruptToEnd
+  /// `dispatch_end` to `vcpu_run_enter`.
+  case endToReentry
+  /// Begin to end of the handler.
+  case handler
+  /// Exit or wakeup to the first interrupt.
+  case arrivalToInterrupt
+  /// Guest stamp to the first interrupt.
+  case kickToInterrupt
+  /// `vcpu_run_exit` to the next `vcpu_run_enter`: how long the guest stood still.
+  case arrivalToReentry
+  /// Guest stamp to the moment the device saw that request, for each stamp.
+  case kickToPickup
+}
+
+/// How a device came to do something.
+public enum PathKind: Int, Sendable {
+  /// A userspace exit whose dispatch took no request from a queue: a register access.
+  case exitAccess = 0
+  /// A userspace exit whose dispatch took requests: a kick handled on the vCPU's thread.
+  case exitKick = 1
+  /// A handler on a loop's thread that belongs to a device's queue: a kick through an ioeventfd.
+  case loopKick = 2
+  /// Any other handler on a loop's thread.
+  case loopOther = 3
+}
+
+/// What happened inside a handler, in an order that can be added up.
+struct PathContents {
+  var any = false
+  /// Events of several sequence numbers, so not of one handler.
+  var mixed = false
+  var seq: UInt32 = 0
+  var queue: UInt64 = 0xffff
+  var requests: UInt64 = 0
+  var firstRequest = Int64.max
+  var lastCompletion = Int64.min
+  var interrupt = Int64.max
+  /// Time of the earliest kick, by the guest's stamp.
+  var stamp = Int64.max
+
+  /// Notes whose event it is.
+  @inline(__always)
+  private mutating func note(_ seq: UInt32) {
+    if any {
+      if self.seq != seq { mixed = true }
+    } else {
+      any = true
+      self.seq = seq
+    }
+  }
+
+  @inline(__always)
+  mutating func beginRequest(_ seq: UInt32, queue: UInt64, at timestamp: Int64) {
+    note(seq)
+    if self.queue == 0xffff { self.queue = queue }
+    requests &+= 1
+    firstRequest = min(firstRequest, timestamp)
+  }
+
+  @inline(__always)
+  mutating func complete(_ seq: UInt32, at timestamp: Int64) {
+    note(seq)
+    lastCompletion = max(lastCompletion, timestamp)
+  }
+
+  @inline(__always)
+  mutating func interrupt(_ seq: UInt32, at timestamp: Int64) {
+    note(seq)
+    interrupt = min(interrupt, timestamp)
+  }
+
+  @inline(__always)
+  mutating func kick(_ seq: UInt32, at timestamp: Int64) {
+    note(seq)
+    stamp = min(stamp, timestamp)
+  }
+
+  static func += (left: inout PathContents, right: PathContents) {
+    guard right.any else { return }
+    guard left.any else {
+      left = right
+      return
+    }
+    left.mixed = left.mixed || right.mixed || left.seq != right.seq
+    if left.queue == 0xffff { left.queue = right.queue }
+    left.requests &+= right.requests
+    left.firstRequest = min(left.firstRequest, right.firstRequest)
+    left.lastCompletion = max(left.lastCompletion, right.lastCompletion)
+    left.interrupt = min(left.interrupt, right.interrupt)
+    left.stamp = min(left.stamp, right.stamp)
+  }
+}
+
+enum PathOperation: UInt8 {
+  /// `vcpu_run_exit`, `loop_wakeup`.
+  case arrive
+  /// `vcpu_run_enter`, `loop_wait`.
+  case leave
+  /// `dispatch_begin`, `handler_begin`.
+  case begin
+  /// `dispatch_end`, `handler_end`.
+  case end
+}
+
+struct PathRow {
+  var timestamp: Int64
+  var location: UInt64
+  var device: UInt64
+  var queue: UInt64
+  /// End of the latest gap before this row, as far as this slice knows.
+  var gapEnd: Int64
+  var seq: UInt32
+  var operation: PathOperation
+  var kind: PathKind
+}
+
+/// A row that cannot be applied yet, with what happened before it.
+struct PathHead {
+  var before: PathContents
+  var row: PathRow
+}
+
+/// Follows one handler at a time on one thread. Flat, because every event of a handler goes through it.
+struct PathMachine {
+  /// Rows after which the state no longer depends on what was before them: any `arrive` or `leave`, or the
+  /// third row (the exit belongs to the first handler only, and the re-entry to the last one).
+  static let headRows = 3
+  /// No such moment.
+  static let never = Int64.min
+
+  /// The exit or wakeup whose first handler has not begun yet.
+  var arrival = never
+  var arrivalSeq: UInt32 = 0
+
+  /// A handler is running.
+  var isActive = false
+  var kind = PathKind.exitAccess
+  var seq: UInt32 = 0
+  var begin: Int64 = 0
+  var location: UInt64 = 0
+  var device: UInt64 = 0
+  var queue: UInt64 = 0
+  /// The arrival that belongs to the running or finished handler.
+  var ownArrival = never
+  var contents = PathContents()
+
+  /// A dispatch is over and the vCPU has not entered the guest again; `seq`, `begin`, `location` and
+  /// `ownArrival` are still its.
+  var isFinished = false
+  var key = Key(high: 0, low: 0)
+  var end: Int64 = 0
+}
+
+/// Statistics of one path.
+struct PathStatistics: KeyedStatistics {
+  var handlers: UInt64 = 0
+  var requests: UInt64 = 0
+  var interrupted: UInt64 = 0
+  /// Eventfd reads, and the kicks that they stood for.
+  var signals: UInt64 = 0
+  var kicks: UInt64 = 0
+  var mostKicks: UInt64 = 0
+  var stamps: UInt64 = 0
+  /// Stamps that could not be placed on the trace's clock.
+  var unmappedStamps: UInt64 = 0
+  /// First stamps later than the wakeup: the loop was awake already.
+  var alreadyAwake: UInt64 = 0
+  let stages: UnsafeMutablePointer<LatencyHistogram?>
+
+  init() {
+    stages = .allocate(capacity: PathStage.allCases.count)
+    stages.initialize(repeating: nil, count: PathStage.allCases.count)
+  }
+
+  func free() {
+    for stage in 0..<PathStage.allCases.count { stages[stage]?.free() }
+    stages.deallocate()
+  }
+
+  @inline(__always)
+  func record(_ stage: PathStage, _ value: Int64, timestamp: Int64, location: UInt64) {
+    if stages[stage.rawValue] == nil { stages[stage.rawValue] = LatencyHistogram() }
+    stages[stage.rawValue].unsafelyUnwrapped.record(value, timestamp: timestamp, location: location)
+  }
+
+  mutating func add(_ other: PathStatistics) {
+    handlers &+= other.handlers
+    requests &+= other.requests
+    interrupted &+= other.interrupted
+    signals &+= other.signals
+    kicks &+= other.kicks
+    mostKicks = max(mostKicks, other.mostKicks)
+    stamps &+= other.stamps
+    unmappedStamps &+= other.unmappedStamps
+    alreadyAwake &+= other.alreadyAwake
+    for stage in 0..<PathStage.allCases.count {
+      guard let source = other.stages[stage] else { continue }
+      if stages[stage] == nil { stages[stage] = LatencyHistogram() }
+      stages[stage].unsafelyUnwrapped.add(source)
+    }
+  }
+
+  @inline(__always)
+  static func key(kind: PathKind, device: UInt64, queue: UInt64) -> Key {
+    Key(high: UInt64(kind.rawValue), low: device << 16 | queue)
+  }
+}

@@ -1,0 +1,146 @@
+/// What moves a thread from one time category to another.
+enum ClockOperation: UInt8 {
+  case enter, exit, begin, end, lockWait, lockAcquired, sleep, wake, pollBegin, pollEnd
+}
+
+/// One step of a thread's clock, kept verbatim while it cannot be applied yet.
+struct ClockRow {
+  var timestamp: Int64
+  var location: UInt64
+  /// Category for `begin` and `end`, lock for the lock operations.
+  var argument: UInt64
+  /// End of the latest gap before this row, as far as this slice knows.
+  var gapEnd: Int64
+  var seq: UInt32
+  var operation: ClockOperation
+
+  /// Whether the state after this row depends on the row alone.
+  @inline(__always)
+  var synchronizes: Bool { operation != .lockWait && operation != .lockAcquired }
+}
+
+/// Which category a thread's time belongs to right now.
+///
+/// Every step gives the time since the previous one to exactly one category, so the totals of a thread always
+/// add up to the time between its first and its last event. Time goes to ``TimeCategory/unknown`` when a gap
+/// overlaps it or when the event does not follow from the state, with one exception: the time between enter n
+/// and exit n, and between wait n and wakeup n, is proven by the sequence number, since nothing else can have
+/// happened on that thread.
+struct ThreadClock {
+  var started = false
+  var first: Int64 = 0
+  var last: Int64 = 0
+  var category = TimeCategory.unknown
+  /// The category around a lock wait.
+  var under = TimeCategory.unknown
+  var lock: UInt64 = 0
+  var seq: UInt32 = 0
+  /// Lock events since the last event of another kind, at most `Limits.lockRun`.
+  var lockRun = 0
+}
+
+/// What a thread's clock adds to.
+struct ClockTotals {
+  /// ns by category.
+  let times: UnsafeMutablePointer<Int64>
+  /// Events that did not follow from the state though no gap is there.
+  var unexplained: UInt64 = 0
+  /// What the time up to the latest step was given to.
+  var lastCategory = TimeCategory.unknown
+
+  init() {
+    times = .allocate(capacity: TimeCategory.count)
+    times.initialize(repeating: 0, count: TimeCategory.count)
+  }
+}
+
+/// Contended waits for one lock.
+struct LockStatistics: KeyedStatistics {
+  var waits: UInt64 = 0
+  let wait: LatencyHistogram
+
+  init() { wait = LatencyHistogram() }
+
+  func free() { wait.free() }
+
+  mutating func add(_ other: LockStatistics) {
+    waits &+= other.waits
+    wait.add(other.wait)
+  }
+}
+
+extension ThreadClock {
+  /// Applies a row.
+  ///
+  /// - Returns: How long a lock was waited for, when this row proves it.
+  @inline(__always)
+  mutating func step(_ row: ClockRow, totals: UnsafeMutablePointer<ClockTotals>?) -> Int64? {
+    let now = started ? max(row.timestamp, last) : row.timestamp
+    let clean = row.gapEnd <= last
+    var expected = false
+    var proven = false
+    var next = TimeCategory.unknown
+    switch row.operation {
+    case .enter:
+      expected = category == TimeCategory.other && seq &+ 1 == row.seq
+      next = TimeCategory.inKvmRun
+    case .exit:
+      proven = category == TimeCategory.inKvmRun && seq == row.seq
+      expected = proven
+      next = TimeCategory.other
+    case .begin:
+      expected = category == TimeCategory.other && seq == row.seq
+      next = Int(row.argument)
+    case .end:
+      expected = category == Int(row.argument) && seq == row.seq
+      next = TimeCategory.other
+    case .sleep:
+      expected = category == TimeCategory.other
+      next = TimeCategory.asleep
+    case .wake:
+      proven = category == TimeCategory.asleep && seq == row.seq
+      expected = proven || category == TimeCategory.other
+      next = TimeCategory.other
+    case .pollBegin:
+      expected = category == TimeCategory.other
+      next = TimeCategory.polling
+    case .pollEnd:
+      expected = category == TimeCategory.polling
+      next = TimeCategory.other
+    case .lockWait:
+      expected = category == TimeCategory.other || category >= TimeCategory.sources
+      expected = expected && seq == row.seq
+      under = expected && clean ? category : TimeCategory.unknown
+      lock = row.argument
+      next = TimeCategory.lock
+    case .lockAcquired:
+      expected = category == TimeCategory.lock && lock == row.argument && seq == row.seq
+      next = expected && clean ? under : TimeCategory.unknown
+    }
+    if row.synchronizes {
+      lockRun = 0
+    } else if lockRun >= Limits.lockRun {
+      next = TimeCategory.unknown
+      expected = false
+      category = TimeCategory.unknown
+      under = TimeCategory.unknown
+    } else {
+      lockRun &+= 1
+    }
+    let spent = started ? now &- last : 0
+    if started, let totals {
+      let counted = proven || (expected && clean) ? category : TimeCategory.unknown
+      totals.pointee.times[counted] &+= spent
+      totals.pointee.lastCategory = counted
+      if !expected && clean && category != TimeCategory.unknown { totals.pointee.unexplained &+= 1 }
+    }
+    if !started {
+      started = true
+      first = row.timestamp
+    }
+    last = now
+    category = next
+    seq = row.seq
+    return row.operation == .lockAcquired && expected && clean ? spent : nil
+  }
+}

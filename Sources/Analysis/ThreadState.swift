@@ -1,0 +1,152 @@
+/// Everything kept for one thread: its machines, and for each machine the rows at the start of the slice that
+/// could not be applied because they depend on what came before the slice.
+///
+/// Merging replays these rows on the left slice's final state; after its head a machine's state no longer
+/// depends on what was before, so the rest of the slice stands as it is.
+struct ThreadState {
+  let kind: ThreadKind
+  let id: Int
+  var totals = ClockTotals()
+
+  var clock = ThreadClock()
+  var clockSynchronized = false
+  var clockHead: UnsafeMutablePointer<ClockRow>?
+  var clockHeadCount = 0
+
+  var exits = ExitMachine()
+  var exitHead: ExitRow?
+  var exitTotals = ExitTotals()
+  /// Exits by reason; reasons from 63 on share the last one.
+  let reasons: UnsafeMutablePointer<UInt64>
+  /// The latest rows looked up; good while their tables are stable.
+  var cachedSite: UnsafeMutablePointer<ExitSite>?
+  var cachedSiteKey = Key(high: 0, low: 0)
+  var cachedPath: UnsafeMutablePointer<PathStatistics>?
+  var cachedPathKey = Key(high: 0, low: 0)
+
+  var path = PathMachine()
+  var pathSynchronized = false
+  var pathHeads: [PathHead] = []
+  var pathBefore = PathContents()
+  /// Handlers cut by lost events or out of sequence.
+  var brokenHandlers: UInt64 = 0
+
+  var request: RequestRow?
+  var requestHead: RequestRow?
+  /// Completions whose beginning is not the latest one on this thread, and beginnings without completion.
+  var unmatchedRequests: UInt64 = 0
+
+  var sleep: SleepRow?
+  var sleepHead: SleepRow?
+  var loop: LoopStatistics?
+
+  static let reasonCount = 64
+
+  init(kind: ThreadKind, id: Int, synchronized: Bool) {
+    self.kind = kind
+    self.id = id
+    clockSynchronized = synchronized
+    pathSynchronized = synchronized
+    reasons = .allocate(capacity: Self.reasonCount)
+    reasons.initialize(repeating: 0, count: Self.reasonCount)
+    if kind == .loop { loop = LoopStatistics() }
+  }
+
+  /// Drops the cached rows: their tables change.
+  mutating func forgetRows() {
+    cachedSite = nil
+    cachedPath = nil
+  }
+
+  mutating func free() {
+    totals.times.deallocate()
+    reasons.deallocate()
+    clockHead?.deallocate()
+    loop?.free()
+    pathHeads = []
+  }
+}
+
+/// `thread_kind` of the catalogue.
+enum ThreadKind: UInt64 {
+  case vcpu = 0
+  case loop = 1
+  case main = 2
+}
+
+/// `request_begin` or `request_end`.
+struct RequestRow {
+  var timestamp: Int64
+  var location: UInt64
+  var gapEnd: Int64
+  var seq: UInt32
+  var isBegin: Bool
+  var device: UInt64
+  var queue: UInt64
+  var id: UInt64
+  /// Kind for a begin, status for an end.
+  var detail: UInt64
+  var bytes: UInt64
+}
+
+/// Requests of one kind on one queue.
+struct RequestStatistics: KeyedStatistics {
+  var begun: UInt64 = 0
+  var bytes: UInt64 = 0
+  var failed: UInt64 = 0
+  let duration: LatencyHistogram
+
+  init() { duration = LatencyHistogram() }
+
+  func free() { duration.free() }
+
+  mutating func add(_ other: RequestStatistics) {
+    begun &+= other.begun
+    bytes &+= other.bytes
+    failed &+= other.failed
+    duration.add(other.duration)
+  }
+
+  @inline(__always)
+  static func key(kind: UInt64, device: UInt64, queue: UInt64) -> Key {
+    Key(high: kind, low: device << 16 | queue)
+  }
+}
+
+/// `loop_wait` or `loop_wakeup`.
+struct SleepRow {
+  var timestamp: Int64
+  var location: UInt64
+  var seq: UInt32
+  var isWakeup: Bool
+}
+
+/// What one loop did.
+struct LoopStatistics {
+  var wakeups: UInt64 = 0
+  /// Wakeups with nothing ready.
+  var timeouts: UInt64 = 0
+  var ready: UInt64 = 0
+  var polls: UInt64 = 0
+  var pollsReady: UInt64 = 0
+  var signals: UInt64 = 0
+  var kicks: UInt64 = 0
+  var handlers: UInt64 = 0
+  let sleeps: LatencyHistogram
+
+  init() { sleeps = LatencyHistogram() }
+
+  func free() { sleeps.free() }
+
+  mutating func add(_ other: LoopStatistics) {
+    wakeups &+= other.wakeups
+    timeouts &+= other.timeouts
+    ready &+= other.ready
+    polls &+= other.polls
+    pollsReady &+= other.pollsReady
+    signals &+= other.signals
+    kicks &+= other.kicks
+    handlers &+= other.handlers
+    sleeps.add(other.sleeps)
+  }
+}

@@ -1,0 +1,149 @@
+import CTF
+import Glibc
+import Synchronization
+
+/// The analysis of whole traces, on all processors.
+public struct TraceAnalysis: Sendable {
+  /// What the models found.
+  public let models: SliceAnalysis
+  /// How guest stamps were placed on the trace's clock; nil: they could not be.
+  public let calibration: ClockCalibration?
+  /// Events of other providers, by stream.
+  public let otherEvents: [UInt64]
+  /// Events of `exeunt`, by stream.
+  public let deliveredEvents: [UInt64]
+  /// What was wrong in the packets, but survivable.
+  public let diagnostics: [Diagnostic]
+  /// Fields that this trace's events lack, as `event.field`.
+  public let missingFields: [String]
+  /// Events that this trace does not declare.
+  public let unknownEvents: [String]
+  /// Threads that read.
+  public let workers: Int
+
+  /// Reads a trace.
+  ///
+  /// - Parameters:
+  ///   - trace: The trace.
+  ///   - configuration: What to look at; its calibration is replaced by the trace's own.
+  ///   - window: Only events inside; ns since the clock's origin.
+  ///   - workers: Threads to read with; nil: one for each processor.
+  ///   - progress: Called now and then, from one thread at a time, with the part done, 0 to 1.
+  public static func read(
+    _ trace: Trace, configuration: Configuration = Configuration(), window: Range<Int64>? = nil,
+    workers: Int? = nil, progress: (@Sendable (Double) -> Void)? = nil
+  ) -> TraceAnalysis {
+    let workers = max(1, min(workers ?? Workers.processors, 64))
+    let slices = trace.timeSlices(workers == 1 ? 1 : workers * 4).compactMap { slice in
+      window.map { slice.clamped(to: $0) } ?? slice
+    }.filter { !$0.isEmpty }
+    let result = read(
+      trace, configuration: configuration, slices: slices, workers: workers, progress: progress)
+    // Where packets are damaged a slice cannot always know which gaps reach into it from before. What a report says
+    // must not depend on the number of threads, so such a trace is read once more, in one piece.
+    guard slices.count > 1, !result.diagnostics.isEmpty || !trace.diagnostics.isEmpty else { return result }
+    return read(
+      trace, configuration: configuration, slices: [window ?? Int64.min..<Int64.max], workers: 1,
+      progress: progress)
+  }
+
+  /// Reads slices that follow each other without holes.
+  static func read(
+    _ trace: Trace, configuration: Configuration, slices: [Range<Int64>], workers: Int,
+    progress: (@Sendable (Double) -> Void)? = nil
+  ) -> TraceAnalysis {
+    var configuration = configuration
+    configuration.calibration = CalibrationReader.read(trace)
+    let supply = Supply(trace, configuration, slices, progress)
+    Workers.run(min(workers, max(1, slices.count))) { supply.work() }
+    return supply.merged(workers: workers)
+  }
+}
+
+/// What reading one slice gave.
+private struct SliceReading: Sendable {
+  var analysis: SliceAnalysis
+  var otherEvents: [UInt64]
+  var deliveredEvents: [UInt64]
+  var diagnostics: [Diagnostic]
+  var missingFields: [String]
+  var unknownEvents: [String]
+}
+
+/// Hands out slices and collects what was found in them.
+private final class Supply: Sendable {
+  private let trace: Trace
+  private let configuration: Configuration
+  private let slices: [Range<Int64>]
+  private let progress: (@Sendable (Double) -> Void)?
+  private let next = Atomic<Int>(0)
+  private let readings: Mutex<[Int: SliceReading]> = Mutex([:])
+
+  init(
+    _ trace: Trace, _ configuration: Configuration, _ slices: [Range<Int64>],
+    _ progress: (@Sendable (Double) -> Void)?
+  ) {
+    self.trace = trace
+    self.configuration = configuration
+    self.slices = slices
+    self.progress = progress
+  }
+
+  func work() {
+    while true {
+      let index = next.add(1, ordering: .relaxed).oldValue
+      guard index < slices.count else { return }
+      let reading = read(index, gapEnd: .min)
+      readings.withLock { done in
+        done[index] = reading
+        progress?(Double(done.count) / Double(slices.count))
+      }
+    }
+  }
+
+  private func read(_ index: Int, gapEnd: Int64) -> SliceReading {
+    let analysis = SliceAnalysis(configuration, isLeading: index == 0, gapEnd: gapEnd)
+    var selection = EventTag.selection()
+    selection.countOthers()
+    var rows = MergedRows(trace, selection: selection, window: slices[index])
+    while let run = rows.nextRun() { analysis.consume(run) }
+    return SliceReading(
+      analysis: analysis, otherEvents: rows.otherEvents, deliveredEvents: rows.deliveredEvents,
+      diagnostics: rows.diagnostics, missingFields: rows.missing.map { "\($0.event).\($0.field)" },
+      unknownEvents: rows.unknownEvents)
+  }
+
+  /// Merges the readings in time order. A slice into which a gap reaches from before is read again with that
+  /// knowledge, as the reader reports a gap where it begins.
+  func merged(workers: Int) -> TraceAnalysis {
+    let done = readings.withLock { $0 }
+    var whole = done[0] ?? read(0, gapEnd: .min)
+    for index in slices.indices.dropFirst() {
+      guard var reading = done[index] else { continue }
+      if whole.analysis.gapEnd > slices[index].lowerBound {
+        reading = read(index, gapEnd: whole.analysis.gapEnd)
+      }
+      whole.analysis.merge(reading.analysis)
+      whole.otherEvents = sum(whole.otherEvents, reading.otherEvents)
+      whole.deliveredEvents = sum(whole.deliveredEvents, reading.deliveredEvents)
+      for diagnostic in reading.diagnostics where !whole.diagnostics.contains(diagnostic) {
+        whole.diagnostics.append(diagnostic)
+      }
+    }
+    // In the order of places, however many threads came by them.
+    whole.diagnostics.sort {
+      ($0.file, $0.packet ?? -1, $0.bitOffset ?? 0, $0.message)
+        < ($1.file, $1.packet ?? -1, $1.bitOffset ?? 0, $1.message)
+    }
+    return TraceAnalysis(
+      models: whole.analysis, calibration: configuration.calibration, otherEvents: whole.otherEvents,
+      deliveredEvents: whole.deliveredEvents, diagnostics: whole.diagnostics,
+      missingFields: whole.missingFields, unknownEvents: whole.unknownEvents, workers: workers)
+  }
+
+  private func sum(_ left: [UInt64], _ right: [UInt64]) -> [UInt64] {
+    (0..<max(left.count, right.count)).map {
+      ($0 < left.count ? left[$0] : 0) + ($0 < right.count ? right[$0] : 0)
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import CTF
+
+/// The times of a trace's first and last event of `exeunt`.
+public enum TraceSpan {
+  /// The first event's time, which times on the command line count from; nil: there is none.
+  public static func begin(of trace: Trace) -> Int64? {
+    var rows = MergedRows(trace, selection: EventTag.selection())
+    while let run = rows.nextRun() {
+      for index in 0..<run.count {
+        let row = run.base + index * run.stride
+        if Row.tag(row) != Row.gapTag { return Row.timestamp(row) }
+      }
+    }
+    return nil
+  }
+
+  /// The last event's time; nil: there is none.
+  public static func end(of trace: Trace) -> Int64? {
+    guard let end = trace.endTimestamp, let begin = trace.beginTimestamp, begin <= end else { return nil }
+    var length: Int64 = 1_000_000
+    while true {
+      let isWhole = length >= end.subtractingReportingOverflow(begin).partialValue
+      let window = isWhole ? nil : (end - length)..<Int64.max
+      var last: Int64?
+      var rows = MergedRows(trace, selection: EventTag.selection(), window: window)
+      while let run = rows.nextRun() {
+        for index in 0..<run.count {
+          let row = run.base + index * run.stride
+          if Row.tag(row) != Row.gapTag { last = max(last ?? .min, Row.timestamp(row)) }
+        }
+      }
+      if let last {
+        // Where time runs backwards, the first event may be later than those near the end.
+        return max(last, self.begin(of: trace) ?? last)
+      }
+      if isWhole { return nil }
+      length = length > Int64.max / 16 ? Int64.max : length * 16
+    }
+  }
+}

@@ -1,0 +1,123 @@
+// What Swift cannot import from <linux/kvm.h>, and nothing else.
+//
+// Swift imports the structs, the unions and plain integer macros (KVM_EXIT_*, KVM_CAP_*). It does not import
+// function-like macros, so the request numbers made by _IO/_IOR/_IOW/_IOWR, nor flags written as shifts; each stands
+// here as a constant under the kernel's name with the prefix C. Structs that end in a flexible array are given a
+// fixed size, and the variadic ioctl(2) gets two typed forms.
+#ifndef CKVM_H
+#define CKVM_H
+
+#include <linux/kvm.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+
+#define CKVM_REQUEST(name) static const unsigned long C##name = name
+
+CKVM_REQUEST(KVM_GET_API_VERSION);
+CKVM_REQUEST(KVM_CREATE_VM);
+CKVM_REQUEST(KVM_CHECK_EXTENSION);
+CKVM_REQUEST(KVM_GET_VCPU_MMAP_SIZE);
+CKVM_REQUEST(KVM_GET_SUPPORTED_CPUID);
+CKVM_REQUEST(KVM_CREATE_VCPU);
+CKVM_REQUEST(KVM_SET_USER_MEMORY_REGION);
+CKVM_REQUEST(KVM_SET_TSS_ADDR);
+CKVM_REQUEST(KVM_SET_IDENTITY_MAP_ADDR);
+CKVM_REQUEST(KVM_ENABLE_CAP);
+CKVM_REQUEST(KVM_CREATE_IRQCHIP);
+CKVM_REQUEST(KVM_GET_IRQCHIP);
+CKVM_REQUEST(KVM_SET_IRQCHIP);
+CKVM_REQUEST(KVM_CREATE_PIT2);
+CKVM_REQUEST(KVM_GET_PIT2);
+CKVM_REQUEST(KVM_SET_PIT2);
+CKVM_REQUEST(KVM_IRQ_LINE);
+CKVM_REQUEST(KVM_SET_GSI_ROUTING);
+CKVM_REQUEST(KVM_SIGNAL_MSI);
+CKVM_REQUEST(KVM_IOEVENTFD);
+CKVM_REQUEST(KVM_IRQFD);
+CKVM_REQUEST(KVM_GET_STATS_FD);
+CKVM_REQUEST(KVM_RUN);
+CKVM_REQUEST(KVM_GET_REGS);
+CKVM_REQUEST(KVM_SET_REGS);
+CKVM_REQUEST(KVM_GET_SREGS);
+CKVM_REQUEST(KVM_SET_SREGS);
+CKVM_REQUEST(KVM_GET_FPU);
+CKVM_REQUEST(KVM_SET_FPU);
+CKVM_REQUEST(KVM_GET_DEBUGREGS);
+CKVM_REQUEST(KVM_SET_DEBUGREGS);
+CKVM_REQUEST(KVM_GET_XCRS);
+CKVM_REQUEST(KVM_SET_XCRS);
+CKVM_REQUEST(KVM_GET_MSRS);
+CKVM_REQUEST(KVM_SET_MSRS);
+CKVM_REQUEST(KVM_SET_CPUID2);
+CKVM_REQUEST(KVM_GET_LAPIC);
+CKVM_REQUEST(KVM_SET_LAPIC);
+CKVM_REQUEST(KVM_GET_MP_STATE);
+CKVM_REQUEST(KVM_SET_MP_STATE);
+CKVM_REQUEST(KVM_GET_VCPU_EVENTS);
+CKVM_REQUEST(KVM_SET_VCPU_EVENTS);
+CKVM_REQUEST(KVM_TRANSLATE);
+CKVM_REQUEST(KVM_GET_TSC_KHZ);
+CKVM_REQUEST(KVM_GET_DEVICE_ATTR);
+CKVM_REQUEST(KVM_SET_DEVICE_ATTR);
+CKVM_REQUEST(KVM_HAS_DEVICE_ATTR);
+
+// Flags that <linux/kvm.h> writes as shifts.
+static const uint32_t CKVM_IOEVENTFD_FLAG_DATAMATCH = KVM_IOEVENTFD_FLAG_DATAMATCH;
+static const uint32_t CKVM_IOEVENTFD_FLAG_PIO = KVM_IOEVENTFD_FLAG_PIO;
+static const uint32_t CKVM_IOEVENTFD_FLAG_DEASSIGN = KVM_IOEVENTFD_FLAG_DEASSIGN;
+static const uint32_t CKVM_IRQFD_FLAG_DEASSIGN = KVM_IRQFD_FLAG_DEASSIGN;
+static const uint32_t CKVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES =
+    KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
+
+// ioctl(2) is variadic, which Swift does not import. The result is the kernel's, or -errno.
+static inline long ckvm_ioctl(int descriptor, unsigned long request, unsigned long argument);
+static inline long ckvm_ioctl_pointer(int descriptor, unsigned long request, void *argument);
+
+#include <errno.h>
+static inline long ckvm_ioctl(int descriptor, unsigned long request, unsigned long argument) {
+    int result = ioctl(descriptor, request, argument);
+    return result < 0 ? -(long)errno : result;
+}
+static inline long ckvm_ioctl_pointer(int descriptor, unsigned long request, void *argument) {
+    int result = ioctl(descriptor, request, argument);
+    return result < 0 ? -(long)errno : result;
+}
+
+// kvm_run.immediate_exit is written by one thread while another is inside KVM_RUN. Atomic, so that neither compiler
+// nor processor moves the store across the request that it announces.
+static inline void ckvm_set_immediate_exit(struct kvm_run *run, uint8_t value) {
+    __atomic_store_n(&run->immediate_exit, value, __ATOMIC_SEQ_CST);
+}
+
+// Where a memory access's bytes are in the shared page: Swift has no offset of a field inside an anonymous union.
+static const size_t CKVM_RUN_MMIO_DATA_OFFSET = offsetof(struct kvm_run, mmio.data);
+
+// kvm_cpuid2, kvm_msrs and kvm_irq_routing end in flexible arrays. Capacities: KVM itself allows 256 CPUID entries
+// (KVM_MAX_CPUID_ENTRIES); the other two are what this VMM ever sets at once.
+#define CKVM_CPUID_CAPACITY 256
+struct ckvm_cpuid {
+    uint32_t nent;
+    uint32_t padding;
+    struct kvm_cpuid_entry2 entries[CKVM_CPUID_CAPACITY];
+};
+
+#define CKVM_MSR_CAPACITY 32
+struct ckvm_msrs {
+    uint32_t nmsrs;
+    uint32_t pad;
+    struct kvm_msr_entry entries[CKVM_MSR_CAPACITY];
+};
+
+#define CKVM_ROUTE_CAPACITY 64
+struct ckvm_irq_routing {
+    uint32_t nr;
+    uint32_t flags;
+    struct kvm_irq_routing_entry entries[CKVM_ROUTE_CAPACITY];
+};
+
+_Static_assert(offsetof(struct ckvm_cpuid, entries) == offsetof(struct kvm_cpuid2, entries), "same layout");
+_Static_assert(offsetof(struct ckvm_msrs, entries) == offsetof(struct kvm_msrs, entries), "same layout");
+_Static_assert(offsetof(struct ckvm_irq_routing, entries) == offsetof(struct kvm_irq_routing, entries), "same layout");
+
+#endif

@@ -1,0 +1,108 @@
+#define _GNU_SOURCE  // CPU_SET and sched_setaffinity; not in the header, where it would contradict Swift's Glibc module
+#include "CLinux.h"
+
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+int clinux_memfd_create(const char *name, unsigned int flags) {
+    return (int)syscall(SYS_memfd_create, name, flags);
+}
+
+int clinux_pin_this_thread(int cpu) {
+    if (cpu < 0 || cpu >= CPU_SETSIZE) return -EINVAL;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : -errno;
+}
+
+int clinux_usable_cpus(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+    int count = CPU_COUNT(&set);
+    return count > 0 ? count : 1;
+}
+
+int clinux_cpu_is_usable(int cpu) {
+    cpu_set_t set;
+    if (cpu < 0 || cpu >= CPU_SETSIZE) return 0;
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return 0;
+    return CPU_ISSET(cpu, &set) ? 1 : 0;
+}
+
+void clinux_name_this_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+int clinux_gettid(void) { return (int)syscall(SYS_gettid); }
+
+int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int clinux_spawn_close_from(posix_spawn_file_actions_t *actions, int first) {
+    return posix_spawn_file_actions_addclosefrom_np(actions, first);
+}
+
+char **clinux_environment(void) {
+    extern char **environ;
+    return environ;
+}
+
+int clinux_first_realtime_signal(void) { return SIGRTMIN; }
+
+int clinux_signal_is_ignored(int signal_number) {
+    struct sigaction action;
+    return sigaction(signal_number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+// Read by the handler below; written before memory of the range is touched, by one thread.
+static struct {
+    const char *base;
+    size_t length;
+    char message[512];
+    size_t message_length;
+    int status;
+} watched;
+static struct termios terminal;
+static volatile sig_atomic_t terminal_is_changed;
+
+static void end_when_lost(int signal_number, siginfo_t *information, void *context) {
+    (void)context;
+    const char *address = information->si_addr;
+    if (address < watched.base || (size_t)(address - watched.base) >= watched.length) {
+        // Somebody else's memory: as if this handler were not there, once the instruction is repeated.
+        signal(signal_number, SIG_DFL);
+        return;
+    }
+    if (terminal_is_changed) tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
+    ssize_t ignored = write(STDERR_FILENO, watched.message, watched.message_length);
+    (void)ignored;
+    _exit(watched.status);
+}
+
+int clinux_end_when_lost(const void *base, size_t length, const char *message, int status) {
+    watched.base = base;
+    watched.length = length;
+    watched.message_length = strnlen(message, sizeof watched.message - 1);
+    memcpy(watched.message, message, watched.message_length);
+    watched.status = status;
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = end_when_lost;
+    action.sa_flags = SA_SIGINFO;
+    sigemptyset(&action.sa_mask);
+    return sigaction(SIGBUS, &action, NULL) == 0 ? 0 : -errno;
+}
+
+void clinux_restore_when_lost(const struct termios *attributes) {
+    if (attributes) terminal = *attributes;
+    terminal_is_changed = attributes != NULL;
+}
+
+static void ignore(int signal_number) { (void)signal_number; }
+
+int clinux_make_interrupting(int signal_number) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = ignore;
+    sigemptyset(&action.sa_mask);
+    return sigaction(signal_number, &action, NULL) == 0 ? 0 : -errno;
+}

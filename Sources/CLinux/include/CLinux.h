@@ -1,0 +1,83 @@
+// What Swift's Glibc module does not offer: headers it leaves out, macros, variadic calls and thread identity.
+#ifndef CLINUX_H
+#define CLINUX_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/statfs.h>
+#include <sys/timerfd.h>
+#include <termios.h>
+#include <unistd.h>
+
+// memfd_create(2) is behind _GNU_SOURCE, which Swift's importer does not define.
+int clinux_memfd_create(const char *name, unsigned int flags);
+
+// CPU_SET and its kin are macros. Pins the calling thread; 0 or -errno.
+int clinux_pin_this_thread(int cpu);
+
+// The number of CPUs that this process may run on, at least 1.
+int clinux_usable_cpus(void);
+// Whether this process may run on a CPU.
+int clinux_cpu_is_usable(int cpu);
+
+// Names the calling thread (15 characters at the most are kept, as the kernel does).
+void clinux_name_this_thread(const char *name);
+int clinux_gettid(void);
+
+// pthread_kill to a thread of this process; SIGRTMIN is a function call in disguise.
+int clinux_first_realtime_signal(void);
+// Installs a handler that does nothing, without SA_RESTART, so that the signal only interrupts system calls.
+int clinux_make_interrupting(int signal_number);
+// Whether a signal is ignored; the handler is in a union that Swift does not compare.
+int clinux_signal_is_ignored(int signal_number);
+
+// Ends this process with a message and a status when memory of a range turns out to be lost (SIGBUS): the file behind
+// it was cut, or its file system is full. The message is copied, at most 511 bytes of it. 0 or -errno.
+int clinux_end_when_lost(const void *base, size_t length, const char *message, int status);
+// What that puts back on standard input's terminal; NULL for nothing.
+void clinux_restore_when_lost(const struct termios *attributes);
+
+// spawn.h hides this flag of posix_spawnattr_setflags behind _GNU_SOURCE: the child leads a session of its own.
+#define CLINUX_SPAWN_SETSID 0x80
+
+// Behind _GNU_SOURCE as well: pipe2(2) with O_CLOEXEC; 0 or -1.
+int clinux_pipe(int ends[2]);
+
+// And this: the child closes every descriptor from `first` on.
+int clinux_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
+
+// This process's environment; Swift rejects the global `environ` as unsafe to share.
+char **clinux_environment(void);
+
+// The processor's time stamp counter; 0 where there is none.
+static inline uint64_t clinux_tsc(void) {
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#else
+    return 0;
+#endif
+}
+
+// The hint for a loop that waits for another processor.
+static inline void clinux_relax(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+// File system magic of hugetlbfs (linux/magic.h).
+#define CLINUX_HUGETLBFS_MAGIC 0x958458f6
+// And of tmpfs.
+#define CLINUX_TMPFS_MAGIC 0x01021994
+
+#endif

@@ -1,0 +1,128 @@
+/// Integers, floating-point numbers and the attributes that basic types share.
+extension TypeBuilder {
+  func checkedAlignment(_ value: UInt64, _ line: Int) throws(TraceError) -> Int {
+    guard value > 0, value & (value - 1) == 0, value <= UInt64(Self.maximumAlignment) else {
+      throw failure(line, "the alignment \(value) is not a power of two up to 2^30")
+    }
+    return Int(value)
+  }
+
+  func integer(_ attributes: [Syntax.Attribute], _ line: Int) throws(TraceError) -> IntegerType {
+    var size: UInt64?
+    var alignment: Int?
+    var type = IntegerType(
+      size: 0, alignment: 1, isSigned: false, byteOrder: nil, base: 10, isText: false, clock: nil)
+    var seen: Set<String> = []
+    for attribute in attributes {
+      guard seen.insert(attribute.name).inserted else {
+        throw failure(attribute.line, "the attribute '\(attribute.name)' is given twice")
+      }
+      switch attribute.name {
+      case "size": size = try number(attribute)
+      case "align": alignment = try checkedAlignment(try number(attribute), attribute.line)
+      case "signed": type.isSigned = try boolean(attribute)
+      case "byte_order": type.byteOrder = try byteOrder(attribute)
+      case "base": type.base = try base(attribute)
+      case "encoding": type.isText = try encoding(attribute)
+      case "map": type.clock = try clock(attribute)
+      default: throw failure(attribute.line, "an integer has no attribute '\(attribute.name)'")
+      }
+    }
+    guard let size else { throw failure(line, "an integer has no size") }
+    guard size >= 1 else { throw failure(line, "an integer's size has to be at least 1 bit") }
+    guard size <= 64 else {
+      throw failure(line, "an integer of \(size) bits; only sizes up to 64 can be read")
+    }
+    type.size = Int(size)
+    type.alignment = alignment ?? (size % 8 == 0 ? 8 : 1)
+    return type
+  }
+
+  func floatingPoint(_ attributes: [Syntax.Attribute], _ line: Int) throws(TraceError) -> FloatingPointType {
+    var exponent: UInt64?
+    var mantissa: UInt64?
+    var type = FloatingPointType(size: 0, alignment: 8, byteOrder: nil)
+    var seen: Set<String> = []
+    for attribute in attributes {
+      guard seen.insert(attribute.name).inserted else {
+        throw failure(attribute.line, "the attribute '\(attribute.name)' is given twice")
+      }
+      switch attribute.name {
+      case "exp_dig": exponent = try number(attribute)
+      case "mant_dig": mantissa = try number(attribute)
+      case "align": type.alignment = try checkedAlignment(try number(attribute), attribute.line)
+      case "byte_order": type.byteOrder = try byteOrder(attribute)
+      default:
+        throw failure(attribute.line, "a floating-point number has no attribute '\(attribute.name)'")
+      }
+    }
+    switch (exponent, mantissa) {
+    case (8, 24): type.size = 32
+    case (11, 53): type.size = 64
+    default:
+      throw failure(
+        line, "a floating-point number needs exp_dig and mant_dig 8 and 24, or 11 and 53")
+    }
+    return type
+  }
+
+  func number(_ attribute: Syntax.Attribute) throws(TraceError) -> UInt64 {
+    guard case .integer(let value, false) = attribute.value else {
+      throw failure(attribute.line, "'\(attribute.name)' has to be a number, not negative")
+    }
+    return value
+  }
+
+  /// A word or a string.
+  private func word(_ attribute: Syntax.Attribute) -> String {
+    switch attribute.value {
+    case .path(let path): path.joined(separator: ".")
+    case .string(let text): text
+    case .integer(let value, let isNegative): isNegative ? "-\(value)" : "\(value)"
+    }
+  }
+
+  func boolean(_ attribute: Syntax.Attribute) throws(TraceError) -> Bool {
+    switch word(attribute) {
+    case "1", "true", "TRUE": return true
+    case "0", "false", "FALSE": return false
+    default: throw failure(attribute.line, "'\(attribute.name)' has to be true or false")
+    }
+  }
+
+  func byteOrder(_ attribute: Syntax.Attribute) throws(TraceError) -> ByteOrder? {
+    switch word(attribute) {
+    case "le": return .little
+    case "be", "network": return .big
+    case "native": return nil
+    default: throw failure(attribute.line, "'byte_order' has to be le, be, network or native")
+    }
+  }
+
+  func encoding(_ attribute: Syntax.Attribute) throws(TraceError) -> Bool {
+    switch word(attribute) {
+    case "none": return false
+    case "UTF8", "utf8", "UTF-8", "utf-8", "ASCII", "ascii": return true
+    default: throw failure(attribute.line, "'encoding' has to be none, UTF8 or ASCII")
+    }
+  }
+
+  private func base(_ attribute: Syntax.Attribute) throws(TraceError) -> Int {
+    switch word(attribute) {
+    case "2", "binary", "b": return 2
+    case "8", "octal", "oct", "o": return 8
+    case "10", "decimal", "dec", "d", "i", "u": return 10
+    case "16", "hexadecimal", "hex", "x", "X", "p": return 16
+    default: throw failure(attribute.line, "'base' has to be 2, 8, 10 or 16")
+    }
+  }
+
+  /// The clock's name in `map = clock.NAME.value`.
+  private func clock(_ attribute: Syntax.Attribute) throws(TraceError) -> String? {
+    guard case .path(let path) = attribute.value, path.count == 3, path[0] == "clock", path[2] == "value"
+    else {
+      throw failure(attribute.line, "'map' has to be clock.NAME.value")
+    }
+    return path[1]
+  }
+}

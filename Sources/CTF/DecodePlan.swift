@@ -1,0 +1,187 @@
+/// The fifth stage's result: how to decode a structure, as a flat list of steps.
+///
+/// Terms: a *run* is a stretch of fields of fixed sizes at fixed offsets from its first bit, bounds-checked at once. A
+/// *slot* says where a row wants a value; a *register* keeps a value that a later step depends on (the length of a
+/// sequence, the tag of a variant, what a packet header means). A *tape* is the flat list of 64-bit words that a full
+/// decoding yields, in the order of the fields.
+struct Step {
+  enum Kind: UInt8 {
+    /// The structure is complete.
+    case end
+    /// Go on at the next multiple of `operand` bits.
+    case align
+    /// Begin a run of `offset` bits that puts `operand` words on the tape.
+    case run
+    /// Load `operand` little-endian integers of whole bytes, from field `offset` on.
+    case fields
+    /// Loads of whole bytes: `offset` is in bytes from the run's begin.
+    case u16Swapped, u32Swapped, u64Swapped, s16Swapped, s32Swapped
+    case float, floatSwapped
+    /// Loads of any bits: `offset` is in bits from the run's begin, `size` in bits.
+    case bitsLittle, bitsBig, signedBitsLittle, signedBitsBig, floatBitsLittle, floatBitsBig
+    /// Keep the value loaded last in register `slot`.
+    case keep
+    /// The value loaded last is the low `size` bits of the clock.
+    case clock
+    /// Keep the byte position in register `slot`.
+    case position
+    /// Bytes up to a NUL.
+    case string
+    /// `operand` bytes of text; as many as register `offset` says.
+    case text, textSequence
+    /// Repeat up to the matching `endLoop`, at step `offset` - 1, `operand` times.
+    case loop
+    /// The same, as often as register `slot` says; an element has at least `operand` bits.
+    case loopSequence
+    /// Back to step `offset` while there are elements left.
+    case endLoop
+    /// Skip `operand` bits; `operand` bits times register `slot`.
+    case skip, skipSequence
+    /// Choose by register `slot` among `operand` ranges from range `offset` on; `size` is 1 for signed tags.
+    case variant
+    /// Go on at step `offset`.
+    case jump
+  }
+
+  /// The slot of a value that nobody wants.
+  static let noSlot = UInt16.max
+
+  var kind: Kind
+  var size: UInt8 = 0
+  var slot: UInt16 = Step.noSlot
+  var offset: UInt32 = 0
+  var operand: UInt64 = 0
+}
+
+/// Values of a variant's tag, ends included, that choose an option.
+struct VariantRange {
+  let low: UInt64
+  let high: UInt64
+  /// Index of the option.
+  let option: UInt32
+  /// The step to go on with.
+  var target: UInt32
+}
+
+/// A little-endian integer of whole bytes in a run: loaded without a branch.
+struct FieldLoad {
+  /// Bytes from the run's begin. Eight bytes are loaded, of which `mask` leaves the value.
+  let offset: UInt32
+  let slot: UInt16
+  let mask: UInt64
+  /// The sign bit of a signed integer, otherwise 0.
+  let sign: UInt64
+
+  init(offset: Int, size: Int, isSigned: Bool, slot: UInt16) {
+    self.offset = UInt32(offset)
+    self.slot = slot
+    mask = size == 64 ? UInt64.max : 1 << UInt64(size) - 1
+    sign = isSigned && size < 64 ? 1 << UInt64(size - 1) : 0
+  }
+
+  /// The value, sign-extended.
+  @inline(__always)
+  func load(_ bytes: UnsafeRawPointer) -> UInt64 {
+    (((bytes + Int(offset)).loadUnaligned(as: UInt64.self) & mask) ^ sign) &- sign
+  }
+}
+
+/// A plan without its owner, for loops that cannot afford to count references.
+struct PlanPointers {
+  let steps: UnsafePointer<Step>
+  let ranges: UnsafePointer<VariantRange>
+  let fields: UnsafePointer<FieldLoad>
+  /// The size in bits of a structure that is a single run of fields and nothing else, otherwise Int.max.
+  let flatBits: Int
+  /// The number of fields of such a structure.
+  let flatCount: Int
+}
+
+/// Steps in memory that does not move, so that interpreters can hold plain pointers.
+final class DecodePlan: @unchecked Sendable {
+  /// Flat structures have no more fields than fit the least tape.
+  static let maximumFlatFields = 512
+
+  let pointers: PlanPointers
+
+  init(_ steps: [Step], _ ranges: [VariantRange], _ fields: [FieldLoad]) {
+    let isEmpty = steps.count == 1
+    let isFlat =
+      isEmpty
+      || (steps.count == 3 && steps[0].kind == .run && steps[1].kind == .fields
+        && fields.count <= Self.maximumFlatFields)
+      || (steps.count == 2 && steps[0].kind == .run)
+    pointers = PlanPointers(
+      steps: Self.copy(steps), ranges: Self.copy(ranges), fields: Self.copy(fields),
+      flatBits: isFlat ? (isEmpty ? 0 : Int(steps[0].offset)) : Int.max, flatCount: isFlat ? fields.count : 0)
+  }
+
+  private static func copy<T>(_ items: [T]) -> UnsafePointer<T> {
+    let memory = UnsafeMutablePointer<T>.allocate(capacity: max(1, items.count))
+    memory.initialize(from: items, count: items.count)
+    return UnsafePointer(memory)
+  }
+
+  deinit {
+    pointers.steps.deallocate()
+    pointers.ranges.deallocate()
+    pointers.fields.deallocate()
+  }
+}
+
+/// The plans of a stream's events, as plain pointers.
+final class PlanTable: @unchecked Sendable {
+  let base: UnsafePointer<PlanPointers>
+  private let plans: [DecodePlan]
+
+  init(_ plans: [DecodePlan]) {
+    self.plans = plans
+    let memory = UnsafeMutablePointer<PlanPointers>.allocate(capacity: max(1, plans.count))
+    for (index, plan) in plans.enumerated() { (memory + index).initialize(to: plan.pointers) }
+    base = UnsafePointer(memory)
+  }
+
+  deinit { base.deallocate() }
+}
+
+/// Registers whose meaning the specification gives (CTF 1.8, sections 5.1, 5.2 and 6.1); references get those after.
+enum Register {
+  static let magic = 0
+  static let streamID = 1
+  static let streamInstanceID = 2
+  static let timestampBegin = 3
+  static let timestampEnd = 4
+  static let contentSize = 5
+  static let packetSize = 6
+  static let eventsDiscarded = 7
+  static let packetSequenceNumber = 8
+  static let cpu = 9
+  static let eventID = 10
+  static let uuidPosition = 11
+  static let firstFree = 12
+
+  static let packetHeader: [String: Int] = [
+    "magic": magic, "stream_id": streamID, "stream_instance_id": streamInstanceID,
+  ]
+  static let packetContext: [String: Int] = [
+    "timestamp_begin": timestampBegin, "timestamp_end": timestampEnd, "content_size": contentSize,
+    "packet_size": packetSize, "events_discarded": eventsDiscarded, "packet_seq_num": packetSequenceNumber,
+    "cpu_id": cpu,
+  ]
+}
+
+/// Where fields live while a packet is read (CTF 1.8, section 7.3.2), outermost first.
+enum DynamicScope: Int, CaseIterable {
+  case packetHeader, packetContext, eventHeader, streamEventContext, eventContext, payload
+
+  var path: [String] {
+    switch self {
+    case .packetHeader: ["trace", "packet", "header"]
+    case .packetContext: ["stream", "packet", "context"]
+    case .eventHeader: ["stream", "event", "header"]
+    case .streamEventContext: ["stream", "event", "context"]
+    case .eventContext: ["event", "context"]
+    case .payload: ["event", "fields"]
+    }
+  }
+}

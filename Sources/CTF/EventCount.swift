@@ -1,0 +1,97 @@
+import Dispatch
+
+extension Trace {
+  /// Decodes every field of every event and keeps nothing: what a reader is timed with.
+  ///
+  /// - Parameter threads: Packets are independent of each other; so many threads share them.
+  /// - Returns: The number of events and what was wrong on the way.
+  public func decodeAll(threads: Int) -> (events: UInt64, diagnostics: [Diagnostic]) {
+    let pieces = packetRanges(pieces: max(1, threads))
+    let results = ResultList(count: pieces.count)
+    let bytes = windowBytes(readers: 1)
+    if pieces.count == 1 {
+      results.set(0, decode(pieces[0], windowBytes: bytes))
+    } else {
+      DispatchQueue.concurrentPerform(iterations: pieces.count) { piece in
+        results.set(piece, self.decode(pieces[piece], windowBytes: bytes))
+      }
+    }
+    return results.sum
+  }
+
+  private func decode(
+    _ ranges: [Range<Int>], windowBytes: Int
+  ) -> (events: UInt64, diagnostics: [Diagnostic]) {
+    var events: UInt64 = 0
+    var diagnostics: [Diagnostic] = []
+    var tape = TapeOutput()
+    defer { tape.deallocate() }
+    for (record, range) in zip(records, ranges) where !range.isEmpty {
+      let cursor = EventCursor(record, windowBytes: windowBytes, window: nil)
+      events += cursor.decodeAll(packets: range, into: &tape)
+      diagnostics += cursor.diagnostics
+    }
+    return (events, diagnostics)
+  }
+
+  /// The packets of each stream, cut into pieces of about the same number of bytes.
+  private func packetRanges(pieces: Int) -> [[Range<Int>]] {
+    let total = streams.reduce(0) { $0 + $1.byteCount }
+    var result = [[Range<Int>]](repeating: [], count: pieces)
+    var before = 0
+    for record in records {
+      var bounds = [0]
+      for piece in 1..<max(2, pieces) where pieces > 1 {
+        bounds.append(packet(of: record, at: total / pieces * piece - before))
+      }
+      let count = record.files.last.map { $0.firstPacket + $0.index.packetCount } ?? 0
+      bounds.append(count)
+      for piece in 0..<pieces { result[piece].append(bounds[piece]..<max(bounds[piece], bounds[piece + 1])) }
+      before += record.files.reduce(0) { $0 + $1.size }
+    }
+    return result
+  }
+
+  /// The first packet with an index entry at or after a byte of the stream, its files taken as one.
+  private func packet(of record: StreamRecord, at byte: Int) -> Int {
+    var start = 0
+    for file in record.files {
+      if byte < start + file.size {
+        if let entry = file.index.entries.firstIndex(where: { start + $0.offset >= byte }) {
+          return file.firstPacket + entry * file.index.stride
+        }
+        return file.firstPacket + file.index.packetCount
+      }
+      start += file.size
+    }
+    return record.files.last.map { $0.firstPacket + $0.index.packetCount } ?? 0
+  }
+}
+
+/// Results of threads, each written by one of them.
+private final class ResultList: @unchecked Sendable {
+  private let results: UnsafeMutablePointer<(events: UInt64, diagnostics: [Diagnostic])>
+  private let count: Int
+
+  init(count: Int) {
+    self.count = count
+    results = .allocate(capacity: count)
+    results.initialize(repeating: (0, []), count: count)
+  }
+
+  deinit {
+    results.deinitialize(count: count)
+    results.deallocate()
+  }
+
+  func set(_ index: Int, _ result: (events: UInt64, diagnostics: [Diagnostic])) { results[index] = result }
+
+  var sum: (events: UInt64, diagnostics: [Diagnostic]) {
+    var sum: (events: UInt64, diagnostics: [Diagnostic]) = (0, [])
+    for index in 0..<count {
+      sum.events += results[index].events
+      sum.diagnostics += results[index].diagnostics
+    }
+    return sum
+  }
+}

@@ -1,0 +1,207 @@
+/// The type of a field (CTF 1.8, section 4), names resolved, references to other fields still by name.
+public indirect enum FieldType: Sendable {
+  /// An integer (section 4.1.5).
+  case integer(IntegerType)
+  /// An IEEE 754 number (section 4.1.7).
+  case floatingPoint(FloatingPointType)
+  /// An integer with labels (section 4.1.8).
+  case enumeration(EnumerationType)
+  /// Bytes up to a NUL (section 4.2.5).
+  case string
+  /// Elements of one type, a constant number or as many as an earlier field says (sections 4.2.3 and 4.2.4).
+  case array(ArrayType)
+  /// Named fields (section 4.2.1).
+  case structure(StructureType)
+  /// One of several options, chosen by an enumeration (section 4.2.2).
+  case variant(VariantType)
+
+  /// The alignment of the first bit, in bits, a power of two.
+  public var alignment: Int {
+    switch self {
+    case .integer(let type): type.alignment
+    case .floatingPoint(let type): type.alignment
+    case .enumeration(let type): type.container.alignment
+    case .string: 8
+    case .array(let type): type.element.alignment
+    case .structure(let type): type.alignment
+    case .variant: 1
+    }
+  }
+
+  /// How many types this one consists of, all nested ones counted each time they occur: types can name each other so
+  /// that this grows exponentially.
+  var weight: Int {
+    switch self {
+    case .integer, .floatingPoint, .enumeration, .string: 1
+    case .array(let type): type.element.weight + 1
+    case .structure(let type): type.weight
+    case .variant(let type): type.weight
+    }
+  }
+
+  /// The least number of bits that a value can take, not counting alignment, at most 2^40.
+  var minimumBits: Int {
+    switch self {
+    case .integer(let type): type.size
+    case .enumeration(let type): type.container.size
+    case .floatingPoint(let type): type.size
+    case .string: 8
+    case .array(let type): type.minimumBits
+    case .structure(let type): type.minimumBits
+    case .variant(let type): type.minimumBits
+    }
+  }
+
+  static let largestMinimum = 1 << 40
+}
+
+/// An integer of 1 to 64 bits.
+public struct IntegerType: Sendable {
+  /// Size in bits, 1 to 64.
+  public var size: Int
+  /// Alignment in bits, a power of two.
+  public var alignment: Int
+  /// Whether it is two's complement.
+  public var isSigned: Bool
+  /// nil: the trace's byte order.
+  public var byteOrder: ByteOrder?
+  /// The base that a person wants to see it in: 2, 8, 10 or 16.
+  public var base: Int
+  /// Whether it is a character.
+  public var isText: Bool
+  /// The name of the clock that it is a value of.
+  public var clock: String?
+}
+
+/// A floating-point number of 32 or 64 bits.
+public struct FloatingPointType: Sendable {
+  /// Size in bits, 32 or 64.
+  public var size: Int
+  /// Alignment in bits, a power of two.
+  public var alignment: Int
+  /// nil: the trace's byte order.
+  public var byteOrder: ByteOrder?
+}
+
+/// An integer with labels for ranges of values.
+public final class EnumerationType: Sendable {
+  /// A label and its range, ends included, as bit patterns: signed like the container.
+  public struct Mapping: Sendable {
+    /// The label.
+    public let label: String
+    /// The smallest value.
+    public let low: UInt64
+    /// The largest value.
+    public let high: UInt64
+  }
+
+  /// The integer.
+  public let container: IntegerType
+  /// All mappings in the metadata's order.
+  public let mappings: [Mapping]
+
+  init(container: IntegerType, mappings: [Mapping]) {
+    self.container = container
+    self.mappings = mappings
+  }
+
+  /// Whether a value, sign-extended or zero-extended like the container, lies in a mapping.
+  @inline(__always)
+  public func contains(_ mapping: Mapping, _ value: UInt64) -> Bool {
+    if container.isSigned {
+      let number = Int64(bitPattern: value)
+      return number >= Int64(bitPattern: mapping.low) && number <= Int64(bitPattern: mapping.high)
+    }
+    return value >= mapping.low && value <= mapping.high
+  }
+}
+
+/// Elements of one type.
+public final class ArrayType: Sendable {
+  /// How many elements there are.
+  public enum Length: Sendable {
+    /// Always that many.
+    case constant(Int)
+    /// As many as the named integer, decoded earlier, says.
+    case reference([String])
+  }
+
+  /// The type of each element.
+  public let element: FieldType
+  /// How many there are.
+  public let length: Length
+  let minimumBits: Int
+
+  init(element: FieldType, length: Length) {
+    self.element = element
+    self.length = length
+    minimumBits =
+      switch length {
+      case .constant(let count):
+        count == 0
+          ? 0
+          : min(FieldType.largestMinimum, min(element.minimumBits, FieldType.largestMinimum / count) * count)
+      case .reference: 0
+      }
+  }
+
+  /// Whether the elements are characters, so that the whole is a text that ends at a NUL, if there is one.
+  public var isText: Bool {
+    guard case .integer(let type) = element else { return false }
+    return type.isText && type.size == 8 && type.alignment == 8
+  }
+}
+
+/// Named fields, one after the other.
+public final class StructureType: Sendable {
+  /// The fields in order. A leading underscore, which tracers add to avoid reserved words, is removed.
+  public let fields: [(name: String, type: FieldType)]
+  /// The names as the metadata has them.
+  let originalNames: [String]
+  /// Alignment in bits, a power of two, the largest of the fields' or more.
+  public let alignment: Int
+  let weight: Int
+  let minimumBits: Int
+
+  init(fields: [(name: String, type: FieldType)], minimumAlignment: Int) {
+    originalNames = fields.map(\.name)
+    self.fields = fields.map { (shownName($0.name), $0.type) }
+    alignment = fields.reduce(minimumAlignment) { max($0, $1.type.alignment) }
+    weight = fields.reduce(1) { $0 + $1.type.weight }
+    minimumBits = fields.reduce(0) { min(FieldType.largestMinimum, $0 + $1.type.minimumBits) }
+  }
+}
+
+/// One of several options.
+public final class VariantType: Sendable {
+  /// The enumeration that chooses, by name; nil until the variant is used in a field.
+  let tag: [String]?
+  /// The options; names as for structures.
+  public let options: [(name: String, type: FieldType)]
+  let originalNames: [String]
+  let weight: Int
+  let minimumBits: Int
+
+  init(tag: [String]?, options: [(name: String, type: FieldType)]) {
+    self.tag = tag
+    weight = options.reduce(1) { $0 + $1.type.weight }
+    minimumBits = options.map(\.type.minimumBits).min() ?? 0
+    originalNames = options.map(\.name)
+    self.options = options.map { (shownName($0.name), $0.type) }
+  }
+
+  private init(tag: [String], of other: VariantType) {
+    self.tag = tag
+    options = other.options
+    weight = other.weight
+    minimumBits = other.minimumBits
+    originalNames = other.originalNames
+  }
+
+  func tagged(_ tag: [String]) -> VariantType { VariantType(tag: tag, of: self) }
+}
+
+/// A field's name without the underscore that tracers put in front.
+private func shownName(_ name: String) -> String {
+  name.utf8.first == UInt8(ascii: "_") && name.utf8.count > 1 ? String(name.dropFirst()) : name
+}

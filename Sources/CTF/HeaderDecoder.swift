@@ -1,0 +1,58 @@
+/// Decodes event headers; the usual shapes without the interpreter.
+enum HeaderDecoder {
+  enum Outcome {
+    case event
+    case endOfPacket
+    case shortage
+    case failed(DecodeStatus)
+  }
+
+  /// Decodes the header at the cursor: the clock and `id` are set, the cursor is behind it.
+  @inline(__always)
+  static func decode(
+    _ plan: EventHeaderPlan, _ cursor: inout BitCursor, _ state: inout DecodeState, _ id: inout UInt64
+  ) -> Outcome {
+    let mask = plan.alignment &- 1
+    let start = (cursor.position &+ mask) & ~mask
+    guard start < cursor.content else { return .endOfPacket }
+    switch plan.shape {
+    case .compact:
+      guard start &+ 32 <= cursor.limit else { return .shortage }
+      let word = (cursor.base + (start >> 3)).loadUnaligned(as: UInt32.self)
+      id = UInt64(word & 31)
+      if id < 31 {
+        state.clock = Interpreter.advance(state.clock, UInt64(word >> 5), 27)
+        cursor.position = start &+ 32
+        return .event
+      }
+    case .large(let offset):
+      let end = start &+ offset &* 8 &+ 32
+      guard end <= cursor.limit else { return .shortage }
+      let bytes = cursor.base + (start >> 3)
+      id = UInt64(bytes.loadUnaligned(as: UInt16.self))
+      if id < 65535 {
+        state.clock = Interpreter.advance(
+          state.clock, UInt64((bytes + offset).loadUnaligned(as: UInt32.self)), 32)
+        cursor.position = end
+        return .event
+      }
+    case .general: break
+    }
+    cursor.position = start
+    return general(plan, &cursor, &state, &id)
+  }
+
+  @inline(never)
+  private static func general(
+    _ plan: EventHeaderPlan, _ cursor: inout BitCursor, _ state: inout DecodeState, _ id: inout UInt64
+  ) -> Outcome {
+    var nothing = NoOutput()
+    switch Interpreter.run(plan.plan.pointers, &cursor, &state, &nothing) {
+    case .complete:
+      id = plan.hasEventID ? state.registers[Register.eventID] : UInt64.max
+      return .event
+    case .shortage: return .shortage
+    case let status: return .failed(status)
+    }
+  }
+}

@@ -1,0 +1,265 @@
+import Glibc
+
+/// How the decoding of a structure ended.
+enum DecodeStatus: UInt8 {
+  case complete
+  /// More bits are needed than the buffer has.
+  case shortage
+  /// No option of a variant goes with its tag.
+  case noOption
+  /// A sequence has more elements than the packet has bits.
+  case tooLong
+  /// Too many elements without a single bit.
+  case tooManyEmpty
+  /// The values of one event take more memory than is given to one.
+  case tooLarge
+
+  /// What an error message says.
+  var message: String {
+    switch self {
+    case .complete: "complete"
+    case .shortage: "the event goes beyond the end of the packet's content"
+    case .noOption: "no option of a variant goes with its tag"
+    case .tooLong: "a sequence has more elements than the packet has room for"
+    case .tooManyEmpty: "too many array elements without a single bit"
+    case .tooLarge: "the event has too many values"
+    }
+  }
+}
+
+/// The place in a packet where decoding goes on. All positions are in bits from the packet's begin.
+struct BitCursor {
+  /// Where the packet's first byte is, or would be if it were in the buffer.
+  var base: UnsafeRawPointer
+  var position: Int
+  /// The end of what is in the buffer.
+  var limit: Int
+  /// The end of the packet's content.
+  var content: Int
+}
+
+/// Where an interpreter puts values: a row or a tape. The interpreter is specialised for each.
+protocol DecodeOutput {
+  /// Forgets what was put since the structure's begin: it is decoded again, with more of the file in memory.
+  mutating func restart()
+  /// Makes room for words; false when there is none.
+  mutating func reserve(_ words: Int) -> Bool
+  mutating func put(_ value: UInt64, _ slot: UInt16)
+  /// Loads and puts fields, at least one; returns the last one's value.
+  mutating func load(_ fields: UnsafePointer<FieldLoad>, _ count: Int, _ bytes: UnsafeRawPointer) -> UInt64
+  /// A number of elements or the index of an option, which rows do not want.
+  mutating func putStructure(_ value: UInt64)
+  /// Text; false when there is no room.
+  mutating func putText(_ start: UnsafeRawPointer, _ count: Int, _ slot: UInt16) -> Bool
+}
+
+/// Registers, loop counters and the like: what decoding needs besides the bits.
+struct DecodeState {
+  struct Loop {
+    var left: UInt64
+    var start: Int
+  }
+
+  /// Deeper than types can nest.
+  static let maximumLoops = 128
+  /// Elements without a single bit that one event may have.
+  static let maximumEmptyElements = 1 << 16
+
+  let registers: UnsafeMutablePointer<UInt64>
+  let loops: UnsafeMutablePointer<Loop>
+  /// The stream's clock in cycles.
+  var clock: UInt64 = 0
+
+  init(registerCount: Int) {
+    registers = .allocate(capacity: registerCount)
+    registers.initialize(repeating: 0, count: registerCount)
+    loops = .allocate(capacity: Self.maximumLoops)
+    loops.initialize(repeating: Loop(left: 0, start: 0), count: Self.maximumLoops)
+  }
+
+  func deallocate() {
+    registers.deallocate()
+    loops.deallocate()
+  }
+}
+
+/// The sixth stage: runs the steps of a plan over the bits of a packet.
+enum Interpreter {
+  @inline(__always)
+  static func run<Output: DecodeOutput>(
+    _ plan: PlanPointers, _ cursor: inout BitCursor, _ state: inout DecodeState, _ output: inout Output
+  ) -> DecodeStatus {
+    let steps = plan.steps
+    let ranges = plan.ranges
+    var step = steps
+    var position = cursor.position
+    // The run that loads refer to: its first byte and its first bit.
+    var bytes = cursor.base
+    var bits = 0
+    var value: UInt64 = 0
+    var depth = 0
+    var empty = 0
+    defer { cursor.position = position }
+    while true {
+      switch step.pointee.kind {
+      case .end: return .complete
+      case .run:
+        let end = position &+ Int(step.pointee.offset)
+        guard end <= cursor.limit else { return .shortage }
+        guard output.reserve(Int(truncatingIfNeeded: step.pointee.operand)) else { return .tooLarge }
+        bytes = cursor.base + (position >> 3)
+        bits = position
+        position = end
+      case .fields:
+        value = output.load(
+          plan.fields + Int(step.pointee.offset), Int(truncatingIfNeeded: step.pointee.operand), bytes)
+      case .u16Swapped:
+        value = UInt64((bytes + Int(step.pointee.offset)).loadUnaligned(as: UInt16.self).byteSwapped)
+        output.put(value, step.pointee.slot)
+      case .u32Swapped:
+        value = UInt64((bytes + Int(step.pointee.offset)).loadUnaligned(as: UInt32.self).byteSwapped)
+        output.put(value, step.pointee.slot)
+      case .u64Swapped:
+        value = (bytes + Int(step.pointee.offset)).loadUnaligned(as: UInt64.self).byteSwapped
+        output.put(value, step.pointee.slot)
+      case .s16Swapped:
+        let raw = (bytes + Int(step.pointee.offset)).loadUnaligned(as: Int16.self).byteSwapped
+        value = UInt64(bitPattern: Int64(raw))
+        output.put(value, step.pointee.slot)
+      case .s32Swapped:
+        let raw = (bytes + Int(step.pointee.offset)).loadUnaligned(as: Int32.self).byteSwapped
+        value = UInt64(bitPattern: Int64(raw))
+        output.put(value, step.pointee.slot)
+      case .float:
+        let raw = (bytes + Int(step.pointee.offset)).loadUnaligned(as: UInt32.self)
+        output.put(Double(Float(bitPattern: raw)).bitPattern, step.pointee.slot)
+      case .floatSwapped:
+        let raw = (bytes + Int(step.pointee.offset)).loadUnaligned(as: UInt32.self).byteSwapped
+        output.put(Double(Float(bitPattern: raw)).bitPattern, step.pointee.slot)
+      case .bitsLittle, .bitsBig, .signedBitsLittle, .signedBitsBig, .floatBitsLittle, .floatBitsBig:
+        value = loadBits(step, cursor.base, bits &+ Int(step.pointee.offset))
+        output.put(value, step.pointee.slot)
+      case .keep: state.registers[Int(step.pointee.slot)] = value
+      case .clock: state.clock = advance(state.clock, value, step.pointee.size)
+      case .position: state.registers[Int(step.pointee.slot)] = UInt64(position >> 3)
+      case .align:
+        let mask = Int(truncatingIfNeeded: step.pointee.operand) &- 1
+        position = (position &+ mask) & ~mask
+      case .string:
+        guard output.reserve(2) else { return .tooLarge }
+        let start = cursor.base + (position >> 3)
+        let available = (cursor.limit >> 3) &- (position >> 3)
+        guard available > 0, let nul = memchr(start, 0, available) else { return .shortage }
+        let length = UnsafeRawPointer(nul) - start
+        guard output.putText(start, length, step.pointee.slot) else { return .tooLarge }
+        position &+= (length &+ 1) &* 8
+      case .text, .textSequence:
+        guard output.reserve(2) else { return .tooLarge }
+        let count =
+          step.pointee.kind == .text
+          ? step.pointee.operand : state.registers[Int(step.pointee.offset)]
+        guard count <= UInt64(max(0, cursor.content &- position) >> 3) else { return .tooLong }
+        let size = Int(count)
+        guard position &+ size &* 8 <= cursor.limit else { return .shortage }
+        let start = cursor.base + (position >> 3)
+        let length = size == 0 ? 0 : memchr(start, 0, size).map { UnsafeRawPointer($0) - start } ?? size
+        guard output.putText(start, length, step.pointee.slot) else { return .tooLarge }
+        position &+= size &* 8
+      case .loop, .loopSequence:
+        var count = step.pointee.operand
+        if step.pointee.kind == .loopSequence {
+          count = state.registers[Int(step.pointee.slot)]
+          let room = UInt64(max(0, cursor.content &- position))
+          let (need, overflow) = count.multipliedReportingOverflow(by: step.pointee.operand)
+          guard !overflow, need <= room else { return .tooLong }
+          guard output.reserve(1) else { return .tooLarge }
+          output.putStructure(count)
+        }
+        if count == 0 {
+          step = steps + Int(step.pointee.offset)
+          continue
+        }
+        state.loops[depth] = DecodeState.Loop(left: count, start: position)
+        depth &+= 1
+      case .endLoop:
+        let loop = state.loops + (depth &- 1)
+        if position == loop.pointee.start {
+          empty &+= 1
+          guard empty <= DecodeState.maximumEmptyElements else { return .tooManyEmpty }
+        }
+        loop.pointee.start = position
+        loop.pointee.left &-= 1
+        if loop.pointee.left != 0 {
+          step = steps + Int(step.pointee.offset)
+          continue
+        }
+        depth &-= 1
+      case .skip:
+        position &+= Int(truncatingIfNeeded: step.pointee.operand)
+        guard position <= cursor.limit else { return position <= cursor.content ? .shortage : .tooLong }
+      case .skipSequence:
+        let count = state.registers[Int(step.pointee.slot)]
+        let (total, overflow) = count.multipliedReportingOverflow(by: step.pointee.operand)
+        guard !overflow, total <= UInt64(max(0, cursor.content &- position)) &+ UInt64(step.pointee.offset)
+        else {
+          return .tooLong
+        }
+        position &+= Int(total) &- (count == 0 ? 0 : Int(step.pointee.offset))
+        guard position <= cursor.limit else { return .shortage }
+      case .variant:
+        let tag = state.registers[Int(step.pointee.slot)]
+        guard output.reserve(1) else { return .tooLarge }
+        guard let range = choose(step, ranges, tag) else { return .noOption }
+        output.putStructure(UInt64(range.pointee.option))
+        step = steps + Int(range.pointee.target)
+        continue
+      case .jump:
+        step = steps + Int(step.pointee.offset)
+        continue
+      }
+      step += 1
+    }
+  }
+
+  /// The clock's next value whose low `size` bits are `value` (CTF 1.8, section 8).
+  @inline(__always)
+  static func advance(_ clock: UInt64, _ value: UInt64, _ size: UInt8) -> UInt64 {
+    guard size < 64 else { return value }
+    let span = UInt64(1) << UInt64(size)
+    let next = (clock & ~(span &- 1)) | value
+    return next < clock ? next &+ span : next
+  }
+
+  @inline(never)
+  private static func loadBits(_ step: UnsafePointer<Step>, _ base: UnsafeRawPointer, _ position: Int)
+    -> UInt64
+  {
+    let size = Int(step.pointee.size)
+    switch step.pointee.kind {
+    case .bitsLittle: return Bits.little(base, position, size)
+    case .bitsBig: return Bits.big(base, position, size)
+    case .signedBitsLittle: return Bits.signed(Bits.little(base, position, size), size)
+    case .signedBitsBig: return Bits.signed(Bits.big(base, position, size), size)
+    case .floatBitsLittle: return Bits.double(Bits.little(base, position, size), size)
+    default: return Bits.double(Bits.big(base, position, size), size)
+    }
+  }
+
+  @inline(never)
+  private static func choose(
+    _ step: UnsafePointer<Step>, _ ranges: UnsafePointer<VariantRange>, _ tag: UInt64
+  ) -> UnsafePointer<VariantRange>? {
+    var range = ranges + Int(step.pointee.offset)
+    let end = range + Int(step.pointee.operand)
+    while range < end {
+      let matches =
+        step.pointee.size == 1
+        ? Int64(bitPattern: tag) >= Int64(bitPattern: range.pointee.low)
+          && Int64(bitPattern: tag) <= Int64(bitPattern: range.pointee.high)
+        : tag >= range.pointee.low && tag <= range.pointee.high
+      if matches { return range }
+      range += 1
+    }
+    return nil
+  }
+}

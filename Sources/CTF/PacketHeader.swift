@@ -1,0 +1,164 @@
+/// What a packet says about itself (CTF 1.8, section 5).
+struct PacketHeader {
+  /// Index into the plans of the trace.
+  var stream = 0
+  /// Bytes from the file's begin.
+  var offset = 0
+  /// Sizes in bits, reduced to what the file has.
+  var packetBits = 0
+  var contentBits = 0
+  /// Where the first event may begin, in bits from the packet's begin.
+  var eventBits = 0
+  var instanceID: UInt64?
+  /// Cycles.
+  var begin: UInt64?
+  var end: UInt64?
+  var discarded: UInt64?
+  var sequence: UInt64?
+  var cpu: UInt64?
+  /// What is wrong with the packet's sizes, although its begin can be read.
+  var defect: TraceError?
+}
+
+/// Discards what it is given: headers matter through their registers only.
+struct NoOutput: DecodeOutput {
+  mutating func restart() {}
+  @inline(__always) mutating func reserve(_ words: Int) -> Bool { true }
+  @inline(__always) mutating func put(_ value: UInt64, _ slot: UInt16) {}
+  @inline(__always)
+  mutating func load(_ fields: UnsafePointer<FieldLoad>, _ count: Int, _ bytes: UnsafeRawPointer) -> UInt64 {
+    fields[count - 1].load(bytes)
+  }
+  @inline(__always) mutating func putStructure(_ value: UInt64) {}
+  @inline(__always) mutating func putText(_ start: UnsafeRawPointer, _ count: Int, _ slot: UInt16) -> Bool {
+    true
+  }
+}
+
+extension TracePlans {
+  private static let magic: UInt64 = 0xc1fc_1fc1
+  /// A header and context that need more than this are no header.
+  private static let maximumHeaderBytes = 1 << 20
+
+  /// Reads the header and context of the packet at `offset` of the window's file.
+  ///
+  /// - Parameters:
+  ///   - index: Index of the packet in its file, for errors.
+  ///   - expected: The stream that the packet has to belong to.
+  /// - Returns: The header; `context` receives the packet context, decoded.
+  func readHeader<Output: DecodeOutput>(
+    _ window: PacketWindow, at offset: Int, index: Int, expected: Int?, _ state: inout DecodeState,
+    context: inout Output
+  ) throws(TraceError) -> PacketHeader {
+    guard let file = window.file else { return PacketHeader() }
+    func failure(_ bit: Int, _ message: String) -> TraceError {
+      TraceError(
+        file: file.path, packet: index, bitOffset: UInt64(offset) * 8 + UInt64(max(0, bit)), message: message)
+    }
+    var header = PacketHeader()
+    header.offset = offset
+    let fileBits = (file.size - offset) * 8
+    if offset < window.start || offset + min(4096, file.size - offset) > window.end {
+      try window.load(from: offset, upTo: file.size)
+    }
+    while true {
+      var cursor = BitCursor(
+        base: window.address(offset), position: 0, limit: (window.end - offset) * 8, content: fileBits)
+      let clock = state.clock
+      context.restart()
+      var status = DecodeStatus.complete
+      if let packetHeader {
+        var nothing = NoOutput()
+        status = Interpreter.run(packetHeader.pointers, &cursor, &state, &nothing)
+        if status == .complete { header.stream = try checkHeader(window, offset, state, failure) }
+      }
+      if let expected, status == .complete, header.stream != expected {
+        throw failure(0, "the packet belongs to another stream class than the one before it")
+      }
+      guard header.stream < streams.count else { throw failure(0, "the metadata declares no stream") }
+      if status == .complete, let plan = streams[header.stream].packetContext {
+        status = Interpreter.run(plan.pointers, &cursor, &state, &context)
+      }
+      if status == .complete {
+        header.eventBits = cursor.position
+        break
+      }
+      state.clock = clock
+      guard status == .shortage else { throw failure(cursor.position, status.message) }
+      guard window.end < file.size, window.count < Self.maximumHeaderBytes else {
+        throw failure(cursor.position, "the packet's header is cut off: the file ends")
+      }
+      if offset > window.start {
+        try window.load(from: offset, upTo: file.size)
+      } else {
+        guard window.grow() else { throw failure(cursor.position, "the packet's header is too large") }
+        try window.load(from: offset, upTo: file.size)
+      }
+      guard window.count > 0 else { throw failure(0, "the file was cut short while it was read") }
+    }
+    try readContext(&header, state, fileBits, failure)
+    return header
+  }
+
+  private func checkHeader(
+    _ window: PacketWindow, _ offset: Int, _ state: DecodeState, _ failure: (Int, String) -> TraceError
+  ) throws(TraceError) -> Int {
+    if hasMagic, state.registers[Register.magic] != Self.magic {
+      let found = String(state.registers[Register.magic], radix: 16)
+      throw failure(0, "the packet's magic number is 0x\(found), not 0xc1fc1fc1")
+    }
+    if hasUUID, let uuid = model.uuid {
+      let position = Int(state.registers[Register.uuidPosition])
+      let bytes = UnsafeRawBufferPointer(start: window.address(offset) + position, count: 16)
+      guard bytes.elementsEqual(uuid) else {
+        throw failure(position * 8, "the packet's UUID is not that of the metadata")
+      }
+    }
+    guard hasStreamID else {
+      guard streams.count <= 1 else {
+        throw failure(0, "the packet does not say which of \(streams.count) streams it belongs to")
+      }
+      return 0
+    }
+    let id = state.registers[Register.streamID]
+    guard let index = streams.firstIndex(where: { $0.streamClass.id == id }) else {
+      throw failure(0, "the packet belongs to stream \(id), which the metadata does not declare")
+    }
+    return index
+  }
+
+  private func readContext(
+    _ header: inout PacketHeader, _ state: DecodeState, _ fileBits: Int,
+    _ failure: (Int, String) -> TraceError
+  ) throws(TraceError) {
+    let fields = streams[header.stream].contextFields
+    func value(_ register: Int) -> UInt64? { fields.contains(register) ? state.registers[register] : nil }
+    header.begin = value(Register.timestampBegin)
+    header.end = value(Register.timestampEnd)
+    header.discarded = value(Register.eventsDiscarded)
+    header.sequence = value(Register.packetSequenceNumber)
+    header.cpu = value(Register.cpu)
+    if hasStreamInstanceID { header.instanceID = state.registers[Register.streamInstanceID] }
+    // A crashed tracer leaves 0 for the end, which says nothing.
+    if let begin = header.begin, let end = header.end, end < begin { header.end = end == 0 ? nil : end }
+
+    let content = value(Register.contentSize)
+    let packet = value(Register.packetSize) ?? content ?? UInt64(fileBits)
+    let used = content ?? packet
+    guard packet % 8 == 0, packet > 0 else {
+      throw failure(0, "the packet's size of \(packet) bits is no positive number of bytes")
+    }
+    guard used <= packet else {
+      throw failure(0, "the packet's content of \(used) bits is larger than the packet of \(packet) bits")
+    }
+    guard used >= UInt64(header.eventBits) else {
+      throw failure(0, "the packet's content of \(used) bits is smaller than its header")
+    }
+    if packet > UInt64(fileBits) {
+      header.defect = failure(
+        fileBits, "the packet of \(packet) bits is cut off: the file has \(fileBits) bits of it")
+    }
+    header.packetBits = Int(min(packet, UInt64(fileBits)))
+    header.contentBits = Int(min(used, UInt64(fileBits)))
+  }
+}

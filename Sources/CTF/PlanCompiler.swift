@@ -1,0 +1,519 @@
+/// The fifth stage: from types to decode plans.
+///
+/// A compiler lives for one plan. It is run twice over everything: first to learn which fields others refer to, then
+/// to emit steps that keep those in registers.
+struct PlanCompiler {
+  /// The most steps of one plan: metadata can make types that grow exponentially by naming each other.
+  static let maximumSteps = 1 << 18
+  static let maximumRunBits = 1 << 24
+
+  /// What all plans of a trace share.
+  final class References {
+    /// Register of each field that something refers to, by scope and indices of its path.
+    var registers: [[Int]: Int] = [:]
+    var count = Register.firstFree
+    /// The clock that integers of the current stream map.
+    var clock: String?
+  }
+
+  /// What a row wants of the payload: slot of each top-level field index; nil decodes everything to a tape.
+  let slots: [Int: UInt16]?
+  let model: TraceModel
+  let references: References
+  let file: String
+
+  private var steps: [Step] = []
+  private var ranges: [VariantRange] = []
+  private var fields: [FieldLoad] = []
+  /// The structures of the scopes that are complete, for references from later ones.
+  private(set) var roots: [DynamicScope: StructureType]
+  private var scope = DynamicScope.packetHeader
+  /// The structure of `scope`.
+  private var currentRoot: StructureType?
+  private var frames: [[Visible]] = []
+  /// What is known about the position: it is `remainder` modulo `modulus` bits.
+  private(set) var modulus: Int
+  private(set) var remainder: Int
+  private var run: Run?
+
+  private struct Run {
+    let step: Int
+    let isByteAligned: Bool
+    var bits = 0
+    var words = 0
+    /// The step that loads the fields before this place, if nothing else came between.
+    var fieldsStep: Int?
+  }
+
+  /// A field that has been decoded where the compiler stands.
+  private struct Visible {
+    let name: String
+    let type: FieldType
+    let key: [Int]
+  }
+
+  /// - Parameter start: What is known of the position at the start, in bits: it is `remainder` modulo `modulus`.
+  init(
+    _ model: TraceModel, _ references: References, file: String, roots: [DynamicScope: StructureType],
+    start: (modulus: Int, remainder: Int), slots: [Int: UInt16]? = nil
+  ) {
+    self.model = model
+    self.references = references
+    self.file = file
+    self.roots = roots
+    self.slots = slots
+    modulus = start.modulus
+    remainder = start.remainder
+  }
+
+  private func failure(_ message: String) -> TraceError { TraceError(file: file, message: message) }
+
+  /// Appends the steps for one dynamic scope.
+  mutating func add(_ structure: StructureType?, _ scope: DynamicScope) throws(TraceError) {
+    guard let structure else { return }
+    self.scope = scope
+    currentRoot = structure
+    frames = []
+    try emit(.structure(structure), [scope.rawValue], nil)
+    roots[scope] = structure
+  }
+
+  /// The plan; what is known of the position at its end stays in `modulus` and `remainder`.
+  mutating func finish() -> DecodePlan {
+    closeRun()
+    steps.append(Step(kind: .end))
+    return DecodePlan(steps, ranges, fields)
+  }
+
+  // MARK: Steps
+
+  private mutating func append(_ step: Step) throws(TraceError) {
+    guard steps.count < Self.maximumSteps else {
+      throw failure("a structure has more than \(Self.maximumSteps) fields, nested ones included")
+    }
+    steps.append(step)
+  }
+
+  private mutating func closeRun() {
+    guard let current = run else { return }
+    steps[current.step].offset = UInt32(current.bits)
+    steps[current.step].operand = UInt64(current.words)
+    run = nil
+  }
+
+  private mutating func openRun() throws(TraceError) {
+    run = Run(step: steps.count, isByteAligned: modulus >= 8 && remainder % 8 == 0)
+    try append(Step(kind: .run))
+  }
+
+  private mutating func move(_ bits: Int) {
+    remainder = (remainder + bits) & (modulus - 1)
+  }
+
+  private mutating func align(_ alignment: Int) throws(TraceError) {
+    guard alignment > 1 else { return }
+    if modulus >= alignment {
+      let padding = (alignment - remainder % alignment) % alignment
+      guard padding > 0 else { return }
+      if run == nil { try openRun() }
+      run?.bits += padding
+      move(padding)
+    } else {
+      closeRun()
+      try append(Step(kind: .align, operand: UInt64(alignment)))
+      modulus = alignment
+      remainder = 0
+    }
+  }
+
+  /// Makes room for a fixed-size field in the current run; returns its offset in bits.
+  private mutating func reserve(_ bits: Int) throws(TraceError) -> Int {
+    let isByteField = modulus >= 8 && remainder % 8 == 0 && bits % 8 == 0
+    if let current = run, (isByteField && !current.isByteAligned) || current.bits > Self.maximumRunBits {
+      closeRun()
+    }
+    if run == nil { try openRun() }
+    let offset = run?.bits ?? 0
+    run?.bits += bits
+    return offset
+  }
+
+  // MARK: Fields
+
+  /// - Parameters:
+  ///   - key: The scope and the indices that lead to this field.
+  ///   - slot: Where a row wants it.
+  private mutating func emit(_ type: FieldType, _ key: [Int], _ slot: UInt16?) throws(TraceError) {
+    switch type {
+    case .integer(let integer): try emit(integer, key, slot)
+    case .enumeration(let enumeration): try emit(enumeration.container, key, slot)
+    case .floatingPoint(let float): try emit(float, slot)
+    case .string:
+      try align(8)
+      closeRun()
+      try append(Step(kind: .string, slot: slot ?? Step.noSlot))
+      modulus = 8
+      remainder = 0
+    case .array(let array): try emit(array, key, slot)
+    case .structure(let structure):
+      try align(structure.alignment)
+      frames.append([])
+      for index in structure.fields.indices {
+        let inner = key.count == 1 && scope == .payload ? slots?[index] : nil
+        try emit(structure.fields[index].type, key + [index], inner)
+        frames[frames.count - 1].append(
+          Visible(
+            name: structure.originalNames[index], type: structure.fields[index].type, key: key + [index]))
+      }
+      frames.removeLast()
+    case .variant(let variant): try emit(variant, key)
+    }
+  }
+
+  private mutating func emit(_ type: IntegerType, _ key: [Int], _ slot: UInt16?) throws(TraceError) {
+    try align(type.alignment)
+    let offset = try reserve(type.size)
+    let effects = try effects(type, key)
+    if slots == nil || slot != nil || !effects.isEmpty {
+      let isBig = (type.byteOrder ?? model.byteOrder) == .big
+      let isField = type.size % 8 == 0 && isWholeBytes && (!isBig || type.size == 8)
+      if isField, slots == nil || slot != nil {
+        try addField(offset / 8, type.size, type.isSigned, slot)
+      } else {
+        run?.fieldsStep = nil
+        try append(load(type, isBig: isBig, offset, slot))
+      }
+      if !effects.isEmpty { run?.fieldsStep = nil }
+      run?.words += 1
+      for effect in effects { try append(effect) }
+    }
+    move(type.size)
+  }
+
+  private mutating func emit(_ type: FloatingPointType, _ slot: UInt16?) throws(TraceError) {
+    try align(type.alignment)
+    let offset = try reserve(type.size)
+    if slots == nil || slot != nil {
+      let isBig = (type.byteOrder ?? model.byteOrder) == .big
+      if type.size == 64, !isBig, isWholeBytes {
+        // The bits of a double are the word: no different from an integer.
+        try addField(offset / 8, 64, false, slot)
+        run?.words += 1
+        move(type.size)
+        return
+      }
+      run?.fieldsStep = nil
+      var step = Step(
+        kind: .float, size: UInt8(type.size), slot: slot ?? Step.noSlot, offset: UInt32(offset))
+      if isWholeBytes {
+        step.offset = UInt32(offset / 8)
+        step.kind = type.size == 64 ? .u64Swapped : (isBig ? .floatSwapped : .float)
+      } else {
+        step.kind = isBig ? .floatBitsBig : .floatBitsLittle
+      }
+      try append(step)
+      run?.words += 1
+    }
+    move(type.size)
+  }
+
+  /// Whether the run and the field that has just got room in it begin at bytes.
+  private var isWholeBytes: Bool { modulus >= 8 && remainder % 8 == 0 && run?.isByteAligned == true }
+
+  private mutating func addField(
+    _ offset: Int, _ size: Int, _ isSigned: Bool, _ slot: UInt16?
+  ) throws(TraceError) {
+    if let step = run?.fieldsStep {
+      steps[step].operand += 1
+    } else {
+      run?.fieldsStep = steps.count
+      try append(Step(kind: .fields, offset: UInt32(fields.count), operand: 1))
+    }
+    fields.append(FieldLoad(offset: offset, size: size, isSigned: isSigned, slot: slot ?? Step.noSlot))
+  }
+
+  /// The step for an integer that is not a field of whole little-endian bytes.
+  private func load(_ type: IntegerType, isBig: Bool, _ offset: Int, _ slot: UInt16?) -> Step {
+    var step = Step(
+      kind: .bitsLittle, size: UInt8(type.size), slot: slot ?? Step.noSlot, offset: UInt32(offset))
+    if isWholeBytes, isBig, let kind = Self.swapped(type) {
+      step.offset = UInt32(offset / 8)
+      step.kind = kind
+    } else if type.isSigned {
+      step.kind = isBig ? .signedBitsBig : .signedBitsLittle
+    } else {
+      step.kind = isBig ? .bitsBig : .bitsLittle
+    }
+    return step
+  }
+
+  private static func swapped(_ type: IntegerType) -> Step.Kind? {
+    switch (type.size, type.isSigned) {
+    case (16, false): .u16Swapped
+    case (16, true): .s16Swapped
+    case (32, false): .u32Swapped
+    case (32, true): .s32Swapped
+    case (64, _): .u64Swapped
+    default: nil
+    }
+  }
+
+  /// What decoding an integer brings about besides its value.
+  private mutating func effects(_ type: IntegerType, _ key: [Int]) throws(TraceError) -> [Step] {
+    var effects: [Step] = []
+    if let register = meaning(key) { effects.append(Step(kind: .keep, slot: UInt16(register))) }
+    if let register = references.registers[key] { effects.append(Step(kind: .keep, slot: UInt16(register))) }
+    if let clock = type.clock, !type.isSigned {
+      guard model.clocks.contains(where: { $0.name == clock }) else {
+        throw failure("a field is mapped to the clock '\(clock)', which is not declared")
+      }
+      if let other = references.clock, other != clock {
+        throw failure("the fields of one stream are mapped to two clocks, '\(other)' and '\(clock)'")
+      }
+      references.clock = clock
+      // The end of a packet is known at its begin; it must not set the clock.
+      if meaning(key) != Register.timestampEnd {
+        effects.append(Step(kind: .clock, size: UInt8(type.size)))
+      }
+    }
+    return effects
+  }
+
+  /// The register that the specification gives to a field of a header or packet context.
+  private func meaning(_ key: [Int]) -> Int? {
+    guard let structure = currentRoot else { return nil }
+    switch scope {
+    case .packetHeader where key.count == 2: return Register.packetHeader[structure.fields[key[1]].name]
+    case .packetContext where key.count == 2: return Register.packetContext[structure.fields[key[1]].name]
+    case .eventHeader where key.count == 2:
+      return structure.fields[key[1]].name == "id" ? Register.eventID : nil
+    case .eventHeader where key.count == 4:
+      // LTTng's headers: the field `id` of the options of a variant called `v`.
+      guard structure.fields[key[1]].name == "v", case .variant(let variant) = structure.fields[key[1]].type,
+        case .structure(let option) = variant.options[key[2]].type, option.fields[key[3]].name == "id"
+      else { return nil }
+      return Register.eventID
+    default: return nil
+    }
+  }
+
+  // MARK: Arrays
+
+  private mutating func emit(_ array: ArrayType, _ key: [Int], _ slot: UInt16?) throws(TraceError) {
+    try align(array.element.alignment)
+    if scope == .packetHeader, key.count == 2, currentRoot?.fields[key[1]].name == "uuid" {
+      closeRun()
+      try append(Step(kind: .position, slot: UInt16(Register.uuidPosition)))
+    }
+    let register: Int? =
+      switch array.length {
+      case .constant: nil
+      case .reference(let path): try lengthRegister(path)
+      }
+    if array.isText {
+      closeRun()
+      switch array.length {
+      case .constant(let count):
+        try append(Step(kind: .text, slot: slot ?? Step.noSlot, operand: UInt64(count)))
+      case .reference:
+        try append(Step(kind: .textSequence, slot: slot ?? Step.noSlot, offset: UInt32(register ?? 0)))
+      }
+      modulus = min(modulus, 8)
+      remainder %= modulus
+      return
+    }
+    if slots != nil, let bits = fixedBits(array.element), !hasEffects(array.element) {
+      try skip(array, bits, register)
+      return
+    }
+    if case .constant(0) = array.length { return }
+    closeRun()
+    // Every element begins at a multiple of its alignment; nothing more is known inside the loop.
+    let alignment = array.element.alignment
+    let loop = steps.count
+    let minimum = array.element.minimumBits
+    if let register {
+      try append(Step(kind: .loopSequence, slot: UInt16(register), operand: UInt64(minimum)))
+    } else if case .constant(let count) = array.length {
+      try append(Step(kind: .loop, operand: UInt64(count)))
+    }
+    modulus = max(1, min(modulus, alignment))
+    remainder = 0
+    let body = steps.count
+    if fixedBits(array.element).map({ $0 % alignment != 0 }) ?? (alignment > 1) {
+      try append(Step(kind: .align, operand: UInt64(alignment)))
+      modulus = alignment
+    }
+    frames.append([])
+    try emit(array.element, key + [0], nil)
+    frames.removeLast()
+    closeRun()
+    try append(Step(kind: .endLoop, offset: UInt32(body)))
+    steps[loop].offset = UInt32(steps.count)
+    modulus = fixedBits(array.element).map { $0 % alignment == 0 } ?? false ? alignment : 1
+    remainder = 0
+  }
+
+  /// Steps over an array of fixed-size elements that no row wants.
+  private mutating func skip(_ array: ArrayType, _ bits: Int, _ register: Int?) throws(TraceError) {
+    let alignment = array.element.alignment
+    let stride = (bits + alignment - 1) / alignment * alignment
+    closeRun()
+    if let register {
+      if bits % alignment == 0 {
+        try append(Step(kind: .skipSequence, slot: UInt16(register), operand: UInt64(bits)))
+        modulus = min(modulus, max(1, bits & -bits))
+      } else {
+        try append(
+          Step(
+            kind: .skipSequence, slot: UInt16(register), offset: UInt32(stride - bits),
+            operand: UInt64(stride)))
+        modulus = 1
+      }
+      remainder %= modulus
+    } else if case .constant(let count) = array.length, count > 0 {
+      let (total, overflow) = stride.multipliedReportingOverflow(by: count)
+      guard !overflow, total < 1 << 56 else { throw failure("an array is larger than 2^56 bits") }
+      try append(Step(kind: .skip, operand: UInt64(total - (stride - bits))))
+      move((total - (stride - bits)) & (modulus - 1))
+    }
+  }
+
+  /// The size of a type that is the same for every value, nil when it is not.
+  private func fixedBits(_ type: FieldType) -> Int? {
+    switch type {
+    case .integer(let integer): integer.size
+    case .enumeration(let enumeration): enumeration.container.size
+    case .floatingPoint(let float): float.size
+    default: nil
+    }
+  }
+
+  /// Whether an unwanted value still matters: it may set the clock.
+  private func hasEffects(_ type: FieldType) -> Bool {
+    switch type {
+    case .integer(let integer): integer.clock != nil
+    case .enumeration(let enumeration): enumeration.container.clock != nil
+    default: false
+    }
+  }
+
+  // MARK: Variants
+
+  private mutating func emit(_ variant: VariantType, _ key: [Int]) throws(TraceError) {
+    guard let path = variant.tag else { throw failure("a variant has no tag") }
+    guard let tag = find(path), case .enumeration(let enumeration) = tag.type else {
+      throw failure(
+        "the tag '\(path.joined(separator: "."))' of a variant is no enumeration decoded before it")
+    }
+    closeRun()
+    let step = steps.count
+    let register = try self.register(tag.key)
+    try append(Step(kind: .variant, size: enumeration.container.isSigned ? 1 : 0, slot: UInt16(register)))
+    let first = ranges.count
+    for (index, name) in variant.originalNames.enumerated() {
+      for mapping in enumeration.mappings
+      where mapping.label == name || mapping.label == variant.options[index].name {
+        ranges.append(
+          VariantRange(low: mapping.low, high: mapping.high, option: UInt32(index), target: UInt32(index)))
+        guard ranges.count <= Self.maximumSteps else { throw failure("variants have too many options") }
+      }
+    }
+    steps[step].offset = UInt32(first)
+    steps[step].operand = UInt64(ranges.count - first)
+    let last = ranges.count
+    let start = (modulus, remainder)
+    var end: (modulus: Int, remainder: Int)?
+    var targets: [UInt32] = []
+    var jumps: [Int] = []
+    for (index, option) in variant.options.enumerated() {
+      targets.append(UInt32(steps.count))
+      (modulus, remainder) = start
+      try emit(option.type, key + [index], nil)
+      closeRun()
+      jumps.append(steps.count)
+      try append(Step(kind: .jump))
+      end = end.map { meet($0, (modulus, remainder)) } ?? (modulus, remainder)
+    }
+    for jump in jumps { steps[jump].offset = UInt32(steps.count) }
+    for index in first..<last { ranges[index].target = targets[Int(ranges[index].target)] }
+    if let end { (modulus, remainder) = end }
+  }
+
+  /// What is known of a position that is either of two.
+  private func meet(_ a: (modulus: Int, remainder: Int), _ b: (modulus: Int, remainder: Int)) -> (
+    modulus: Int, remainder: Int
+  ) {
+    var modulus = min(a.modulus, b.modulus)
+    while modulus > 1, a.remainder % modulus != b.remainder % modulus { modulus /= 2 }
+    return (modulus, a.remainder % modulus)
+  }
+
+  // MARK: References
+
+  private mutating func register(_ key: [Int]) throws(TraceError) -> Int {
+    if let register = references.registers[key] { return register }
+    let register = references.count
+    guard register < Int(Step.noSlot) else { throw failure("more than 65 000 fields are referred to") }
+    references.count += 1
+    references.registers[key] = register
+    return register
+  }
+
+  private mutating func lengthRegister(_ path: [String]) throws(TraceError) -> Int {
+    guard let field = find(path) else {
+      throw failure("the length '\(path.joined(separator: "."))' of a sequence is no field decoded before it")
+    }
+    let isUnsigned: Bool
+    switch field.type {
+    case .integer(let type): isUnsigned = !type.isSigned
+    case .enumeration(let type): isUnsigned = !type.container.isSigned
+    default: isUnsigned = false
+    }
+    guard isUnsigned else {
+      throw failure("the length '\(path.joined(separator: "."))' of a sequence is no unsigned integer")
+    }
+    return try register(field.key)
+  }
+
+  /// The field that a path names, seen from here: in the enclosing structures, inner ones first, then in the scopes
+  /// decoded before, or absolutely.
+  private func find(_ path: [String]) -> Visible? {
+    for scope in DynamicScope.allCases where path.starts(with: scope.path) && path.count > scope.path.count {
+      let rest = Array(path.dropFirst(scope.path.count))
+      if let field = scope == self.scope ? find(rest, in: frames.first ?? []) : find(rest, in: scope) {
+        return field
+      }
+    }
+    for frame in frames.reversed() {
+      if let field = find(path, in: frame) { return field }
+    }
+    for scope in DynamicScope.allCases.reversed() where scope.rawValue < self.scope.rawValue {
+      if let field = find(path, in: scope) { return field }
+    }
+    return nil
+  }
+
+  private func find(_ path: [String], in scope: DynamicScope) -> Visible? {
+    guard let root = roots[scope] else { return nil }
+    return descend(Visible(name: "", type: .structure(root), key: [scope.rawValue]), path[...])
+  }
+
+  private func find(_ path: [String], in frame: [Visible]) -> Visible? {
+    guard let field = frame.last(where: { $0.name == path[0] }) else { return nil }
+    return descend(field, path.dropFirst())
+  }
+
+  private func descend(_ field: Visible, _ path: ArraySlice<String>) -> Visible? {
+    guard let name = path.first else { return field }
+    let names: [String]
+    let types: [(name: String, type: FieldType)]
+    switch field.type {
+    case .structure(let structure): (names, types) = (structure.originalNames, structure.fields)
+    case .variant(let variant): (names, types) = (variant.originalNames, variant.options)
+    default: return nil
+    }
+    guard let index = names.firstIndex(of: name) else { return nil }
+    return descend(Visible(name: name, type: types[index].type, key: field.key + [index]), path.dropFirst())
+  }
+}

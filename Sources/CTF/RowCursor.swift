@@ -1,0 +1,315 @@
+/// Where the values of one row go.
+struct RowOutput: DecodeOutput {
+  /// The first field's word.
+  var row: UnsafeMutablePointer<UInt64>
+  /// The block's strings, their size and how much of it is used.
+  let strings: UnsafeMutablePointer<UInt8>
+  let stringCapacity: Int
+  var stringCount: Int
+
+  mutating func restart() {}
+  @inline(__always) mutating func reserve(_ words: Int) -> Bool { true }
+  @inline(__always) mutating func put(_ value: UInt64, _ slot: UInt16) {
+    if slot != Step.noSlot { row[Int(slot)] = value }
+  }
+  @inline(__always)
+  mutating func load(_ fields: UnsafePointer<FieldLoad>, _ count: Int, _ bytes: UnsafeRawPointer) -> UInt64 {
+    var value: UInt64 = 0
+    var index = 0
+    repeat {
+      value = fields[index].load(bytes)
+      row[Int(fields[index].slot)] = value
+      index &+= 1
+    } while index < count
+    return value
+  }
+  @inline(__always) mutating func putStructure(_ value: UInt64) {}
+  @inline(__always) mutating func putText(_ start: UnsafeRawPointer, _ count: Int, _ slot: UInt16) -> Bool {
+    slot == Step.noSlot || keep(start, count, slot)
+  }
+
+  @inline(never)
+  private mutating func keep(_ start: UnsafeRawPointer, _ count: Int, _ slot: UInt16) -> Bool {
+    guard stringCapacity - stringCount >= count else { return false }
+    UnsafeMutableRawPointer(strings + stringCount).copyMemory(from: start, byteCount: count)
+    row[Int(slot)] = UInt64(stringCount) << 32 | UInt64(count)
+    stringCount += count
+    return true
+  }
+}
+
+/// Decodes one stream into blocks of rows.
+final class RowCursor {
+  /// How a row of an event is made.
+  private struct Entry {
+    let plan: PlanPointers
+    /// Bits 0–15 are the tag; events that are not selected have none.
+    let tag: UInt16
+    let isSelected: Bool
+    /// Whether fields are missing, whose words have to be cleared.
+    let isPartial: Bool
+  }
+
+  private enum Stop {
+    case full
+    case endOfPacket
+    case lossBegins
+    case shortage(Int)
+    case stringsFull(Int)
+    case failed(Int, String)
+  }
+
+  private static let minimumStrings = 16 << 10
+  private static let maximumStrings = PacketWindow.maximumBytes
+
+  let stream: Int
+  let stride: Int
+  private(set) var rows: UnsafeMutablePointer<UInt64>
+  /// The rows from `head` up to `count` are still to be delivered.
+  var head = 0
+  private(set) var count = 0
+  private(set) var strings: UnsafeMutablePointer<UInt8>
+  private(set) var others: UInt64 = 0
+  private(set) var delivered: UInt64 = 0
+  /// Whether a timestamp was smaller than the one before.
+  private(set) var isUnordered = false
+  var diagnostics: [Diagnostic] { walker.diagnostics }
+  private let capacity: Int
+  private var stringCapacity = minimumStrings
+  private let walker: StreamWalker
+  private let entries: UnsafeMutablePointer<Entry>
+  private let table: EventTable
+  private let plans: [DecodePlan]
+  private let window: Range<Int64>
+  private var last = Int64.min
+  private var pendingGaps: [StreamWalker.Gap] = []
+  private var isInPacket = false
+  /// Events discarded at the end of the current packet, not delivered yet, and the bit from which on they may be
+  /// missing.
+  private var lossAtEnd: StreamWalker.Gap?
+  private var lossPosition = Int.max
+  /// When a packet is nearly full, events that no longer fit are discarded while smaller ones still are recorded: the
+  /// gap begins with the last event before the packet's last bytes, so many that any event of a hot path would have
+  /// fitted.
+  private static let lossMargin = 512 * 8
+
+  /// - Parameters:
+  ///   - selected: For each event of the stream's class the tag and the slots of its top-level payload fields; nil
+  ///     when it is not selected.
+  init(
+    _ record: StreamRecord, selected: [(tag: UInt16, slots: [Int: UInt16], isPartial: Bool)?], stride: Int,
+    capacity: Int, windowBytes: Int, window: Range<Int64>?
+  ) throws(TraceError) {
+    stream = record.number
+    self.stride = stride
+    self.capacity = capacity
+    self.window = window ?? Int64.min..<Int64.max
+    var plans: [DecodePlan] = []
+    for (event, selection) in zip(record.plan.streamClass.events, selected) {
+      plans.append(try record.plan.rowPlan(event, slots: selection?.slots ?? [:]))
+    }
+    self.plans = plans
+    walker = StreamWalker(record, windowBytes: windowBytes, timeWindow: window)
+    rows = .allocate(capacity: capacity * stride)
+    rows.initialize(repeating: 0, count: capacity * stride)
+    strings = .allocate(capacity: stringCapacity)
+    strings.initialize(repeating: 0, count: stringCapacity)
+    table = EventTable(record.plan)
+    entries = .allocate(capacity: max(1, plans.count))
+    for (index, plan) in plans.enumerated() {
+      (entries + index).initialize(
+        to: Entry(
+          plan: plan.pointers, tag: selected[index]?.tag ?? 0,
+          isSelected: selected[index] != nil, isPartial: selected[index]?.isPartial ?? false))
+    }
+  }
+
+  deinit {
+    rows.deallocate()
+    strings.deallocate()
+    entries.deallocate()
+    table.deallocate()
+  }
+
+  /// Decodes the next block; false at the end of the stream. The rows of the last one are gone.
+  func fill() -> Bool {
+    head = 0
+    count = 0
+    var stringCount = 0
+    while true {
+      while let gap = pendingGaps.first {
+        guard count < capacity else { return true }
+        deliver(gap)
+        pendingGaps.removeFirst()
+      }
+      guard count < capacity else { return true }
+      if !isInPacket {
+        var nothing = NoOutput()
+        let hasPacket = walker.nextPacket(context: &nothing)
+        pendingGaps = walker.gaps
+        isInPacket = hasPacket
+        findLossAtEnd()
+        if !hasPacket {
+          // It lies behind the window, with the packet.
+          lossAtEnd = nil
+          lossPosition = .max
+        }
+        if !hasPacket, pendingGaps.isEmpty { return count > 0 }
+        continue
+      }
+      switch decode(&stringCount) {
+      case .full: return true
+      case .endOfPacket: leavePacket()
+      case .lossBegins: placeLoss()
+      case .shortage(let position):
+        guard !walker.refill(from: position) else { continue }
+        walker.abandonPacket(at: position, DecodeStatus.shortage.message)
+        leavePacket()
+      case .failed(let position, let message):
+        walker.abandonPacket(at: position, message)
+        leavePacket()
+      case .stringsFull(let position):
+        walker.cursor.position = position
+        if count > 0 { return true }
+        guard stringCapacity < Self.maximumStrings else {
+          walker.abandonPacket(at: position, DecodeStatus.tooLarge.message)
+          leavePacket()
+          continue
+        }
+        strings.deallocate()
+        stringCapacity = min(Self.maximumStrings, stringCapacity * 8)
+        strings = .allocate(capacity: stringCapacity)
+        stringCount = 0
+      }
+    }
+  }
+
+  /// Puts off the gap of events discarded at the end of a packet that was just entered until that end is reached.
+  private func findLossAtEnd() {
+    let header = walker.header
+    // A packet that was closed with room left did not discard for want of room at its end.
+    guard walker.record.plans.discardsAtPacketEnd, header.packetBits - header.contentBits < Self.lossMargin,
+      let index = pendingGaps.firstIndex(where: { $0.kind == .discardedEvents })
+    else { return }
+    lossAtEnd = pendingGaps.remove(at: index)
+    lossPosition = max(0, header.packetBits - Self.lossMargin)
+  }
+
+  /// Makes the gap begin with the event that was decoded last.
+  private func placeLoss() {
+    lossPosition = .max
+    guard let loss = lossAtEnd else { return }
+    lossAtEnd = nil
+    let begin = min(walker.record.plan.clock(walker.state.clock), loss.end)
+    pendingGaps.append(
+      StreamWalker.Gap(kind: loss.kind, begin: max(begin, loss.begin), end: loss.end, count: loss.count))
+  }
+
+  private func leavePacket() {
+    placeLoss()
+    isInPacket = false
+  }
+
+  /// The hot loop: events of the current packet, until something else has to be done.
+  private func decode(_ stringCount: inout Int) -> Stop {
+    var cursor = walker.cursor
+    var state = walker.state
+    let header = walker.record.plan.header
+    let clock = walker.record.plan.clock
+    let lower = walker.wanted.lowerBound
+    let upper = walker.wanted.upperBound
+    let word = UInt64(stream) << 16 | UInt64(UInt32(truncatingIfNeeded: walker.packet)) << 32
+    var output = RowOutput(
+      row: rows + count * stride + Row.firstField, strings: strings, stringCapacity: stringCapacity,
+      stringCount: stringCount)
+    var made = count
+    var skipped: UInt64 = 0
+    var last = self.last
+    var id: UInt64 = 0
+    defer {
+      walker.cursor = cursor
+      walker.state = state
+      stringCount = output.stringCount
+      delivered += UInt64(made - count)
+      others += skipped
+      count = made
+      self.last = last
+    }
+    let lossPosition = self.lossPosition
+    while made < capacity {
+      let start = cursor.position
+      if start >= lossPosition { return .lossBegins }
+      let startClock = state.clock
+      let startStrings = output.stringCount
+      switch HeaderDecoder.decode(header, &cursor, &state, &id) {
+      case .event: break
+      case .endOfPacket: return .endOfPacket
+      case .shortage:
+        state.clock = startClock
+        return .shortage(start)
+      case .failed(let status): return .failed(cursor.position, status.message)
+      }
+      let index = table.index(id)
+      guard index >= 0 else { return .failed(start, "the event id \(id) is not declared") }
+      let entry = entries + index
+      let timestamp = clock(state.clock)
+      if entry.pointee.isPartial {
+        for field in 0..<stride - Row.firstField { output.row[field] = 0 }
+      }
+      let status: DecodeStatus
+      let flatEnd = cursor.position.addingReportingOverflow(entry.pointee.plan.flatBits)
+      if !flatEnd.overflow, flatEnd.partialValue <= cursor.limit {
+        if entry.pointee.plan.flatCount > 0 {
+          _ = output.load(
+            entry.pointee.plan.fields, entry.pointee.plan.flatCount, cursor.base + (cursor.position >> 3))
+        }
+        cursor.position = flatEnd.partialValue
+        status = .complete
+      } else {
+        status = Interpreter.run(entry.pointee.plan, &cursor, &state, &output)
+      }
+      guard status == .complete, cursor.position <= cursor.content, cursor.position > start else {
+        if status == .complete, cursor.position == start { return .failed(start, "an event has no bits") }
+        if status == .shortage || status == .complete {
+          state.clock = startClock
+          output.stringCount = startStrings
+          return .shortage(start)
+        }
+        if status == .tooLarge {
+          state.clock = startClock
+          output.stringCount = startStrings
+          return .stringsFull(start)
+        }
+        return .failed(cursor.position, status.message)
+      }
+      if timestamp < lower || timestamp >= upper {
+        output.stringCount = startStrings
+        continue
+      }
+      if timestamp < last { isUnordered = true }
+      last = timestamp
+      guard entry.pointee.isSelected else {
+        skipped &+= 1
+        continue
+      }
+      output.row[-2] = UInt64(bitPattern: timestamp)
+      output.row[-1] = word | UInt64(entry.pointee.tag)
+      output.row += stride
+      made &+= 1
+    }
+    return .full
+  }
+
+  private func deliver(_ gap: StreamWalker.Gap) {
+    guard window.contains(gap.begin) else { return }
+    let row = rows + count * stride
+    row[0] = UInt64(bitPattern: gap.begin)
+    row[1] =
+      UInt64(Row.gapTag) | UInt64(stream) << 16 | UInt64(UInt32(truncatingIfNeeded: walker.packet)) << 32
+    row[2] = UInt64(bitPattern: gap.begin)
+    row[3] = UInt64(bitPattern: gap.end)
+    row[4] = gap.count
+    row[5] = gap.kind.rawValue
+    count += 1
+  }
+}

@@ -1,0 +1,229 @@
+/// Goes through the packets of one stream, file after file, and keeps a window of the current one in memory.
+final class StreamWalker {
+  struct Gap {
+    let kind: GapKind
+    /// ns.
+    let begin: Int64
+    let end: Int64
+    /// 0: unknown.
+    let count: UInt64
+  }
+
+  let record: StreamRecord
+  var state: DecodeState
+  /// Where decoding goes on in the current packet.
+  var cursor: BitCursor
+  private(set) var header = PacketHeader()
+  /// Index of the current packet in the stream.
+  private(set) var packet = -1
+  /// Gaps between the previous packet and this one.
+  private(set) var gaps: [Gap] = []
+  private(set) var diagnostics: [Diagnostic] = []
+  private let window: PacketWindow
+  private let timeWindow: Range<Int64>?
+  /// The timestamps wanted of the current packet's events.
+  private(set) var wanted = Int64.min..<Int64.max
+  private let allWanted: Range<Int64>
+  private var fileIndex = 0
+  private var packetInFile = -1
+  private var nextOffset = 0
+  private var previous: PacketHeader?
+  private var damagedSince: Int64?
+  private var isFinished = false
+  /// Packets from this one on are left out.
+  var packetLimit = Int.max
+
+  /// - Parameter packets: Only these packets, or only those that may have events in `timeWindow`.
+  init(_ record: StreamRecord, windowBytes: Int, timeWindow: Range<Int64>?) {
+    self.record = record
+    self.timeWindow = record.isOrdered ? timeWindow : nil
+    allWanted = timeWindow ?? Int64.min..<Int64.max
+    window = PacketWindow(capacity: windowBytes)
+    state = DecodeState(registerCount: record.plans.registerCount)
+    cursor = BitCursor(base: window.address(0), position: 0, limit: 0, content: 0)
+    if let lower = self.timeWindow?.lowerBound { seek(lower) }
+  }
+
+  deinit { state.deallocate() }
+
+  /// Goes to the packet before the first one that ends at `time` or later.
+  private func seek(_ time: Int64) {
+    for (number, file) in record.files.enumerated() {
+      guard let entry = file.index.entries.firstIndex(where: { $0.end >= time }) else { continue }
+      if entry > 0 {
+        fileIndex = number
+        packetInFile = (entry - 1) * file.index.stride - 1
+        nextOffset = file.index.entries[entry - 1].offset
+      } else if number > 0, let last = record.files[number - 1].index.entries.last {
+        let before = record.files[number - 1].index
+        fileIndex = number - 1
+        packetInFile = (before.entries.count - 1) * before.stride - 1
+        nextOffset = last.offset
+      }
+      return
+    }
+    if let file = record.files.last, let entry = file.index.entries.last {
+      fileIndex = record.files.count - 1
+      packetInFile = (file.index.entries.count - 1) * file.index.stride - 1
+      nextOffset = entry.offset
+    }
+  }
+
+  /// Goes to just before a packet, so that the next one is that packet.
+  func seek(packet wanted: Int) {
+    guard let number = record.files.lastIndex(where: { $0.firstPacket <= wanted }) else { return }
+    let index = record.files[number].index
+    let inFile = wanted - record.files[number].firstPacket
+    guard wanted > 0, inFile < index.packetCount, inFile % index.stride == 0 else { return }
+    fileIndex = number
+    packetInFile = inFile - 1
+    packet = wanted - 1
+    nextOffset = index.entries[inFile / index.stride].offset
+  }
+
+  /// Goes to the next packet; false at the end of the stream, which may be a gap.
+  func nextPacket<Output: DecodeOutput>(context: inout Output) -> Bool {
+    gaps.removeAll(keepingCapacity: true)
+    // The rest of a packet that is cut off is missing.
+    if header.defect != nil { noteDamage() }
+    while !isFinished {
+      guard fileIndex < record.files.count else { break }
+      let file = record.files[fileIndex]
+      guard packetInFile + 1 < file.index.packetCount else {
+        fileIndex += 1
+        packetInFile = -1
+        nextOffset = 0
+        continue
+      }
+      packetInFile += 1
+      packet = file.firstPacket + packetInFile
+      guard packet < packetLimit else { break }
+      do throws(TraceError) {
+        try window.open(file.path)
+        let isFirst = packet == 0
+        header = try record.plans.readHeader(
+          window, at: nextOffset, index: packetInFile, expected: streamIndex, &state, context: &context)
+        nextOffset += header.packetBits / 8
+        findGaps(isFirst: isFirst)
+        // A gap that reaches up to this packet may begin inside the window.
+        if let upper = timeWindow?.upperBound, let begin = header.begin, record.plan.clock(begin) >= upper {
+          isFinished = true
+          return false
+        }
+        previous = header
+        enterPacket()
+        return true
+      } catch {
+        // Its place in the file is known, its successor's is not.
+        diagnostics.append(error)
+        noteDamage()
+        packetInFile = file.index.packetCount
+      }
+    }
+    if !isFinished, let since = damagedSince {
+      gaps.append(Gap(kind: .damage, begin: since, end: since, count: 0))
+    }
+    isFinished = true
+    return false
+  }
+
+  private var streamIndex: Int { record.plans.streams.firstIndex { $0 === record.plan } ?? 0 }
+
+  private func enterPacket() {
+    wanted = allWanted
+    // Packets are chosen by their own times. An event outside of its packet's, as LTTng-UST before 2.11 wrote them,
+    // goes with the packet's begin or end, so that windows side by side have each event once.
+    if timeWindow != nil, let begin = header.begin.map({ record.plan.clock($0) }) {
+      let end = header.end.map { record.plan.clock($0) } ?? Int64.max
+      let isOver = end < wanted.lowerBound
+      let lower = begin >= wanted.lowerBound ? Int64.min : wanted.lowerBound
+      let upper = end < wanted.upperBound ? Int64.max : wanted.upperBound
+      wanted = isOver ? lower..<lower : lower..<upper
+    }
+    cursor = BitCursor(
+      base: window.address(header.offset), position: header.eventBits, limit: 0, content: header.contentBits)
+    setLimit()
+  }
+
+  private func setLimit() {
+    cursor.base = window.address(header.offset)
+    cursor.limit = min(header.contentBits, (window.end - header.offset) * 8)
+  }
+
+  /// Gets more of the packet into memory, from the event on that begins at bit `position`; decoding has to begin
+  /// with that event again. False when there is no more or the event is too large.
+  func refill(from position: Int) -> Bool {
+    guard cursor.limit < header.contentBits else { return false }
+    let first = header.offset + position / 8
+    let end = header.offset + (header.contentBits + 7) / 8
+    do throws(TraceError) {
+      let before = window.end
+      if window.start == first, window.count == window.capacity, !window.grow() { return false }
+      try window.load(from: first, upTo: end)
+      // The file is shorter than it was.
+      if window.end <= before { return false }
+    } catch {
+      diagnostics.append(error)
+      return false
+    }
+    setLimit()
+    cursor.position = position
+    return true
+  }
+
+  /// Gives up the rest of the packet.
+  func abandonPacket(at position: Int, _ message: String) {
+    diagnostics.append(
+      TraceError(
+        file: record.files[fileIndex].path, packet: packetInFile,
+        bitOffset: UInt64(header.offset) * 8 + UInt64(max(0, position)), message: message))
+    noteDamage()
+    cursor.position = cursor.content
+  }
+
+  private func noteDamage() {
+    damagedSince = record.plan.clock(state.clock)
+  }
+
+  /// Compares the counters of this packet with those of the one before.
+  private func findGaps(isFirst: Bool) {
+    let begin = header.begin.map { record.plan.clock($0) } ?? 0
+    let end = header.end.map { record.plan.clock($0) } ?? begin
+    if let since = damagedSince {
+      gaps.append(Gap(kind: .damage, begin: since, end: begin, count: 0))
+      damagedSince = nil
+    }
+    let since = previous.map { $0.end ?? $0.begin ?? 0 }.map { record.plan.clock($0) } ?? begin
+    let counts = Self.losses(previous, header, isFirst: isFirst)
+    if counts.packets > 0 {
+      gaps.append(Gap(kind: .lostPackets, begin: since, end: begin, count: counts.packets))
+    }
+    if counts.events > 0 {
+      gaps.append(Gap(kind: .discardedEvents, begin: since, end: end, count: counts.events))
+    }
+  }
+
+  /// Packets missing between two packets, and events discarded up to the second one's end.
+  static func losses(
+    _ previous: PacketHeader?, _ header: PacketHeader, isFirst: Bool
+  ) -> (packets: UInt64, events: UInt64) {
+    guard let previous else {
+      // Of a recording that began earlier, the first packet's counters tell of what is not here.
+      let isBegin = isFirst && (header.sequence ?? 0) == 0
+      return (0, isBegin ? min(header.discarded ?? 0, mostLost) : 0)
+    }
+    var packets: UInt64 = 0
+    if let before = previous.sequence, let now = header.sequence, now > before { packets = now - before - 1 }
+    var events: UInt64 = 0
+    if let now = header.discarded {
+      let before = previous.discarded ?? 0
+      // A counter that went back was reset.
+      events = now >= before ? now - before : now
+    }
+    return (min(packets, mostLost), min(events, mostLost))
+  }
+
+  /// No tracer loses a million million between two packets: a counter that says so is damaged. The bound keeps sums
+  /// over all packets of a trace in range.
+  private static let mostLost: UInt64 = 1 << 40
+}

@@ -1,0 +1,103 @@
+/// One or several CTF 1.8 traces, opened and indexed; reading the events is up to ``MergedRows`` and
+/// ``MergedEvents``.
+///
+/// Chunks of one recording (session rotation: same UUID) are one trace; files of one stream (tracefile rotation: same
+/// stream and instance id) are one stream.
+public final class Trace: Sendable {
+  /// The traces found, in the order of their paths.
+  public let traces: [TraceInfo]
+  /// The streams of all traces.
+  public let streams: [StreamInfo]
+  /// What was wrong but survivable so far; readers add what they find in packets.
+  public let diagnostics: [Diagnostic]
+  let records: [StreamRecord]
+
+  /// Opens traces and indexes their packets.
+  ///
+  /// - Parameter paths: Directories, searched recursively for `metadata`.
+  /// - Throws: When a path holds no trace, its metadata is invalid or nothing in it can be read.
+  public init(opening paths: [String]) throws(TraceError) {
+    var finder = TraceFinder()
+    for path in paths { try finder.search(path) }
+    var opener = TraceOpener(diagnostics: finder.diagnostics)
+    for group in try opener.readMetadata(finder.found) { try opener.open(group) }
+    guard opener.records.count <= Row.maximumStreams else {
+      throw TraceError(
+        file: paths.first ?? "",
+        message: "\(opener.records.count) streams; at most \(Row.maximumStreams) can be read")
+    }
+    if opener.records.isEmpty, let reason = opener.diagnostics.first { throw reason }
+    traces = opener.traces
+    streams = opener.streams
+    records = opener.records
+    diagnostics = opener.diagnostics
+  }
+
+  /// The environment of the first trace.
+  public var environment: [(name: String, value: String)] { traces.first?.environment ?? [] }
+  /// The first packet's begin in ns since the clock's origin.
+  public var beginTimestamp: Int64? { streams.lazy.compactMap(\.begin).min() }
+  /// The last packet's end in ns since the clock's origin.
+  public var endTimestamp: Int64? { streams.lazy.compactMap(\.end).max() }
+
+  /// Cuts the time of the trace into at most `count` half-open slices with about the same amount of data, for
+  /// readers that work in parallel; the first begins at `Int64.min`, the last ends at `Int64.max`.
+  public func timeSlices(_ count: Int) -> [Range<Int64>] {
+    var pieces: [(begin: Int64, bytes: Int)] = []
+    for record in records {
+      for file in record.files {
+        let entries = file.index.entries
+        for (number, entry) in entries.enumerated() where entry.begin > Int64.min {
+          let next = number + 1 < entries.count ? entries[number + 1].offset : file.size
+          pieces.append((entry.begin, next - entry.offset))
+        }
+      }
+    }
+    pieces.sort { $0.begin < $1.begin }
+    let total = pieces.reduce(0) { $0 + $1.bytes }
+    var cuts: [Int64] = []
+    var sum = 0
+    for piece in pieces {
+      if cuts.count + 1 < count, sum >= total / max(1, count) * (cuts.count + 1),
+        piece.begin > cuts.last ?? Int64.min,
+        sum > 0
+      {
+        cuts.append(piece.begin)
+      }
+      sum += piece.bytes
+    }
+    let bounds = [Int64.min] + cuts + [Int64.max]
+    return zip(bounds, bounds.dropFirst()).map { $0..<$1 }
+  }
+
+  /// Where a packet of a stream is; nil when there is no such packet.
+  public func location(stream: Int, packet: Int) -> PacketLocation? {
+    guard records.indices.contains(stream), packet >= 0 else { return nil }
+    let record = records[stream]
+    guard let file = record.files.last(where: { $0.firstPacket <= packet }),
+      packet - file.firstPacket < file.index.packetCount
+    else { return nil }
+    let number = packet - file.firstPacket
+    var offset = file.index.entries[number / file.index.stride].offset
+    var rest = number % file.index.stride
+    let window = PacketWindow(capacity: 8192)
+    var state = DecodeState(registerCount: record.plans.registerCount)
+    defer { state.deallocate() }
+    var nothing = NoOutput()
+    while rest > 0 {
+      guard (try? window.open(file.path)) != nil,
+        let header = try? record.plans.readHeader(
+          window, at: offset, index: number - rest, expected: nil, &state, context: &nothing)
+      else { return nil }
+      offset += header.packetBits / 8
+      rest -= 1
+    }
+    return PacketLocation(file: file.path, packet: number, byteOffset: offset)
+  }
+
+  /// The size of the buffer of each stream's reader, so that all together stay small.
+  func windowBytes(readers: Int = 1) -> Int {
+    let share = (16 << 20) / max(1, records.count * readers)
+    return max(8 << 10, min(256 << 10, share))
+  }
+}

@@ -1,0 +1,70 @@
+import Glibc
+
+/// Finds traces: directories that hold a file called `metadata`.
+struct TraceFinder {
+  /// A directory with metadata and its data files.
+  struct Found {
+    let directory: String
+    var dataFiles: [String]
+  }
+
+  private static let maximumDepth = 32
+  private static let maximumEntries = 1 << 20
+
+  private(set) var found: [Found] = []
+  private(set) var diagnostics: [Diagnostic] = []
+  private var entries = 0
+
+  /// Searches `path` and everything below.
+  mutating func search(_ path: String) throws(TraceError) {
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw DataFile.failure(path, "cannot open the directory", errno) }
+    guard status.st_mode & S_IFMT == S_IFDIR else {
+      throw TraceError(file: path, message: "not a directory; give the directory that holds the trace")
+    }
+    let before = found.count
+    try visit(path, depth: 0)
+    guard found.count > before else {
+      throw diagnostics.first
+        ?? TraceError(file: path, message: "no CTF trace: there is no file called metadata in it or below it")
+    }
+  }
+
+  private mutating func visit(_ path: String, depth: Int) throws(TraceError) {
+    guard depth <= Self.maximumDepth else { return }
+    guard let directory = opendir(path) else {
+      let failure = DataFile.failure(path, "cannot open the directory", errno)
+      if depth == 0 { throw failure }
+      diagnostics.append(failure)
+      return
+    }
+    var files: [String] = []
+    var directories: [String] = []
+    var hasMetadata = false
+    while let entry = readdir(directory) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      entries += 1
+      guard entries <= Self.maximumEntries else { break }
+      if name.hasPrefix(".") { continue }
+      let full = path.hasSuffix("/") ? path + name : "\(path)/\(name)"
+      var status = stat()
+      // A link to a directory could lead round in circles.
+      guard lstat(full, &status) == 0 else { continue }
+      if status.st_mode & S_IFMT == S_IFDIR {
+        if name != "index" { directories.append(full) }
+        continue
+      }
+      guard stat(full, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
+      if name == "metadata" { hasMetadata = true } else { files.append(full) }
+    }
+    closedir(directory)
+    guard entries <= Self.maximumEntries else {
+      throw TraceError(
+        file: path, message: "more than \(Self.maximumEntries) files; give a smaller directory")
+    }
+    if hasMetadata { found.append(Found(directory: path, dataFiles: files.sorted())) }
+    for directory in directories.sorted() { try visit(directory, depth: depth + 1) }
+  }
+}

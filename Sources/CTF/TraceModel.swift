@@ -1,0 +1,78 @@
+/// What the metadata of one trace says (CTF 1.8, section 7.3), types resolved.
+final class TraceModel: Sendable {
+  let byteOrder: ByteOrder
+  let uuid: [UInt8]?
+  let environment: [(name: String, value: EnvironmentValue)]
+  let clocks: [ClockInfo]
+  let packetHeader: StructureType?
+  let streamClasses: [StreamClass]
+
+  init(
+    byteOrder: ByteOrder, uuid: [UInt8]?, environment: [(name: String, value: EnvironmentValue)],
+    clocks: [ClockInfo], packetHeader: StructureType?, streamClasses: [StreamClass]
+  ) {
+    self.byteOrder = byteOrder
+    self.uuid = uuid
+    self.environment = environment
+    self.clocks = clocks
+    self.packetHeader = packetHeader
+    self.streamClasses = streamClasses
+  }
+}
+
+/// A value of the `env` block.
+enum EnvironmentValue: Sendable, Equatable {
+  case integer(Int64)
+  case string(String)
+
+  var text: String {
+    switch self {
+    case .integer(let value): "\(value)"
+    case .string(let value): value
+    }
+  }
+}
+
+/// A `stream` block with its events.
+public final class StreamClass: Sendable {
+  /// The id that packets name it by.
+  public let id: UInt64
+  /// `packet.context`.
+  public let packetContext: StructureType?
+  /// `event.header`.
+  public let eventHeader: StructureType?
+  /// `event.context` of the stream, common to its events.
+  public let eventContext: StructureType?
+  /// The events, by id.
+  public let events: [EventClass]
+
+  init(
+    id: UInt64, packetContext: StructureType?, eventHeader: StructureType?, eventContext: StructureType?,
+    events: [EventClass]
+  ) {
+    self.id = id
+    self.packetContext = packetContext
+    self.eventHeader = eventHeader
+    self.eventContext = eventContext
+    self.events = events
+  }
+}
+
+/// An `event` block.
+public final class EventClass: Sendable {
+  /// The id that event headers name it by.
+  public let id: UInt64
+  /// Its name, for LTTng `provider:event`.
+  public let name: String
+  /// Its own `context`.
+  public let context: StructureType?
+  /// Its `fields`.
+  public let payload: StructureType?
+
+  init(id: UInt64, name: String, context: StructureType?, payload: StructureType?) {
+    self.id = id
+    self.name = name
+    self.context = context
+    self.payload = payload
+  }
+}

@@ -1,0 +1,256 @@
+/// The plans of one trace: everything that is needed to decode its packets.
+final class TracePlans: Sendable {
+  let model: TraceModel
+  let packetHeader: DecodePlan?
+  let streams: [StreamPlan]
+  let registerCount: Int
+  /// Whether packets begin with the magic number, say their stream, carry the UUID.
+  let hasMagic: Bool
+  let hasStreamID: Bool
+  let hasStreamInstanceID: Bool
+  let hasUUID: Bool
+  /// Whether the events that a packet's counter adds to those discarded before were discarded after all of the
+  /// packet's own: LTTng closes a packet when the next one has room, and counts until then.
+  let discardsAtPacketEnd: Bool
+
+  init(_ model: TraceModel, file: String) throws(TraceError) {
+    self.model = model
+    let references = PlanCompiler.References()
+    // The first pass over all types finds what is referred to; the second one emits plans that keep those fields.
+    _ = try Self.compile(model, references, file)
+    let count = references.count
+    let (header, streams) = try Self.compile(model, references, file)
+    assert(references.count == count)
+    packetHeader = header
+    self.streams = streams
+    registerCount = references.count
+    let fields = model.packetHeader?.fields ?? []
+    hasMagic = fields.first?.name == "magic"
+    hasStreamID = fields.contains { $0.name == "stream_id" && $0.type.isUnsignedInteger }
+    hasStreamInstanceID = fields.contains { $0.name == "stream_instance_id" && $0.type.isUnsignedInteger }
+    discardsAtPacketEnd = model.environment.contains {
+      $0.name == "tracer_name" && $0.value.text.hasPrefix("lttng-")
+    }
+    hasUUID = fields.contains { $0.name == "uuid" && $0.type.isUUID }
+  }
+
+  private static func compile(
+    _ model: TraceModel, _ references: PlanCompiler.References, _ file: String
+  ) throws(TraceError) -> (DecodePlan?, [StreamPlan]) {
+    references.clock = nil
+    var compiler = PlanCompiler(model, references, file: file, roots: [:], start: (1 << 40, 0))
+    try compiler.add(model.packetHeader, .packetHeader)
+    var streams: [StreamPlan] = []
+    for stream in model.streamClasses {
+      references.clock = nil
+      streams.append(
+        try StreamPlan(
+          model, stream, references, file: file, roots: compiler.roots,
+          start: (compiler.modulus, compiler.remainder)))
+    }
+    return (model.packetHeader == nil ? nil : compiler.finish(), streams)
+  }
+}
+
+/// The plans of one stream class.
+final class StreamPlan: Sendable {
+  let streamClass: StreamClass
+  let packetContext: DecodePlan?
+  let contextFields: Set<Int>
+  let header: EventHeaderPlan
+  /// Contexts and payload of each event, decoded to a tape, in the order of `streamClass.events`.
+  let events: [DecodePlan]
+  /// The same, for loops that cannot afford to count references.
+  var pointers: UnsafePointer<PlanPointers> { table.base }
+  private let table: PlanTable
+  let clock: ClockConversion
+  let hasClock: Bool
+  /// Index into `streamClass.events` by event id.
+  let eventIndex: [UInt64: Int]
+  private let file: String
+  private let model: TraceModel
+  private let references: PlanCompiler.References.Frozen
+  private let roots: [DynamicScope: StructureType]
+  private let payloadStart: (modulus: Int, remainder: Int)
+
+  init(
+    _ model: TraceModel, _ stream: StreamClass, _ references: PlanCompiler.References, file: String,
+    roots: [DynamicScope: StructureType], start: (modulus: Int, remainder: Int)
+  ) throws(TraceError) {
+    streamClass = stream
+    self.file = file
+    self.model = model
+    var context = PlanCompiler(model, references, file: file, roots: roots, start: start)
+    try context.add(stream.packetContext, .packetContext)
+    packetContext = stream.packetContext == nil ? nil : context.finish()
+    contextFields = Set(
+      (stream.packetContext?.fields ?? []).compactMap {
+        $0.type.isUnsignedInteger ? Register.packetContext[$0.name] : nil
+      })
+    let alignment = stream.eventHeader?.alignment ?? 1
+    var header = PlanCompiler(model, references, file: file, roots: context.roots, start: (alignment, 0))
+    try header.add(stream.eventHeader, .eventHeader)
+    payloadStart = (header.modulus, header.remainder)
+    self.roots = header.roots
+    var events: [DecodePlan] = []
+    for event in stream.events {
+      var compiler = PlanCompiler(model, references, file: file, roots: header.roots, start: payloadStart)
+      try compiler.add(stream.eventContext, .streamEventContext)
+      try compiler.add(event.context, .eventContext)
+      try compiler.add(event.payload, .payload)
+      events.append(compiler.finish())
+    }
+    self.events = events
+    table = PlanTable(events)
+    self.header = EventHeaderPlan(
+      plan: header.finish(), alignment: alignment,
+      shape: EventHeaderPlan.Shape(stream.eventHeader, model.byteOrder),
+      hasEventID: stream.eventHeader?.hasEventID ?? false)
+    eventIndex = Dictionary(
+      stream.events.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
+    let clock = references.clock.flatMap { name in model.clocks.first { $0.name == name } }
+    hasClock = clock != nil
+    self.clock = ClockConversion(clock)
+    self.references = .init(references)
+  }
+
+  /// A plan for rows: contexts skipped, of the payload only the fields with slots.
+  func rowPlan(_ event: EventClass, slots: [Int: UInt16]) throws(TraceError) -> DecodePlan {
+    let references = references.thawed()
+    var compiler = PlanCompiler(
+      model, references, file: file, roots: roots, start: payloadStart, slots: slots)
+    try compiler.add(streamClass.eventContext, .streamEventContext)
+    try compiler.add(event.context, .eventContext)
+    try compiler.add(event.payload, .payload)
+    return compiler.finish()
+  }
+}
+
+extension PlanCompiler.References {
+  /// What was referred to, for plans that are compiled later.
+  struct Frozen: Sendable {
+    let registers: [[Int]: Int]
+    let count: Int
+    let clock: String?
+
+    init(_ references: PlanCompiler.References) {
+      registers = references.registers
+      count = references.count
+      clock = references.clock
+    }
+
+    func thawed() -> PlanCompiler.References {
+      let references = PlanCompiler.References()
+      references.registers = registers
+      references.count = count
+      references.clock = clock
+      return references
+    }
+  }
+}
+
+/// How event headers are decoded.
+struct EventHeaderPlan: Sendable {
+  /// Headers that need no interpreter, all little-endian.
+  enum Shape: Sendable, Equatable {
+    case general
+    /// LTTng's compact header: 5 bits of id, 27 bits of time; ids from 31 on use the general plan.
+    case compact
+    /// LTTng's large header: 16 bits of id, 32 bits of time `offset` bytes from the begin; ids from 65535 on use
+    /// the general plan.
+    case large(offset: Int)
+  }
+
+  let plan: DecodePlan
+  /// Alignment of the header's first bit, in bits.
+  let alignment: Int
+  let shape: Shape
+  /// Whether headers say which event follows.
+  let hasEventID: Bool
+}
+
+extension EventHeaderPlan.Shape {
+  /// Recognises LTTng's headers by their structure.
+  init(_ header: StructureType?, _ byteOrder: ByteOrder) {
+    self = .general
+    guard let header, header.fields.count == 2, header.alignment >= 8, header.fields[0].name == "id",
+      header.fields[1].name == "v", case .enumeration(let id) = header.fields[0].type,
+      case .variant(let variant) = header.fields[1].type, variant.tag == [header.originalNames[0]],
+      variant.options.count == 2, case .structure(let compact) = variant.options[0].type,
+      compact.fields.count == 1, case .integer(let time) = compact.fields[0].type,
+      !id.container.isSigned, !time.isSigned, time.clock != nil, id.container.clock == nil,
+      (id.container.byteOrder ?? byteOrder) == .little, (time.byteOrder ?? byteOrder) == .little,
+      id.mappings.count == 2, id.mappings[0].label == variant.originalNames[0], id.mappings[0].low == 0,
+      id.mappings[1].label == variant.originalNames[1], id.mappings[1].low == id.mappings[0].high + 1
+    else { return }
+    switch (id.container.size, time.size, id.mappings[0].high) {
+    case (5, 27, 30) where id.container.alignment == 1 && time.alignment == 1: self = .compact
+    case (16, 32, 65534) where header.alignment >= time.alignment:
+      self = .large(offset: (16 + time.alignment - 1) / time.alignment * time.alignment / 8)
+    default: break
+    }
+    if case .large = self, time.alignment < 8 || id.container.alignment > header.alignment { self = .general }
+  }
+}
+
+/// From cycles to ns since the clock's origin.
+struct ClockConversion: Sendable {
+  private let offset: Int64
+  private let frequency: UInt64
+
+  init(_ clock: ClockInfo?) {
+    frequency = clock?.frequency ?? 1_000_000_000
+    guard let clock else {
+      offset = 0
+      return
+    }
+    let cycles = clock.offsetCycles.magnitude
+    let nanoseconds = Int64(bitPattern: Self.nanoseconds(cycles, frequency))
+    offset =
+      clock.offsetSeconds &* 1_000_000_000 &+ (clock.offsetCycles < 0 ? 0 &- nanoseconds : nanoseconds)
+  }
+
+  var isNanoseconds: Bool { frequency == 1_000_000_000 }
+
+  /// As babeltrace2 rounds: through a double.
+  private static func nanoseconds(_ cycles: UInt64, _ frequency: UInt64) -> UInt64 {
+    if frequency == 1_000_000_000 { return cycles }
+    let value = 1e9 * Double(cycles) / Double(frequency)
+    return value >= 0x1p64 ? UInt64.max : UInt64(value)
+  }
+
+  /// What is further away than this from the clock's origin, 146 years, is damage. With this bound the difference of
+  /// any two timestamps has a value.
+  private static let limit: Int64 = 1 << 62 - 1
+
+  @inline(__always)
+  func callAsFunction(_ cycles: UInt64) -> Int64 {
+    let time = offset &+ Int64(bitPattern: isNanoseconds ? cycles : Self.nanoseconds(cycles, frequency))
+    return max(-Self.limit, min(Self.limit, time))
+  }
+}
+
+extension FieldType {
+  var isUnsignedInteger: Bool {
+    switch self {
+    case .integer(let type): !type.isSigned
+    case .enumeration(let type): !type.container.isSigned
+    default: false
+    }
+  }
+
+  /// Whether this is an array of 16 bytes.
+  var isUUID: Bool {
+    guard case .array(let array) = self, case .constant(16) = array.length,
+      case .integer(let type) = array.element
+    else { return false }
+    return type.size == 8 && type.alignment % 8 == 0
+  }
+}
+
+extension StructureType {
+  /// Whether an event header says which event follows, directly or as LTTng does it.
+  var hasEventID: Bool {
+    fields.contains { $0.name == "id" && $0.type.isUnsignedInteger }
+  }
+}

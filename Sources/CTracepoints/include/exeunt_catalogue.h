@@ -1,0 +1,443 @@
+// The event catalogue of the LTTng-UST provider `exeunt`: every tracepoint with its fields.
+//
+// LTTng reads this header several times over with different macros (lttng-ust(3), "Creating a tracepoint
+// provider"), so only tracepoint definitions may stand in it; what Swift calls is in CTracepoints.h.
+// Hot events have fixed-size fields only, no wider than they must be. `seq` is the exit counter of a vCPU or
+// the wakeup counter of a loop; it wraps at 2^32.
+
+#undef LTTNG_UST_TRACEPOINT_PROVIDER
+#define LTTNG_UST_TRACEPOINT_PROVIDER exeunt
+
+#undef LTTNG_UST_TRACEPOINT_INCLUDE
+#define LTTNG_UST_TRACEPOINT_INCLUDE "exeunt_catalogue.h"
+
+#if !defined(EXEUNT_CATALOGUE_H) || defined(LTTNG_UST_TRACEPOINT_HEADER_MULTI_READ)
+#define EXEUNT_CATALOGUE_H
+
+#include <lttng/tracepoint.h>
+#include <stdint.h>
+
+#include "exeunt_statistics.h"
+
+// The kind of thread an event happened on.
+LTTNG_UST_TRACEPOINT_ENUM(exeunt, thread_kind, LTTNG_UST_TP_ENUM_VALUES(
+    lttng_ust_field_enum_value("vcpu", 0)
+    lttng_ust_field_enum_value("loop", 1)
+    lttng_ust_field_enum_value("main", 2)
+))
+
+// KVM_EXIT_* of linux/kvm.h.
+LTTNG_UST_TRACEPOINT_ENUM(exeunt, exit_reason, LTTNG_UST_TP_ENUM_VALUES(
+    lttng_ust_field_enum_value("unknown", 0)
+    lttng_ust_field_enum_value("exception", 1)
+    lttng_ust_field_enum_value("io", 2)
+    lttng_ust_field_enum_value("hypercall", 3)
+    lttng_ust_field_enum_value("debug", 4)
+    lttng_ust_field_enum_value("hlt", 5)
+    lttng_ust_field_enum_value("mmio", 6)
+    lttng_ust_field_enum_value("irq_window_open", 7)
+    lttng_ust_field_enum_value("shutdown", 8)
+    lttng_ust_field_enum_value("fail_entry", 9)
+    lttng_ust_field_enum_value("intr", 10)
+    lttng_ust_field_enum_value("set_tpr", 11)
+    lttng_ust_field_enum_value("tpr_access", 12)
+    lttng_ust_field_enum_value("s390_sieic", 13)
+    lttng_ust_field_enum_value("s390_reset", 14)
+    lttng_ust_field_enum_value("dcr", 15)
+    lttng_ust_field_enum_value("nmi", 16)
+    lttng_ust_field_enum_value("internal_error", 17)
+    lttng_ust_field_enum_value("osi", 18)
+    lttng_ust_field_enum_value("papr_hcall", 19)
+    lttng_ust_field_enum_value("s390_ucontrol", 20)
+    lttng_ust_field_enum_value("watchdog", 21)
+    lttng_ust_field_enum_value("s390_tsch", 22)
+    lttng_ust_field_enum_value("epr", 23)
+    lttng_ust_field_enum_value("system_event", 24)
+    lttng_ust_field_enum_value("s390_stsi", 25)
+    lttng_ust_field_enum_value("ioapic_eoi", 26)
+    lttng_ust_field_enum_value("hyperv", 27)
+    lttng_ust_field_enum_value("arm_nisv", 28)
+    lttng_ust_field_enum_value("x86_rdmsr", 29)
+    lttng_ust_field_enum_value("x86_wrmsr", 30)
+    lttng_ust_field_enum_value("dirty_ring_full", 31)
+    lttng_ust_field_enum_value("ap_reset_hold", 32)
+    lttng_ust_field_enum_value("x86_bus_lock", 33)
+    lttng_ust_field_enum_value("xen", 34)
+    lttng_ust_field_enum_value("riscv_sbi", 35)
+    lttng_ust_field_enum_value("riscv_csr", 36)
+    lttng_ust_field_enum_value("notify", 37)
+    lttng_ust_field_enum_value("loongarch_iocsr", 38)
+    lttng_ust_field_enum_value("memory_fault", 39)
+))
+
+// Which way the data of an access goes, seen from the guest.
+LTTNG_UST_TRACEPOINT_ENUM(exeunt, direction, LTTNG_UST_TP_ENUM_VALUES(
+    lttng_ust_field_enum_value("none", 0)
+    lttng_ust_field_enum_value("in", 1)
+    lttng_ust_field_enum_value("out", 2)
+))
+
+// What an event loop waits for.
+LTTNG_UST_TRACEPOINT_ENUM(exeunt, source_kind, LTTNG_UST_TP_ENUM_VALUES(
+    lttng_ust_field_enum_value("kick", 0)
+    lttng_ust_field_enum_value("timer", 1)
+    lttng_ust_field_enum_value("serial_input", 2)
+    lttng_ust_field_enum_value("signal", 3)
+    lttng_ust_field_enum_value("statistics", 4)
+    lttng_ust_field_enum_value("control", 5)
+))
+
+// How busy polling ended.
+LTTNG_UST_TRACEPOINT_ENUM(exeunt, poll_outcome, LTTNG_UST_TP_ENUM_VALUES(
+    lttng_ust_field_enum_value("ready", 0)
+    lttng_ust_field_enum_value("budget_spent", 1)
+))
+
+// How an interrupt was raised.
+LTTNG_UST_TRACEPOINT_ENUM(exeunt, mechanism, LTTNG_UST_TP_ENUM_VALUES(
+    lttng_ust_field_enum_value("irqfd", 0)
+    lttng_ust_field_enum_value("irq_line", 1)
+    lttng_ust_field_enum_value("signal_msi", 2)
+))
+
+// The bus that a range of addresses is on.
+LTTNG_UST_TRACEPOINT_ENUM(exeunt, address_space, LTTNG_UST_TP_ENUM_VALUES(
+    lttng_ust_field_enum_value("pio", 0)
+    lttng_ust_field_enum_value("mmio", 1)
+))
+
+// What a request asks a device for.
+LTTNG_UST_TRACEPOINT_ENUM(exeunt, request_kind, LTTNG_UST_TP_ENUM_VALUES(
+    lttng_ust_field_enum_value("doorbell", 0)
+    lttng_ust_field_enum_value("read", 1)
+    lttng_ust_field_enum_value("write", 2)
+    lttng_ust_field_enum_value("flush", 3)
+    lttng_ust_field_enum_value("transmit", 4)
+    lttng_ust_field_enum_value("receive", 5)
+    lttng_ust_field_enum_value("other", 6)
+))
+
+// Whom a set of KVM statistics is about.
+LTTNG_UST_TRACEPOINT_ENUM(exeunt, stats_scope, LTTNG_UST_TP_ENUM_VALUES(
+    lttng_ust_field_enum_value("vm", 0)
+    lttng_ust_field_enum_value("vcpu", 1)
+))
+
+// Why statistics were read.
+LTTNG_UST_TRACEPOINT_ENUM(exeunt, stats_moment, LTTNG_UST_TP_ENUM_VALUES(
+    lttng_ust_field_enum_value("start", 0)
+    lttng_ust_field_enum_value("periodic", 1)
+    lttng_ust_field_enum_value("end", 2)
+))
+
+// Immediately before ioctl(KVM_RUN).
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, vcpu_run_enter,
+    LTTNG_UST_TP_ARGS(uint16_t, vcpu, uint32_t, seq),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_integer(uint16_t, vcpu, vcpu)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+    ))
+
+// Immediately after ioctl(KVM_RUN), before anything is handled.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, vcpu_run_exit,
+    LTTNG_UST_TP_ARGS(uint16_t, vcpu, uint32_t, seq, uint8_t, reason, uint64_t, address, uint8_t, size, uint8_t, direction, uint16_t, count),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_integer(uint16_t, vcpu, vcpu)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+        lttng_ust_field_enum(exeunt, exit_reason, uint8_t, reason, reason)
+        lttng_ust_field_integer_hex(uint64_t, address, address)
+        lttng_ust_field_integer(uint8_t, size, size)
+        lttng_ust_field_enum(exeunt, direction, uint8_t, direction, direction)
+        lttng_ust_field_integer(uint16_t, count, count)
+    ))
+
+// Before a device's handler runs. An access that no device claims has no handler, and so no dispatch.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, dispatch_begin,
+    LTTNG_UST_TP_ARGS(uint8_t, thread_kind, uint16_t, thread, uint32_t, seq, uint16_t, device, uint32_t, offset),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_enum(exeunt, thread_kind, uint8_t, thread_kind, thread_kind)
+        lttng_ust_field_integer(uint16_t, thread, thread)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+        lttng_ust_field_integer(uint16_t, device, device)
+        lttng_ust_field_integer_hex(uint32_t, offset, offset)
+    ))
+
+// After a device's handler ran.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, dispatch_end,
+    LTTNG_UST_TP_ARGS(uint8_t, thread_kind, uint16_t, thread, uint32_t, seq, uint16_t, device),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_enum(exeunt, thread_kind, uint8_t, thread_kind, thread_kind)
+        lttng_ust_field_integer(uint16_t, thread, thread)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+        lttng_ust_field_integer(uint16_t, device, device)
+    ))
+
+// A lock is not free and the thread is about to wait for it.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, lock_wait,
+    LTTNG_UST_TP_ARGS(uint16_t, lock, uint8_t, thread_kind, uint16_t, thread, uint32_t, seq),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_integer(uint16_t, lock, lock)
+        lttng_ust_field_enum(exeunt, thread_kind, uint8_t, thread_kind, thread_kind)
+        lttng_ust_field_integer(uint16_t, thread, thread)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+    ))
+
+// A lock that had to be waited for is held.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, lock_acquired,
+    LTTNG_UST_TP_ARGS(uint16_t, lock, uint8_t, thread_kind, uint16_t, thread, uint32_t, seq),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_integer(uint16_t, lock, lock)
+        lttng_ust_field_enum(exeunt, thread_kind, uint8_t, thread_kind, thread_kind)
+        lttng_ust_field_integer(uint16_t, thread, thread)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+    ))
+
+// A lock that had to be waited for is free again.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, lock_released,
+    LTTNG_UST_TP_ARGS(uint16_t, lock, uint8_t, thread_kind, uint16_t, thread, uint32_t, seq),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_integer(uint16_t, lock, lock)
+        lttng_ust_field_enum(exeunt, thread_kind, uint8_t, thread_kind, thread_kind)
+        lttng_ust_field_integer(uint16_t, thread, thread)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+    ))
+
+// An event loop is about to block; timeout in milliseconds, -1 for none.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, loop_wait,
+    LTTNG_UST_TP_ARGS(uint16_t, loop, uint32_t, seq, int32_t, timeout),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_integer(uint16_t, loop, loop)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+        lttng_ust_field_integer(int32_t, timeout, timeout)
+    ))
+
+// An event loop returned from its wait with this many ready sources.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, loop_wakeup,
+    LTTNG_UST_TP_ARGS(uint16_t, loop, uint32_t, seq, uint16_t, ready),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_integer(uint16_t, loop, loop)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+        lttng_ust_field_integer(uint16_t, ready, ready)
+    ))
+
+// An event loop starts polling without blocking, for at most budget nanoseconds.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, poll_begin,
+    LTTNG_UST_TP_ARGS(uint16_t, loop, uint32_t, seq, uint32_t, budget),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_integer(uint16_t, loop, loop)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+        lttng_ust_field_integer(uint32_t, budget, budget)
+    ))
+
+// An event loop stopped polling.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, poll_end,
+    LTTNG_UST_TP_ARGS(uint16_t, loop, uint32_t, seq, uint8_t, outcome),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_integer(uint16_t, loop, loop)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+        lttng_ust_field_enum(exeunt, poll_outcome, uint8_t, outcome, outcome)
+    ))
+
+// Before the handler of a ready source runs.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, handler_begin,
+    LTTNG_UST_TP_ARGS(uint16_t, loop, uint32_t, seq, uint8_t, source, uint16_t, device, uint16_t, queue),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_integer(uint16_t, loop, loop)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+        lttng_ust_field_enum(exeunt, source_kind, uint8_t, source, source)
+        lttng_ust_field_integer(uint16_t, device, device)
+        lttng_ust_field_integer(uint16_t, queue, queue)
+    ))
+
+// After the handler of a ready source ran.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, handler_end,
+    LTTNG_UST_TP_ARGS(uint16_t, loop, uint32_t, seq, uint8_t, source, uint16_t, device, uint16_t, queue),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_integer(uint16_t, loop, loop)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+        lttng_ust_field_enum(exeunt, source_kind, uint8_t, source, source)
+        lttng_ust_field_integer(uint16_t, device, device)
+        lttng_ust_field_integer(uint16_t, queue, queue)
+    ))
+
+// An event loop consumed a kick's eventfd; counter is the number of kicks it held.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, ioeventfd_signal,
+    LTTNG_UST_TP_ARGS(uint16_t, loop, uint32_t, seq, uint16_t, device, uint16_t, queue, uint64_t, counter),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_integer(uint16_t, loop, loop)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+        lttng_ust_field_integer(uint16_t, device, device)
+        lttng_ust_field_integer(uint16_t, queue, queue)
+        lttng_ust_field_integer(uint64_t, counter, counter)
+    ))
+
+// A device took a request from its queue.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, request_begin,
+    LTTNG_UST_TP_ARGS(uint8_t, thread_kind, uint16_t, thread, uint32_t, seq, uint16_t, device, uint16_t, queue, uint32_t, id, uint8_t, kind, uint32_t, bytes),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_enum(exeunt, thread_kind, uint8_t, thread_kind, thread_kind)
+        lttng_ust_field_integer(uint16_t, thread, thread)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+        lttng_ust_field_integer(uint16_t, device, device)
+        lttng_ust_field_integer(uint16_t, queue, queue)
+        lttng_ust_field_integer(uint32_t, id, id)
+        lttng_ust_field_enum(exeunt, request_kind, uint8_t, kind, kind)
+        lttng_ust_field_integer(uint32_t, bytes, bytes)
+    ))
+
+// A device pushed the completion of a request; status 0 is success.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, request_end,
+    LTTNG_UST_TP_ARGS(uint8_t, thread_kind, uint16_t, thread, uint32_t, seq, uint16_t, device, uint16_t, queue, uint32_t, id, uint8_t, status),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_enum(exeunt, thread_kind, uint8_t, thread_kind, thread_kind)
+        lttng_ust_field_integer(uint16_t, thread, thread)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+        lttng_ust_field_integer(uint16_t, device, device)
+        lttng_ust_field_integer(uint16_t, queue, queue)
+        lttng_ust_field_integer(uint32_t, id, id)
+        lttng_ust_field_integer(uint8_t, status, status)
+    ))
+
+// An interrupt is about to be raised.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, interrupt,
+    LTTNG_UST_TP_ARGS(uint8_t, thread_kind, uint16_t, thread, uint32_t, seq, uint16_t, device, uint32_t, line, uint8_t, mechanism),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_enum(exeunt, thread_kind, uint8_t, thread_kind, thread_kind)
+        lttng_ust_field_integer(uint16_t, thread, thread)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+        lttng_ust_field_integer(uint16_t, device, device)
+        lttng_ust_field_integer(uint32_t, line, line)
+        lttng_ust_field_enum(exeunt, mechanism, uint8_t, mechanism, mechanism)
+    ))
+
+// The guest wrote value to the marker port; guest_tsc is its own time stamp counter, read while the write was handled.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, guest_mark,
+    LTTNG_UST_TP_ARGS(uint16_t, vcpu, uint32_t, seq, uint32_t, value, uint64_t, guest_tsc),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_integer(uint16_t, vcpu, vcpu)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+        lttng_ust_field_integer(uint32_t, value, value)
+        lttng_ust_field_integer(uint64_t, guest_tsc, guest_tsc)
+    ))
+
+// The time stamp counter that the guest left beside a kick, read when the kick was handled.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, guest_kick_stamp,
+    LTTNG_UST_TP_ARGS(uint8_t, thread_kind, uint16_t, thread, uint32_t, seq, uint16_t, device, uint16_t, queue, uint32_t, id, uint64_t, tsc),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_enum(exeunt, thread_kind, uint8_t, thread_kind, thread_kind)
+        lttng_ust_field_integer(uint16_t, thread, thread)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+        lttng_ust_field_integer(uint16_t, device, device)
+        lttng_ust_field_integer(uint16_t, queue, queue)
+        lttng_ust_field_integer(uint32_t, id, id)
+        lttng_ust_field_integer(uint64_t, tsc, tsc)
+    ))
+
+// KVM's own counters (KVM_GET_STATS_FD), cumulative since the VM was made; a counter whose bit in `known`
+// is clear is not offered by this kernel and reads 0. The bits are in the order of the fields.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, kvm_stats,
+    LTTNG_UST_TP_ARGS(uint8_t, scope, uint16_t, id, uint8_t, moment, const struct exeunt_statistics *, statistics),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_enum(exeunt, stats_scope, uint8_t, scope, scope)
+        lttng_ust_field_integer(uint16_t, id, id)
+        lttng_ust_field_enum(exeunt, stats_moment, uint8_t, moment, moment)
+        lttng_ust_field_integer_hex(uint32_t, known, statistics->known)
+        lttng_ust_field_integer(uint64_t, exits, statistics->exits)
+        lttng_ust_field_integer(uint64_t, io_exits, statistics->io_exits)
+        lttng_ust_field_integer(uint64_t, mmio_exits, statistics->mmio_exits)
+        lttng_ust_field_integer(uint64_t, halt_exits, statistics->halt_exits)
+        lttng_ust_field_integer(uint64_t, halt_successful_poll, statistics->halt_successful_poll)
+        lttng_ust_field_integer(uint64_t, halt_attempted_poll, statistics->halt_attempted_poll)
+        lttng_ust_field_integer(uint64_t, halt_wakeup, statistics->halt_wakeup)
+        lttng_ust_field_integer(uint64_t, halt_wait_ns, statistics->halt_wait_ns)
+        lttng_ust_field_integer(uint64_t, irq_exits, statistics->irq_exits)
+        lttng_ust_field_integer(uint64_t, irq_window_exits, statistics->irq_window_exits)
+        lttng_ust_field_integer(uint64_t, irq_injections, statistics->irq_injections)
+        lttng_ust_field_integer(uint64_t, nmi_injections, statistics->nmi_injections)
+        lttng_ust_field_integer(uint64_t, signal_exits, statistics->signal_exits)
+        lttng_ust_field_integer(uint64_t, request_irq_exits, statistics->request_irq_exits)
+        lttng_ust_field_integer(uint64_t, hypercalls, statistics->hypercalls)
+        lttng_ust_field_integer(uint64_t, insn_emulation, statistics->insn_emulation)
+        lttng_ust_field_integer(uint64_t, insn_emulation_fail, statistics->insn_emulation_fail)
+        lttng_ust_field_integer(uint64_t, tlb_flush, statistics->tlb_flush)
+    ))
+
+// State dump: the run as a whole.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, vm_info,
+    LTTNG_UST_TP_ARGS(const char *, version, const char *, guest, const char *, kvm, const char *, kernel, const char *, configuration, uint32_t, pid, uint64_t, ram_bytes, uint32_t, tsc_khz, uint16_t, vcpus, uint16_t, loops),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_string(version, version)
+        lttng_ust_field_string(guest, guest)
+        lttng_ust_field_string(kvm, kvm)
+        lttng_ust_field_string(kernel, kernel)
+        lttng_ust_field_string(configuration, configuration)
+        lttng_ust_field_integer(uint32_t, pid, pid)
+        lttng_ust_field_integer(uint64_t, ram_bytes, ram_bytes)
+        lttng_ust_field_integer(uint32_t, tsc_khz, tsc_khz)
+        lttng_ust_field_integer(uint16_t, vcpus, vcpus)
+        lttng_ust_field_integer(uint16_t, loops, loops)
+    ))
+
+// State dump: a virtual CPU; guest TSC = host TSC + tsc_offset (tsc_offset_known 0: the offset could not be read); cpu -1: not pinned.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, vcpu_info,
+    LTTNG_UST_TP_ARGS(uint16_t, vcpu, uint32_t, tid, const char *, name, int32_t, cpu, int64_t, tsc_offset, uint8_t, tsc_offset_known),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_integer(uint16_t, vcpu, vcpu)
+        lttng_ust_field_integer(uint32_t, tid, tid)
+        lttng_ust_field_string(name, name)
+        lttng_ust_field_integer(int32_t, cpu, cpu)
+        lttng_ust_field_integer(int64_t, tsc_offset, tsc_offset)
+        lttng_ust_field_integer(uint8_t, tsc_offset_known, tsc_offset_known)
+    ))
+
+// State dump: an event loop; poll_budget in nanoseconds; cpu -1: not pinned.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, loop_info,
+    LTTNG_UST_TP_ARGS(uint16_t, loop, uint32_t, tid, const char *, name, int32_t, cpu, uint32_t, poll_budget),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_integer(uint16_t, loop, loop)
+        lttng_ust_field_integer(uint32_t, tid, tid)
+        lttng_ust_field_string(name, name)
+        lttng_ust_field_integer(int32_t, cpu, cpu)
+        lttng_ust_field_integer(uint32_t, poll_budget, poll_budget)
+    ))
+
+// State dump: an address range of a device; line -1: none; lock 65535: the device needs none.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, device_info,
+    LTTNG_UST_TP_ARGS(uint16_t, device, const char *, name, uint8_t, space, uint64_t, base, uint64_t, length, int32_t, line, uint16_t, lock),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_integer(uint16_t, device, device)
+        lttng_ust_field_string(name, name)
+        lttng_ust_field_enum(exeunt, address_space, uint8_t, space, space)
+        lttng_ust_field_integer_hex(uint64_t, base, base)
+        lttng_ust_field_integer(uint64_t, length, length)
+        lttng_ust_field_integer(int32_t, line, line)
+        lttng_ust_field_integer(uint16_t, lock, lock)
+    ))
+
+// State dump: a kick that the kernel turns into an eventfd signal; matched 1: only writes of value.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, ioeventfd_info,
+    LTTNG_UST_TP_ARGS(uint16_t, device, uint16_t, queue, uint16_t, loop, uint8_t, space, uint64_t, address, uint8_t, size, uint8_t, matched, uint64_t, value),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_integer(uint16_t, device, device)
+        lttng_ust_field_integer(uint16_t, queue, queue)
+        lttng_ust_field_integer(uint16_t, loop, loop)
+        lttng_ust_field_enum(exeunt, address_space, uint8_t, space, space)
+        lttng_ust_field_integer_hex(uint64_t, address, address)
+        lttng_ust_field_integer(uint8_t, size, size)
+        lttng_ust_field_integer(uint8_t, matched, matched)
+        lttng_ust_field_integer(uint64_t, value, value)
+    ))
+
+// State dump: the same instant on three clocks: time stamp counter, CLOCK_MONOTONIC and CLOCK_REALTIME in nanoseconds; the instant is known to within window nanoseconds.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, clock_sync,
+    LTTNG_UST_TP_ARGS(uint64_t, tsc, uint64_t, monotonic, uint64_t, realtime, uint32_t, window),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_integer(uint64_t, tsc, tsc)
+        lttng_ust_field_integer(uint64_t, monotonic, monotonic)
+        lttng_ust_field_integer(uint64_t, realtime, realtime)
+        lttng_ust_field_integer(uint32_t, window, window)
+    ))
+
+#endif
+
+#include <lttng/tracepoint-event.h>

@@ -1,0 +1,79 @@
+/// A device that a guest reaches through ports or memory-mapped registers.
+///
+/// The machine calls one access at a time where a device says that it needs that; accesses come from any vCPU's
+/// thread and from I/O threads. Values are little-endian numbers of `size` bytes in the low bits. Whatever a guest
+/// does, an access returns: what a register does not define reads as zero and ignores writes.
+public protocol BusDevice: AnyObject, Sendable {
+  /// The device's name in reports: `serial0`.
+  var name: String { get }
+  /// The device's number in the trace.
+  var id: DeviceID { get }
+  /// Whether accesses must not overlap. The machine then holds the device's lock around each.
+  var isExclusive: Bool { get }
+
+  /// The guest reads.
+  ///
+  /// - Parameters:
+  ///   - offset: from the start of the range that was hit, bytes.
+  ///   - size: 1, 2, 4 or 8 bytes, all within the range.
+  func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64
+
+  /// The guest writes `size` bytes of `value`.
+  func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext)
+
+  /// Puts the device into the state that it has at power-on. No vCPU is running.
+  func reset()
+}
+
+extension BusDevice {
+  /// Exclusive, unless a device says otherwise.
+  public var isExclusive: Bool { true }
+}
+
+/// An interrupt line as a device sees it: something that can be pulsed.
+public protocol InterruptLine: AnyObject, Sendable {
+  /// Raises the line and lowers it again.
+  func pulse(by thread: ThreadContext)
+}
+
+/// What devices tell about their work; the machine turns it into trace events.
+public protocol DeviceObserver: AnyObject, Sendable {
+  /// Whether the time stamps of kicks are wanted; without a listener they need not be read.
+  var wantsKickStamps: Bool { get }
+  /// A request was taken from a queue.
+  func requestBegan(_ request: DeviceRequest, bytes: UInt32, by thread: ThreadContext)
+  /// A request's completion was pushed; status 0 is success.
+  func requestEnded(_ request: DeviceRequest, status: UInt8, by thread: ThreadContext)
+  /// The guest left the time stamp counter of its kick.
+  func kickStamp(_ request: DeviceRequest, timeStampCounter: UInt64, by thread: ThreadContext)
+  /// The guest wrote to the marker port.
+  func mark(_ value: UInt32, by thread: ThreadContext)
+}
+
+/// A request to a device.
+public struct DeviceRequest: Sendable, Equatable {
+  /// What a request asks for; the raw values are those of `request_kind` in the event catalogue.
+  public enum Kind: UInt8, Sendable {
+    /// Nothing but an answer.
+    case doorbell = 0
+  }
+
+  /// The device.
+  public let device: DeviceID
+  /// The queue it came from.
+  public let queue: UInt16
+  /// Its number on that queue, wraps at 2^32.
+  public let id: UInt32
+  /// What it asks for.
+  public let kind: Kind
+}
+
+/// How a device ends or restarts the run.
+public protocol PowerControl: AnyObject, Sendable {
+  /// The guest switched the machine off.
+  func powerOff()
+  /// The guest asked for a reset.
+  func reset()
+  /// The guest ended the run with a value through the debug exit port.
+  func debugExit(value: UInt32)
+}

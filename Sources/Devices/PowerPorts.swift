@@ -1,0 +1,116 @@
+/// The port that ends a run with an exit status of the guest's choice, as QEMU's `isa-debug-exit`.
+public final class DebugExitPort: BusDevice {
+  /// The name in reports.
+  public let name = "debug-exit"
+  /// The number in the trace.
+  public let id: DeviceID
+  /// No state of its own: accesses may overlap.
+  public var isExclusive: Bool { false }
+  private let control: any PowerControl
+
+  /// Makes the port.
+  public init(id: DeviceID, control: any PowerControl) {
+    self.id = id
+    self.control = control
+  }
+
+  /// Reads a register.
+  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 { 0 }
+
+  /// Writes a register.
+  public func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+    control.debugExit(value: UInt32(truncatingIfNeeded: value))
+  }
+
+  /// Puts the device into its power-on state.
+  public func reset() {}
+}
+
+/// ACPI's PM1a control block as far as powering off goes (ACPI 6.4, section 4.8.3.2.1): setting SLP_EN ends the run.
+public final class PowerOffPort: BusDevice {
+  /// The name in reports.
+  public let name = "power-off"
+  /// The number in the trace.
+  public let id: DeviceID
+  /// No state of its own: accesses may overlap.
+  public var isExclusive: Bool { false }
+  private static let sleepEnable: UInt64 = 1 << 13
+  private let control: any PowerControl
+
+  /// Makes the port.
+  public init(id: DeviceID, control: any PowerControl) {
+    self.id = id
+    self.control = control
+  }
+
+  /// Reads a register.
+  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 { 0 }
+
+  /// Writes a register.
+  public func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+    let register = value << (8 * UInt64(offset))
+    if register & PowerOffPort.sleepEnable != 0 { control.powerOff() }
+  }
+
+  /// Puts the device into its power-on state.
+  public func reset() {}
+}
+
+/// An 8042 keyboard controller as far as resetting the machine goes: command 0xfe pulses the reset line.
+public final class KeyboardController: BusDevice {
+  /// The name in reports.
+  public let name = "i8042"
+  /// The number in the trace.
+  public let id: DeviceID
+  /// No state of its own: accesses may overlap.
+  public var isExclusive: Bool { false }
+  private let control: any PowerControl
+
+  /// The window of the command and status port, 0x64.
+  public static let commandWindow = 1
+
+  /// Makes the controller.
+  public init(id: DeviceID, control: any PowerControl) {
+    self.id = id
+    self.control = control
+  }
+
+  /// The status says that both buffers are empty, so that a driver neither waits for input nor for room.
+  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 { 0 }
+
+  /// Writes a register.
+  public func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+    if window == KeyboardController.commandWindow, value & 0xff == 0xfe { control.reset() }
+  }
+
+  /// Puts the device into its power-on state.
+  public func reset() {}
+}
+
+/// The port through which a guest leaves marks in the trace.
+public final class MarkerPort: BusDevice {
+  /// The name in reports.
+  public let name = "marker"
+  /// The number in the trace.
+  public let id: DeviceID
+  /// No state of its own: accesses may overlap.
+  public var isExclusive: Bool { false }
+  private let observer: any DeviceObserver
+
+  /// Makes the port.
+  public init(id: DeviceID, observer: any DeviceObserver) {
+    self.id = id
+    self.observer = observer
+  }
+
+  /// Reads a register.
+  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 { 0 }
+
+  /// Writes a register.
+  public func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+    observer.mark(UInt32(truncatingIfNeeded: value), by: thread)
+  }
+
+  /// Puts the device into its power-on state.
+  public func reset() {}
+}

@@ -1,0 +1,37 @@
+/// The thread that handles something, and which of its exits or wakeups the handling belongs to.
+public struct ThreadContext: Sendable, Equatable {
+  /// The kinds of threads; the raw values are those of `thread_kind` in the event catalogue.
+  public enum Kind: UInt8, Sendable {
+    /// A virtual CPU's thread.
+    case vcpu = 0
+    /// An I/O thread.
+    case loop = 1
+    /// The main thread.
+    case main = 2
+  }
+
+  /// What kind of thread it is.
+  public let kind: Kind
+  /// The number of the vCPU or loop.
+  public let id: UInt16
+  /// The exit or wakeup, wraps at 2^32.
+  public var sequence: UInt32
+
+  /// Describes a thread.
+  public init(kind: Kind, id: UInt16, sequence: UInt32 = 0) {
+    self.kind = kind
+    self.id = id
+    self.sequence = sequence
+  }
+}
+
+/// The number that a device has in the trace. 0 stands for none.
+public struct DeviceID: Hashable, Sendable {
+  /// The number.
+  public let rawValue: UInt16
+  /// No device: a source of an event loop that serves the loop itself.
+  public static let none = DeviceID(0)
+
+  /// Wraps a number.
+  public init(_ rawValue: UInt16) { self.rawValue = rawValue }
+}

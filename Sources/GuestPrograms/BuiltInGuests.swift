@@ -1,0 +1,75 @@
+import CGuestPrograms
+
+extension GuestProgram {
+  /// All built-in guests, in the order in which they are listed.
+  public static let all: [GuestProgram] = [
+    .portIO, .mmio, .doorbell, .timer, .serial, .kernelExits, .smp, .mixed, .port80,
+  ]
+
+  /// The built-in guest of this name.
+  ///
+  /// - Throws: ``GuestError/unknownGuest(_:known:)``.
+  public static func named(_ name: String) throws(GuestError) -> GuestProgram {
+    guard let program = all.first(where: { $0.name == name }) else {
+      throw .unknownGuest(name, known: all.map(\.name))
+    }
+    return program
+  }
+
+  static let portIO = GuestProgram(
+    name: "port-io",
+    summary: "port-I/O exits: write a device register, read it back",
+    detail: """
+      Each iteration writes a new value to scratch0's first register (port 0x590) and reads it back: two exits to \
+      the VMM. Fails when the value read is not the one written.
+      """,
+    mode: .protected,
+    parameters: [.iterations(10_000, "write and read pairs"), .size, .spacing],
+    requirements: GuestRequirements(),
+    phases: [],
+    locate: exeunt_guest_image_port_io,
+    expect: { arguments, _ in
+      var expectation = GuestExpectation.powerOff
+      expectation.iterations = arguments.iterations
+      expectation.scratch(.port, size: UInt8(arguments.parameter), times: arguments.iterations)
+      return expectation
+    })
+
+  static let mmio = GuestProgram(
+    name: "mmio",
+    summary: "memory-mapped I/O exits: write a device register, read it back",
+    detail: """
+      Each iteration writes a new value to scratch0's first register (address 0xd0001000) and reads it back: two \
+      exits to the VMM. Fails when the value read is not the one written.
+      """,
+    mode: .protected,
+    parameters: [.iterations(10_000, "write and read pairs"), .size, .spacing],
+    requirements: GuestRequirements(),
+    phases: [],
+    locate: exeunt_guest_image_mmio,
+    expect: { arguments, _ in
+      var expectation = GuestExpectation.powerOff
+      expectation.iterations = arguments.iterations
+      expectation.scratch(.memory, size: UInt8(arguments.parameter), times: arguments.iterations)
+      return expectation
+    })
+
+  static let port80 = GuestProgram(
+    name: "port80",
+    summary: "the cheapest exit there is: out to port 0x80, in real mode",
+    detail: """
+      Three instructions a loop, one exit each to a port that no device claims. The same image is what `make bench` \
+      times under Exeunt and its peers.
+      """,
+    mode: .real,
+    parameters: [.iterations(200_000, "writes")],
+    requirements: GuestRequirements(),
+    phases: [],
+    locate: exeunt_guest_image_port80,
+    expect: { arguments, _ in
+      var expectation = GuestExpectation.powerOff
+      expectation.iterations = arguments.iterations
+      expectation.access(GuestAccess(.port, .out, 0x80, size: 1), times: arguments.iterations)
+      return expectation
+    })
+}

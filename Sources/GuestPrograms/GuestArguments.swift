@@ -1,0 +1,111 @@
+/// The values of a guest's parameters.
+public struct GuestArguments: Sendable, Equatable {
+  /// Which of a device's windows a guest uses.
+  public enum Window: String, Sendable, Codable, CaseIterable {
+    /// Port I/O.
+    case port
+    /// The memory-mapped window.
+    case memory
+  }
+
+  /// How a guest waits for its requests to be completed.
+  public enum Wait: String, Sendable, Codable, CaseIterable {
+    /// By reading the ring's completion count over and over.
+    case poll
+    /// Halted until the device's interrupt.
+    case interrupt
+  }
+
+  /// How often the guest does what it does (on each vCPU, where several work).
+  public internal(set) var iterations: UInt64 = 0
+  /// `pause` instructions executed between iterations.
+  public internal(set) var spacing: UInt32 = 0
+  /// Which windows it uses.
+  public internal(set) var window: Window = .port
+  /// How it waits for completions.
+  public internal(set) var wait: Wait = .poll
+  /// The parameter that is this guest's own (access size, batch, period, …); 0 if it has none.
+  public internal(set) var parameter: UInt32 = 0
+}
+
+extension GuestProgram {
+  /// The arguments when nothing is given.
+  public var defaultArguments: GuestArguments {
+    var arguments = GuestArguments()
+    for parameter in parameters {
+      arguments.assign(parameter, parameter.defaultValue)
+    }
+    return arguments
+  }
+
+  /// The arguments that `settings` (each `name=value`) give; what is not named has its default.
+  ///
+  /// - Throws: ``GuestError`` naming the setting that is wrong and what would be right.
+  public func arguments(_ settings: [String]) throws(GuestError) -> GuestArguments {
+    var arguments = defaultArguments
+    for setting in settings {
+      guard let equals = setting.firstIndex(of: "=") else { throw .notASetting(setting) }
+      try set(
+        String(setting[..<equals]), to: String(setting[setting.index(after: equals)...]), in: &arguments)
+    }
+    return arguments
+  }
+
+  /// Sets one parameter from what a user wrote. Numbers are decimal, or hexadecimal after `0x`.
+  ///
+  /// - Throws: ``GuestError`` if this guest has no such parameter or does not take the value.
+  public func set(
+    _ name: String, to value: String, in arguments: inout GuestArguments
+  ) throws(GuestError) {
+    guard let parameter = parameters.first(where: { $0.name.rawValue == name }) else {
+      throw .unknownParameter(guest: self.name, parameter: name, known: parameters.map(\.name.rawValue))
+    }
+    switch parameter.values {
+    case .number(let range):
+      guard let number = UInt64(wholeNumber: value), range.contains(number) else {
+        throw .badValue(
+          guest: self.name, parameter: name, value: value,
+          allowed: "a whole number from \(range.lowerBound) to \(range.upperBound)")
+      }
+      arguments.assign(parameter, String(number))
+    case .choice(let words):
+      guard words.contains(value) else {
+        throw .badValue(
+          guest: self.name, parameter: name, value: value, allowed: words.joined(separator: " or "))
+      }
+      arguments.assign(parameter, value)
+    }
+  }
+
+  /// Splits `doorbell,iterations=1000,wait=interrupt` into a guest and its arguments.
+  ///
+  /// - Throws: ``GuestError`` if there is no such guest, or a setting is wrong.
+  public static func parse(
+    _ selection: String
+  ) throws(GuestError) -> (program: GuestProgram, arguments: GuestArguments) {
+    let parts = selection.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    let program = try named(parts.first ?? "")
+    return (program, try program.arguments(Array(parts.dropFirst())))
+  }
+}
+
+extension GuestArguments {
+  /// Stores a value that is known to be among the parameter's values.
+  fileprivate mutating func assign(_ parameter: GuestParameter, _ value: String) {
+    switch parameter.name {
+    case .iterations: iterations = UInt64(value) ?? 0
+    case .spacing: spacing = UInt32(value) ?? 0
+    case .window: window = Window(rawValue: value) ?? .port
+    case .wait: wait = Wait(rawValue: value) ?? .poll
+    case .size, .batch, .period, .accesses: self.parameter = UInt32(value) ?? 0
+    }
+  }
+}
+
+extension UInt64 {
+  fileprivate init?(wholeNumber text: String) {
+    let number = text.hasPrefix("0x") ? UInt64(text.dropFirst(2), radix: 16) : UInt64(text)
+    guard let number else { return nil }
+    self = number
+  }
+}

@@ -1,0 +1,41 @@
+/// Why a guest cannot be run as asked. Each description says what was asked, what is wrong and what to do.
+public enum GuestError: Error, Equatable, CustomStringConvertible {
+  /// There is no built-in guest of this name.
+  case unknownGuest(String, known: [String])
+  /// A guest setting is not of the form `name=value`.
+  case notASetting(String)
+  /// The guest has no such parameter.
+  case unknownParameter(guest: String, parameter: String, known: [String])
+  /// The parameter does not take this value.
+  case badValue(guest: String, parameter: String, value: String, allowed: String)
+  /// The machine has fewer vCPUs than the guest needs.
+  case tooFewVcpus(guest: String, needed: Int, given: Int)
+  /// The machine has more vCPUs than a built-in guest can drive.
+  case tooManyVcpus(guest: String, limit: Int, given: Int)
+  /// The guest needs interrupts and the machine has no interrupt controller.
+  case needsInterruptController(guest: String, why: String)
+  /// What is at the report block's address is not one.
+  case badReport(String)
+
+  /// The message for the user.
+  public var description: String {
+    switch self {
+    case .unknownGuest(let name, let known):
+      "no built-in guest is called '\(name)'; there are \(known.joined(separator: ", ")) (exeunt guests)"
+    case .notASetting(let setting):
+      "guest parameter '\(setting)': expected name=value"
+    case .unknownParameter(let guest, let parameter, let known):
+      "guest \(guest) has no parameter '\(parameter)'; it has \(known.joined(separator: ", "))"
+    case .badValue(let guest, let parameter, let value, let allowed):
+      "guest \(guest), \(parameter)=\(value): expected \(allowed)"
+    case .tooFewVcpus(let guest, let needed, let given):
+      "guest \(guest) needs at least \(needed) vCPUs and the machine has \(given); use --cpus \(needed)"
+    case .tooManyVcpus(let guest, let limit, let given):
+      "guest \(guest) runs on at most \(limit) vCPUs and the machine has \(given); use --cpus \(limit) or fewer"
+    case .needsInterruptController(let guest, let why):
+      "guest \(guest) needs an interrupt controller (\(why)); use --irqchip kernel or split"
+    case .badReport(let what):
+      "guest report: \(what)"
+    }
+  }
+}

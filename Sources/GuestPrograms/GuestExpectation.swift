@@ -1,0 +1,108 @@
+/// One kind of access that leaves the guest, as an exit to the VMM shows it.
+public struct GuestAccess: Sendable, Hashable {
+  /// The bus.
+  public enum Space: Sendable, Hashable {
+    /// Port I/O: KVM_EXIT_IO.
+    case port
+    /// Memory-mapped I/O: KVM_EXIT_MMIO.
+    case memory
+  }
+
+  /// Which way the data goes, seen from the guest.
+  public enum Direction: Sendable, Hashable {
+    /// The guest reads.
+    case `in`
+    /// The guest writes.
+    case out
+  }
+
+  /// The bus.
+  public let space: Space
+  /// Which way the data goes.
+  public let direction: Direction
+  /// Port number or guest physical address.
+  public let address: UInt64
+  /// Bytes accessed.
+  public let size: UInt8
+
+  /// Describes an access.
+  public init(_ space: Space, _ direction: Direction, _ address: UInt64, size: UInt8) {
+    self.space = space
+    self.direction = direction
+    self.address = address
+    self.size = size
+  }
+}
+
+/// What a built-in guest does in a run that goes well, derived from its program: every exit to the VMM that it causes
+/// (a signal or a statistics timer may add KVM_EXIT_INTR), every kick, interrupt, mark and byte of output.
+public struct GuestExpectation: Sendable, Equatable {
+  static let ioApic: UInt64 = 0xfec0_0000
+
+  /// How often each access is made, kicks left out.
+  public internal(set) var accesses: [GuestAccess: UInt64] = [:]
+  /// Kicks of each doorbell queue; every kick is one request with one stamp.
+  public internal(set) var kicks: [UInt16: UInt64] = [:]
+  /// The access that a kick is: an exit with `--ioeventfd off`, a signalled eventfd with `on`.
+  public internal(set) var kickAccess: GuestAccess?
+  /// Interrupts that the doorbell raises. Exact unless several kicks may be answered at once (batch above 1).
+  public internal(set) var deviceInterrupts: ClosedRange<UInt64> = 0...0
+  /// Interrupts of the local APIC's timer that the guest waits for; they never leave KVM.
+  public internal(set) var timerInterrupts: UInt64 = 0
+  /// Values written to the marker port, in order.
+  public internal(set) var marks: [UInt32] = []
+  /// Number of bytes written to the serial port.
+  public internal(set) var serialBytes: UInt64 = 0
+  /// Iterations done, all vCPUs.
+  public internal(set) var iterations: UInt64 = 0
+
+  /// Every exit for port I/O or memory-mapped I/O, with kicks among them if they are not signalled in the kernel.
+  public func exits(ioeventfd: Bool) -> [GuestAccess: UInt64] {
+    var exits = accesses
+    let kicked = kicks.values.reduce(0, +)
+    if !ioeventfd, kicked > 0, let kickAccess {
+      exits[kickAccess, default: 0] += kicked
+    }
+    return exits
+  }
+
+  /// The bytes written to the serial port, in order.
+  public var serialOutput: some Sequence<UInt8> {
+    (0..<serialBytes).lazy.map { Self.serialText[Int($0 % UInt64(Self.serialText.count))] }
+  }
+
+  /// What differs between the guest's own report and this, one sentence each; empty if they agree.
+  public func disagreements(with report: GuestReport) -> [String] {
+    var found: [String] = []
+    func compare(_ what: String, _ reported: UInt64, _ expected: ClosedRange<UInt64>) {
+      guard !expected.contains(reported) else { return }
+      let wanted =
+        expected.count == 1 ? "\(expected.lowerBound)" : "\(expected.lowerBound) to \(expected.upperBound)"
+      found.append("\(what): the guest reports \(reported), expected \(wanted)")
+    }
+    func compare(_ what: String, _ reported: UInt64, _ expected: UInt64) {
+      compare(what, reported, expected...expected)
+    }
+    let kicked = kicks.values.reduce(0, +)
+    compare("failure", UInt64(report.failureCode), 0)
+    compare("iterations", report.iterations, iterations)
+    compare("kicks", report.kicks, kicked)
+    compare("completions", report.completions, kicked)
+    compare(
+      "interrupts", report.interrupts,
+      deviceInterrupts.lowerBound + timerInterrupts...deviceInterrupts.upperBound + timerInterrupts)
+    compare("marks", report.marks, UInt64(marks.count))
+    compare("port accesses", report.portAccesses, total(.port) - UInt64(marks.count) - 1)
+    compare("memory-mapped accesses", report.memoryAccesses, total(.memory) - interruptControllerAccesses)
+    return found
+  }
+
+  /// Programming the I/O APIC exits only where the VMM has it, which the guest does not know.
+  private var interruptControllerAccesses: UInt64 {
+    accesses.reduce(0) { $1.key.address & ~0xff == Self.ioApic ? $0 + $1.value : $0 }
+  }
+
+  private func total(_ space: GuestAccess.Space) -> UInt64 {
+    accesses.reduce(0) { $1.key.space == space ? $0 + $1.value : $0 }
+  }
+}

@@ -1,0 +1,80 @@
+/// Something that a guest can be told, as `name=value`.
+public struct GuestParameter: Sendable, Equatable {
+  /// What it sets in a guest's arguments.
+  public enum Name: String, Sendable, Codable, CaseIterable {
+    /// How often the guest does what it does.
+    case iterations
+    /// `pause` instructions executed between iterations.
+    case spacing
+    /// Ports or memory-mapped windows.
+    case window
+    /// How completions are waited for.
+    case wait
+    /// Bytes per access.
+    case size
+    /// Requests made before the guest waits for their completion.
+    case batch
+    /// Microseconds until the timer fires.
+    case period
+    /// Write and read pairs on the shared scratch register before each kick.
+    case accesses
+  }
+
+  /// What values it takes.
+  public enum Values: Sendable, Equatable {
+    /// A whole number in this range.
+    case number(ClosedRange<UInt64>)
+    /// One of these words.
+    case choice([String])
+  }
+
+  /// What it is called on the command line.
+  public let name: Name
+  /// What it means, in one line, with its unit.
+  public let meaning: String
+  /// The values that it takes.
+  public let values: Values
+  /// The value when it is not given, as it would be written.
+  public let defaultValue: String
+
+  /// The values that it takes, as they are listed and named in messages.
+  public var valuesDescription: String {
+    switch values {
+    case .number(let range): "\(range.lowerBound)-\(range.upperBound)"
+    case .choice(let words): words.joined(separator: "|")
+    }
+  }
+
+  static func iterations(_ defaultValue: UInt64, _ meaning: String) -> GuestParameter {
+    GuestParameter(
+      name: .iterations, meaning: meaning, values: .number(1...1_000_000_000),
+      defaultValue: String(defaultValue))
+  }
+
+  static let spacing = GuestParameter(
+    name: .spacing, meaning: "pause instructions executed after each iteration",
+    values: .number(0...1_000_000), defaultValue: "0")
+
+  static let window = GuestParameter(
+    name: .window, meaning: "reach the device through its ports or its memory-mapped window",
+    values: .choice(GuestArguments.Window.allCases.map(\.rawValue)), defaultValue: "port")
+
+  static let wait = GuestParameter(
+    name: .wait, meaning: "wait for completion by polling memory or halted until the interrupt",
+    values: .choice(GuestArguments.Wait.allCases.map(\.rawValue)), defaultValue: "poll")
+
+  static let batch = GuestParameter(
+    name: .batch, meaning: "requests, each with its kick, made before waiting for all of them",
+    values: .number(1...256), defaultValue: "1")
+
+  static let period = GuestParameter(
+    name: .period, meaning: "microseconds from setting the timer until it fires",
+    values: .number(1...500_000), defaultValue: "1000")
+
+  static let accesses = GuestParameter(
+    name: .accesses, meaning: "write and read pairs on the shared scratch register before each kick",
+    values: .number(0...1000), defaultValue: "1")
+
+  static let size = GuestParameter(
+    name: .size, meaning: "bytes per access", values: .choice(["1", "2", "4"]), defaultValue: "4")
+}

@@ -1,0 +1,126 @@
+import CGuestPrograms
+
+/// A guest that comes with Exeunt: a flat image with what it needs, what it takes and what it will do.
+///
+/// The contract between an image and the machine is docs/guest-abi.md.
+public struct GuestProgram: Sendable {
+  /// What `exeunt run --guest` calls it.
+  public let name: String
+  /// What running it shows, in one line.
+  public let summary: String
+  /// What it does, step by step, and what it checks.
+  public let detail: String
+  /// The processor mode that it is entered in.
+  public let mode: GuestMode
+  /// What it can be told, in the order in which it is listed.
+  public let parameters: [GuestParameter]
+  /// What it needs of the machine.
+  public let requirements: GuestRequirements
+  /// What the values that it writes to the marker port mean, in the order of writing; empty if it writes none.
+  public let phases: [GuestPhase]
+
+  let locate: @Sendable () -> exeunt_guest_image
+  let expect: @Sendable (GuestArguments, GuestMachine) -> GuestExpectation
+
+  /// Guest physical address that the image is copied to.
+  public var loadAddress: UInt64 { 0x10000 }
+
+  /// Guest physical address of its first instruction.
+  public var entry: UInt64 { loadAddress }
+
+  /// The image, in this executable's read-only data: valid for the life of the process.
+  public var image: UnsafeRawBufferPointer {
+    let image = locate()
+    return UnsafeRawBufferPointer(start: image.bytes, count: Int(image.length))
+  }
+
+  /// What it does, exactly, with these arguments on this machine: the oracle that a trace is held against.
+  ///
+  /// - Throws: ``GuestError`` if the machine lacks what the guest needs.
+  public func expectation(
+    _ arguments: GuestArguments, on machine: GuestMachine
+  ) throws(GuestError) -> GuestExpectation {
+    try check(arguments, on: machine)
+    return expect(arguments, machine)
+  }
+
+  /// Checks that the machine has what the guest needs with these arguments.
+  ///
+  /// - Throws: ``GuestError`` naming what is missing and the option that gives it.
+  public func check(_ arguments: GuestArguments, on machine: GuestMachine) throws(GuestError) {
+    guard machine.vcpus >= requirements.minimumVcpus else {
+      throw .tooFewVcpus(guest: name, needed: requirements.minimumVcpus, given: machine.vcpus)
+    }
+    guard machine.vcpus <= GuestRequirements.maximumVcpus else {
+      throw .tooManyVcpus(guest: name, limit: GuestRequirements.maximumVcpus, given: machine.vcpus)
+    }
+    guard machine.interruptController == .none else { return }
+    if requirements.interruptController {
+      throw .needsInterruptController(guest: name, why: "it takes timer interrupts or starts secondary vCPUs")
+    }
+    if arguments.wait == .interrupt {
+      throw .needsInterruptController(guest: name, why: "wait=interrupt was asked for")
+    }
+  }
+}
+
+/// The processor mode that a guest is entered in.
+public enum GuestMode: String, Sendable, Codable, CaseIterable {
+  /// 16-bit real mode.
+  case real
+  /// 32-bit protected mode with flat segments, paging off.
+  case protected
+  /// 64-bit mode with the first 4 GiB mapped one to one.
+  case long
+}
+
+/// What a guest needs of the machine.
+public struct GuestRequirements: Sendable, Equatable {
+  /// The most vCPUs that a built-in guest can drive: one doorbell queue each.
+  public static let maximumVcpus = 16
+
+  /// The least number of vCPUs.
+  public let minimumVcpus: Int
+  /// Whether it cannot do without interrupts: `--irqchip kernel` or `split`.
+  public let interruptController: Bool
+
+  init(minimumVcpus: Int = 1, interruptController: Bool = false) {
+    self.minimumVcpus = minimumVcpus
+    self.interruptController = interruptController
+  }
+}
+
+/// A stretch of a guest's run that begins when it writes `mark` to the marker port.
+public struct GuestPhase: Sendable, Codable, Equatable {
+  /// The value written.
+  public let mark: UInt32
+  /// What the guest does from then on.
+  public let meaning: String
+}
+
+/// The part of the machine's configuration that decides what a guest does.
+public struct GuestMachine: Sendable, Equatable {
+  /// Where the interrupt controllers are (`--irqchip`).
+  public enum InterruptController: Sendable, Equatable {
+    /// All of them in the kernel.
+    case kernel
+    /// Local APICs in the kernel, the I/O APIC in the VMM: programming it exits.
+    case split
+    /// There are none.
+    case none
+  }
+
+  /// The number of vCPUs.
+  public var vcpus: Int
+  /// Where the interrupt controllers are.
+  public var interruptController: InterruptController
+  /// The guest's TSC frequency in kHz, 0 if unknown; guests measure their deadlines with it.
+  public var tscKilohertz: UInt32
+
+  /// Describes a machine.
+  public init(vcpus: Int = 1, interruptController: InterruptController = .kernel, tscKilohertz: UInt32 = 0) {
+    self.vcpus = vcpus
+    self.interruptController = interruptController
+    self.tscKilohertz = tscKilohertz
+  }
+}

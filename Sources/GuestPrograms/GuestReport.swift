@@ -1,0 +1,81 @@
+/// What a built-in guest says about its own run: the report block at guest physical address 0x7800
+/// (docs/guest-abi.md).
+public struct GuestReport: Sendable, Equatable {
+  /// Guest physical address of the block.
+  public static let address: UInt64 = 0x7800
+  /// Size of the block in bytes.
+  public static let byteCount = 64
+
+  static let magic: UInt32 = 0x5450_5245
+
+  /// How a guest's checks failed.
+  public enum Failure: UInt32, Sendable, CaseIterable, CustomStringConvertible {
+    /// A device delivered a value that was not written to it, or is not its own.
+    case wrongValue = 1
+    /// A request was not completed in time, or completed more often than it was made.
+    case completion = 2
+    /// An interrupt did not come.
+    case interrupt = 3
+    /// The parameter block makes no sense to the guest.
+    case parameters = 4
+    /// A secondary vCPU did not start.
+    case vcpu = 5
+
+    /// The failure in words.
+    public var description: String {
+      switch self {
+      case .wrongValue: "wrong value read"
+      case .completion: "completion lost or counted twice"
+      case .interrupt: "interrupt missing"
+      case .parameters: "bad parameters"
+      case .vcpu: "secondary vCPU did not start"
+      }
+    }
+  }
+
+  /// 0 if all went well, or the code that the guest also wrote to the debug exit port.
+  public var failureCode: UInt32 = 0
+  /// Iterations done, all vCPUs.
+  public var iterations: UInt64 = 0
+  /// Kicks made.
+  public var kicks: UInt64 = 0
+  /// Completions seen.
+  public var completions: UInt64 = 0
+  /// Device and timer interrupts taken that the guest waited for.
+  public var interrupts: UInt64 = 0
+  /// Writes to the marker port.
+  public var marks: UInt64 = 0
+  /// Port accesses that exit to the VMM, other than kicks, marks and power-off.
+  public var portAccesses: UInt64 = 0
+  /// Memory-mapped accesses that exit to the VMM, other than kicks and the I/O APIC's.
+  public var memoryAccesses: UInt64 = 0
+
+  /// The failure, if there was one of the known kinds.
+  public var failure: Failure? { Failure(rawValue: failureCode) }
+
+  init() {}
+
+  /// Decodes the 64 bytes at ``address``.
+  ///
+  /// - Throws: ``GuestError/badReport(_:)`` if there are fewer bytes, or the guest ended without writing its report.
+  public init(decoding bytes: UnsafeRawBufferPointer) throws(GuestError) {
+    guard bytes.count >= Self.byteCount else {
+      throw .badReport("\(bytes.count) bytes instead of \(Self.byteCount)")
+    }
+    let magic = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 0, as: UInt32.self))
+    guard magic == Self.magic else {
+      throw .badReport("the guest ended without writing one")
+    }
+    func counter(_ offset: Int) -> UInt64 {
+      UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    }
+    failureCode = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
+    iterations = counter(8)
+    kicks = counter(16)
+    completions = counter(24)
+    interrupts = counter(32)
+    marks = counter(40)
+    portAccesses = counter(48)
+    memoryAccesses = counter(56)
+  }
+}

@@ -1,0 +1,40 @@
+/// The block at guest physical address 0x7000 that tells a built-in guest what to do (docs/guest-abi.md).
+public enum ParameterBlock {
+  /// Guest physical address of the block.
+  public static let address: UInt64 = 0x7000
+  /// Size of the block in bytes.
+  public static let byteCount = 32
+
+  static let magic: UInt32 = 0x4e58_4531
+}
+
+extension GuestProgram {
+  /// The parameter block for these arguments on this machine: 32 bytes to write at ``ParameterBlock/address``.
+  ///
+  /// - Throws: ``GuestError`` if the machine lacks what the guest needs.
+  public func parameterBlock(
+    _ arguments: GuestArguments, on machine: GuestMachine
+  ) throws(GuestError) -> [UInt8] {
+    try check(arguments, on: machine)
+    var flags: UInt32 = 0
+    if arguments.window == .memory { flags |= 1 << 0 }
+    if arguments.wait == .interrupt { flags |= 1 << 1 }
+    if machine.interruptController != .none { flags |= 1 << 2 }
+    var block: [UInt8] = []
+    block.reserveCapacity(ParameterBlock.byteCount)
+    block.append(littleEndian: ParameterBlock.magic)
+    block.append(littleEndian: UInt32(machine.vcpus))
+    block.append(littleEndian: arguments.iterations)
+    block.append(littleEndian: arguments.spacing)
+    block.append(littleEndian: flags)
+    block.append(littleEndian: machine.tscKilohertz)
+    block.append(littleEndian: arguments.parameter)
+    return block
+  }
+}
+
+extension [UInt8] {
+  fileprivate mutating func append(littleEndian value: some FixedWidthInteger) {
+    Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
+  }
+}

@@ -1,0 +1,153 @@
+import Platform
+import Synchronization
+
+/// The guest's RAM, as memory of this process.
+///
+/// Every access checks its bounds against the regions and names its byte order. The guest runs at the same time: a
+/// value may change between two reads, so what is read once must be checked after it was read, not before.
+public final class GuestMemory: @unchecked Sendable {
+  /// Where RAM appears to the guest.
+  public let layout: RAMLayout
+  /// What the memory is made of, for messages and the state dump: `memfd`, a path, `hugetlbfs …`.
+  public let backing: String
+  private let mapping: MemoryMapping
+  // Copies of the two possible regions, so that the way to a byte is two comparisons without an array.
+  private let lowLength: UInt64
+  private let highLength: UInt64
+
+  /// Takes a mapping as guest RAM.
+  ///
+  /// - Parameters:
+  ///   - mapping: as large as all regions of `layout` together.
+  ///   - backing: what the memory is made of.
+  public init(layout: RAMLayout, mapping: consuming MemoryMapping, backing: String) {
+    let total = layout.regions.reduce(0) { $0 + $1.length }
+    precondition(UInt64(mapping.length) >= total, "the mapping is smaller than the layout")
+    self.layout = layout
+    self.backing = backing
+    self.mapping = mapping
+    lowLength = layout.regions[0].length
+    highLength = layout.regions.count > 1 ? layout.regions[1].length : 0
+  }
+
+  /// Bytes of RAM in all regions.
+  public var size: UInt64 { lowLength + highLength }
+
+  /// Ends this process, saying why, when RAM turns out to be lost: the file behind it was cut by somebody, or its file
+  /// system has no room for a page that is touched for the first time.
+  ///
+  /// - Parameter status: the exit status.
+  public func endProcessWhenLost(status: CInt) throws(Errno) {
+    try mapping.endProcessWhenLost(
+      message: "exeunt: guest RAM is lost: the file behind it (\(backing)) was cut while the guest ran, or "
+        + "its file system is full; use --mem-prealloc to find out at the start\n",
+      status: status)
+  }
+
+  /// The host memory behind a region, for KVM_SET_USER_MEMORY_REGION.
+  public func hostMemory(of region: RAMLayout.Region) -> UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(
+      start: mapping.base + Int(region.backingOffset), count: Int(region.length))
+  }
+
+  /// The host address of `count` bytes of RAM, or nil where they are not all in one region.
+  @inline(__always)
+  private func host(_ address: GuestAddress, _ count: Int) -> UnsafeMutableRawPointer? {
+    let start = address.value
+    let length = UInt64(UInt(bitPattern: count))
+    if start <= lowLength, length <= lowLength - start {
+      return mapping.base + Int(start)
+    }
+    if start >= RAMLayout.highStart {
+      let offset = start - RAMLayout.highStart
+      if offset <= highLength, length <= highLength - offset {
+        return mapping.base + Int(lowLength + offset)
+      }
+    }
+    return nil
+  }
+
+  /// Whether `count` bytes from an address on are RAM, in one region.
+  public func contains(_ address: GuestAddress, count: Int) -> Bool { host(address, count) != nil }
+
+  private func checkedHost(_ address: GuestAddress, _ count: Int) throws(GuestMemoryError)
+    -> UnsafeMutableRawPointer
+  {
+    guard count >= 0, let pointer = host(address, count) else {
+      throw .outside(address, count: count)
+    }
+    return pointer
+  }
+
+  /// Reads a number at any alignment.
+  public func read<Value: FixedWidthInteger & BitwiseCopyable>(
+    _ type: Value.Type = Value.self, at address: GuestAddress, _ order: ByteOrder
+  ) throws(GuestMemoryError) -> Value {
+    let pointer = try checkedHost(address, MemoryLayout<Value>.size)
+    let value = pointer.loadUnaligned(as: Value.self)
+    return order == .little ? Value(littleEndian: value) : Value(bigEndian: value)
+  }
+
+  /// Writes a number at any alignment.
+  public func write<Value: FixedWidthInteger & BitwiseCopyable>(
+    _ value: Value, at address: GuestAddress, _ order: ByteOrder
+  ) throws(GuestMemoryError) {
+    let pointer = try checkedHost(address, MemoryLayout<Value>.size)
+    pointer.storeBytes(of: order == .little ? value.littleEndian : value.bigEndian, as: Value.self)
+  }
+
+  /// Copies bytes into RAM; all or nothing.
+  public func write(_ bytes: UnsafeRawBufferPointer, at address: GuestAddress) throws(GuestMemoryError) {
+    let pointer = try checkedHost(address, bytes.count)
+    guard let base = bytes.baseAddress else { return }
+    pointer.copyMemory(from: base, byteCount: bytes.count)
+  }
+
+  /// Copies bytes into RAM; all or nothing.
+  public func write(_ bytes: [UInt8], at address: GuestAddress) throws(GuestMemoryError) {
+    let pointer = try checkedHost(address, bytes.count)
+    bytes.withUnsafeBytes { buffer in
+      if let base = buffer.baseAddress { pointer.copyMemory(from: base, byteCount: buffer.count) }
+    }
+  }
+
+  /// Copies bytes out of RAM.
+  public func read(count: Int, at address: GuestAddress) throws(GuestMemoryError) -> [UInt8] {
+    let pointer = try checkedHost(address, count)
+    return Array(UnsafeRawBufferPointer(start: pointer, count: count))
+  }
+
+  /// Sets bytes of RAM to zero.
+  public func clear(count: Int, at address: GuestAddress) throws(GuestMemoryError) {
+    let pointer = try checkedHost(address, count)
+    pointer.initializeMemory(as: UInt8.self, repeating: 0, count: count)
+  }
+
+  /// Reads a 32-bit number that the guest publishes with the data before it: an acquiring load.
+  ///
+  /// - Parameter address: a multiple of 4.
+  public func loadAcquiring(at address: GuestAddress, _ order: ByteOrder) throws(GuestMemoryError) -> UInt32 {
+    let value = try atomic(address).pointee.load(ordering: .acquiring)
+    return order == .little ? UInt32(littleEndian: value) : UInt32(bigEndian: value)
+  }
+
+  /// Publishes a 32-bit number with the data written before it: a releasing store.
+  ///
+  /// - Parameter address: a multiple of 4.
+  public func storeReleasing(_ value: UInt32, at address: GuestAddress, _ order: ByteOrder)
+    throws(GuestMemoryError)
+  {
+    let stored = order == .little ? value.littleEndian : value.bigEndian
+    try atomic(address).pointee.store(stored, ordering: .releasing)
+  }
+
+  // Atomic<UInt32> has the layout of UInt32 and the pointer is in bounds and aligned: the only accesses through it are
+  // atomic ones.
+  private func atomic(_ address: GuestAddress) throws(GuestMemoryError) -> UnsafeMutablePointer<
+    Atomic<UInt32>
+  > {
+    let pointer = try checkedHost(address, 4)
+    guard address.value % 4 == 0 else { throw .misaligned(address, size: 4) }
+    return pointer.assumingMemoryBound(to: Atomic<UInt32>.self)
+  }
+}

@@ -1,0 +1,42 @@
+import CKVM
+import Platform
+
+/// One ioctl, by name and number.
+struct Request {
+  let name: String
+  let number: UInt
+
+  init(_ name: String, _ number: UInt) {
+    self.name = name
+    self.number = number
+  }
+
+  /// Issues the request with a plain number and returns the kernel's result.
+  @discardableResult
+  func callAsFunction(_ descriptor: borrowing FileDescriptor, _ argument: UInt = 0) throws(KVMError) -> Int {
+    let result = ckvm_ioctl(descriptor.raw, number, argument)
+    guard result >= 0 else { throw KVMError(name, Errno(rawValue: CInt(-result))) }
+    return result
+  }
+
+  /// Issues the request with a struct that the kernel reads, writes or both.
+  @discardableResult
+  func callAsFunction<Value>(
+    _ descriptor: borrowing FileDescriptor, _ value: inout Value
+  ) throws(KVMError) -> Int {
+    let raw = descriptor.raw
+    let result = withUnsafeMutablePointer(to: &value) { ckvm_ioctl_pointer(raw, number, $0) }
+    guard result >= 0 else { throw KVMError(name, Errno(rawValue: CInt(-result))) }
+    return result
+  }
+
+  /// Issues the request with memory that stays where it is, for structs too large for the stack.
+  @discardableResult
+  func callAsFunction<Value>(
+    _ descriptor: borrowing FileDescriptor, at pointer: UnsafeMutablePointer<Value>
+  ) throws(KVMError) -> Int {
+    let result = ckvm_ioctl_pointer(descriptor.raw, number, pointer)
+    guard result >= 0 else { throw KVMError(name, Errno(rawValue: CInt(-result))) }
+    return result
+  }
+}

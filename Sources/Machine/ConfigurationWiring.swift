@@ -1,0 +1,90 @@
+import Devices
+import GuestRAM
+import KVM
+import Platform
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
+extension MachineConfiguration {
+  /// Checks what does not depend on the host.
+  func validate() throws(MachineError) {
+    guard vcpus >= 1, vcpus <= 1024 else { throw MachineError("--cpus \(vcpus): give 1 to 1024") }
+    guard ioThreads >= 1, ioThreads <= 64 else {
+      throw MachineError("--iothreads \(ioThreads): give 1 to 64")
+    }
+    guard memory >= 1 << 20, memory % 4096 == 0 else {
+      throw MachineError("--memory \(memory) bytes: give at least 1M, in whole pages of 4K")
+    }
+    guard vcpus == 1 || interruptController != .none else {
+      throw MachineError(
+        "--cpus \(vcpus) with --irqchip none: secondary vCPUs are started by interrupts; use --irqchip kernel or split"
+      )
+    }
+    if let timeout, !(timeout > 0) { throw MachineError("--timeout \(timeout) s: give a time above zero") }
+    try BootState(mode: mode, loadAddress: loadAddress, entry: entry)
+      .validate(memory: RAMLayout(bytes: memory))
+    for (name, cpu) in pins {
+      guard threadNames.contains(name) else {
+        throw MachineError(
+          "--pin \(name)=\(cpu): there is no such thread; there are \(threadNames.joined(separator: ", "))")
+      }
+      guard ProcessorSet.contains(cpu) else {
+        throw MachineError("--pin \(name)=\(cpu): this process may not run on CPU \(cpu)")
+      }
+    }
+  }
+
+  private var threadNames: [String] {
+    (0..<vcpus).map { "vcpu\($0)" } + (0..<ioThreads).map { "io\($0)" }
+  }
+
+  /// The configuration as JSON, for the trace.
+  var text: String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    // Every field is a plain value: encoding cannot fail.
+    return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+  }
+
+  /// The line of a device, by the mechanism that was chosen.
+  func makeLine(
+    device: DeviceID, line: UInt32, kernel: KernelMachine, routes: InterruptRoutes?
+  ) throws(MachineError) -> any InterruptLine {
+    switch (interruptController, irqfd) {
+    case (.none, _): UnconnectedLine()
+    case (_, true): try IrqFdLine(device: device, line: line, machine: kernel.machine)
+    case (.kernel, false): IoctlLine(device: device, line: line, kernel: kernel)
+    case (.split, false): MessageLine(device: device, line: line, routes: routes!)
+    }
+  }
+
+  /// Standard input for the serial port, where that is wanted: built-in guests read nothing, and without them the
+  /// terminal's interrupt key should go on working.
+  func makeInput(
+    serial device: Serial16550A, dispatcher: Dispatcher, control: RunControl
+  ) throws(MachineError) -> SerialInput? {
+    guard serial == .stdio, readsInput else { return nil }
+    do {
+      return try SerialInput(device, dispatcher: dispatcher, isTerminal: Terminal.isStandardInput) {
+        control.end(.quit)
+      }
+    } catch {
+      throw MachineError("preparing standard input for the serial port: \(error)")
+    }
+  }
+}
+
+extension MachineConfiguration.Serial {
+  /// Opens what the serial port writes to.
+  func makeOutput() throws(MachineError) -> SerialOutput {
+    switch self {
+    case .stdio: SerialOutput(standardOutput: ())
+    case .file(let path): try SerialOutput(path: path)
+    case .none: SerialOutput(discarding: ())
+    }
+  }
+}

@@ -1,0 +1,157 @@
+import CTracepoints
+import Devices
+import KVM
+import Platform
+
+/// Takes an access to its device: finds it on the bus, holds its lock, and traces both.
+///
+/// Frozen before the first vCPU starts; nothing here is written afterwards.
+final class Dispatcher: @unchecked Sendable {
+  let ports: Bus
+  let memory: Bus
+  // By device number; nil where the device needs none.
+  private let locks: [Lock?]
+  private let tracesFreeLocks: Bool
+
+  init(ports: Bus, memory: Bus, tracesFreeLocks: Bool) {
+    self.ports = ports
+    self.memory = memory
+    self.tracesFreeLocks = tracesFreeLocks
+    let devices = (ports.ranges + memory.ranges).map(\.device)
+    var locks = [Lock?](repeating: nil, count: Int(devices.map(\.id.rawValue).max() ?? 0) + 1)
+    for device in devices where device.isExclusive && locks[Int(device.id.rawValue)] == nil {
+      locks[Int(device.id.rawValue)] = Lock()
+    }
+    self.locks = locks
+  }
+
+  /// Handles a port access; a string instruction's elements are handled one by one, under one pair of events.
+  ///
+  /// - Returns: false where no device claims the port: there is no handler then, and no dispatch in the trace.
+  @inline(__always)
+  func handle(_ access: VcpuExit.PortAccess, by thread: ThreadContext) -> Bool {
+    let address = UInt64(access.port)
+    guard let index = ports.find(address, size: access.size) else {
+      if !access.isWrite {
+        access.data.initializeMemory(as: UInt8.self, repeating: 0xff, count: access.size * access.count)
+      }
+      return false
+    }
+    let range = ports.ranges[index]
+    let offset = UInt32(truncatingIfNeeded: address &- range.start)
+    withDevice(range.device, offset: offset, by: thread) {
+      for element in 0..<access.count {
+        let data = access.data + element * access.size
+        transfer(range, offset: offset, size: access.size, isWrite: access.isWrite, data: data, by: thread)
+      }
+    }
+    return true
+  }
+
+  /// Handles an access to memory that is not RAM.
+  ///
+  /// - Returns: false where no device claims the address.
+  @inline(__always)
+  func handle(_ access: VcpuExit.MemoryAccess, by thread: ThreadContext) -> Bool {
+    guard let index = memory.find(access.address, size: access.size) else {
+      if !access.isWrite { access.data.initializeMemory(as: UInt8.self, repeating: 0xff, count: access.size) }
+      return false
+    }
+    let range = memory.ranges[index]
+    let offset = UInt32(truncatingIfNeeded: access.address &- range.start)
+    withDevice(range.device, offset: offset, by: thread) {
+      transfer(
+        range, offset: offset, size: access.size, isWrite: access.isWrite, data: access.data, by: thread)
+    }
+    return true
+  }
+
+  /// Runs a device's handler with its lock held, between the events that say so.
+  @inline(__always)
+  func withDevice(_ device: any BusDevice, offset: UInt32, by thread: ThreadContext, _ handler: () -> Void) {
+    let id = device.id.rawValue
+    exeunt_trace_dispatch_begin(thread.kind.rawValue, thread.id, thread.sequence, id, offset)
+    if let lock = locks[Int(id)] {
+      let traced = acquire(lock, id, by: thread)
+      handler()
+      lock.release()
+      if traced { exeunt_trace_lock_released(id, thread.kind.rawValue, thread.id, thread.sequence) }
+    } else {
+      handler()
+    }
+    exeunt_trace_dispatch_end(thread.kind.rawValue, thread.id, thread.sequence, id)
+  }
+
+  /// Runs something with a device's lock held that is no dispatch, such as feeding it input.
+  func withLock(of device: any BusDevice, by thread: ThreadContext, _ body: () -> Void) {
+    guard let lock = locks[Int(device.id.rawValue)] else { return body() }
+    let traced = acquire(lock, device.id.rawValue, by: thread)
+    body()
+    lock.release()
+    if traced {
+      exeunt_trace_lock_released(device.id.rawValue, thread.kind.rawValue, thread.id, thread.sequence)
+    }
+  }
+
+  /// The number of a device's lock in the trace; 65535 where it has none.
+  func lockNumber(of device: any BusDevice) -> UInt16 {
+    locks[Int(device.id.rawValue)] == nil ? .max : device.id.rawValue
+  }
+
+  /// Says whether the acquisition was traced, and so whether the release must be.
+  @inline(__always)
+  private func acquire(_ lock: Lock, _ id: UInt16, by thread: ThreadContext) -> Bool {
+    let free = lock.tryAcquire()
+    guard !free || tracesFreeLocks else { return false }
+    exeunt_trace_lock_wait(id, thread.kind.rawValue, thread.id, thread.sequence)
+    if !free { lock.acquire() }
+    exeunt_trace_lock_acquired(id, thread.kind.rawValue, thread.id, thread.sequence)
+    return true
+  }
+
+  @inline(__always)
+  private func transfer(
+    _ range: Bus.Range, offset: UInt32, size: Int, isWrite: Bool, data: UnsafeMutableRawPointer,
+    by thread: ThreadContext
+  ) {
+    if isWrite {
+      let value = Dispatcher.load(data, size)
+      range.device.write(offset: offset, size: size, value: value, window: range.window, by: thread)
+    } else {
+      let value = range.device.read(offset: offset, size: size, window: range.window, by: thread)
+      Dispatcher.store(value, data, size)
+    }
+  }
+
+  // The data of an exit is in the guest's byte order, which on x86 is little-endian. `size` is at most 8, and the
+  // exit's page has that many bytes (VcpuExit).
+  @inline(__always)
+  private static func load(_ data: UnsafeMutableRawPointer, _ size: Int) -> UInt64 {
+    switch size {
+    case 1: return UInt64(data.load(as: UInt8.self))
+    case 2: return UInt64(UInt16(littleEndian: data.loadUnaligned(as: UInt16.self)))
+    case 4: return UInt64(UInt32(littleEndian: data.loadUnaligned(as: UInt32.self)))
+    case 8: return UInt64(littleEndian: data.loadUnaligned(as: UInt64.self))
+    default:
+      // An access that crosses a page is split into odd sizes.
+      return (0..<size).reduce(0) {
+        $0 | UInt64(data.load(fromByteOffset: $1, as: UInt8.self)) << UInt64(8 * $1)
+      }
+    }
+  }
+
+  @inline(__always)
+  private static func store(_ value: UInt64, _ data: UnsafeMutableRawPointer, _ size: Int) {
+    switch size {
+    case 1: data.storeBytes(of: UInt8(truncatingIfNeeded: value), as: UInt8.self)
+    case 2: data.storeBytes(of: UInt16(truncatingIfNeeded: value).littleEndian, as: UInt16.self)
+    case 4: data.storeBytes(of: UInt32(truncatingIfNeeded: value).littleEndian, as: UInt32.self)
+    case 8: data.storeBytes(of: value.littleEndian, as: UInt64.self)
+    default:
+      for index in 0..<size {
+        data.storeBytes(
+          of: UInt8(truncatingIfNeeded: value >> UInt64(8 * index)), toByteOffset: index, as: UInt8.self)
+      }
+    }
+  }
+}

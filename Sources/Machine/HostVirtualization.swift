@@ -1,0 +1,120 @@
+import Glibc
+import KVM
+import Platform
+
+/// What this host's KVM offers, for `exeunt doctor`.
+public enum HostVirtualization {
+  private static let topic = "KVM"
+
+  /// Looks at it. Makes a virtual machine with one vCPU for a moment.
+  ///
+  /// - Parameter path: the device's node.
+  public static func findings(path: String = "/dev/kvm") -> [HostFinding] {
+    let host = HostDescription.current()
+    let kernel = HostFinding(topic, "kernel", .ok, "Linux \(host.kernel)")
+    let system: KVMSystem
+    do throws(KVMError) {
+      system = try KVMSystem(path: path)
+    } catch {
+      return [kernel, unusable(path, error)]
+    }
+    let version = system.apiVersion
+    let expected = version == KVMSystem.expectedAPIVersion
+    var findings = [
+      kernel,
+      HostFinding(
+        topic, path, expected ? .ok : .missing, "usable, API version \(version)",
+        advice: expected ? nil : "version \(KVMSystem.expectedAPIVersion) is needed: use another kernel",
+        isEssential: true), flavour(host.kvm),
+    ]
+    findings += capabilities(system)
+    findings += machine(system)
+    return findings
+  }
+
+  private static func unusable(_ path: String, _ error: KVMError) -> HostFinding {
+    let advice =
+      switch error.errno {
+      case .noSuchFileOrDirectory, .noSuchAddressOrDevice:
+        "load the module (modprobe kvm_intel or kvm_amd) and enable virtualization in the firmware; in a virtual "
+          + "machine, nested virtualization; in a container, pass the device in"
+      case .permissionDenied, .notPermitted:
+        "join the group that owns it (usermod -aG kvm USER) and log in again"
+      default: "see what the kernel says (dmesg)"
+      }
+    return HostFinding(topic, path, .missing, "\(error)", advice: advice, isEssential: true)
+  }
+
+  private static func flavour(_ name: String) -> HostFinding {
+    switch name {
+    case "vmx": HostFinding(topic, "flavour", .ok, "vmx (Intel, kvm_intel)")
+    case "svm": HostFinding(topic, "flavour", .ok, "svm (AMD, kvm_amd)")
+    case "pvm":
+      HostFinding(
+        topic, "flavour", .warning, "pvm (kvm_pvm, no hardware virtualization)",
+        advice: "exits take some 9 µs and a guest's kernel-mode instructions about 0.6 µs each")
+    default: HostFinding(topic, "flavour", .ok, name)
+    }
+  }
+
+  private static func capabilities(_ system: borrowing KVMSystem) -> [HostFinding] {
+    var lacking: [HostFinding] = []
+    for (capability, isRequired) in Capability.required.map({ ($0, true) })
+      + Capability.optional.map({ ($0, false) })
+    where ((try? system.check(capability)) ?? 0) == 0 {
+      lacking.append(
+        HostFinding(
+          topic, capability.name, isRequired ? .missing : .warning, "this kernel lacks it",
+          advice: isRequired
+            ? "no guest runs without: \(capability.use)" : "what it is for: \(capability.use)",
+          isEssential: isRequired))
+    }
+    let all = Capability.required.count + Capability.optional.count
+    let summary = HostFinding(
+      topic, "capabilities", lacking.isEmpty ? .ok : .warning,
+      "\(all - lacking.count) of \(all) in use are there")
+    return [summary] + lacking
+  }
+
+  private static func machine(_ system: borrowing KVMSystem) -> [HostFinding] {
+    var findings: [HostFinding] = []
+    let recommended = (try? system.check(.recommendedVcpus)) ?? 0
+    let most = (try? system.check(.maximumVcpus)) ?? 0
+    findings.append(
+      HostFinding(topic, "vCPUs", .ok, "\(recommended) recommended, at most \(max(most, recommended))"))
+    do throws(KVMError) {
+      let machine = try system.createVirtualMachine()
+      let vcpu = try machine.createVcpu(id: 0)
+      findings.append(
+        counters(try? machine.statistics().counters.count, try? vcpu.statistics().counters.count))
+      findings.append(timeStampCounter(try? machine.timeStampCounterKHz(), vcpu.timeStampCounterOffset()))
+    } catch {
+      findings.append(
+        HostFinding(
+          topic, "virtual machine", .missing, "\(error)",
+          advice: "making one failed: see whether another hypervisor holds the processor, and dmesg",
+          isEssential: true))
+    }
+    return findings
+  }
+
+  private static func counters(_ machine: Int?, _ vcpu: Int?) -> HostFinding {
+    guard let vcpu else {
+      return HostFinding(
+        topic, "statistics", .warning, "KVM_GET_STATS_FD does not work",
+        advice: "traces will lack KVM's own counters; Linux 5.14 or newer has them")
+    }
+    return HostFinding(topic, "statistics", .ok, "\(vcpu) counters for a vCPU, \(machine ?? 0) for a machine")
+  }
+
+  private static func timeStampCounter(_ kilohertz: UInt32?, _ offset: UInt64?) -> HostFinding {
+    let frequency = kilohertz.map { "\($0 / 1000) MHz" } ?? "unknown frequency"
+    guard offset != nil else {
+      return HostFinding(
+        topic, "guest time", .warning, "\(frequency), offset to the host's not readable",
+        advice:
+          "the time from a guest's kick to the wakeup is then missing in reports; Linux 5.16 or newer has it")
+    }
+    return HostFinding(topic, "guest time", .ok, "\(frequency), offset to the host's readable")
+  }
+}

@@ -1,0 +1,151 @@
+import CLinux
+import CTracepoints
+import Devices
+import Platform
+
+/// What an event loop waits for; the raw values are those of `source_kind` in the event catalogue.
+enum SourceKind: UInt8 {
+  case kick = 0
+  case serialInput = 2
+  case control = 5
+}
+
+/// A thread with an event loop: waits for descriptors and runs the handler of each one that is ready.
+final class IOThread: @unchecked Sendable {
+  /// Something to wait for.
+  struct Source {
+    let kind: SourceKind
+    let device: DeviceID
+    let queue: UInt16
+    let descriptor: CInt
+    let handler: (ThreadContext) -> Void
+  }
+
+  let index: Int
+  private let pollBudget: UInt32
+  private let epoll: Epoll
+  private let wake: EventFD
+  // Filled before the thread starts, not changed afterwards.
+  private var sources: [Source] = []
+  // Written by the thread before anybody may ask.
+  private(set) var threadID: UInt32 = 0
+
+  private enum Order {
+    case run
+    case pause
+    case end
+  }
+  private let monitor = Monitor()
+  // Within `monitor`.
+  private var order = Order.run
+  private var paused = false
+  // The loop's own.
+  private var isLastRound = false
+
+  init(index: Int, pollBudget: UInt32) throws(Errno) {
+    self.index = index
+    self.pollBudget = pollBudget
+    epoll = try Epoll()
+    wake = try EventFD()
+    try add(
+      Source(kind: .control, device: .none, queue: 0, descriptor: wake.descriptor.raw) {
+        [unowned self] _ in
+        obey()
+      })
+  }
+
+  /// The thread's name.
+  var name: String { "io\(index)" }
+
+  /// Adds a source. Before the thread starts.
+  func add(_ source: Source) throws(Errno) {
+    try epoll.add(source.descriptor, token: UInt32(sources.count))
+    sources.append(source)
+  }
+
+  /// Stops or resumes waiting for a source's descriptor. From any thread.
+  func setInterested(_ interested: Bool, descriptor: CInt) {
+    guard let token = sources.firstIndex(where: { $0.descriptor == descriptor }) else { return }
+    try? epoll.setInterested(interested, descriptor, token: UInt32(token))
+  }
+
+  /// To be called first on the loop's own thread.
+  func enterThread() { threadID = DedicatedThread.currentID }
+
+  /// Runs the loop until `end`.
+  func run() {
+    let capacity = 64
+    let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: capacity)
+    events.initialize(repeating: epoll_event())
+    defer { events.deallocate() }
+    let id = UInt16(index)
+    var context = ThreadContext(kind: .loop, id: id)
+    while true {
+      var ready = poll(events, sequence: context.sequence)
+      if ready == 0 {
+        exeunt_trace_loop_wait(id, context.sequence, -1)
+        // Fails only for a bad descriptor or buffer, which are this object's own.
+        ready = (try? epoll.wait(events, timeout: -1)) ?? 0
+        exeunt_trace_loop_wakeup(id, context.sequence, UInt16(truncatingIfNeeded: ready))
+      }
+      for index in 0..<ready {
+        let source = sources[Int(events[index].data.u32)]
+        exeunt_trace_handler_begin(
+          id, context.sequence, source.kind.rawValue, source.device.rawValue, source.queue)
+        source.handler(context)
+        exeunt_trace_handler_end(
+          id, context.sequence, source.kind.rawValue, source.device.rawValue, source.queue)
+      }
+      context.sequence &+= 1
+      if isLastRound { return }
+    }
+  }
+
+  /// Looks for ready descriptors without blocking for as long as the budget allows: an interrupt later is a wakeup
+  /// less, at the price of a busy processor.
+  private func poll(_ events: UnsafeMutableBufferPointer<epoll_event>, sequence: UInt32) -> Int {
+    guard pollBudget > 0 else { return 0 }
+    exeunt_trace_poll_begin(UInt16(index), sequence, pollBudget)
+    let end = Clock.monotonic &+ UInt64(pollBudget)
+    var ready = 0
+    repeat {
+      ready = (try? epoll.wait(events, timeout: 0)) ?? 0
+      if ready == 0 { clinux_relax() }
+    } while ready == 0 && Clock.monotonic < end
+    exeunt_trace_poll_end(UInt16(index), sequence, ready > 0 ? 0 : 1)
+    return ready
+  }
+
+  // MARK: Control from the main thread
+
+  private func obey() {
+    _ = wake.consume()
+    monitor.wait { () -> Void? in
+      if order == .end { isLastRound = true }
+      guard order == .pause else { return () }
+      paused = true
+      return nil
+    }
+  }
+
+  /// Returns when the loop is between two handlers and stays there until `resume`.
+  func pause() {
+    monitor.update {
+      order = .pause
+      paused = false
+    }
+    wake.signal()
+    // The loop sets `paused` under the monitor and then sleeps on it; it cannot wake us, so we look again.
+    while !monitor.update({ paused }) { clinux_relax() }
+  }
+
+  /// Lets a paused loop go on.
+  func resume() { monitor.update { order = .run } }
+
+  /// Makes the loop return after what is ready now has been handled: what was signalled before this call was ready
+  /// when the loop found this order among its sources.
+  func end() {
+    monitor.update { order = .end }
+    wake.signal()
+  }
+}

@@ -1,0 +1,117 @@
+import CTracepoints
+import Devices
+import KVM
+import Platform
+import Synchronization
+
+/// How an interrupt is raised; the raw values are those of `mechanism` in the event catalogue.
+enum InterruptMechanism: UInt8 {
+  case irqfd = 0
+  case irqLine = 1
+  case signalMSI = 2
+}
+
+/// A line that an eventfd raises, without an ioctl: any thread, one write.
+final class IrqFdLine: InterruptLine {
+  private let device: DeviceID
+  private let interrupt: IrqFd
+
+  init(device: DeviceID, line: UInt32, machine: borrowing VirtualMachine) throws(MachineError) {
+    self.device = device
+    interrupt = try IrqFdLine.make(line, machine)
+  }
+
+  private static func make(_ line: UInt32, _ machine: borrowing VirtualMachine) throws(MachineError) -> IrqFd
+  {
+    do {
+      let interrupt = try IrqFd(line: line)
+      try machine.assign(interrupt)
+      return interrupt
+    } catch {
+      throw MachineError("irqfd for interrupt line \(line): \(error); try --irqfd off")
+    }
+  }
+
+  func pulse(by thread: ThreadContext) {
+    exeunt_trace_interrupt(
+      thread.kind.rawValue, thread.id, thread.sequence, device.rawValue, interrupt.line,
+      InterruptMechanism.irqfd.rawValue)
+    interrupt.raise()
+  }
+}
+
+/// A line that two KVM_IRQ_LINE requests raise and lower.
+final class IoctlLine: InterruptLine {
+  private let device: DeviceID
+  private let line: UInt32
+  private let kernel: KernelMachine
+
+  init(device: DeviceID, line: UInt32, kernel: KernelMachine) {
+    self.device = device
+    self.line = line
+    self.kernel = kernel
+  }
+
+  func pulse(by thread: ThreadContext) {
+    exeunt_trace_interrupt(
+      thread.kind.rawValue, thread.id, thread.sequence, device.rawValue, line,
+      InterruptMechanism.irqLine.rawValue)
+    // The requests fail only for a line that does not exist, and this one was made with the machine.
+    try? kernel.machine.setInterruptLine(line, high: true)
+    try? kernel.machine.setInterruptLine(line, high: false)
+  }
+}
+
+/// A line of the I/O APIC in this process, delivered by KVM_SIGNAL_MSI.
+final class MessageLine: InterruptLine {
+  private let device: DeviceID
+  private let line: UInt32
+  private let routes: InterruptRoutes
+
+  init(device: DeviceID, line: UInt32, routes: InterruptRoutes) {
+    self.device = device
+    self.line = line
+    self.routes = routes
+  }
+
+  func pulse(by thread: ThreadContext) {
+    guard let message = routes.message(of: line) else { return }
+    exeunt_trace_interrupt(
+      thread.kind.rawValue, thread.id, thread.sequence, device.rawValue, line,
+      InterruptMechanism.signalMSI.rawValue)
+    // Fails where the guest programmed a message that no vCPU takes; hardware would drop it as well.
+    try? routes.kernel.machine.signal(message)
+  }
+}
+
+/// A line that leads nowhere: there is no interrupt controller.
+final class UnconnectedLine: InterruptLine {
+  func pulse(by thread: ThreadContext) {}
+}
+
+/// The machine's descriptor, shared by everything that raises interrupts.
+final class KernelMachine: Sendable {
+  let machine: VirtualMachine
+
+  init(_ machine: consuming VirtualMachine) { self.machine = machine }
+}
+
+/// What the I/O APIC in this process makes of its lines. The kernel is told too, for lines that eventfds raise.
+final class InterruptRoutes: InterruptMessageSink {
+  let kernel: KernelMachine
+  private let messages: Mutex<[UInt32: InterruptMessage]> = Mutex([:])
+
+  init(kernel: KernelMachine) { self.kernel = kernel }
+
+  func message(of line: UInt32) -> InterruptMessage? { messages.withLock { $0[line] } }
+
+  func routesChanged(_ routes: [IOAPIC.Route]) {
+    let table = routes.map { (line: $0.line, message: InterruptMessage(address: $0.address, data: $0.data)) }
+    messages.withLock { messages in
+      messages = Dictionary(uniqueKeysWithValues: table.map { ($0.line, $0.message) })
+    }
+    // The table holds at most the I/O APIC's 24 lines, which the kernel accepts; a message that it finds senseless
+    // is the guest's doing and is not delivered.
+    try? kernel.machine.setRoutes(table)
+  }
+}

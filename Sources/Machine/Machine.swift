@@ -1,0 +1,148 @@
+import CTracepoints
+import Devices
+import GuestRAM
+import KVM
+import Platform
+
+/// A virtual machine in this process: memory, vCPUs with their threads, I/O threads and devices.
+///
+/// Made and run once, by the main thread.
+public final class Machine {
+  let configuration: MachineConfiguration
+  let image: GuestImage
+  let memory: GuestMemory
+  let kernel: KernelMachine
+  let control: RunControl
+  let dispatcher: Dispatcher
+  let devices: DeviceSet
+  let vcpus: [VcpuRunner]
+  let loops: [IOThread]
+  let kicks: KickDescriptors?
+  let dump: StateDump
+  let powerOn: PowerOn
+  let statistics: [KernelStatistics]
+  let input: SerialInput?
+  var warnings: [String]
+  var resets = 0
+
+  /// What a reset puts back.
+  struct PowerOn {
+    let vcpus: [Vcpu.PowerOnState]
+    let controllers: VirtualMachine.ControllerState?
+  }
+
+  /// Checks that this host can run guests at all, before anything is started for a run: opens /dev/kvm and closes it.
+  ///
+  /// - Throws: `MachineError` with what was tried, what failed and what to do.
+  public static func checkHost() throws(MachineError) {
+    _ = try MachineBuilder.openSystem()
+  }
+
+  /// Builds a machine: opens /dev/kvm, checks what it offers, allocates RAM, makes vCPUs and devices.
+  ///
+  /// - Throws: `MachineError` with what was tried, what failed and what to do.
+  ///
+  /// - Parameters:
+  ///   - configuration: how the machine is built.
+  ///   - makeImage: what is run, given the guest's TSC frequency in kHz (0 where the kernel does not tell).
+  public init(
+    _ configuration: MachineConfiguration, makeImage: (UInt32) throws(MachineError) -> GuestImage
+  ) throws(MachineError) {
+    try configuration.validate()
+    let builder = try MachineBuilder(configuration)
+    let kernel = builder.kernel
+    self.configuration = configuration
+    image = try makeImage(builder.timeStampCounterKHz)
+    memory = builder.memory
+    self.kernel = kernel
+    let control = builder.control
+    self.control = control
+    let observer = TracingObserver()
+
+    let routes = configuration.interruptController == .split ? InterruptRoutes(kernel: kernel) : nil
+    let output = try configuration.serial.makeOutput()
+    devices = try DeviceSet(
+      memory: memory, observer: observer, control: control, output: output, routes: routes
+    ) { device, line throws(MachineError) in
+      try configuration.makeLine(device: device, line: line, kernel: kernel, routes: routes)
+    }
+    let buses = try devices.buses()
+    let dispatcher = Dispatcher(
+      ports: buses.ports, memory: buses.memory, tracesFreeLocks: configuration.traceLocks)
+    self.dispatcher = dispatcher
+
+    let vcpus = try builder.makeVcpus(dispatcher: dispatcher)
+    self.vcpus = vcpus
+    observer.setGuestClock { index in
+      // IA32_TIME_STAMP_COUNTER; read on the vCPU's own thread, which is the one that handles the mark.
+      (try? vcpus[Int(index)].vcpu.modelSpecificRegister(0x10)).flatMap { $0 } ?? 0
+    }
+    loops = try builder.makeLoops()
+    kicks =
+      configuration.ioeventfd
+      ? try KickDescriptors(
+        doorbell: devices.doorbell, machine: kernel.machine, loops: loops, dispatcher: dispatcher
+      ) { context, device, queue, count in
+        exeunt_trace_ioeventfd_signal(context.id, context.sequence, device.rawValue, queue, count)
+      } : nil
+    input = try configuration.makeInput(serial: devices.serial, dispatcher: dispatcher, control: control)
+    input?.attach(to: loops[0])
+    powerOn = try builder.powerOnState(of: vcpus)
+    statistics = builder.makeStatistics(of: vcpus)
+    warnings = builder.warnings
+    dump = StateDump(
+      configuration: configuration, configurationText: configuration.text, host: HostDescription.current(),
+      timeStampCounterKHz: builder.timeStampCounterKHz)
+    try load()
+  }
+
+  /// Copies the image into RAM and sets the first vCPU's state.
+  private func load() throws(MachineError) {
+    let start = GuestAddress(configuration.loadAddress)
+    do {
+      try memory.write(image.bytes, at: start)
+      if let block = image.parameterBlock {
+        try memory.write(block, at: GuestAddress(ParameterLocation.address))
+        // An old report must not pass for the one of this run.
+        try memory.clear(count: ReportLocation.byteCount, at: GuestAddress(ReportLocation.address))
+      }
+    } catch {
+      throw MachineError(
+        "the image does not fit: \(image.bytes.count) bytes at \(start) with \(memory.size >> 20) MiB of RAM; "
+          + "choose another --load or more --memory")
+    }
+    try bootState.checkRoom(imageSize: image.bytes.count)
+    try bootState.apply(to: vcpus[0].vcpu, memory: memory)
+  }
+
+  private var bootState: BootState {
+    BootState(mode: configuration.mode, loadAddress: configuration.loadAddress, entry: configuration.entry)
+  }
+
+  /// Puts everything back to power-on: devices, interrupt controllers, vCPUs, image. No vCPU is running.
+  func resetMachine() throws(MachineError) {
+    for loop in loops { loop.pause() }
+    defer { for loop in loops { loop.resume() } }
+    kicks?.drain()
+    for device in devices.devices { device.reset() }
+    do {
+      if let controllers = powerOn.controllers { try kernel.machine.restore(controllers) }
+      for (runner, state) in zip(vcpus, powerOn.vcpus) { try runner.vcpu.restore(state) }
+    } catch {
+      throw MachineError("resetting the machine: \(error)")
+    }
+    try load()
+  }
+
+  /// The report block of a built-in guest.
+  func readReport() -> [UInt8]? {
+    guard image.parameterBlock != nil else { return nil }
+    return try? memory.read(count: ReportLocation.byteCount, at: GuestAddress(ReportLocation.address))
+  }
+}
+
+/// Where built-in guests leave their report.
+enum ReportLocation {
+  static let address: UInt64 = 0x7800
+  static let byteCount = 64
+}

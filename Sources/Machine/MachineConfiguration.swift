@@ -1,0 +1,109 @@
+import GuestPrograms
+
+/// Everything that decides how a machine is built and run. It is recorded whole in the trace (`vm_info`).
+public struct MachineConfiguration: Sendable, Codable, Equatable {
+  /// Where the interrupt controllers are.
+  public enum InterruptController: String, Sendable, Codable, CaseIterable {
+    /// 8259s, I/O APIC, local APICs and the 8254 in the kernel.
+    case kernel
+    /// Local APICs in the kernel, the I/O APIC in this process.
+    case split
+    /// None: HLT exits, nothing interrupts.
+    case none
+  }
+
+  /// The state in which the guest is entered.
+  public enum Mode: String, Sendable, Codable, CaseIterable {
+    /// 16-bit real mode.
+    case real
+    /// 32-bit protected mode, paging off.
+    case protected
+    /// 64-bit mode, the first 4 GiB mapped one to one.
+    case long
+  }
+
+  /// What happens when the guest resets the machine.
+  public enum RebootAction: String, Sendable, Codable, CaseIterable {
+    /// The machine starts again in the same process.
+    case reset
+    /// The run ends.
+    case exit
+  }
+
+  /// Where the serial port leads.
+  public enum Serial: Sendable, Codable, Equatable {
+    /// Standard output and standard input.
+    case stdio
+    /// A file, written from its start.
+    case file(String)
+    /// Nowhere.
+    case none
+  }
+
+  /// A name for the guest in reports: the built-in guest's, or the image's path.
+  public var guest = ""
+  /// The built-in guest's parameters as they were given.
+  public var guestParameters: [String] = []
+  /// Virtual CPUs, 1 or more.
+  public var vcpus = 1
+  /// Guest RAM, bytes; a multiple of 4 KiB, at least 1 MiB.
+  public var memory: UInt64 = 64 << 20
+  /// The file or directory behind guest RAM; nil for anonymous memory.
+  public var memoryPath: String?
+  /// Whether all RAM is allocated before the guest starts.
+  public var preallocate = false
+  /// Where the interrupt controllers are.
+  public var interruptController = InterruptController.kernel
+  /// Whether kicks are consumed in the kernel; else they exit.
+  public var ioeventfd = true
+  /// Whether interrupts are raised through eventfds; else through ioctls.
+  public var irqfd = true
+  /// I/O threads, 1 or more.
+  public var ioThreads = 1
+  /// How long an I/O thread polls before it blocks, nanoseconds.
+  public var pollBudget: UInt32 = 0
+  /// Host CPUs that threads are pinned to, by thread name (`vcpu0`, `io0`).
+  public var pins: [String: Int] = [:]
+  /// What a reset does.
+  public var onReboot = RebootAction.reset
+  /// Seconds after which the run is ended; nil for never.
+  public var timeout: Double?
+  /// Where the serial port leads.
+  public var serial = Serial.stdio
+  /// Whether the guest is given standard input through the serial port (with `serial` stdio).
+  public var readsInput = false
+  /// Whether locks are traced even when they are free.
+  public var traceLocks = false
+  /// The mode of a flat image.
+  public var mode = Mode.real
+  /// The guest physical address that the image is copied to.
+  public var loadAddress: UInt64 = 0x10000
+  /// The guest physical address of the first instruction.
+  public var entry: UInt64 = 0x10000
+
+  /// The default configuration.
+  public init() {}
+}
+
+/// What is run: an image's bytes, and for built-in guests the blocks that go with it.
+public struct GuestImage: Sendable {
+  /// The image, copied to the load address at power-on and at each reset.
+  public var bytes: [UInt8]
+  /// The parameter block of a built-in guest, copied to 0x7000.
+  public var parameterBlock: [UInt8]?
+
+  /// Makes an image.
+  public init(bytes: [UInt8], parameterBlock: [UInt8]? = nil) {
+    self.bytes = bytes
+    self.parameterBlock = parameterBlock
+  }
+}
+
+/// A machine that could not be built or run, with what was tried, what failed and what to do.
+public struct MachineError: Error, Sendable, CustomStringConvertible {
+  /// The message.
+  public let description: String
+
+  /// Makes an error with its message.
+  public init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,155 @@
+import CLinux
+import CTracepoints
+import Devices
+import Glibc
+import Platform
+
+extension Machine {
+  /// Runs the guest until it ends, or is ended.
+  ///
+  /// The calling thread becomes the machine's main thread: it handles SIGINT, SIGTERM, SIGHUP and the time limit, reads
+  /// KVM's counters each second, and answers sessions that begin to listen.
+  ///
+  /// - Throws: `MachineError` when a thread or descriptor cannot be had, or a reset fails.
+  public func run() throws(MachineError) -> RunSummary {
+    do {
+      try DedicatedThread.prepareInterrupts()
+      // A reader of the serial port's output that goes away costs its output, not the run.
+      signal(SIGPIPE, SIG_IGN)
+      // Before any thread starts, so that all inherit the blocked signals. Under nohup(1) hanging up is no reason to end.
+      let signals = try SignalDescriptor(
+        [SIGINT, SIGTERM] + (SignalDescriptor.isIgnored(SIGHUP) ? [] : [SIGHUP]))
+      // Only now: a signal that ended this process before would leave the terminal raw.
+      if input?.isTerminal == true { Terminal.makeRaw() }
+      let housekeeping = try Housekeeping(self, signals: signals)
+      let threads = try startThreads()
+      let outcome = supervise(housekeeping, threads)
+      control.finish()
+      for thread in threads.vcpus { thread.join() }
+      for loop in loops { loop.end() }
+      for thread in threads.loops { thread.join() }
+      housekeeping.finish()
+      exeunt_collect_emitted()
+      Terminal.restore()
+      return summary(outcome)
+    } catch {
+      throw MachineError("starting the machine's threads: \(error)")
+    }
+  }
+
+  private struct Threads {
+    var vcpus: [DedicatedThread] = []
+    var loops: [DedicatedThread] = []
+  }
+
+  /// Starts all threads. The guest runs only when every thread is there and the state dump is in the trace.
+  private func startThreads() throws(Errno) -> Threads {
+    var threads = Threads()
+    let gate = StartGate()
+    let pins = configuration.pins
+    for loop in loops {
+      threads.loops.append(
+        try DedicatedThread(name: loop.name) {
+          pins[loop.name].map { try? DedicatedThread.pinCurrent(toCPU: $0) }
+          loop.enterThread()
+          gate.arrive()
+          loop.run()
+          exeunt_collect_emitted()
+        })
+    }
+    for runner in vcpus {
+      threads.vcpus.append(
+        try DedicatedThread(name: runner.name) {
+          pins[runner.name].map { try? DedicatedThread.pinCurrent(toCPU: $0) }
+          runner.enterThread()
+          gate.arrive()
+          gate.waitUntilOpen()
+          runner.run()
+          exeunt_collect_emitted()
+        })
+    }
+    gate.waitForArrivals(loops.count + vcpus.count)
+    let vcpuThreads = threads.vcpus
+    control.setInterrupt { [vcpus] in
+      for runner in vcpus { runner.vcpu.requestImmediateExit() }
+      for thread in vcpuThreads { thread.interrupt() }
+    }
+    recordState()
+    for item in statistics { item.record(.start) }
+    gate.open()
+    return threads
+  }
+
+  /// Records the state dump.
+  func recordState() {
+    dump.record(vcpus: vcpus, loops: loops, devices: devices, dispatcher: dispatcher, kicks: kicks)
+  }
+
+  /// The main thread's loop.
+  private func supervise(_ housekeeping: Housekeeping, _ threads: Threads) -> RunOutcome {
+    // When vCPUs that do not react to being interrupted are given up.
+    var deadline: UInt64?
+    while true {
+      switch control.nextTask() {
+      case .nothing:
+        housekeeping.wait(timeout: -1)
+      case .waitForVcpus:
+        let limit = deadline ?? Clock.monotonic + 5_000_000_000
+        deadline = limit
+        housekeeping.wait(timeout: 20)
+        control.interruptAgain()
+        if Clock.monotonic > limit, !control.missing.isEmpty { abandon() }
+      case .reset:
+        deadline = nil
+        resets += 1
+        do {
+          try resetMachine()
+        } catch {
+          control.end(.crashed(error.description))
+        }
+        control.restart()
+      case .end(let outcome):
+        guard case .timedOut = outcome else { return outcome }
+        let limit = configuration.timeout.map { "\($0) s" } ?? "its time limit"
+        return .timedOut(
+          "the guest was still running after \(limit):\n"
+            + vcpus.map { "  " + $0.positionDescription() }.joined(separator: "\n"))
+      }
+    }
+  }
+
+  /// A vCPU's thread is stuck inside the kernel: nothing can be done for it but to end the process, which the kernel
+  /// does in its own time.
+  private func abandon() -> Never {
+    let stuck = control.missing.map { "vcpu\($0)" }.joined(separator: ", ")
+    let reason = control.requestedOutcome
+    let text = "exeunt: \(stuck) did not leave KVM_RUN within 5 s of being interrupted; giving up\n"
+    _ = text.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+    Terminal.restore()
+    exit(reason?.exitStatus ?? 4)
+  }
+
+  private func summary(_ outcome: RunOutcome) -> RunSummary {
+    let unclaimed = UnclaimedAccesses.merge(vcpus.map(\.unclaimed))
+    return RunSummary(
+      outcome: outcome, exits: vcpus.map(\.exits), resets: resets, unclaimed: unclaimed.accesses,
+      unclaimedElsewhere: unclaimed.elsewhere, report: readReport(), eventsEmitted: exeunt_emitted(),
+      warnings: warnings)
+  }
+}
+
+/// Holds threads back until all have started.
+private final class StartGate: Sendable {
+  private let monitor = Monitor()
+  private final class State: @unchecked Sendable {
+    var arrived = 0
+    var isOpen = false
+  }
+  // Accessed within `monitor`.
+  private let state = State()
+
+  func arrive() { monitor.update { state.arrived += 1 } }
+  func waitForArrivals(_ count: Int) { monitor.wait { state.arrived == count ? () : nil } }
+  func open() { monitor.update { state.isOpen = true } }
+  func waitUntilOpen() { monitor.wait { state.isOpen ? () : nil } }
+}

@@ -1,0 +1,152 @@
+import CTracepoints
+import Devices
+import GuestRAM
+import KVM
+import Platform
+
+/// One virtual CPU and the loop that runs it: enter the guest, see why it left, handle that, enter again.
+final class VcpuRunner: @unchecked Sendable {
+  let vcpu: Vcpu
+  let index: Int
+  let memory: GuestMemory
+  private let dispatcher: Dispatcher
+  private let control: RunControl
+  // Written by the vCPU's own thread; read by others after it has arrived at a checkpoint or ended.
+  private(set) var exits: UInt64 = 0
+  private(set) var unclaimed = UnclaimedAccesses()
+  private(set) var threadID: UInt32 = 0
+  /// The guest's time stamp counter less the host's; nil where the kernel does not tell. Read before the guest runs:
+  /// the kernel lets nobody ask a vCPU anything while it is in KVM_RUN, which may be for ever.
+  private(set) var timeStampCounterOffset: UInt64?
+  private var context: ThreadContext
+
+  init(_ vcpu: consuming Vcpu, memory: GuestMemory, dispatcher: Dispatcher, control: RunControl) {
+    index = Int(vcpu.id)
+    context = ThreadContext(kind: .vcpu, id: UInt16(vcpu.id))
+    self.vcpu = vcpu
+    self.memory = memory
+    self.dispatcher = dispatcher
+    self.control = control
+  }
+
+  /// The thread's name.
+  var name: String { "vcpu\(index)" }
+
+  /// To be called first on the vCPU's own thread.
+  func enterThread() {
+    threadID = DedicatedThread.currentID
+    timeStampCounterOffset = vcpu.timeStampCounterOffset()
+  }
+
+  /// Runs the guest until the run ends.
+  func run() {
+    let id = UInt16(index)
+    while true {
+      exeunt_trace_vcpu_run_enter(id, context.sequence)
+      let exit = vcpu.run()
+      exits &+= 1
+      switch exit {
+      case .port(let access):
+        let direction: UInt8 = access.isWrite ? 2 : 1
+        exeunt_trace_vcpu_run_exit(
+          id, context.sequence, ExitReasonNumber.io, UInt64(access.port), UInt8(access.size), direction,
+          UInt16(truncatingIfNeeded: access.count))
+        if !dispatcher.handle(access, by: context) {
+          unclaimed.count(isPort: true, address: UInt64(access.port))
+        }
+      case .memory(let access):
+        let direction: UInt8 = access.isWrite ? 2 : 1
+        exeunt_trace_vcpu_run_exit(
+          id, context.sequence, ExitReasonNumber.mmio, access.address, UInt8(access.size), direction, 1)
+        if !dispatcher.handle(access, by: context) {
+          unclaimed.count(isPort: false, address: access.address)
+        }
+      default:
+        if !handleRare(exit) { return }
+      }
+      context.sequence &+= 1
+    }
+  }
+
+  /// Handles everything that is not an access to a device.
+  ///
+  /// - Returns: false when the run is over.
+  private func handleRare(_ exit: VcpuExit) -> Bool {
+    exeunt_trace_vcpu_run_exit(
+      UInt16(index), context.sequence, UInt8(truncatingIfNeeded: min(exit.reason, 255)), 0, 0, 0, 0)
+    switch exit {
+    case .port, .memory: return true
+    case .interrupted:
+      // Cleared before looking, so that a request made after the look interrupts the next KVM_RUN.
+      vcpu.clearImmediateExit()
+      return control.checkpoint(vcpu: index) != .end
+    case .halt:
+      return control.halt(vcpu: index) != .end
+    case .endOfInterrupt(let vector):
+      for range in dispatcher.memory.ranges {
+        guard let controller = range.device as? IOAPIC else { continue }
+        dispatcher.withLock(of: controller, by: context) { controller.endOfInterrupt(vector: vector) }
+      }
+      return true
+    case .systemEvent(let type):
+      handleSystemEvent(type)
+      return true
+    case .internalError(let error):
+      if mend(error) { return true }
+      let instruction = error.instruction.map { hexadecimal($0, width: 2) }.joined(separator: " ")
+      let what =
+        error.suberror == 1
+        ? "KVM could not emulate an instruction"
+          + (instruction.isEmpty ? "" : " (\(instruction))")
+        : "KVM_EXIT_INTERNAL_ERROR, suberror \(error.suberror), data "
+          + error.data.map { "0x" + String($0, radix: 16) }.joined(separator: " ")
+      return crash(what)
+    case .shutdown:
+      return crash("triple fault (KVM_EXIT_SHUTDOWN)")
+    case .failedEntry(let reason):
+      return crash(
+        "the processor refused to enter the guest (KVM_EXIT_FAIL_ENTRY, hardware reason 0x\(String(reason, radix: 16)))"
+      )
+    case .failed(let errno):
+      return crash("KVM_RUN failed: \(errno)")
+    case .other(let reason):
+      return crash(
+        "exit that this machine does not serve: \(ExitReason.name(reason)) (KVM_EXIT number \(reason))")
+    }
+  }
+
+  private func handleSystemEvent(_ type: UInt32) {
+    // KVM_SYSTEM_EVENT_SHUTDOWN, _RESET and _CRASH (linux/kvm.h).
+    switch type {
+    case 1: control.powerOff()
+    case 2: control.reset()
+    default: control.end(.crashed("vcpu\(index): the guest reported a crash (KVM_EXIT_SYSTEM_EVENT \(type))"))
+    }
+  }
+
+  /// Emulates `int3` where KVM's instruction emulator does not know it: the breakpoint exception is raised behind it.
+  private func mend(_ error: VcpuExit.InternalError) -> Bool {
+    guard error.suberror == 1, error.instruction.first == 0xcc else { return false }
+    do {
+      var registers = try vcpu.registers()
+      registers.rip &+= 1
+      try vcpu.setRegisters(registers)
+      try vcpu.inject(exception: 3)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /// Ends the run with the vCPU's state, and waits for the end as every vCPU does.
+  private func crash(_ what: String) -> Bool {
+    control.end(.crashed("vcpu\(index): \(what)\n\(stateDescription())"))
+    return control.checkpoint(vcpu: index) != .end
+  }
+}
+
+/// The numbers of the two hot reasons in the catalogue's `exit_reason`, which are KVM's own.
+enum ExitReasonNumber {
+  static let io: UInt8 = 2
+  static let mmio: UInt8 = 6
+}

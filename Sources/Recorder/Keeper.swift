@@ -1,0 +1,64 @@
+/// The shell script that a keeper runs: a child in a session of its own that starts the private session daemon and
+/// outlives this process only to clean up after it.
+///
+/// It holds one end of a socket as its standard input. Whatever way this process ends, the socket closes; unless
+/// `done` came before that, the keeper first stops and closes the tracing session, so that even a VMM killed with
+/// SIGKILL leaves a readable trace and no daemon.
+enum Keeper {
+  /// What a keeper is there for; the raw values are the script's.
+  enum Mode: String {
+    /// Only watches: the daemon is somebody else's.
+    case watch
+    /// A private daemon whose sockets are in a directory of its own: what lttng-sessiond(8) does for a normal user.
+    case home
+    /// A private daemon for root, whose daemon always uses /var/run/lttng: the keeper has a mount namespace in which
+    /// that is a directory of its own.
+    case namespace
+    /// A daemon for root in the usual place.
+    case shared
+  }
+
+  /// What the keeper prints last on standard output, after the daemon's process id (0: not ours), once the daemon
+  /// takes commands.
+  static let ready = " ready\n"
+  /// What it is sent when the session has been stopped and closed.
+  static let finished = "done\n"
+
+  /// $1: mode, $2: directory that is LTTNG_HOME, $3: session, $4: tracing group.
+  static let script = #"""
+    mode=$1 home=$2 session=$3 group=$4
+    export LTTNG_HOME="$home"
+    lttng() { timeout 60 lttng --no-sessiond --group="$group" "$@" </dev/null >/dev/null 2>&1; }
+    case $mode in
+      home) run=$home/.lttng ;;
+      *) run=/var/run/lttng ;;
+    esac
+    if [ $mode = namespace ]; then
+      mkdir -p "$home/run" "$run" && mount --bind "$home/run" "$run" || { rm -rf "$home"; exit 1; }
+    fi
+    if [ $mode != watch ]; then
+      mkdir -p "$home/.lttng"
+      if [ $mode = namespace ]; then set -- --apps-sock="$home/.lttng/lttng-ust-sock-8"; else set --; fi
+      lttng-sessiond --no-kernel --background "$@" </dev/null >"$home/log" 2>&1 ||
+        { cat "$home/log"; rm -rf "$home"; exit 1; }
+      read -r daemon <"$run/lttng-sessiond.pid"
+    fi
+    echo "${daemon:-0} ready"
+    exec >/dev/null 2>&1
+    word=
+    read -r word
+    if [ "$word" != done ]; then
+      lttng stop "$session"
+      lttng destroy "$session"
+    fi
+    case $mode in
+      home|namespace)
+        kill -s KILL -- "-$daemon" ;;
+      shared)
+        while timeout 10 lttng --no-sessiond list 2>&1 | grep -q '^ *[0-9]*) '; do sleep 0.2; done
+        kill "$daemon"
+        while kill -0 "$daemon"; do sleep 0.1; done ;;
+    esac
+    rm -rf "$home"
+    """#
+}

@@ -1,0 +1,202 @@
+import Glibc
+import Platform
+
+/// A tracing session of LTTng around a run of this very process.
+public final class Recording: Sendable {
+  /// The trace's directory, absolute.
+  public let directory: String
+  /// What the user should know from the start, one sentence each.
+  public let warnings: [String]
+
+  private let daemon: SessionDaemon
+  /// Lines of the daemon's log that were there before anything was recorded.
+  private let earlierComplaints: Int
+  private let lock = Lock()
+  private nonisolated(unsafe) var summary: RecordingSummary?
+
+  private static let channel = "events"
+  private static let registrationTimeout = 5_000
+  /// So that a daemon that dies leaves a trace that can be read (the metadata is there) and lacks at most its
+  /// last second; in microseconds.
+  private static let metadataFlush = 500_000
+  private static let eventFlush = 1_000_000
+
+  /// Starts recording this process's events, and returns when its tracepoints are enabled.
+  ///
+  /// Uses the session daemon that the lttng command would use; where none runs, it starts a private one, and
+  /// **executes the program anew**, with the same process id and arguments. So this comes first in a run: before
+  /// output, threads, blocked signals, reading standard input, and opening /dev/kvm. The second time it returns.
+  ///
+  /// - Parameters:
+  ///   - options: what to record and where.
+  ///   - isEnabled: whether this process's tracepoints are enabled.
+  /// - Throws: why there is no recording. Nothing is left running then.
+  public static func start(
+    _ options: RecordingOptions, isEnabled: () -> Bool
+  ) throws(RecorderError) -> Recording {
+    let adopted = SessionDaemon.adopt()
+    do throws(RecorderError) {
+      return try start(options, adopted: adopted, isEnabled: isEnabled)
+    } catch {
+      _ = adopted?.end(finished: adopted?.kind == .private)
+      throw error
+    }
+  }
+
+  private static func start(
+    _ options: RecordingOptions, adopted: SessionDaemon?, isEnabled: () -> Bool
+  ) throws(RecorderError) -> Recording {
+    let buffers = try BufferPlan.fit(
+      options, cpus: BufferPlan.possibleCPUs, available: BufferPlan.sharedMemoryAvailable)
+    guard !options.events.isEmpty, !options.events.contains(where: { $0.isEmpty || $0.contains(",") }) else {
+      throw .option("an event's name is empty or has a comma in it")
+    }
+    _ = try SessionDaemon.program("lttng")
+    let directory = try TraceDirectory.prepare(options.directory)
+
+    let daemon: SessionDaemon
+    if let adopted {
+      daemon = adopted
+      try daemon.command(["create", daemon.session, "--output=\(directory)"])
+    } else {
+      let session = "exeunt-\(getpid())-\(Clock.realtime / 1_000_000)"
+      guard let found = try SessionDaemon.find(session: session, output: directory) else {
+        try SessionDaemon.startOwn(session: session)
+      }
+      daemon = found
+    }
+
+    do throws(RecorderError) {
+      try configure(daemon, buffers, options.events)
+      try wait(for: isEnabled)
+    } catch {
+      if adopted == nil { _ = daemon.end(finished: false) }
+      throw error
+    }
+    return Recording(directory: directory, warnings: buffers.warning.map { [$0] } ?? [], daemon: daemon)
+  }
+
+  private static func configure(
+    _ daemon: SessionDaemon, _ buffers: BufferPlan, _ events: [String]
+  ) throws(RecorderError) {
+    let session = "--session=\(daemon.session)"
+    try daemon.command(
+      ["enable-channel", "--userspace", session, "metadata", "--switch-timer=\(metadataFlush)"])
+    try daemon.command([
+      "enable-channel", "--userspace", session, channel, "--discard", "--buffers-uid",
+      "--subbuf-size=\(buffers.size)", "--num-subbuf=\(buffers.count)", "--switch-timer=\(eventFlush)",
+    ])
+    try daemon.command(
+      ["enable-event", "--userspace", session, "--channel=\(channel)", events.joined(separator: ",")])
+    if daemon.kind != .private {
+      // Other instances on this machine register with the same daemon and have events of the same names.
+      try daemon.command(["track", "--userspace", session, "--vpid=\(getpid())"])
+    }
+    try daemon.command(["start", daemon.session])
+  }
+
+  private static func wait(for isEnabled: () -> Bool) throws(RecorderError) {
+    let deadline = Clock.monotonic + UInt64(registrationTimeout) * 1_000_000
+    if isEnabled() { return }
+    while !isEnabled() {
+      guard Clock.monotonic < deadline else { throw .notRegistered(milliseconds: registrationTimeout) }
+      usleep(500)
+    }
+    // The process is registering right now: the session starts once its events are enabled one by one.
+    usleep(5000)
+  }
+
+  private init(directory: String, warnings: [String], daemon: SessionDaemon) {
+    self.directory = directory
+    self.warnings = warnings
+    self.daemon = daemon
+    earlierComplaints = daemon.log.count
+  }
+
+  /// Stops recording, waits until the trace is on disk, closes the session and ends a daemon that was started for it.
+  ///
+  /// Each step has a deadline, so a daemon that died or hangs costs the rest of the trace and no more: that is told
+  /// in the summary's warnings. Once stopped, it returns the same summary again.
+  public func stop() -> RecordingSummary {
+    lock.withLock {
+      if let summary { return summary }
+      let result = finish()
+      summary = result
+      return result
+    }
+  }
+
+  private func finish() -> RecordingSummary {
+    var result = RecordingSummary(
+      directory: directory, eventsLost: nil, packetsLost: nil, bytes: 0, isComplete: true, warnings: [],
+      daemon: daemon.kind)
+    if let death = daemon.death {
+      result.noteDamage(death)
+    } else {
+      do throws(RecorderError) {
+        try close(&result)
+      } catch {
+        if !TraceDirectory.isFull(directory) { result.noteDamage(daemon.death ?? error.reason) }
+        if daemon.kind != .private {
+          _ = try? daemon.lttng(["destroy", "--no-wait", daemon.session], timeout: 3_000)
+        }
+      }
+    }
+    if TraceDirectory.isFull(directory) {
+      result.noteDamage("no space is left on the file system of \(directory): the trace is cut off")
+    }
+    for line in daemon.log.dropFirst(earlierComplaints).prefix(3) { result.noteDamage("LTTng said: \(line)") }
+    if !daemon.end(finished: true) {
+      result.warnings.append(
+        "the session daemon that was started for this run serves other sessions and ends with the last of them"
+      )
+    }
+    result.bytes = TraceDirectory.size(directory)
+    return result
+  }
+
+  /// Stops and closes the session, and asks what was lost.
+  private func close(_ result: inout RecordingSummary) throws(RecorderError) {
+    // The buffers may hold gigabytes that have yet to reach a slow disk, so this may take its time as long as the
+    // trace grows. On a full disk lttng would wait for ever.
+    var progress = (bytes: UInt64.max, time: Clock.monotonic)
+    try daemon.command(["stop", daemon.session], timeout: 600_000) {
+      let bytes = TraceDirectory.size(directory)
+      if bytes != progress.bytes { progress = (bytes, Clock.monotonic) }
+      let patience: UInt64 = TraceDirectory.isFull(directory) ? 1 : 10
+      return Clock.monotonic - progress.time > patience * 1_000_000_000
+    }
+    let listed = try daemon.lttng(["--mi=xml", "list", daemon.session], timeout: 10_000)
+    result.eventsLost = Self.sum(of: "discarded_events", in: listed.standardOutput)
+    result.packetsLost = Self.sum(of: "lost_packets", in: listed.standardOutput)
+    if result.eventsLost == nil {
+      result.noteDamage("LTTng could not say how much was lost: \(SessionDaemon.complaint(listed))")
+    }
+    // Nobody else depends on a private daemon: it ends without taking its time over the session.
+    if daemon.kind != .private { try daemon.command(["destroy", daemon.session], timeout: 30_000) }
+  }
+
+  /// Adds up an element's values in lttng's machine interface output; nil when there is none.
+  static func sum(of element: String, in xml: String) -> UInt64? {
+    var total: UInt64?
+    var rest = Substring(xml)
+    while let start = rest.range(of: "<\(element)>") {
+      rest = rest[start...].dropFirst(element.utf8.count + 2)
+      guard let value = UInt64(rest.prefix { $0 != "<" }) else { return nil }
+      total = (total ?? 0) + value
+    }
+    return total
+  }
+}
+
+extension Substring {
+  /// Where a text begins in this one.
+  fileprivate func range(of text: String) -> Index? {
+    var start = startIndex
+    while let candidate = self[start...].firstIndex(of: text.first!) {
+      if self[candidate...].hasPrefix(text) { return candidate }
+      start = index(after: candidate)
+    }
+    return nil
+  }
+}

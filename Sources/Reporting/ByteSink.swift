@@ -1,0 +1,147 @@
+import Glibc
+
+/// Collects output and writes it to a file descriptor in large pieces.
+struct ByteSink: ~Copyable {
+  private static let capacity = 1 << 18
+  /// Room that callers may use without asking again.
+  private static let slack = 256
+
+  private let descriptor: CInt
+  /// Output that stays in memory.
+  private var collected: [UInt8] = []
+  private let buffer: UnsafeMutablePointer<UInt8>
+  private(set) var count = 0
+  /// The error number of the first write that failed; what follows is dropped.
+  private(set) var failure: CInt?
+
+  init(descriptor: CInt) {
+    self.descriptor = descriptor
+    buffer = .allocate(capacity: Self.capacity + Self.slack)
+    buffer.initialize(repeating: 0, count: Self.capacity + Self.slack)
+  }
+
+  deinit { buffer.deallocate() }
+
+  /// A sink that keeps everything for `take`.
+  static func inMemory() -> ByteSink { ByteSink(descriptor: -1) }
+
+  /// What an in-memory sink was given.
+  mutating func take() -> [UInt8] {
+    flush()
+    defer { collected = [] }
+    return collected
+  }
+
+  /// Writes what is there.
+  mutating func flush() {
+    if descriptor < 0 {
+      collected += UnsafeBufferPointer(start: buffer, count: count)
+      count = 0
+      return
+    }
+    var done = 0
+    while done < count, failure == nil {
+      let written = write(descriptor, buffer + done, count - done)
+      if written >= 0 { done += written } else if errno != EINTR { failure = errno }
+    }
+    count = 0
+  }
+
+  @inline(__always)
+  mutating func byte(_ byte: UInt8) {
+    if count >= Self.capacity { flush() }
+    buffer[count] = byte
+    count &+= 1
+  }
+
+  @inline(__always)
+  mutating func bytes(_ start: UnsafePointer<UInt8>, _ length: Int) {
+    if count &+ length > Self.capacity {
+      slowBytes(start, length)
+    } else {
+      (buffer + count).update(from: start, count: length)
+      count &+= length
+    }
+  }
+
+  @inline(never)
+  private mutating func slowBytes(_ start: UnsafePointer<UInt8>, _ length: Int) {
+    var done = 0
+    while done < length {
+      if count >= Self.capacity { flush() }
+      let part = min(Self.capacity - count, length - done)
+      (buffer + count).update(from: start + done, count: part)
+      count += part
+      done += part
+    }
+  }
+
+  mutating func text(_ text: StaticString) { bytes(text.utf8Start, text.utf8CodeUnitCount) }
+
+  mutating func array(_ array: [UInt8]) {
+    array.withUnsafeBufferPointer { if let start = $0.baseAddress { bytes(start, $0.count) } }
+  }
+
+  /// A decimal number, with leading zeros up to `digits`.
+  @inline(__always)
+  mutating func decimal(_ value: UInt64, digits: Int = 1) {
+    if count >= Self.capacity { flush() }
+    if digits == 1, value < 10 {
+      buffer[count] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value)
+      count &+= 1
+      return
+    }
+    // From the last digit to the first, a little further on, then moved to its place.
+    let end = buffer + count + 24
+    var place = end
+    var rest = value
+    while rest >= 10 || end - place < digits - 1 {
+      let quotient = rest / 10
+      place -= 1
+      place.pointee = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest &- quotient &* 10)
+      rest = quotient
+    }
+    place -= 1
+    place.pointee = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest)
+    let length = end - place
+    (buffer + count).update(from: place, count: length)
+    count &+= length
+  }
+
+  @inline(__always)
+  mutating func signedDecimal(_ value: Int64) {
+    if value < 0 { byte(UInt8(ascii: "-")) }
+    decimal(value.magnitude)
+  }
+
+  /// Digits of base 2, 8 or 16, upper case.
+  mutating func digits(_ value: UInt64, bitsPerDigit: UInt64, count length: Int) {
+    if count >= Self.capacity { flush() }
+    for index in 0..<length {
+      let shift = UInt64(length - 1 - index) * bitsPerDigit
+      let digit = UInt8(truncatingIfNeeded: (value >> shift) & ((1 << bitsPerDigit) - 1))
+      buffer[count + index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "A") + digit - 10
+    }
+    count += length
+  }
+
+  mutating func hexadecimal(_ value: UInt64) {
+    digits(value, bitsPerDigit: 4, count: max(1, (64 - value.leadingZeroBitCount + 3) / 4))
+  }
+
+  mutating func octal(_ value: UInt64) {
+    digits(value, bitsPerDigit: 3, count: max(1, (64 - value.leadingZeroBitCount + 2) / 3))
+  }
+
+  /// As `%g` of printf(3).
+  mutating func float(_ value: Double) {
+    if count >= Self.capacity { flush() }
+    let room = Self.slack
+    let length = withVaList([value]) { arguments in
+      (buffer + count).withMemoryRebound(to: CChar.self, capacity: room) {
+        vsnprintf($0, room, "%g", arguments)
+      }
+    }
+    count += max(0, min(Int(length), room - 1))
+  }
+}

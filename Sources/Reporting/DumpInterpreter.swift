@@ -1,0 +1,133 @@
+import CTF
+
+/// A program in memory that does not move, so that printing needs neither copies nor counts of references.
+final class DumpCode {
+  let isText: Bool
+  let steps: UnsafeMutableBufferPointer<DumpProgram.Step>
+  let literals: UnsafeMutableBufferPointer<UInt8>
+  let targets: UnsafeMutableBufferPointer<Int>
+  let labels: UnsafeMutableBufferPointer<LabelTable>
+
+  init(_ program: DumpProgram) {
+    isText = program.style == .text
+    steps = Self.copy(program.steps)
+    literals = Self.copy(program.literals)
+    targets = Self.copy(program.targets)
+    labels = Self.copy(program.enumerations)
+  }
+
+  private static func copy<T>(_ items: [T]) -> UnsafeMutableBufferPointer<T> {
+    let memory = UnsafeMutableBufferPointer<T>.allocate(capacity: items.count)
+    _ = memory.initialize(from: items)
+    return memory
+  }
+
+  deinit {
+    steps.deallocate()
+    literals.deallocate()
+    targets.deallocate()
+    labels.deinitialize()
+    labels.deallocate()
+  }
+}
+
+/// Prints values as a program says.
+enum DumpInterpreter {
+  private struct Loop {
+    var left: UInt64
+    var index: UInt64
+  }
+
+  static func run(_ code: DumpCode, _ values: UnsafePointer<UInt64>, _ sink: inout ByteSink) {
+    let isText = code.isText
+    let literals = UnsafePointer(code.literals.baseAddress!)
+    let steps = code.steps.baseAddress!
+    let count = code.steps.count
+    var word = values
+    var place = 0
+    var loops: [Loop] = []
+    while place < count {
+      let step = steps[place]
+      place &+= 1
+      switch step.kind {
+      case .literal: sink.bytes(literals + step.a, step.b &- step.a)
+      case .unsigned:
+        sink.decimal(word[0])
+        word += 1
+      case .signed:
+        sink.signedDecimal(Int64(bitPattern: word[0]))
+        word += 1
+      case .hexadecimal:
+        sink.text("0x")
+        sink.hexadecimal(masked(word[0], (step.a + 3) & ~3))
+        word += 1
+      case .octal:
+        sink.text("0")
+        sink.octal(step.b == 1 ? masked(word[0], (step.a + 2) / 3 * 3) : word[0])
+        word += 1
+      case .binary:
+        sink.text("0b")
+        sink.digits(word[0], bitsPerDigit: 1, count: step.a)
+        word += 1
+      case .enumeration:
+        // The number follows in a step of its own.
+        code.labels[step.a].write(word[0], to: &sink)
+      case .float:
+        number(Double(bitPattern: word[0]), isText, &sink)
+        word += 1
+      case .text:
+        text(word, isText, &sink)
+        word += 2
+      case .skip: word += step.a
+      case .loop, .sequence:
+        var count = UInt64(step.a)
+        if step.kind == .sequence {
+          count = word[0]
+          word += 1
+        }
+        if count == 0 { place = step.b } else { loops.append(Loop(left: count, index: 0)) }
+      case .element:
+        let index = loops[loops.count - 1].index
+        if isText {
+          sink.text(index == 0 ? " [" : ", [")
+          sink.decimal(index)
+          sink.text("] = ")
+        } else if index > 0 {
+          sink.byte(UInt8(ascii: ","))
+        }
+      case .endLoop:
+        loops[loops.count - 1].left -= 1
+        loops[loops.count - 1].index += 1
+        if loops[loops.count - 1].left > 0 { place = step.a } else { loops.removeLast() }
+      case .variant:
+        place = code.targets[step.a + Int(word[0])]
+        word += 1
+      case .jump: place = step.a
+      }
+    }
+  }
+
+  private static func masked(_ value: UInt64, _ bits: Int) -> UInt64 {
+    bits >= 64 ? value : value & (1 << UInt64(bits) - 1)
+  }
+
+  private static func number(_ value: Double, _ isText: Bool, _ sink: inout ByteSink) {
+    if isText {
+      sink.float(value)
+    } else if value.isFinite {
+      sink.array(Array(value.description.utf8))
+    } else {
+      // JSON has no number for it.
+      sink.array(Array("\"\(value)\"".utf8))
+    }
+  }
+
+  private static func text(_ word: UnsafePointer<UInt64>, _ isText: Bool, _ sink: inout ByteSink) {
+    let length = Int(word[1])
+    guard let start = UnsafePointer<UInt8>(bitPattern: UInt(word[0])), length > 0 else {
+      sink.text("\"\"")
+      return
+    }
+    if isText { TextEscape.write(start, length, to: &sink) } else { JSONText.write(start, length, to: &sink) }
+  }
+}

@@ -1,0 +1,177 @@
+import CTF
+
+/// How to print the values of an event class: a flat list of steps over the words that ``MergedEvents`` delivers,
+/// made once for each class. Everything that does not depend on values is in literals.
+struct DumpProgram {
+  enum Style {
+    /// As babeltrace2 prints by default.
+    case text
+    case json
+  }
+
+  struct Step {
+    enum Kind {
+      /// Bytes `a` ..< `b` of the literals.
+      case literal
+      case unsigned, signed
+      /// Base 16, 8 and 2 of an integer of `a` bits, `b` 1 if signed.
+      case hexadecimal, octal, binary
+      /// Enumeration `a` of the program.
+      case enumeration
+      case float, text
+      /// Ignore `a` words.
+      case skip
+      /// `a` elements, or as many as a word says; `b` is the step after the loop.
+      case loop, sequence
+      /// What stands before an element.
+      case element
+      /// Back to step `a` while there are elements left.
+      case endLoop
+      /// Go on at the step that entry `a` + option of the targets says.
+      case variant
+      /// Go on at step `a`.
+      case jump
+    }
+
+    var kind: Kind
+    var a = 0
+    var b = 0
+  }
+
+  let style: Style
+  private(set) var steps: [Step] = []
+  private(set) var literals: [UInt8] = []
+  private(set) var enumerations: [LabelTable] = []
+  private(set) var targets: [Int] = []
+  private var pending: [UInt8] = []
+
+  init(_ style: Style) { self.style = style }
+
+  mutating func literal(_ text: String) { pending += Array(text.utf8) }
+
+  var isEmpty: Bool { steps.isEmpty && pending.isEmpty }
+
+  private mutating func append(_ kind: Step.Kind, _ a: Int = 0, _ b: Int = 0) {
+    settle()
+    steps.append(Step(kind: kind, a: a, b: b))
+  }
+
+  /// Turns what has been said so far into a step.
+  mutating func settle() {
+    guard !pending.isEmpty else { return }
+    steps.append(Step(kind: .literal, a: literals.count, b: literals.count + pending.count))
+    literals += pending
+    pending = []
+  }
+
+  /// Prints a structure.
+  mutating func structure(_ structure: StructureType, hidden: (String) -> Bool = { _ in false }) {
+    literal("{")
+    var isFirst = true
+    for (name, type) in structure.fields {
+      if hidden(name) || type.isHidden {
+        skip(type)
+        continue
+      }
+      switch style {
+      case .text: literal(isFirst ? " \(name) = " : ", \(name) = ")
+      case .json: literal((isFirst ? "" : ",") + JSONText.quoted(name) + ":")
+      }
+      isFirst = false
+      value(type)
+    }
+    literal(style == .text ? " }" : "}")
+  }
+
+  private mutating func value(_ type: FieldType) {
+    switch type {
+    case .integer(let integer): number(integer)
+    case .enumeration(let enumeration):
+      enumerations.append(LabelTable(enumeration, style))
+      append(.enumeration, enumerations.count - 1)
+      if style == .text {
+        number(enumeration.container)
+        literal(" )")
+      } else {
+        number(enumeration.container)
+        literal("}")
+      }
+    case .floatingPoint: append(.float)
+    case .string: append(.text)
+    case .array(let array) where array.isText: append(.text)
+    case .array(let array): elements(array) { $0.value(array.element) }
+    case .structure(let structure): self.structure(structure)
+    case .variant(let variant):
+      if style == .text { literal("{ ") }
+      options(variant) { program, type in program.value(type) }
+      if style == .text { literal(" }") }
+    }
+  }
+
+  private mutating func number(_ type: IntegerType) {
+    switch (style, type.base) {
+    case (.text, 16): append(.hexadecimal, type.size, type.isSigned ? 1 : 0)
+    case (.text, 8): append(.octal, type.size, type.isSigned ? 1 : 0)
+    case (.text, 2): append(.binary, type.size, type.isSigned ? 1 : 0)
+    default: append(type.isSigned ? .signed : .unsigned)
+    }
+  }
+
+  private mutating func elements(
+    _ array: ArrayType, isHidden: Bool = false, _ body: (inout DumpProgram) -> Void
+  ) {
+    if !isHidden { literal("[") }
+    let loop: Int
+    switch array.length {
+    case .constant(let count):
+      append(.loop, count)
+    case .reference: append(.sequence)
+    }
+    loop = steps.count - 1
+    if !isHidden { append(.element) }
+    let first = steps.count - (isHidden ? 0 : 1)
+    body(&self)
+    append(.endLoop, first)
+    steps[loop].b = steps.count
+    if !isHidden { literal(style == .text ? " ]" : "]") }
+  }
+
+  private mutating func options(_ variant: VariantType, _ body: (inout DumpProgram, FieldType) -> Void) {
+    append(.variant, targets.count)
+    let first = targets.count
+    targets += [Int](repeating: 0, count: variant.options.count)
+    var jumps: [Int] = []
+    for (index, option) in variant.options.enumerated() {
+      targets[first + index] = steps.count
+      body(&self, option.type)
+      append(.jump)
+      jumps.append(steps.count - 1)
+    }
+    for jump in jumps { steps[jump].a = steps.count }
+  }
+
+  /// Goes over a value that is not shown.
+  mutating func skip(_ type: FieldType) {
+    switch type {
+    case .integer, .enumeration, .floatingPoint: append(.skip, 1)
+    case .string: append(.skip, 2)
+    case .array(let array) where array.isText: append(.skip, 2)
+    case .array(let array): elements(array, isHidden: true) { $0.skip(array.element) }
+    case .structure(let structure): for field in structure.fields { skip(field.type) }
+    case .variant(let variant): options(variant) { program, type in program.skip(type) }
+    }
+  }
+}
+
+extension FieldType {
+  /// babeltrace2 does not show values of the clock: the timestamp says the same.
+  var isHidden: Bool {
+    switch self {
+    case .integer(let type): type.clock != nil
+    case .enumeration(let type): type.container.clock != nil
+    case .array(let type): type.element.isHidden
+    case .structure(let type): !type.fields.isEmpty && type.fields.allSatisfy(\.type.isHidden)
+    default: false
+    }
+  }
+}

@@ -1,0 +1,84 @@
+extension TextRenderer {
+  mutating func exits() {
+    guard let exits = report.exits else { return }
+    if let filter = exits.filter { line("only \(filter)") }
+    guard exits.groups.contains(where: { $0.exits.count > 0 }) else {
+      line()
+      line("no such exits in this trace")
+      return
+    }
+    let shown = exits.groups.filter { $0.exits.count > 0 }
+    for group in shown.prefix(40) { histograms(group) }
+    if shown.count > 40 {
+      line()
+      line(
+        "\(shown.count - 40) more groups: narrow it down with --reason, --device, --address, or use --format json"
+      )
+    }
+  }
+
+  private mutating func histograms(_ group: ExitHistogramReport) {
+    let exits = group.exits
+    heading(
+      "\(group.label)   \(Text.count(exits.count)) exits, \(Text.rate(exits.count, over: report.trace.duration)) per s"
+    )
+    histogram("in KVM_RUN before the exit", exits.inKvmRun, group.inKvmRun)
+    histogram("handling until the next entry", exits.handling, group.handling)
+  }
+
+  /// Bars, one for each quarter of a power of two that is not empty, scaled to the largest.
+  private mutating func histogram(_ title: String, _ latency: LatencyReport, _ bars: [BarReport]) {
+    guard latency.count > 0, let largest = bars.map(\.count).max() else {
+      line("  \(title): none that is proven by the trace")
+      return
+    }
+    line("  \(title)")
+    line(
+      "    total \(Text.duration(latency.total)) · min \(Text.duration(latency.minimum)) · p50 \(Text.duration(latency.p50))"
+        + " · p90 \(Text.duration(latency.p90)) · p99 \(Text.duration(latency.p99)) · p99.9 \(Text.duration(latency.p999))"
+    )
+    line(
+      "    max \(Text.duration(latency.maximum)) \(place(latency.maximumExemplar))")
+    var table = TextTable([.right, .right, .right, .left])
+    let width = 52
+    for bar in merged(bars, most: 24) {
+      let part = Double(bar.count) / Double(max(largest, merged(bars, most: 24).map(\.count).max() ?? 1))
+      let blocks = Int((part * Double(width) * 8).rounded())
+      table.add([
+        Text.duration(bar.from), "– " + Text.duration(bar.through), Text.count(bar.count),
+        Self.bar(max(blocks, 1)),
+      ])
+    }
+    lines += table.lines(indent: 4)
+  }
+
+  /// Joins neighbouring bars, two by two, until there are few enough for a screen.
+  private func merged(_ bars: [BarReport], most: Int) -> [BarReport] {
+    var bars = bars
+    while bars.count > most {
+      bars = stride(from: 0, to: bars.count, by: 2).map { place in
+        guard place + 1 < bars.count else { return bars[place] }
+        return BarReport(
+          from: bars[place].from, through: bars[place + 1].through,
+          count: bars[place].count + bars[place + 1].count)
+      }
+    }
+    return bars
+  }
+
+  /// A bar of so many eighths of a column.
+  static func bar(_ eighths: Int) -> String {
+    let parts = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]
+    return String(repeating: "█", count: eighths / 8) + parts[eighths % 8]
+  }
+
+  func place(_ location: LocationReport?) -> String {
+    guard let location else { return "" }
+    var text = at(location)
+    if let file = location.file, let packet = location.packet, let offset = location.packetOffset {
+      let name = file.split(separator: "/").last ?? ""
+      text += " s (\(name), packet \(packet) at byte \(Text.count(UInt64(offset))))"
+    }
+    return text
+  }
+}

@@ -1,0 +1,111 @@
+extension TextRenderer {
+  mutating func paths() {
+    guard let paths = report.paths else { return }
+    if let filter = paths.filter { line("only \(filter)") }
+    if let calibration = paths.calibration, paths.paths.contains(where: { $0.stamps > 0 }) {
+      let rate = Text.fixed(1e3 / calibration.nanosecondsPerTick, 3)
+      let source = calibration.points > 1 ? "first and last clock reading" : "one clock reading and tsc_khz"
+      line(
+        "guest stamps: TSC at \(rate) MHz by \(source), exact to \(calibration.uncertainty) ns at these points"
+      )
+    }
+    guard !paths.paths.isEmpty else {
+      line()
+      line("no such paths in this trace")
+      return
+    }
+    for path in paths.paths.prefix(32) { show(path) }
+    if paths.paths.count > 32 {
+      line()
+      line(
+        "\(paths.paths.count - 32) more paths: narrow it down with --device and --queue, or use --format json"
+      )
+    }
+  }
+
+  private mutating func show(_ path: PathReport) {
+    let queue = path.queue.map { " queue \($0)" } ?? ""
+    heading("\(path.device)\(queue) · \(kind(path))")
+    var words: [String] = []
+    if path.kicks > 0 {
+      let share = path.sharePermille.map { " (\(Text.percent(Int64($0), of: 1000)) of this queue's)" } ?? ""
+      words.append(Text.number(path.kicks, "kick") + share)
+    }
+    words.append(Text.number(path.handlers, "handler"))
+    if path.kind == "ioeventfd", path.handlers > 0 {
+      words.append(
+        "\(Text.fixed(Double(path.kicks) / Double(path.handlers), 2)) kicks each, at most \(path.mostKicks)")
+    }
+    if path.requests > 0 { words.append(Text.number(path.requests, "request")) }
+    if path.interrupts > 0 { words.append("\(Text.count(path.interrupts)) raised an interrupt") }
+    if path.alreadyAwake > 0 { words.append("\(Text.count(path.alreadyAwake)) found the loop awake") }
+    paragraph(words.joined(separator: " · "), indent: 2)
+    stages(path)
+    if let steps = path.slowest { slowest(steps) }
+  }
+
+  private func kind(_ path: PathReport) -> String {
+    switch path.kind {
+    case "ioeventfd": "ioeventfd: kick → wakeup → handler → request → interrupt"
+    case "exit": "userspace exit: exit → dispatch → request → interrupt → re-entry"
+    case "access": "userspace exit, register access: exit → dispatch → re-entry"
+    default: "source of an event loop: wakeup → handler"
+    }
+  }
+
+  private mutating func stages(_ path: PathReport) {
+    let isLoop = path.kind == "ioeventfd" || path.kind == "loop"
+    let arrival = isLoop ? "wakeup" : "exit"
+    let begin = isLoop ? "handler" : "dispatch"
+    let names = [
+      ("kick_to_arrival", "guest's kick → \(arrival)"), ("arrival_to_begin", "\(arrival) → \(begin)"),
+      ("begin_to_request", "\(begin) → first request"),
+      ("request_to_completion", "first request → last completed"),
+      ("completion_to_interrupt", "completed → interrupt"), ("interrupt_to_end", "→ end of \(begin)"),
+      ("end_to_reentry", "\(begin) end → re-entry"), ("handler", "all of the \(begin)"),
+      ("arrival_to_interrupt", "\(arrival) → interrupt"), ("kick_to_interrupt", "guest's kick → interrupt"),
+      ("arrival_to_reentry", "exit → re-entry"), ("kick_to_pickup", "guest's kick → picked up"),
+    ]
+    let sums = [
+      "handler", "arrival_to_interrupt", "kick_to_interrupt", "arrival_to_reentry", "kick_to_pickup",
+    ]
+    var table = TextTable([.left] + Array(repeating: .right, count: 6) + [.left])
+    table.add(["stage", "count", "p50", "p90", "p99", "p99.9", "max", ""])
+    for isSum in [false, true] {
+      for (name, label) in names where sums.contains(name) == isSum {
+        guard let latency = path.stage(name) else { continue }
+        table.add([
+          (isSum ? "= " : "  ") + label, Text.count(latency.count), Text.duration(latency.p50),
+          Text.duration(latency.p90), Text.duration(latency.p99), Text.duration(latency.p999),
+          Text.duration(latency.maximum), at(latency.maximumExemplar),
+        ])
+      }
+    }
+    lines += clipped(table.lines(indent: 2))
+  }
+
+  /// The slowest handler, drawn to scale: each step with the time since the first one and since the one
+  /// before.
+  private mutating func slowest(_ steps: [StepReport]) {
+    guard let first = steps.first, let last = steps.last else { return }
+    let whole = last.timestamp - first.timestamp
+    line("  slowest: \(Text.duration(whole)) from @\(moment(first.timestamp)) s")
+    var table = TextTable([.right, .right, .left, .left])
+    var before = first.timestamp
+    let width = 28
+    for step in steps.prefix(24) {
+      let spent = step.timestamp - before
+      let start = whole > 0 ? Int(Double(before - first.timestamp) / Double(whole) * Double(width)) : 0
+      let length = whole > 0 ? Int((Double(spent) / Double(whole) * Double(width)).rounded()) : 0
+      let bar =
+        String(repeating: " ", count: start) + String(repeating: "█", count: min(length, width - start))
+      table.add([
+        "+" + Text.duration(step.timestamp - first.timestamp), spent > 0 ? Text.duration(spent) : "",
+        bar + String(repeating: " ", count: max(0, width - bar.count)), step.event,
+      ])
+      before = step.timestamp
+    }
+    lines += clipped(table.lines(indent: 4))
+    if steps.count > 24 { line("    … \(steps.count - 24) more steps") }
+  }
+}

@@ -1,0 +1,311 @@
+extension TextRenderer {
+  mutating func summary() {
+    guard let summary = report.summary else { return }
+    guard isExeunt else {
+      foreign()
+      return
+    }
+    streams()
+    vcpus(summary.vcpus)
+    loops(summary.loops)
+    exits(summary.exits)
+    paths(summary.paths)
+    interrupts(summary)
+    kvm(summary.kvm)
+    phases(summary)
+    locks(summary.locks)
+    hints(summary)
+  }
+
+  /// A trace of something else: what is in it.
+  private mutating func foreign() {
+    heading("Not a trace of exeunt; events by name")
+    var table = TextTable([.right, .left])
+    for event in report.trace.eventsByName.prefix(40) { table.add([Text.count(event.count), event.name]) }
+    lines += table.lines(indent: 2)
+    if report.trace.eventsByName.count > 40 {
+      line("  and \(report.trace.eventsByName.count - 40) more names (--format json)")
+    }
+    line()
+    line(dim("every event: exeunt-analyze dump \(target)"))
+  }
+
+  /// Losses by stream.
+  private mutating func streams() {
+    guard report.trace.discardedEvents > 0 || report.trace.lostPackets > 0 else { return }
+    heading("Lost by stream")
+    var table = TextTable([.left, .right, .right, .right])
+    table.add(["", "recorded", "lost", "packets lost"])
+    for stream in report.trace.streams {
+      let name = stream.cpu.map { "cpu\($0)" } ?? String(stream.name.split(separator: "/").last ?? "")
+      table.add([
+        name, Text.count(stream.events + stream.otherEvents), Text.count(stream.discardedEvents),
+        Text.count(stream.lostPackets),
+      ])
+    }
+    lines += table.lines(indent: 2)
+    line(dim("  larger buffers: exeunt run --trace-subbuf-size, --trace-subbufs"))
+  }
+
+  // MARK: Time
+
+  private mutating func vcpus(_ vcpus: [VcpuReport]) {
+    guard !vcpus.isEmpty else { return }
+    let hasUnknown = vcpus.contains { $0.unknown > 0 }
+    var table = TextTable([.left] + Array(repeating: .right, count: 6))
+    table.add(["Where the time went", "in KVM_RUN", "dispatch", "lock", "other", "unknown", "outside"])
+    for vcpu in vcpus.prefix(64) {
+      func share(_ time: Int64) -> String { Text.percent(time, of: vcpu.span) }
+      table.add([
+        "  " + vcpu.name, share(vcpu.inKvmRun), share(vcpu.dispatch), share(vcpu.lockWait), share(vcpu.other),
+        share(vcpu.unknown), share(vcpu.outside),
+      ])
+    }
+    show(table)
+    var devices: [String: Int64] = [:]
+    for vcpu in vcpus { for device in vcpu.devices { devices[device.name, default: 0] += device.time } }
+    let longest = devices.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+    if longest.count > 1 {
+      let words = longest.prefix(8).map { "\($0.key) \(Text.duration($0.value))" }
+      paragraph("dispatch of all vCPUs: " + words.joined(separator: ", "), indent: 2)
+    }
+    if vcpus.count > 64 { line("  and \(vcpus.count - 64) more vCPUs (--format json)") }
+    line(
+      dim(
+        "  of \(Text.duration(report.trace.duration)); outside: before a vCPU's first and after its last event"
+      ))
+    let missing = vcpus.reduce(0) { $0 + $1.pairing.missingExits }
+    if hasUnknown {
+      paragraph(
+        "unknown: events are missing there, so the time cannot be told"
+          + (missing > 0 ? "; by their numbers, \(Text.count(missing)) exits are not in the trace" : ""),
+        indent: 2)
+    }
+    let unexplained = vcpus.reduce(0) { $0 + $1.pairing.unexplained }
+    if unexplained > 0 {
+      paragraph(
+        "\(Text.count(unexplained)) events do not follow from those before, though no loss is recorded",
+        indent: 2)
+    }
+  }
+
+  /// Adds a table with its first line as the heading.
+  mutating func show(_ table: TextTable) {
+    line()
+    let rows = clipped(table.lines())
+    lines.append(bold(rows[0]))
+    lines += rows.dropFirst()
+  }
+
+  /// Cuts lines at 100 columns.
+  func clipped(_ lines: [String]) -> [String] {
+    lines.map { line in
+      line.count <= 100 ? line : String(line.prefix(99)) + "…"
+    }
+  }
+
+  private mutating func loops(_ loops: [LoopReport]) {
+    guard !loops.isEmpty else { return }
+    var table = TextTable([.left] + Array(repeating: .right, count: 7))
+    table.add([
+      "Event loops", "asleep", "polling", "handling", "lock", "other", "unknown", "outside",
+    ])
+    for loop in loops.prefix(64) {
+      func share(_ time: Int64) -> String { Text.percent(time, of: loop.span) }
+      table.add([
+        "  " + loop.name, share(loop.asleep), share(loop.polling), share(loop.handling), share(loop.lockWait),
+        share(loop.other), share(loop.unknown), share(loop.outside),
+      ])
+    }
+    show(table)
+    for loop in loops.prefix(64) {
+      var words = [Text.number(loop.wakeups, "wakeup") + " (\(Text.rate(loop.wakeups, over: loop.span))/s)"]
+      if loop.timeouts > 0 { words.append("\(Text.count(loop.timeouts)) with nothing ready") }
+      if loop.polls > 0 {
+        words.append("\(Text.count(loop.polls)) polls, \(Text.count(loop.pollsReady)) found work")
+      }
+      words.append(Text.number(loop.handlers, "handler"))
+      if loop.signals > 0 {
+        let each = Text.fixed(Double(loop.kicks) / Double(loop.signals), 2)
+        words.append(
+          Text.number(loop.kicks, "kick") + " in " + Text.number(loop.signals, "read") + " (\(each) each)")
+      }
+      if loop.sleeps.count > 0 { words.append("sleeps p50 \(Text.duration(loop.sleeps.p50))") }
+      paragraph("\(loop.name): " + words.joined(separator: " · "), indent: 2)
+    }
+  }
+
+  // MARK: Exits
+
+  private mutating func exits(_ exits: [ExitReport]) {
+    guard !exits.isEmpty else { return }
+    let shown = exits.prefix(16)
+    // Wide numbers cost a column: the rate first, then the 90th percentile.
+    let columns = [[], ["per s"], ["per s", "p90"]].map { table(shown, without: $0) }
+    show(columns.first { $0.lines().allSatisfy { $0.count <= 100 } } ?? columns[2])
+    if exits.count > shown.count {
+      let rest = exits.dropFirst(shown.count).reduce(0) { $0 + $1.count }
+      line(
+        "  \(exits.count - shown.count) more kinds, \(Text.count(rest)) exits: exeunt-analyze exits --by address \(target)"
+      )
+    }
+    line(
+      dim(
+        "  times: handling, from the exit to the next entry; @: seconds from the start; ×n: n addresses"
+      )
+    )
+  }
+
+  private func table(_ exits: ArraySlice<ExitReport>, without left: [String]) -> TextTable {
+    let titles = ["count", "per s", "total", "p50", "p90", "p99", "p99.9", "max", "slowest"]
+    let kept = titles.indices.filter { !left.contains(titles[$0]) }
+    var table = TextTable(
+      [.left] + kept.map { titles[$0] == "slowest" ? .left : .right }, separator: " ")
+    table.add(["Userspace exits"] + kept.map { titles[$0] })
+    for exit in exits {
+      let cells = cells(exit)
+      table.add(["  " + ExitText.short(exit)] + kept.map { cells[$0] })
+    }
+    return table
+  }
+
+  private func cells(_ exit: ExitReport) -> [String] {
+    let latency = exit.handling
+    let head = [Text.count(exit.count), Text.rate(exit.count, over: report.trace.duration)]
+    guard latency.count > 0 else { return head + Array(repeating: "–", count: 6) + [""] }
+    let times = [latency.total, latency.p50, latency.p90, latency.p99, latency.p999, latency.maximum]
+    return head + times.map(Text.duration) + [at(latency.maximumExemplar)]
+  }
+
+  // MARK: Paths
+
+  private mutating func paths(_ paths: [PathReport]) {
+    guard !paths.isEmpty else { return }
+    let shown = paths.prefix(12)
+    var table = TextTable([.left, .right, .right, .right, .right, .right, .right], separator: "  ")
+    table.add(["I/O paths", "kicks", "share", "kick→arrival p50/p99", "handled", "→irq", "kick→irq p50/p99"])
+    for path in shown {
+      func pair(_ name: String) -> String {
+        path.stage(name).map { "\(Text.duration($0.p50)) / \(Text.duration($0.p99))" } ?? "–"
+      }
+      func median(_ name: String) -> String { path.stage(name).map { Text.duration($0.p50) } ?? "–" }
+      let queue = path.queue.map { " q\($0)" } ?? ""
+      table.add([
+        "  \(path.device)\(queue) \(path.kind)", Text.count(path.kicks),
+        path.sharePermille.map { Text.percent(Int64($0), of: 1000) } ?? "–", pair("kick_to_arrival"),
+        median("handler"), median("arrival_to_interrupt"), pair("kick_to_interrupt"),
+      ])
+    }
+    show(table)
+    if paths.count > shown.count {
+      line("  \(paths.count - shown.count) more: exeunt-analyze paths \(target)")
+    }
+    paragraph(
+      "arrival: the loop's wakeup, or the exit; handled: the handler's p50; →irq: from arrival, p50; "
+        + "kick: the guest's own time stamp, where it leaves one", indent: 2)
+  }
+
+  private mutating func interrupts(_ summary: SummaryReport) {
+    guard !summary.interrupts.isEmpty || !summary.requests.isEmpty else { return }
+    heading("Requests and interrupts")
+    for request in summary.requests.prefix(12) {
+      var words = [
+        "\(request.device) q\(request.queue) \(request.kind): " + Text.number(request.count, "request")
+      ]
+      if request.bytes > 0 { words.append(Text.bytes(request.bytes)) }
+      if request.duration.count > 0 {
+        words.append("p50 \(Text.duration(request.duration.p50))")
+        words.append("p99 \(Text.duration(request.duration.p99))")
+        words.append("max \(Text.duration(request.duration.maximum)) \(at(request.duration.maximumExemplar))")
+      }
+      if request.failed > 0 { words.append("\(Text.count(request.failed)) FAILED") }
+      paragraph(words.joined(separator: " · "), indent: 2)
+    }
+    for interrupt in summary.interrupts.prefix(12) {
+      let parts = interrupt.mechanisms.map { "\(Text.count($0.count)) by \($0.name)" }
+      paragraph("\(interrupt.device) interrupts: " + parts.joined(separator: ", "), indent: 2)
+    }
+  }
+
+  // MARK: The rest
+
+  private mutating func kvm(_ kvm: [KvmReport]) {
+    guard !kvm.isEmpty else { return }
+    heading("KVM's own counters, beside what the trace has between the same two readings")
+    for scope in kvm.prefix(16) {
+      let name = scope.scope == "vcpu" ? "vcpu\(scope.id)" : "VM"
+      var table = TextTable([.left, .right, .left, .left])
+      for check in scope.checks {
+        table.add([
+          "  \(name) \(check.counter)", Text.count(check.kvm),
+          check.agrees ? "agrees" : "traced \(Text.count(check.traced))",
+        ])
+      }
+      for (text, check) in zip(table.lines(), scope.checks) {
+        paragraph(text + (check.explanation.map { ": " + $0 } ?? ""), hanging: 8)
+      }
+      let halted = scope.counters.first { $0.name == "halt_wait_ns" }?.count ?? 0
+      let rest = scope.counters.filter { counter in
+        counter.count > 0 && counter.name != "halt_wait_ns"
+          && !scope.checks.contains { $0.counter == counter.name }
+      }
+      var words = rest.map { "\($0.name) \(Text.count($0.count))" }
+      if halted > 0 {
+        let time = Int64(clamping: halted)
+        words.insert(
+          "halted \(Text.duration(time)) (\(Text.percent(time, of: scope.end - scope.begin)))", at: 0)
+      }
+      if !words.isEmpty { paragraph("\(name) " + words.joined(separator: " · "), indent: 2, hanging: 6) }
+    }
+    if kvm.count > 16 { line("  and \(kvm.count - 16) more (--format json)") }
+  }
+
+  private mutating func phases(_ summary: SummaryReport) {
+    guard summary.phases.count > 1 else { return }
+    var table = TextTable([.left, .right, .right, .right, .right, .right, .right, .right])
+    table.add([
+      "Phases (guest marks)", "at", "lasts", "exits", "per s", "io", "mmio", "kicks",
+    ])
+    let shown = summary.phases.prefix(24)
+    for phase in shown {
+      let name =
+        phase.value.map { "  mark \($0)" + (phase.vcpu.map { " vcpu\($0)" } ?? "") } ?? "  before the first"
+      table.add([
+        name, moment(phase.begin), Text.duration(phase.duration), Text.count(phase.exits),
+        Text.rate(phase.exits, over: phase.duration), Text.count(phase.io), Text.count(phase.mmio),
+        Text.count(phase.kicks),
+      ])
+    }
+    show(table)
+    let more = Int(clamping: summary.marks) - (shown.count - 1)
+    if more > 0 { line("  \(more) more marks") }
+  }
+
+  private mutating func locks(_ locks: [LockReport]) {
+    guard !locks.isEmpty else { return }
+    let all = report.configuration("traceLocks") == "on"
+    heading(all ? "Locks (the run traced every acquisition, also of free locks)" : "Locks waited for")
+    for lock in locks.prefix(12) {
+      let wait = lock.wait
+      paragraph(
+        "\(lock.device ?? "lock") (\(lock.lock)): \(Text.number(wait.count, all ? "acquisition" : "wait")), \(Text.duration(wait.total)) in all · "
+          + "p50 \(Text.duration(wait.p50)) · p99 \(Text.duration(wait.p99)) · max \(Text.duration(wait.maximum)) "
+          + at(wait.maximumExemplar), indent: 2)
+    }
+  }
+
+  private mutating func hints(_ summary: SummaryReport) {
+    line()
+    if let exit = summary.exits.first(where: { $0.reason != nil && $0.handling.count > 0 }) {
+      var command = "exeunt-analyze exits --reason \(exit.reason ?? "")"
+      if let device = exit.device { command += " --device \(device)" }
+      line(dim("ask further:  \(command) \(target)"))
+      if let slowest = exit.handling.maximumExemplar {
+        line(dim("              exeunt-analyze timeline --around \(moment(slowest.timestamp)) \(target)"))
+      }
+    }
+    if let path = summary.paths.first {
+      line(dim("              exeunt-analyze paths --device \(path.device) \(target)"))
+    }
+  }
+}

@@ -1,0 +1,139 @@
+/// Renders reports as text for a terminal, at most 100 columns wide.
+public struct TextRenderer {
+  let report: Report
+  /// Whether to use colour (ECMA-48 escape sequences).
+  let usesColor: Bool
+  /// How to name the trace in commands that the reader may want to try next.
+  let target: String
+  var lines: [String] = []
+
+  /// Renders a report.
+  ///
+  /// - Parameters:
+  ///   - report: Any command's report.
+  ///   - usesColor: Whether to use colour; for terminals.
+  public static func render(_ report: Report, usesColor: Bool = false) -> String {
+    var renderer = TextRenderer(report: report, usesColor: usesColor)
+    renderer.header()
+    if report.summary != nil { renderer.summary() }
+    if report.exits != nil { renderer.exits() }
+    if report.timeline != nil { renderer.timeline() }
+    if report.paths != nil { renderer.paths() }
+    renderer.footer()
+    return renderer.lines.joined(separator: "\n").replacing(Text.space, with: " ") + "\n"
+  }
+
+  private init(report: Report, usesColor: Bool) {
+    self.report = report
+    self.usesColor = usesColor
+    target = report.trace.paths.joined(separator: " ")
+  }
+
+  // MARK: Pieces
+
+  mutating func line(_ text: String = "") { lines.append(text) }
+
+  mutating func heading(_ text: String) {
+    line()
+    line(bold(text))
+  }
+
+  func bold(_ text: String) -> String { usesColor ? "\u{1b}[1m\(text)\u{1b}[0m" : text }
+
+  func dim(_ text: String) -> String { usesColor ? "\u{1b}[2m\(text)\u{1b}[0m" : text }
+
+  /// Adds a paragraph, broken at 100 columns; lines after the first are indented.
+  mutating func paragraph(_ text: String, indent: Int = 0, hanging: Int = 2) {
+    var current = String(repeating: " ", count: indent)
+    var isEmpty = true
+    for word in text.split(separator: " ", omittingEmptySubsequences: false) {
+      if !isEmpty && current.count + 1 + word.count > 100 {
+        line(current)
+        current = String(repeating: " ", count: indent + hanging)
+        isEmpty = true
+      }
+      current += (isEmpty ? "" : " ") + word
+      isEmpty = false
+    }
+    if !isEmpty { line(current) }
+  }
+
+  /// A moment as the `timeline` command takes it.
+  func moment(_ timestamp: Int64) -> String {
+    Text.moment(timestamp, since: report.trace.begin ?? timestamp)
+  }
+
+  func at(_ location: LocationReport?) -> String { location.map { "@" + moment($0.timestamp) } ?? "" }
+
+  var isExeunt: Bool { report.trace.events > 0 }
+
+  // MARK: What was run and read
+
+  private mutating func header() {
+    if let machine = report.machine { line(bold(describe(machine))) }
+    paragraph(describeTrace())
+    if report.trace.isPartial { line(bold("partial: ") + partial()) }
+    for note in report.trace.notes { paragraph("note: " + note) }
+    for problem in report.trace.diagnostics.prefix(5) { paragraph("damaged: " + problem) }
+    if report.trace.diagnostics.count > 5 {
+      line("damaged: \(report.trace.diagnostics.count - 5) more places")
+    }
+  }
+
+  private func describe(_ machine: MachineReport) -> String {
+    var words = [machine.guest, number(machine.vcpus, "vCPU"), number(machine.loops, "I/O thread")]
+    let modes = ["ioeventfd", "irqfd"].compactMap { name in
+      report.configuration(name).map { "\(name) \($0)" }
+    }
+    if !modes.isEmpty { words.append(modes.joined(separator: ", ")) }
+    words.append(Text.bytes(machine.ramBytes))
+    words.append("KVM \(machine.kvm), Linux \(machine.kernel)")
+    return words.joined(separator: " · ")
+  }
+
+  func number(_ count: Int, _ noun: String) -> String { Text.number(UInt64(max(0, count)), noun) }
+
+  private func describeTrace() -> String {
+    let trace = report.trace
+    var words: [String] = []
+    if let begin = trace.begin {
+      let seconds = Text.fixed(Double(trace.duration) / 1e9, 3)
+      words.append("\(seconds) s recorded" + (trace.isUnixTime ? " from \(Text.date(begin))" : ""))
+    } else {
+      words.append("no events of exeunt")
+    }
+    if isExeunt { words.append("\(Text.count(trace.events)) events") }
+    if trace.otherEvents > 0 && isExeunt { words.append("\(Text.count(trace.otherEvents)) of others") }
+    let isComplete = trace.discardedEvents == 0 && trace.lostPackets == 0
+    words.append(isComplete ? "none lost" : "\(Text.count(trace.discardedEvents)) LOST")
+    if let window = trace.window {
+      words.append("analysed from \(moment(window.begin)) to \(moment(window.end)) s")
+    }
+    return words.joined(separator: " · ")
+  }
+
+  private func partial() -> String {
+    let trace = report.trace
+    var words: [String] = []
+    if trace.discardedEvents > 0 {
+      let all = trace.events + trace.otherEvents + trace.discardedEvents
+      let share = Text.percent(Int64(clamping: trace.discardedEvents), of: Int64(clamping: all))
+      words.append(
+        "\(Text.count(trace.discardedEvents)) of \(Text.count(all)) events lost (\(share)) for want of room in the buffers"
+      )
+    }
+    if trace.lostPackets > 0 { words.append("\(Text.count(trace.lostPackets)) packets are missing") }
+    if !trace.diagnostics.isEmpty || trace.streams.contains(where: \.isDamaged) {
+      words.append("some of the files cannot be read")
+    }
+    if words.isEmpty { words.append("some events are beyond what is analysed") }
+    return words.joined(separator: "; ")
+  }
+
+  private mutating func footer() {
+    for finding in report.findings {
+      line()
+      paragraph(bold("FOUND: ") + finding)
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import Analysis
+
+/// What exits are put together by.
+public enum ExitGrouping: String, CaseIterable, Sendable {
+  // What the names say.
+  case reason, device, address, vcpu
+}
+
+/// What an exit is to a reader: a label that exits are put together under.
+private struct ExitLabel: Hashable, Sendable {
+  var reason: UInt8?
+  var direction: UInt8?
+  var device: String?
+  var address: UInt64?
+  var vcpu: Int?
+}
+
+extension ReportBuilder {
+  /// The device an exit goes to; nil when it goes to none.
+  func deviceName(_ exit: ExitResult) -> String? {
+    guard exit.reason == 2 || exit.reason == 6 else { return nil }
+    let device = result.dump.device(at: exit.address, isMemoryMapped: exit.reason == 6)
+    return device?.name ?? (result.dump.devices.isEmpty ? nil : "unclaimed")
+  }
+
+  private func isAccess(_ exit: ExitResult) -> Bool { exit.reason == 2 || exit.reason == 6 }
+
+  /// By reason, direction and device; accesses to no device by address.
+  func summaryExits() -> [ExitReport] {
+    let groups = analysis.models.exitGroups { exit in
+      let device = deviceName(exit)
+      let isKnown = device != nil && device != "unclaimed"
+      return ExitLabel(
+        reason: exit.reason, direction: exit.direction, device: device, address: isKnown ? nil : exit.address)
+    }
+    return groups.map(report)
+  }
+
+  private func report(_ group: ExitGroup<ExitLabel>) -> ExitReport {
+    let addresses = Set(group.members.map(\.address))
+    let label = group.label
+    return ExitReport(
+      reason: label?.reason.map { ValueName.exitReason($0) },
+      direction: label?.direction.flatMap { $0 == 1 || $0 == 2 ? ValueName.direction[Int($0)] : nil },
+      device: label?.device,
+      address: group.members.contains(where: isAccess)
+        ? addresses.min() : addresses.min().flatMap { $0 == 0 ? nil : $0 },
+      addresses: group.label == nil ? Int(clamping: analysis.models.otherExitKinds) : addresses.count,
+      vcpu: label?.vcpu, count: group.count, inKvmRun: latency(group.inKvmRun),
+      handling: latency(group.handling))
+  }
+
+  /// The report of `exits`.
+  ///
+  /// - Parameters:
+  ///   - grouping: What exits are put together by.
+  ///   - device: Only exits to this device.
+  ///   - filter: All filters in words.
+  public func exits(by grouping: ExitGrouping, device: String? = nil, filter: String? = nil) -> Report {
+    var report = base("exits")
+    let groups = analysis.models.exitGroups(barsPerOctave: 4) { exit -> ExitLabel? in
+      let name = deviceName(exit)
+      if let device, name != device { return nil }
+      switch grouping {
+      case .reason: return ExitLabel(reason: exit.reason)
+      case .device: return ExitLabel(reason: exit.reason, direction: exit.direction, device: name)
+      case .address:
+        return ExitLabel(
+          reason: exit.reason, direction: exit.direction, device: name, address: exit.address)
+      case .vcpu: return ExitLabel(vcpu: exit.vcpu)
+      }
+    }
+    // What has no row of its own cannot be said to go to a device.
+    let shown = groups.filter { $0.label != nil || device == nil }
+    report.exits = ExitsReport(
+      by: grouping.rawValue, filter: filter,
+      groups: shown.map { group in
+        let exits = self.report(group)
+        return ExitHistogramReport(
+          label: label(exits, by: grouping), exits: exits, inKvmRun: group.inKvmRunBars.map(bar),
+          handling: group.handlingBars.map(bar))
+      })
+    return report
+  }
+
+  private func label(_ exit: ExitReport, by grouping: ExitGrouping) -> String {
+    if grouping == .vcpu, let vcpu = exit.vcpu { return vcpuName(vcpu) }
+    if grouping == .reason, let reason = exit.reason { return reason }
+    return ExitText.label(exit)
+  }
+
+  private func bar(_ bar: LatencyBar) -> BarReport {
+    BarReport(from: bar.from, through: bar.through, count: bar.count)
+  }
+}
+
+/// Exits in words.
+enum ExitText {
+  /// For a table: as `label`, without the address of a memory-mapped device, and at most 24 characters.
+  static func short(_ exit: ExitReport) -> String {
+    guard let reason = exit.reason else { return "others" }
+    var words = [reason]
+    if let direction = exit.direction { words.append(direction) }
+    let isPort = exit.reason == "io"
+    if let address = exit.address, exit.addresses == 1, isPort || exit.device == nil {
+      words.append("0x" + String(address, radix: 16))
+    }
+    if let device = exit.device { words.append(device) }
+    if exit.addresses > 1 { words.append("×\(exit.addresses)") }
+    let text = words.joined(separator: " ")
+    return text.count <= 24 ? text : String(text.prefix(23)) + "…"
+  }
+
+  /// Such as `io out 0x3f8 serial0` or `mmio in doorbell0 (3 addresses)`.
+  static func label(_ exit: ExitReport) -> String {
+    guard let reason = exit.reason else { return "others (about \(exit.addresses) kinds)" }
+    var words = [reason]
+    if let direction = exit.direction { words.append(direction) }
+    let several = exit.addresses > 1
+    if let address = exit.address, !several { words.append("0x" + String(address, radix: 16)) }
+    if let device = exit.device { words.append(device) }
+    if several { words.append("(\(exit.addresses) addresses)") }
+    return words.joined(separator: " ")
+  }
+}

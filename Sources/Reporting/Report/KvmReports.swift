@@ -1,0 +1,114 @@
+import Analysis
+
+extension ReportBuilder {
+  /// KVM's counters between the first and the last sample, beside what the trace has between them.
+  func kvm() -> [KvmReport] {
+    result.samples.keys.sorted().compactMap { scope in
+      guard let samples = result.samples[scope] else { return nil }
+      let counters = KvmCounter.allCases.compactMap { counter in
+        delta(samples, counter).map { NamedCount(name: counter.name, count: $0) }
+      }
+      guard !counters.isEmpty else { return nil }
+      return KvmReport(
+        scope: scope.isVcpu ? "vcpu" : "vm", id: scope.id, begin: samples.first.timestamp,
+        end: samples.last.timestamp, samples: samples.count, counters: counters,
+        checks: scope.isVcpu && samples.count > 1 ? checks(scope.id, samples) : [])
+    }
+  }
+
+  private func delta(_ samples: KvmSamples, _ counter: KvmCounter) -> UInt64? {
+    guard let first = samples.first[counter], let last = samples.last[counter] else { return nil }
+    return last &- first
+  }
+
+  private func checks(_ vcpu: Int, _ samples: KvmSamples) -> [KvmCheckReport] {
+    let traced = samples.last.counts - samples.first.counts
+    let missing = result.vcpus.first { $0.times.id == vcpu }?.missingExits ?? 0
+    let counters: [(KvmCounter, UInt64)] = [
+      (.exits, traced.exits), (.ioExits, traced.io), (.mmioExits, traced.mmio),
+    ]
+    return counters.compactMap { counter, traced in
+      guard let counted = delta(samples, counter) else { return nil }
+      return KvmCheckReport(
+        counter: counter.name, kvm: counted, traced: traced, agrees: counted == traced,
+        explanation: counted == traced
+          ? nil
+          : isCovered(vcpu, samples)
+            ? explain(counter, counted, traced, missing, countsPortIO: delta(samples, .ioExits) ?? 0 > 0)
+            : "the trace has not all of this vCPU's events between the readings, so the two cannot be compared"
+      )
+    }
+  }
+
+  /// Whether the vCPU's events between the first and the last reading can be in the trace. A snapshot keeps the
+  /// readings, which are rare, in one CPU's ring when the exits of that time are long overwritten in another's.
+  private func isCovered(_ vcpu: Int, _ samples: KvmSamples) -> Bool {
+    if trace.streams.contains(where: { $0.earlierPackets > 0 }) { return false }
+    guard let first = result.vcpus.first(where: { $0.times.id == vcpu })?.times.first else { return false }
+    // A vCPU's first reading is made before its first entry; a later reading follows events.
+    return first <= samples.first.timestamp || samples.first[.exits] == 0 && first <= samples.last.timestamp
+  }
+
+  private func explain(
+    _ counter: KvmCounter, _ counted: UInt64, _ traced: UInt64, _ missing: UInt64, countsPortIO: Bool
+  ) -> String {
+    switch counter {
+    case .ioExits: return explainPortIO(counted, traced, missing)
+    case .mmioExits: return explainMMIO(counted, traced, missing)
+    default: return explainExits(counted, traced, missing, countsPortIO)
+    }
+  }
+
+  private func lost(_ missing: UInt64) -> String {
+    missing > 0
+      ? "by their numbers, \(Text.count(missing)) exits of all kinds are missing from the trace" : ""
+  }
+
+  /// KVM counts every exit of the guest; the trace only those that KVM hands on to userspace.
+  private func explainExits(
+    _ counted: UInt64, _ traced: UInt64, _ missing: UInt64, _ countsPortIO: Bool
+  ) -> String {
+    guard counted >= traced &+ missing else {
+      return
+        "KVM_RUN returned \(Text.count(traced &+ missing &- counted)) times without an exit of the guest, such as "
+        + "for signals"
+    }
+    var words = ["\(Text.count(counted - traced - missing)) handled inside KVM"]
+    // Kicks are not counted by vCPU; with several vCPUs the share of each is not known. And a KVM that emulates port
+    // I/O rather than intercepting it takes kicks without counting an exit.
+    if result.vcpus.count == 1, countsPortIO, result.counts.kicks > 0,
+      result.counts.kicks <= counted - traced - missing
+    {
+      words.append("of which the loops read \(Text.count(result.counts.kicks)) as kicks")
+    }
+    if missing > 0 { words.append(lost(missing)) }
+    return words.joined(separator: "; ")
+  }
+
+  /// VMX and SVM count each intercepted IN or OUT, whether userspace sees it or an ioeventfd or a device
+  /// inside KVM takes it, and a string instruction once for each time it is entered. PVM emulates what guest
+  /// kernels do and does not count it.
+  private func explainPortIO(_ counted: UInt64, _ traced: UInt64, _ missing: UInt64) -> String {
+    if counted == 0 {
+      let kvm = result.dump.machines.first.map { " (\($0.kvm))" } ?? ""
+      return "this KVM\(kvm) does not count port I/O: it emulates the instruction rather than intercepting it"
+    }
+    if missing > 0 { return lost(missing) }
+    if counted > traced {
+      return
+        "\(Text.count(counted - traced)) accesses were handled inside KVM: kicks taken by ioeventfds, and the "
+        + "interrupt controller's and timer's ports"
+    }
+    return "KVM counts a string instruction once that leaves to userspace for each piece"
+  }
+
+  /// KVM counts what it hands to userspace; ioeventfds and the interrupt controllers inside KVM are not in
+  /// it.
+  private func explainMMIO(_ counted: UInt64, _ traced: UInt64, _ missing: UInt64) -> String {
+    if missing > 0 { return lost(missing) }
+    if counted == 0 { return "this KVM does not count memory-mapped accesses" }
+    return counted < traced
+      ? "KVM counts an access once that crosses a page or is longer than 8 bytes and leaves in pieces"
+      : "\(Text.count(counted - traced)) exits are not in the trace"
+  }
+}

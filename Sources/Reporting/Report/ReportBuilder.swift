@@ -1,0 +1,151 @@
+import Analysis
+import CTF
+
+/// Turns what the models found into a ``Report``.
+public struct ReportBuilder {
+  let trace: Trace
+  let paths: [String]
+  let analysis: TraceAnalysis
+  let result: AnalysisResult
+  let window: Range<Int64>?
+
+  /// Prepares to report.
+  ///
+  /// - Parameters:
+  ///   - trace: The trace that was analysed.
+  ///   - paths: As the user gave them.
+  ///   - analysis: What was found.
+  ///   - window: The part analysed; nil: all.
+  public init(_ trace: Trace, paths: [String], analysis: TraceAnalysis, window: Range<Int64>? = nil) {
+    self.trace = trace
+    self.paths = paths
+    self.analysis = analysis
+    self.window = window
+    result = analysis.models.result()
+  }
+
+  /// The report of `summary`.
+  public func summary() -> Report {
+    var report = base("summary")
+    if report.trace.events == 0 {
+      report.trace.eventsByName = EventCensus.read(trace).counts.map {
+        NamedCount(name: $0.name, count: $0.count)
+      }
+    }
+    report.summary = SummaryReport(
+      vcpus: result.vcpus.map(vcpu), loops: result.loops.map(loop), exits: summaryExits(),
+      paths: pathReports(kinds: [.exitKick, .loopKick]), interrupts: result.interrupts.map(interrupts),
+      requests: result.requests.map(request), locks: result.locks.map(lock), kvm: kvm(), phases: phases(),
+      marks: result.markCount)
+    return report
+  }
+
+  /// Names of the devices that the trace describes.
+  public var deviceNames: [String] {
+    var names: [String] = []
+    for device in result.dump.devices where !names.contains(device.name) { names.append(device.name) }
+    return names
+  }
+
+  /// Names of the vCPUs and loops that the trace has events of.
+  public var threadNames: [String] {
+    result.vcpus.map { vcpuName($0.times.id) } + result.loops.map { loopName($0.times.id) }
+  }
+
+  /// What all commands report.
+  func base(_ command: String) -> Report {
+    var report = Report(command: command, trace: traceReport())
+    if let machine = result.dump.machines.first {
+      report.machine = MachineReport(
+        version: machine.version, guest: machine.guest, kvm: machine.kvm, kernel: machine.kernel,
+        ramBytes: machine.ramBytes, vcpus: Int(machine.vcpus), loops: Int(machine.loops), pid: machine.pid,
+        tscKHz: machine.tscKHz, configuration: machine.configuration)
+    }
+    return report
+  }
+
+  var duration: Int64 {
+    guard let begin = result.begin, let end = result.end else { return 0 }
+    return end.subtractingReportingOverflow(begin).partialValue
+  }
+
+  // MARK: Latencies
+
+  func location(_ exemplar: Exemplar?) -> LocationReport? {
+    guard let exemplar else { return nil }
+    let place = trace.location(stream: exemplar.stream, packet: exemplar.packet)
+    return LocationReport(
+      timestamp: exemplar.timestamp, file: place?.file, packet: place?.packet, packetOffset: place?.byteOffset
+    )
+  }
+
+  func latency(_ summary: LatencySummary) -> LatencyReport {
+    LatencyReport(
+      count: summary.count, total: summary.sum, minimum: summary.minimum, p50: summary.p50, p90: summary.p90,
+      p99: summary.p99, p999: summary.p999, maximum: summary.maximum,
+      p999Exemplar: location(summary.p999Exemplar), maximumExemplar: location(summary.maximumExemplar))
+  }
+
+  // MARK: Trace
+
+  private func traceReport() -> TraceReport {
+    let streams = trace.streams.enumerated().map { index, stream in
+      StreamReport(
+        name: (stream.files.first ?? "stream \(index)") + (stream.files.count > 1 ? " …" : ""),
+        cpu: stream.cpu,
+        events: index < analysis.deliveredEvents.count ? analysis.deliveredEvents[index] : 0,
+        otherEvents: index < analysis.otherEvents.count ? analysis.otherEvents[index] : 0,
+        discardedEvents: stream.discardedEvents, lostPackets: stream.lostPackets, isDamaged: stream.isDamaged,
+        bytes: stream.byteCount)
+    }
+    var problems: [String] = []
+    for diagnostic in trace.diagnostics + analysis.diagnostics {
+      let text = "\(diagnostic)"
+      if !problems.contains(text) { problems.append(text) }
+    }
+    let events = result.events.reduce(0, &+)
+    let named = EventTag.allCases.map {
+      NamedCount(name: $0.qualifiedName, count: result.events[Int($0.rawValue)])
+    }
+    let discarded = streams.reduce(0) { $0 &+ $1.discardedEvents }
+    let packets = streams.reduce(0) { $0 &+ $1.lostPackets }
+    return TraceReport(
+      paths: paths, begin: result.begin, end: result.end, duration: duration,
+      isUnixTime: trace.traces.first?.clocks.first.map { $0.isAbsolute || $0.name == "monotonic" } ?? false,
+      window: window.map { WindowReport(begin: $0.lowerBound, end: $0.upperBound) }, events: events,
+      otherEvents: analysis.otherEvents.reduce(0, &+), discardedEvents: discarded, lostPackets: packets,
+      isPartial: discarded > 0 || packets > 0 || !problems.isEmpty || result.strangers > 0
+        || streams.contains { $0.isDamaged },
+      streams: streams,
+      eventsByName: named.filter { $0.count > 0 }.sorted { ($1.count, $0.name) < ($0.count, $1.name) },
+      diagnostics: problems, notes: notes())
+  }
+
+  private func notes() -> [String] {
+    var notes: [String] = []
+    if result.dump.machines.count > 1 {
+      let pids = result.dump.machines.map { String($0.pid) }.joined(separator: ", ")
+      notes.append(
+        "several VMMs were recorded together (processes \(pids)): vCPUs with the same number are mixed up; "
+          + "record them apart, or track one process (lttng track --pid)")
+    }
+    if result.strangers > 0 {
+      notes.append("\(result.strangers) events name vCPUs or loops beyond the number that is analysed")
+    }
+    if !analysis.missingFields.isEmpty {
+      notes.append(
+        "this trace was recorded by another version of exeunt; missing fields read as 0: "
+          + analysis.missingFields.prefix(8).joined(separator: ", "))
+    }
+    if result.events.reduce(0, &+) > 0, result.dump.machines.isEmpty {
+      notes.append("no state dump in this trace: names of devices, vCPUs and loops are not known")
+    }
+    let stamps = result.paths.reduce(0) { $0 &+ $1.unmappedStamps }
+    if stamps > 0 {
+      notes.append(
+        "\(stamps) guest time stamps could not be placed on the trace's clock: it has no clock_sync, or the TSC "
+          + "offset of the vCPUs is unknown or not the same for all")
+    }
+    return notes
+  }
+}

@@ -1,0 +1,76 @@
+/// Strings as babeltrace2 shows them: between quotes, with C's escapes.
+enum TextEscape {
+  /// 0: the byte stands for itself; 1: it is printed as `\xNN`; otherwise the character after the backslash.
+  private static let table: [UInt8] = {
+    var table = [UInt8](repeating: 0, count: 256)
+    for byte in 0..<0x20 { table[byte] = 1 }
+    table[0x7f] = 1
+    for (byte, letter) in zip([0, 7, 8, 9, 10, 11, 12, 13, 27], "0abtnvfre".utf8) { table[byte] = letter }
+    for byte in "\\'\"?".utf8 { table[Int(byte)] = byte }
+    return table
+  }()
+
+  static func quoted(_ text: [UInt8]) -> [UInt8] {
+    var result: [UInt8] = [UInt8(ascii: "\"")]
+    for byte in text {
+      switch table[Int(byte)] {
+      case 0: result.append(byte)
+      case 1:
+        let digits = Array("0123456789abcdef".utf8)
+        result += [UInt8(ascii: "\\"), UInt8(ascii: "x"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+      case let letter: result += [UInt8(ascii: "\\"), letter]
+      }
+    }
+    return result + [UInt8(ascii: "\"")]
+  }
+
+  static func write(_ start: UnsafePointer<UInt8>, _ length: Int, to sink: inout ByteSink) {
+    sink.byte(UInt8(ascii: "\""))
+    table.withUnsafeBufferPointer { table in
+      var plain = 0
+      for index in 0..<length where table[Int(start[index])] != 0 {
+        sink.bytes(start + plain, index - plain)
+        plain = index + 1
+        let letter = table[Int(start[index])]
+        sink.byte(UInt8(ascii: "\\"))
+        if letter != 1 {
+          sink.byte(letter)
+          continue
+        }
+        sink.byte(UInt8(ascii: "x"))
+        let digits: StaticString = "0123456789abcdef"
+        sink.byte(digits.utf8Start[Int(start[index] >> 4)])
+        sink.byte(digits.utf8Start[Int(start[index] & 15)])
+      }
+      sink.bytes(start + plain, length - plain)
+    }
+    sink.byte(UInt8(ascii: "\""))
+  }
+}
+
+/// Strings of JSON (RFC 8259).
+enum JSONText {
+  static func quoted(_ text: String) -> String {
+    var result = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": result += "\\\""
+      case "\\": result += "\\\\"
+      case "\n": result += "\\n"
+      case "\t": result += "\\t"
+      case "\r": result += "\\r"
+      case _ where scalar.value < 0x20:
+        let digits = String(scalar.value, radix: 16)
+        result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result + "\""
+  }
+
+  /// Bytes of a trace; what is no UTF-8 becomes U+FFFD.
+  static func write(_ start: UnsafePointer<UInt8>, _ length: Int, to sink: inout ByteSink) {
+    sink.array(
+      Array(quoted(String(decoding: UnsafeBufferPointer(start: start, count: length), as: UTF8.self)).utf8))
+  }
+}

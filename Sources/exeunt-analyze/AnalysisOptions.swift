@@ -1,0 +1,78 @@
+import Analysis
+import ArgumentParser
+import CTF
+import Glibc
+import Reporting
+
+enum ReportFormat: String, ExpressibleByArgument, CaseIterable {
+  case text
+  case json
+}
+
+/// What all analysing commands have in common.
+struct AnalysisOptions: ParsableArguments {
+  @Argument(help: ArgumentHelp("Directories with traces; several are merged in time.", valueName: "dir"))
+  var directories: [String]
+
+  @Option(help: ArgumentHelp("text, or json (docs/report.md).", valueName: "text|json"))
+  var format = ReportFormat.text
+
+  @Option(help: ArgumentHelp("Threads that read; by default one for each processor.", valueName: "n"))
+  var threads: Int?
+
+  @Flag(help: "Exit with status 1 when events are lost or the trace is damaged.")
+  var failOnLoss = false
+
+  func validate() throws {
+    if let threads, !(1...64).contains(threads) { throw ValidationError("--threads has to be 1 to 64") }
+  }
+
+  /// Opens the trace, or ends the program with one line and status 3.
+  func open() throws -> Trace {
+    signal(SIGPIPE, SIG_IGN)
+    do throws(TraceError) {
+      return try Trace(opening: directories)
+    } catch {
+      Terminal.report("cannot read the trace: \(error)")
+      throw ExitCode(3)
+    }
+  }
+
+  /// Analyses the trace, with progress where somebody looks.
+  func analyse(
+    _ trace: Trace, _ configuration: Configuration = Configuration(), window: Range<Int64>? = nil
+  ) -> TraceAnalysis {
+    let progress = Progress()
+    let isWanted = Progress.isWanted
+    return TraceAnalysis.read(
+      trace, configuration: configuration, window: window, workers: threads,
+      progress: isWanted ? { @Sendable (part: Double) in progress.show(part) } : nil)
+  }
+
+  /// Prints the report and ends with the status that it deserves.
+  func finish(_ report: Report, thresholds: [LatencyThreshold] = []) throws {
+    var report = report
+    if failOnLoss && report.trace.isPartial {
+      report.findings.append(
+        "the trace is not complete: \(report.trace.discardedEvents) events lost, \(report.trace.lostPackets) packets "
+          + "missing, \(report.trace.diagnostics.count) damaged places")
+    }
+    for threshold in thresholds { report.findings += threshold.findings(in: report) }
+    do {
+      let text =
+        format == .json ? try report.json() : TextRenderer.render(report, usesColor: Terminal.usesColor)
+      Terminal.write(text, to: STDOUT_FILENO)
+    } catch {
+      Terminal.report("cannot write the report as JSON: \(error)")
+      throw ExitCode(3)
+    }
+    if !report.findings.isEmpty {
+      for finding in report.findings { Terminal.report(finding) }
+      throw ExitCode(1)
+    }
+    if !report.trace.diagnostics.isEmpty {
+      Terminal.report("the trace is damaged, only a part of it could be read: \(report.trace.diagnostics[0])")
+      throw ExitCode(3)
+    }
+  }
+}

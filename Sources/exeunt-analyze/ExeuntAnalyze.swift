@@ -1,0 +1,42 @@
+import ArgumentParser
+import Glibc
+
+/// `exeunt-analyze`: explains recorded traces, on any machine.
+@main
+struct ExeuntAnalyze: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "exeunt-analyze",
+    abstract: "Explain recorded traces of a virtual machine monitor.",
+    discussion: """
+      EXAMPLES:
+        exeunt-analyze run1                 where the time went, exits, I/O paths
+        exeunt-analyze exits --reason io --address 0x3f8 run1
+        exeunt-analyze timeline --around slowest run1
+        exeunt-analyze paths --device doorbell0 run1
+        exeunt-analyze summary --format json run1 | jq .summary.vcpus
+
+      EXIT STATUS:
+        0  done
+        1  something was found that a --fail option asks for
+        2  mistaken arguments
+        3  the trace cannot be read, or only a part of it
+      """,
+    version: "0.1.0",
+    subcommands: [
+      SummaryCommand.self, ExitsCommand.self, TimelineCommand.self, PathsCommand.self, DumpCommand.self,
+    ],
+    defaultSubcommand: SummaryCommand.self)
+
+  /// Exit statuses are those of the documentation, not those of sysexits.h: 2 for mistaken arguments.
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      let code = exitCode(for: error)
+      guard code == .validationFailure else { exit(withError: error) }
+      Terminal.write(fullMessage(for: error) + "\n", to: STDERR_FILENO)
+      Glibc.exit(2)
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import ArgumentParser
+import Glibc
+import Machine
+
+/// `exeunt`: the virtual machine monitor.
+@main
+struct Exeunt: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "exeunt",
+    abstract: "Run a guest under KVM and record why, and for how long, it leaves guest mode.",
+    discussion: """
+      EXAMPLES:
+        exeunt run --guest mixed --trace run1    run a guest, record every exit
+        exeunt-analyze run1                      see where its time went
+        exeunt guests                            what else is built in
+        exeunt doctor                            what this host offers
+      """,
+    version: ExeuntVersion.current,
+    subcommands: [RunCommand.self, GuestsCommand.self, DoctorCommand.self])
+
+  /// Exit statuses are those of the documentation, not those of sysexits.h: 2 for mistaken arguments.
+  static func main() {
+    openStandardDescriptors()
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      let code = exitCode(for: error)
+      guard code == .validationFailure else { exit(withError: error) }
+      Diagnostics.write(fullMessage(for: error))
+      Glibc.exit(2)
+    }
+  }
+
+  /// Standard descriptors that this program was started without would be given to the files it opens first, and
+  /// messages would be written into guest RAM.
+  private static func openStandardDescriptors() {
+    while true {
+      let descriptor = open("/dev/null", O_RDWR)
+      guard descriptor >= 0, descriptor <= STDERR_FILENO else {
+        close(descriptor)
+        return
+      }
+    }
+  }
+}
+
+/// Messages to the user: standard error, because standard output is for results.
+enum Diagnostics {
+  /// Writes a text and a newline.
+  static func write(_ text: String) {
+    var text = text
+    if !text.hasSuffix("\n") { text += "\n" }
+    text.withUTF8 { _ = Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+  }
+
+  /// Writes a message under the program's name.
+  static func report(_ message: String) { write("exeunt: \(message)") }
+}

@@ -1,0 +1,154 @@
+import ArgumentParser
+import Glibc
+import GuestPrograms
+import Machine
+
+/// What is run, on the command line.
+struct GuestOptions: ParsableArguments {
+  @Option(
+    name: .customLong("guest"),
+    help: ArgumentHelp("A built-in guest; see `exeunt guests`.", valueName: "name"))
+  var name: String?
+
+  @Option(help: ArgumentHelp("A flat image: bytes that are copied to RAM as they are.", valueName: "file"))
+  var flat: String?
+
+  @Option(help: ArgumentHelp("Where a flat image is copied to. (default: 0x10000)", valueName: "address"))
+  var load: Address?
+
+  @Option(
+    help: ArgumentHelp("Where a flat image is entered. (default: its load address)", valueName: "address"))
+  var entry: Address?
+
+  @Option(help: "The state in which a flat image is entered. (default: real)")
+  var mode: MachineConfiguration.Mode?
+
+  @Argument(
+    help: ArgumentHelp("Parameters of a built-in guest, such as iterations=1000.", valueName: "name=value"))
+  var parameters: [String] = []
+
+  func validate() throws {
+    switch (name, flat) {
+    case (nil, nil):
+      throw ValidationError("say what to run: --guest NAME (see `exeunt guests`) or --flat FILE")
+    case (.some, .some): throw ValidationError("--guest and --flat exclude each other")
+    case (.some, nil):
+      if load != nil || entry != nil || mode != nil {
+        throw ValidationError("--load, --entry and --mode go with --flat; a built-in guest brings its own")
+      }
+    case (nil, .some):
+      if let first = parameters.first {
+        throw ValidationError("\"\(first)\": parameters go with --guest; a flat image takes none")
+      }
+    }
+  }
+
+  /// Finds the guest, and completes the configuration with what it brings.
+  func select(_ configuration: inout MachineConfiguration) throws -> GuestSelection {
+    if let name {
+      let (program, defaults) = try GuestProgram.parse(name)
+      var arguments = defaults
+      for parameter in parameters {
+        let parts = parameter.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2 else {
+          throw ValidationError(
+            "\"\(parameter)\": give parameters as name=value; see `exeunt guests \(program.name)`")
+        }
+        try program.set(String(parts[0]), to: String(parts[1]), in: &arguments)
+      }
+      configuration.guest = program.name
+      configuration.guestParameters =
+        Array(name.split(separator: ",").dropFirst()).map(String.init) + parameters
+      configuration.mode = MachineConfiguration.Mode(program.mode)
+      configuration.loadAddress = program.loadAddress
+      configuration.entry = program.entry
+      try program.check(arguments, on: GuestMachine(configuration))
+      return .builtIn(program, arguments)
+    }
+    configuration.guest = flat ?? ""
+    configuration.mode = mode ?? .real
+    configuration.loadAddress = load?.value ?? 0x10000
+    configuration.entry = entry?.value ?? configuration.loadAddress
+    configuration.readsInput = true
+    return .flat(try FlatImage.read(flat ?? "", limit: configuration.memory))
+  }
+}
+
+/// What is run.
+enum GuestSelection {
+  case builtIn(GuestProgram, GuestArguments)
+  case flat([UInt8])
+
+  /// The image, and the parameter block of a built-in guest, which depends on the host's clock.
+  func image(_ configuration: MachineConfiguration, tscKilohertz: UInt32) throws(GuestError) -> GuestImage {
+    switch self {
+    case .flat(let bytes): return GuestImage(bytes: bytes)
+    case .builtIn(let program, let arguments):
+      var machine = GuestMachine(configuration)
+      machine.tscKilohertz = tscKilohertz
+      return GuestImage(
+        bytes: Array(program.image), parameterBlock: try program.parameterBlock(arguments, on: machine))
+    }
+  }
+}
+
+/// A user's image file.
+enum FlatImage {
+  /// Reads a file.
+  ///
+  /// - Parameter limit: guest RAM in bytes; a larger file is refused before it is read.
+  static func read(_ path: String, limit: UInt64) throws -> [UInt8] {
+    func failure(_ what: String) -> ValidationError { ValidationError("--flat \(path): \(what)") }
+    var information = stat()
+    // Before it is opened: a FIFO without a writer would be waited for.
+    if stat(path, &information) == 0, information.st_mode & S_IFMT != S_IFREG {
+      throw failure("is not a file")
+    }
+    guard let file = fopen(path, "rb") else {
+      throw failure("cannot be read: \(String(cString: strerror(errno)))")
+    }
+    defer { fclose(file) }
+    guard fstat(fileno(file), &information) == 0, information.st_mode & S_IFMT == S_IFREG else {
+      throw failure("is not a file")
+    }
+    guard information.st_size > 0 else { throw failure("is empty") }
+    guard UInt64(information.st_size) <= limit else {
+      throw failure(
+        "has \(information.st_size) bytes and does not fit into \(limit >> 20) MiB of RAM; give more --memory"
+      )
+    }
+    var bytes = [UInt8](repeating: 0, count: information.st_size)
+    guard fread(&bytes, 1, bytes.count, file) == bytes.count else {
+      throw failure("was cut short while it was read")
+    }
+    return bytes
+  }
+}
+
+extension GuestMachine {
+  init(_ configuration: MachineConfiguration) {
+    self.init(
+      vcpus: configuration.vcpus,
+      interruptController: InterruptController(configuration.interruptController))
+  }
+}
+
+extension GuestMachine.InterruptController {
+  fileprivate init(_ controller: MachineConfiguration.InterruptController) {
+    switch controller {
+    case .kernel: self = .kernel
+    case .split: self = .split
+    case .none: self = .none
+    }
+  }
+}
+
+extension MachineConfiguration.Mode {
+  fileprivate init(_ mode: GuestMode) {
+    switch mode {
+    case .real: self = .real
+    case .protected: self = .protected
+    case .long: self = .long
+    }
+  }
+}

@@ -1,0 +1,141 @@
+import ArgumentParser
+import GuestPrograms
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
+/// How `exeunt guests` prints.
+enum GuestsFormat: String, ExpressibleByArgument, CaseIterable {
+  case text
+  case json
+}
+
+/// `exeunt guests`: the built-in guests, with what each shows and takes.
+struct GuestsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "guests",
+    abstract: "List the built-in guests: what each shows and what it can be told.",
+    discussion: """
+      EXAMPLES:
+        exeunt guests
+        exeunt guests doorbell
+        exeunt guests --format json
+      """)
+
+  @Argument(help: ArgumentHelp("Describe only this guest, at length.", valueName: "guest"))
+  var name: String?
+
+  @Option(help: "text or json.")
+  var format: GuestsFormat = .text
+
+  func run() throws {
+    var programs = GuestProgram.all
+    if let name {
+      do {
+        programs = [try GuestProgram.named(name)]
+      } catch {
+        throw ValidationError(error.description)
+      }
+    }
+    switch format {
+    case .json:
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+      let data = try encoder.encode(GuestListing(version: 1, guests: programs.map(GuestDescription.init)))
+      print(String(decoding: data, as: UTF8.self))
+    case .text:
+      print(programs.map { $0.listing(atLength: name != nil) }.joined(separator: "\n\n"))
+    }
+  }
+}
+
+/// The JSON document of `exeunt guests --format json`.
+private struct GuestListing: Encodable {
+  let version: Int
+  let guests: [GuestDescription]
+}
+
+/// One guest in the JSON document.
+private struct GuestDescription: Encodable {
+  struct Parameter: Encodable {
+    let name: String
+    let meaning: String
+    let values: String
+    let defaultValue: String
+
+    enum CodingKeys: String, CodingKey {
+      case name, meaning, values
+      case defaultValue = "default"
+    }
+  }
+
+  let name: String
+  let summary: String
+  let detail: String
+  let mode: GuestMode
+  let imageBytes: Int
+  let minimumVcpus: Int
+  let needsInterruptController: Bool
+  let parameters: [Parameter]
+  let phases: [GuestPhase]
+
+  init(_ program: GuestProgram) {
+    name = program.name
+    summary = program.summary
+    detail = program.detail
+    mode = program.mode
+    imageBytes = program.image.count
+    minimumVcpus = program.requirements.minimumVcpus
+    needsInterruptController = program.requirements.interruptController
+    phases = program.phases
+    parameters = program.parameters.map {
+      Parameter(
+        name: $0.name.rawValue, meaning: $0.meaning, values: $0.valuesDescription,
+        defaultValue: $0.defaultValue)
+    }
+  }
+}
+
+extension GuestProgram {
+  /// The guest as lines of text of at most 100 columns.
+  fileprivate func listing(atLength: Bool) -> String {
+    var lines = [padded(name, to: 14) + summary]
+    if atLength {
+      lines += wrapped(detail, to: 86).map { padded("", to: 14) + $0 }
+    }
+    var needs: [String] = []
+    if requirements.minimumVcpus > 1 { needs.append("--cpus \(requirements.minimumVcpus) or more") }
+    if requirements.interruptController { needs.append("--irqchip kernel or split") }
+    if !needs.isEmpty { lines.append("  needs       " + needs.joined(separator: ", ")) }
+    for parameter in parameters {
+      let setting = "\(parameter.name.rawValue)=\(parameter.defaultValue)"
+      lines.append("  " + padded(setting, to: 22) + "\(parameter.meaning) (\(parameter.valuesDescription))")
+    }
+    if atLength {
+      lines += phases.map { "  " + padded("mark \($0.mark)", to: 22) + $0.meaning }
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  private func padded(_ text: String, to width: Int) -> String {
+    text + String(repeating: " ", count: max(text.count < width ? 0 : 1, width - text.count))
+  }
+
+  private func wrapped(_ text: String, to width: Int) -> [String] {
+    var lines = [""]
+    for word in text.split(separator: " ") {
+      let line = lines[lines.count - 1]
+      if line.isEmpty {
+        lines[lines.count - 1] = String(word)
+      } else if line.count + 1 + word.count <= width {
+        lines[lines.count - 1] = line + " " + word
+      } else {
+        lines.append(String(word))
+      }
+    }
+    return lines
+  }
+}

@@ -1,0 +1,103 @@
+import ArgumentParser
+import Machine
+
+/// What describes the machine on the command line; the defaults are those of a small PC.
+struct MachineOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Virtual CPUs.", valueName: "n"))
+  var cpus = 1
+
+  @Option(help: ArgumentHelp("Guest RAM, such as 64M or 2G.", valueName: "size"))
+  var memory = ByteCount(argument: "64M")!
+
+  @Option(
+    help: ArgumentHelp("Guest RAM from a file, or from a directory on hugetlbfs or tmpfs.", valueName: "path")
+  )
+  var memPath: String?
+
+  @Flag(help: "Allocate all guest RAM before the guest starts.")
+  var memPrealloc = false
+
+  @Option(help: "Interrupt controllers: kernel, split (the I/O APIC in this process) or none.")
+  var irqchip = MachineConfiguration.InterruptController.kernel
+
+  @Option(help: "Kicks consumed in the kernel (on) or as exits to this process (off).")
+  var ioeventfd = Switch.on
+
+  @Option(help: "Interrupts raised through eventfds (on) or ioctls (off).")
+  var irqfd = Switch.on
+
+  @Option(help: ArgumentHelp("Threads that handle kicks and input.", valueName: "n"))
+  var iothreads = 1
+
+  @Option(
+    help: ArgumentHelp(
+      "How long an I/O thread polls before it blocks, such as 50us. 0: not at all.", valueName: "time"))
+  var iothreadPoll = PollBudget(nanoseconds: 0)
+
+  @Option(help: ArgumentHelp("Pin threads to host CPUs, such as vcpu0=0,io0=1.", valueName: "list"))
+  var pin: PinList?
+
+  @Option(help: "What a reset by the guest does: reset the machine, or exit.")
+  var onReboot = MachineConfiguration.RebootAction.reset
+
+  @Option(help: ArgumentHelp("End the run after this long, telling where each vCPU was.", valueName: "time"))
+  var timeout: TimeSpan?
+
+  @Option(help: ArgumentHelp("Where the serial port leads: stdio, none, or a file.", valueName: "where"))
+  var serial = "stdio"
+
+  @Flag(help: "Trace the devices' locks even when they are free.")
+  var traceLocks = false
+
+  /// The configuration, without the guest.
+  func configuration() throws -> MachineConfiguration {
+    var configuration = MachineConfiguration()
+    configuration.vcpus = cpus
+    configuration.memory = memory.bytes
+    configuration.memoryPath = memPath
+    configuration.preallocate = memPrealloc
+    configuration.interruptController = irqchip
+    configuration.ioeventfd = ioeventfd == .on
+    configuration.irqfd = irqfd == .on
+    configuration.ioThreads = iothreads
+    configuration.pollBudget = iothreadPoll.nanoseconds
+    configuration.pins = pin?.pins ?? [:]
+    configuration.onReboot = onReboot
+    configuration.timeout = timeout?.seconds
+    configuration.traceLocks = traceLocks
+    switch serial {
+    case "stdio": configuration.serial = .stdio
+    case "none": configuration.serial = .none
+    case "": throw ValidationError("--serial: name a file, or give stdio or none")
+    default: configuration.serial = .file(serial)
+    }
+    return configuration
+  }
+}
+
+/// A polling budget: a span of time up to four seconds, or 0.
+struct PollBudget: ExpressibleByArgument, CustomStringConvertible {
+  let nanoseconds: UInt32
+
+  init(nanoseconds: UInt32) { self.nanoseconds = nanoseconds }
+
+  init?(argument: String) {
+    if argument == "0" {
+      nanoseconds = 0
+      return
+    }
+    guard let span = TimeSpan(argument: argument), span.seconds <= 4 else { return nil }
+    nanoseconds = UInt32(span.seconds * 1e9)
+  }
+
+  var description: String { "\(nanoseconds / 1000)us" }
+  var defaultValueDescription: String { "0" }
+}
+
+extension ByteCount {
+  var defaultValueDescription: String { "\(bytes >> 20)M" }
+}
+
+extension MachineConfiguration.InterruptController: ExpressibleByArgument {}
+extension MachineConfiguration.RebootAction: ExpressibleByArgument {}
+extension MachineConfiguration.Mode: ExpressibleByArgument {}

@@ -1,0 +1,79 @@
+import ArgumentParser
+
+/// A number of bytes as users write it: `4096`, `64K`, `64M`, `2G`, `0x100000`.
+struct ByteCount: ExpressibleByArgument {
+  let bytes: UInt64
+
+  init?(argument: String) {
+    var digits = Substring(argument)
+    var shift: UInt64 = 0
+    if let unit = argument.last, let factor = ["k": 10, "m": 20, "g": 30, "t": 40][unit.lowercased()] {
+      // In hexadecimal no letter is a unit: none of them is a digit, but 0x64K would be odd enough to refuse.
+      guard !argument.hasPrefix("0x") else { return nil }
+      shift = UInt64(factor)
+      digits = digits.dropLast()
+    }
+    guard let number = UInt64(wholeNumber: digits) else { return nil }
+    let (bytes, overflow) = number.multipliedReportingOverflow(by: 1 << shift)
+    guard !overflow else { return nil }
+    self.bytes = bytes
+  }
+}
+
+/// A guest physical address: decimal, or hexadecimal after `0x`.
+struct Address: ExpressibleByArgument {
+  let value: UInt64
+
+  init?(argument: String) {
+    guard let value = UInt64(wholeNumber: Substring(argument)) else { return nil }
+    self.value = value
+  }
+}
+
+/// A span of time as users write it: `30s`, `500ms`, `2m`, `30`.
+struct TimeSpan: ExpressibleByArgument {
+  let seconds: Double
+
+  init?(argument: String) {
+    let units: [(suffix: String, factor: Double)] = [
+      ("ms", 0.001), ("us", 0.000_001), ("s", 1), ("m", 60), ("h", 3600),
+    ]
+    let unit = units.first { argument.hasSuffix($0.suffix) }
+    let digits = argument.dropLast(unit?.suffix.count ?? 0)
+    guard let number = Double(digits), number > 0, number.isFinite else { return nil }
+    seconds = number * (unit?.factor ?? 1)
+  }
+}
+
+/// `on` or `off`, as QEMU's options have it.
+enum Switch: String, ExpressibleByArgument, CaseIterable {
+  case on
+  case off
+}
+
+/// Threads and the CPUs that they are pinned to: `vcpu0=0,io0=1`.
+struct PinList: ExpressibleByArgument {
+  let pins: [String: Int]
+
+  init?(argument: String) {
+    var pins: [String: Int] = [:]
+    for item in argument.split(separator: ",", omittingEmptySubsequences: false) {
+      let parts = item.split(separator: "=", omittingEmptySubsequences: false)
+      guard parts.count == 2, !parts[0].isEmpty, let cpu = Int(parts[1]), cpu >= 0,
+        pins[String(parts[0])] == nil
+      else { return nil }
+      pins[String(parts[0])] = cpu
+    }
+    self.pins = pins
+  }
+}
+
+extension UInt64 {
+  /// A whole number, decimal or hexadecimal after `0x`, without a sign.
+  fileprivate init?(wholeNumber text: Substring) {
+    guard let first = text.first, first.isNumber else { return nil }
+    let number = text.hasPrefix("0x") ? UInt64(text.dropFirst(2), radix: 16) : UInt64(text)
+    guard let number else { return nil }
+    self = number
+  }
+}

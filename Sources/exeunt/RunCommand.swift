@@ -1,0 +1,105 @@
+import ArgumentParser
+import Glibc
+import GuestPrograms
+import Machine
+import Recorder
+
+/// `exeunt run`: run a guest, and record it where that is asked for.
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Run a guest; with --trace, record every exit.",
+    discussion: """
+      The exit status is the guest's own: (value << 1) | 1 where it wrote a value to the debug exit port 0xf4, 0 \
+      after an orderly power-off, or a reset with --on-reboot exit. Otherwise: 2 where nothing was run (a mistaken \
+      argument, something that this host lacks), 4 where the guest crashed, 6 where --timeout ended it, 128 + n for \
+      signal n.
+
+      With a flat image, the serial port reads standard input; on a terminal, Control-A x quits.
+
+      EXAMPLES:
+        exeunt run --guest port-io iterations=100000
+        exeunt run --guest doorbell iterations=10000 wait=interrupt --trace run1
+        exeunt run --guest smp --cpus 2 --ioeventfd off --pin vcpu0=0,vcpu1=1
+        exeunt run --flat kernel.bin --mode long --memory 256M --timeout 10s
+      """)
+
+  @OptionGroup(title: "Guest") var guest: GuestOptions
+  @OptionGroup(title: "Machine") var machine: MachineOptions
+  @OptionGroup(title: "Recording") var recording: RecordingFlags
+
+  @Option(help: ArgumentHelp("Write what the run did, as JSON, to a file.", valueName: "file"))
+  var result: String?
+
+  func validate() throws {
+    try guest.validate()
+  }
+
+  func run() throws {
+    var configuration = try machine.configuration()
+    let selection: GuestSelection
+    do {
+      selection = try guest.select(&configuration)
+    } catch {
+      throw ValidationError("\(error)")
+    }
+    do {
+      try Machine.checkHost()
+    } catch {
+      Diagnostics.report(error.description)
+      Glibc.exit(2)
+    }
+    // First of all: this may execute the program anew, under a session daemon of its own.
+    let session = try startRecording()
+    let status: Int32
+    do {
+      let run = try TimedRun(configuration, selection)
+      // Stopped before anything is printed, so that the reader of the last line finds a finished trace.
+      let recorded = session?.stop()
+      RunReport(run, selection: selection, recorded: recorded).print()
+      if let result { try RunResult(run, selection: selection, recorded: recorded).write(to: result) }
+      status = run.summary.outcome.exitStatus
+    } catch let error as MachineError {
+      _ = session?.stop()
+      Diagnostics.report(error.description)
+      status = 2
+    }
+    Glibc.exit(status)
+  }
+
+  private func startRecording() throws -> Recording? {
+    guard let directory = recording.trace else { return nil }
+    var options = RecordingOptions(directory: directory)
+    options.subbufferSize = recording.traceSubbufSize.map { Int(clamping: $0.bytes) }
+    options.subbufferCount = recording.traceSubbufs
+    do {
+      let session = try Recording.start(options) { Tracing.isEnabled }
+      for warning in session.warnings { Diagnostics.report(warning) }
+      return session
+    } catch {
+      Diagnostics.report("\(error)")
+      Glibc.exit(2)
+    }
+  }
+}
+
+/// What `--trace` and its kin say.
+struct RecordingFlags: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Record every event into a new directory; starts a session daemon if none runs.", valueName: "directory"
+    ))
+  var trace: String?
+
+  @Option(help: ArgumentHelp("Bytes of a sub-buffer, a power of two, such as 4M.", valueName: "size"))
+  var traceSubbufSize: ByteCount?
+
+  @Option(help: ArgumentHelp("Sub-buffers for each CPU, a power of two.", valueName: "n"))
+  var traceSubbufs: Int?
+
+  func validate() throws {
+    if trace == nil, traceSubbufSize != nil || traceSubbufs != nil {
+      throw ValidationError("--trace-subbuf-size and --trace-subbufs go with --trace")
+    }
+  }
+}

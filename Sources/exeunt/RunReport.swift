@@ -1,0 +1,204 @@
+import GuestPrograms
+import Machine
+import Platform
+import Recorder
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
+/// A run, with how long it took.
+struct TimedRun {
+  let summary: RunSummary
+  /// From the first vCPU's start to the last one's end, and the machine's building before that, seconds.
+  let seconds: Double
+
+  init(_ configuration: MachineConfiguration, _ selection: GuestSelection) throws {
+    let machine = try Machine(configuration) { tscKilohertz throws(MachineError) in
+      do throws(GuestError) {
+        return try selection.image(configuration, tscKilohertz: tscKilohertz)
+      } catch {
+        throw MachineError(error.description)
+      }
+    }
+    let start = Clock.monotonic
+    summary = try machine.run()
+    seconds = Double(Clock.monotonic - start) / 1e9
+  }
+}
+
+/// What is told on standard error when a run is over.
+struct RunReport {
+  let run: TimedRun
+  let report: GuestReport?
+  let recorded: RecordingSummary?
+
+  init(_ run: TimedRun, selection: GuestSelection, recorded: RecordingSummary?) {
+    self.run = run
+    self.recorded = recorded
+    report = run.summary.guestReport
+  }
+
+  func print() {
+    let summary = run.summary
+    if let message = summary.outcome.message { Diagnostics.report(message) }
+    for warning in summary.warnings { Diagnostics.report(warning) }
+    let total = summary.exits.reduce(0, +)
+    var line = "\(total) userspace exits in \(decimal(run.seconds, 3)) s"
+    if summary.exits.count > 1 {
+      line +=
+        " (" + summary.exits.enumerated().map { "vcpu\($0.offset) \($0.element)" }.joined(separator: ", ")
+        + ")"
+    }
+    if summary.resets > 0 { line += ", \(summary.resets) resets" }
+    Diagnostics.report(line)
+    if let report { Diagnostics.report("the guest reports: " + report.text) }
+    printUnclaimed()
+    printRecording()
+  }
+
+  private func printUnclaimed() {
+    let summary = run.summary
+    guard !summary.unclaimed.isEmpty else { return }
+    let shown = summary.unclaimed.prefix(6).map { access in
+      "\(access.isPort ? "port" : "memory") 0x\(String(access.address, radix: 16)) × \(access.count)"
+    }
+    let more = summary.unclaimed.count - shown.count
+    var line = "no device claims: " + shown.joined(separator: ", ")
+    if more > 0 { line += " and \(more) more addresses" }
+    if summary.unclaimedElsewhere > 0 { line += "; \(summary.unclaimedElsewhere) accesses elsewhere" }
+    Diagnostics.report(line)
+  }
+
+  private func printRecording() {
+    guard let recorded else { return }
+    let emitted = run.summary.eventsEmitted
+    if let lost = recorded.eventsLost, recorded.isComplete {
+      let kept = emitted >= lost ? emitted - lost : 0
+      Diagnostics.report(
+        "\(kept) events recorded, \(lost == 0 ? "none" : String(lost)) lost, in \(recorded.directory)"
+          + (lost > 0 ? "; larger buffers (--trace-subbuf-size, --trace-subbufs) lose less" : ""))
+    } else {
+      Diagnostics.report(
+        "\(emitted) events emitted; how many of them are in \(recorded.directory) is not known")
+    }
+    for warning in recorded.warnings { Diagnostics.report(warning) }
+    Diagnostics.report("see `exeunt-analyze \(recorded.directory)`")
+  }
+}
+
+extension RunSummary {
+  /// What a built-in guest says of itself, if it came so far.
+  var guestReport: GuestReport? {
+    report.flatMap { bytes in
+      bytes.withUnsafeBytes { try? GuestReport(decoding: $0) }
+    }
+  }
+}
+
+extension GuestReport {
+  /// The counters that are not zero, in words.
+  var text: String {
+    let counters: [(UInt64, String)] = [
+      (iterations, "iterations"), (kicks, "kicks"), (completions, "completions"), (interrupts, "interrupts"),
+      (marks, "marks"), (portAccesses, "port accesses"), (memoryAccesses, "memory-mapped accesses"),
+    ]
+    let parts = counters.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
+    let failed = failureCode == 0 ? "" : "; FAILED: \(failure?.description ?? "code \(failureCode)")"
+    return (parts.isEmpty ? "nothing done" : parts.joined(separator: ", ")) + failed
+  }
+}
+
+/// A number with a fixed count of decimals.
+func decimal(_ value: Double, _ places: Int) -> String {
+  var scale = 1.0
+  for _ in 0..<places { scale *= 10 }
+  let scaled = UInt64((value * scale).rounded())
+  let fraction = String(scaled % UInt64(scale))
+  return "\(scaled / UInt64(scale))." + String(repeating: "0", count: places - fraction.count) + fraction
+}
+
+/// What `--result` writes: what the run did, as JSON, for scripts and tests.
+struct RunResult: Encodable {
+  struct Unclaimed: Encodable {
+    let space: String
+    let address: UInt64
+    let count: UInt64
+  }
+
+  struct Guest: Encodable {
+    let failureCode: UInt32
+    let iterations, kicks, completions, interrupts, marks, portAccesses, memoryAccesses: UInt64
+  }
+
+  struct Trace: Encodable {
+    let directory: String
+    let eventsRecorded: UInt64?
+    let eventsLost: UInt64?
+    let isComplete: Bool
+  }
+
+  let version = 1
+  let exitStatus: Int32
+  let outcome: String
+  let seconds: Double
+  let exits: [UInt64]
+  let resets: Int
+  let unclaimed: [Unclaimed]
+  let guest: Guest?
+  let trace: Trace?
+
+  init(_ run: TimedRun, selection: GuestSelection, recorded: RecordingSummary?) {
+    exitStatus = run.summary.outcome.exitStatus
+    outcome = run.summary.outcome.name
+    seconds = run.seconds
+    exits = run.summary.exits
+    resets = run.summary.resets
+    unclaimed = run.summary.unclaimed.map {
+      Unclaimed(space: $0.isPort ? "pio" : "mmio", address: $0.address, count: $0.count)
+    }
+    guest = run.summary.guestReport.map {
+      Guest(
+        failureCode: $0.failureCode, iterations: $0.iterations, kicks: $0.kicks, completions: $0.completions,
+        interrupts: $0.interrupts, marks: $0.marks, portAccesses: $0.portAccesses,
+        memoryAccesses: $0.memoryAccesses)
+    }
+    trace = recorded.map { recorded in
+      let emitted = run.summary.eventsEmitted
+      return Trace(
+        directory: recorded.directory,
+        eventsRecorded: recorded.isComplete
+          ? recorded.eventsLost.map { emitted >= $0 ? emitted - $0 : 0 } : nil,
+        eventsLost: recorded.eventsLost,
+        isComplete: recorded.isComplete)
+    }
+  }
+
+  func write(to path: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    do {
+      try encoder.encode(self).write(to: URL(filePath: path))
+    } catch {
+      Diagnostics.report("--result \(path): cannot be written: \(error)")
+    }
+  }
+}
+
+extension RunOutcome {
+  /// The outcome in one word.
+  fileprivate var name: String {
+    switch self {
+    case .poweredOff: "powered-off"
+    case .debugExit: "debug-exit"
+    case .rebooted: "rebooted"
+    case .halted: "halted"
+    case .crashed: "crashed"
+    case .timedOut: "timed-out"
+    case .interrupted: "interrupted"
+    case .quit: "quit"
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import CTF
+import Testing
+
+/// Traces that LTTng-UST recorded; Fixtures/make says how.
+@Suite struct RecordedTraceTests {
+  static let names = ["kinds", "pid", "lossy", "rotated-files", "chunks"]
+
+  @Test(.enabled(if: Babeltrace.path != nil, "babeltrace2 is not installed"), arguments: names)
+  func dumpEqualsBabeltrace(name: String) throws {
+    let (lines, diagnostics) = try dump([fixture(name)])
+    #expect(diagnostics == [])
+    #expect(!lines.isEmpty)
+    #expect(try lines == Babeltrace.lines(fixture(name)))
+  }
+
+  @Test func recordedAndDiscardedEventsAreWhatTheProgramEmitted() throws {
+    let trace = try Trace(opening: [fixture("lossy")])
+    let discarded = trace.streams.reduce(0) { $0 + $1.discardedEvents }
+    // 3000 exits of 4 events on each of 2 threads, and 3 events more.
+    #expect(trace.decodeAll(threads: 1).events + discarded == 3000 * 4 * 2 + 3)
+    #expect(discarded > 0)
+  }
+
+  @Test(arguments: names)
+  func threadsCountTheSameEvents(name: String) throws {
+    let trace = try Trace(opening: [fixture(name)])
+    let lines = try dump([fixture(name)]).lines.count
+    for threads in 1...5 { #expect(trace.decodeAll(threads: threads).events == UInt64(lines)) }
+  }
+
+  @Test func chunksOfOneSessionAreOneTrace() throws {
+    let trace = try Trace(opening: [fixture("chunks")])
+    #expect(trace.traces.count == 1)
+    #expect(trace.traces[0].directories.count == 3)
+    #expect(trace.streams.count == 2)
+    #expect(trace.streams.allSatisfy { $0.files.count >= 2 && $0.lostPackets == 0 })
+  }
+
+  @Test func filesOfOneStreamAreOneStream() throws {
+    let trace = try Trace(opening: [fixture("rotated-files")])
+    #expect(trace.streams.count == 2)
+    #expect(trace.streams.contains { $0.files.count > 1 })
+    #expect(trace.streams.map(\.cpu) == [0, 1])
+  }
+
+  @Test func severalTracesAreMergedInTime() throws {
+    let paths = ["kinds", "pid", "chunks"].map(fixture)
+    let separate = try paths.map { try dump([$0]).lines.count }.reduce(0, +)
+    let trace = try Trace(opening: paths)
+    var events = MergedEvents(trace)
+    var count = 0
+    var last = Int64.min
+    while let event = events.next() {
+      #expect(event.timestamp >= last)
+      last = event.timestamp
+      count += 1
+    }
+    #expect(count == separate)
+    #expect(trace.traces.count == 3)
+  }
+
+  @Test func informationIsThere() throws {
+    let trace = try Trace(opening: [fixture("kinds")])
+    #expect(trace.environment.contains { $0 == ("tracer_name", "lttng-ust") })
+    #expect(trace.traces[0].clocks.first?.frequency == 1_000_000_000)
+    #expect(trace.traces[0].uuid?.count == 16)
+    let begin = try #require(trace.beginTimestamp)
+    let end = try #require(trace.endTimestamp)
+    #expect(begin < end)
+    let busy = try #require(trace.streams.firstIndex { $0.packetCount > 1 })
+    let place = try #require(trace.location(stream: busy, packet: 1))
+    #expect(place.packet == 1 && place.byteOffset == 4096)
+    #expect(trace.location(stream: 0, packet: 1000) == nil)
+    #expect(trace.location(stream: 9, packet: 0) == nil)
+  }
+
+  @Test func jsonIsOneObjectALine() throws {
+    let (lines, _) = try dump([fixture("kinds")], format: .json)
+    #expect(lines.count == 60)
+    #expect(lines[2].contains("\"name\":\"kinds:texts\""))
+    #expect(lines[2].contains("\"seq\":[0]"))
+    #expect(lines[2].contains("\"s\":\"zulu\""))
+  }
+}

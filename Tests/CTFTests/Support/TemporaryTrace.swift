@@ -1,0 +1,76 @@
+import CTF
+import Foundation
+import Testing
+
+@testable import Reporting
+
+/// A trace that a test writes, in a directory that goes away with it.
+final class TemporaryTrace {
+  let path: String
+
+  init(metadata: [UInt8], files: [String: [UInt8]]) throws {
+    path = FileManager.default.temporaryDirectory.appendingPathComponent("ctf-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    try write("metadata", metadata)
+    for (name, bytes) in files { try write(name, bytes) }
+  }
+
+  convenience init(metadata: String, stream: [UInt8]) throws {
+    try self.init(metadata: Array(metadata.utf8), files: ["stream": stream])
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+
+  func write(_ name: String, _ bytes: [UInt8]) throws {
+    try Data(bytes).write(to: URL(fileURLWithPath: path).appendingPathComponent(name))
+  }
+
+  /// What `exeunt-analyze dump` prints, and what it complains about.
+  func dump() throws -> (lines: [String], diagnostics: [Diagnostic]) { try CTFTests.dump([path]) }
+}
+
+/// The lines of a dump of some directories, with all diagnostics.
+func dump(_ paths: [String], format: Dump.Format = .text) throws -> (
+  lines: [String], diagnostics: [Diagnostic]
+) {
+  let trace = try Trace(opening: paths)
+  let file = FileManager.default.temporaryDirectory.appendingPathComponent("dump-\(UUID().uuidString)").path
+  let descriptor = open(file, O_CREAT | O_RDWR, 0o600)
+  defer {
+    close(descriptor)
+    unlink(file)
+  }
+  var dump = Dump(trace, format: format, descriptor: descriptor)
+  let (outcome, diagnostics) = dump.run(onGap: { _ in })
+  #expect(outcome == .complete)
+  let text = try Data(contentsOf: URL(fileURLWithPath: file))
+  let lines = text.split(separator: 10).map { String(decoding: $0, as: UTF8.self) }
+  return (lines, trace.diagnostics + diagnostics)
+}
+
+/// A recorded trace under Fixtures.
+func fixture(_ name: String) -> String {
+  Bundle.module.resourceURL?.appendingPathComponent("Fixtures/\(name)").path ?? name
+}
+
+/// The oracle.
+enum Babeltrace {
+  static let path: String? = ["/usr/bin/babeltrace2", "/usr/local/bin/babeltrace2"].first {
+    FileManager.default.isExecutableFile(atPath: $0)
+  }
+
+  /// The lines it prints, nil when it fails.
+  static func lines(_ directory: String) throws -> [String]? {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: path ?? "")
+    process.arguments = [directory]
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    let data = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else { return nil }
+    return data.split(separator: 10).map { String(decoding: $0, as: UTF8.self) }
+  }
+}

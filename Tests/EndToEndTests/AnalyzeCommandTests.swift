@@ -1,0 +1,105 @@
+import Foundation
+import Testing
+
+/// The analyzer's commands on recorded traces, as users call them. No KVM, no LTTng.
+@Suite("exeunt-analyze")
+struct AnalyzeCommandTests {
+  static func trace(_ name: String) -> String { Tools.root.appendingPathComponent("traces/\(name)").path }
+
+  func analyze(_ arguments: String...) throws -> Output { try run(Tools.analyzer, arguments) }
+
+  @Test("the summary is the default")
+  func summary() throws {
+    let output = try analyze(Self.trace("mixed"))
+    #expect(output.status == 0)
+    #expect(output.standardError.isEmpty)
+    for words in [
+      "Where the time went", "Userspace exits", "I/O paths", "Event loops", "Phases", "KVM's own",
+    ] {
+      #expect(output.text.contains(words), "\(words)")
+    }
+    #expect(try analyze("summary", Self.trace("mixed")).text == output.text)
+  }
+
+  @Test("JSON of every command", arguments: ["summary", "exits", "timeline", "paths"])
+  func json(_ command: String) throws {
+    let output = try analyze(command, "--format", "json", Self.trace("mixed"))
+    #expect(output.status == 0)
+    let report = try #require(try JSONSerialization.jsonObject(with: output.standardOutput) as? [String: Any])
+    #expect(report["command"] as? String == command)
+    #expect(report[command] is [String: Any])
+  }
+
+  @Test("filters narrow exits down")
+  func filters() throws {
+    let output = try analyze(
+      "exits", "--reason", "io", "--address", "0x3f8", "--format", "json", Self.trace("mixed"))
+    let report = try #require(try JSONSerialization.jsonObject(with: output.standardOutput) as? [String: Any])
+    let groups = try #require((report["exits"] as? [String: Any])?["groups"] as? [[String: Any]])
+    #expect(groups.map { $0["label"] as? String } == ["io out 0x3f8 serial0"])
+    #expect(try analyze("exits", "--reason", "hypercall", Self.trace("mixed")).text.contains("no such exits"))
+  }
+
+  @Test("a finding that was asked for is status 1")
+  func findings() throws {
+    #expect(try analyze("--fail-on-loss", Self.trace("mixed")).status == 0)
+    #expect(try analyze("--fail-on-loss", Self.trace("lossy")).status == 1)
+    #expect(try analyze(Self.trace("lossy")).status == 0)
+    #expect(try analyze("--fail-if-over", "reason=io,p50=1ns", Self.trace("mixed")).status == 1)
+    let passed = try analyze("--fail-if-over", "reason=io,max=1000s", Self.trace("mixed"))
+    #expect(passed.status == 0)
+    #expect(try analyze("exits", "--fail-if-over", "max=1ns", Self.trace("mixed")).text.contains("FOUND"))
+  }
+
+  @Test(
+    "mistakes are status 2 with a message",
+    arguments: [
+      ["exits", "--reason", "nonsense"], ["exits", "--device", "nonsense"], ["exits", "--address", "0xzz"],
+      ["paths", "--device", "nonsense"], ["timeline", "--around", "nonsense"],
+      ["timeline", "--around", "99999"],
+      ["timeline", "--around", "1", "--from", "2"], ["timeline", "--from", "0.02", "--to", "0.01"],
+      ["timeline", "--width", "3"], ["summary", "--fail-if-over", "p42=1us"], ["summary", "--threads", "0"],
+      ["summary", "--from", "1h"],
+    ])
+  func mistakes(_ arguments: [String]) throws {
+    let output = try run(Tools.analyzer, arguments + [Self.trace("mixed")])
+    #expect(output.status == 2)
+    #expect(output.standardOutput.isEmpty)
+    #expect(output.standardError.contains(arguments[2].prefix(8)) || output.standardError.count > 20)
+  }
+
+  @Test(
+    "moments by what happened",
+    arguments: ["slowest", "mark=3", "vcpu0:5", "guest_mark", "interrupt", "10ms", "0.01", "5000us"])
+  func around(_ moment: String) throws {
+    let output = try analyze("timeline", "--around", moment, "--window", "100us", Self.trace("mixed"))
+    #expect(output.status == 0, "\(output.standardError)")
+    #expect(output.text.contains("vcpu0"))
+  }
+
+  @Test("a CTF trace of something else: its events by name, status 0")
+  func foreign() throws {
+    let directory = try TemporaryDirectory()
+    let metadata = """
+      /* CTF 1.8 */
+      trace { major = 1; minor = 8; byte_order = le; };
+      event { name = "hello"; fields := struct { integer { size = 8; align = 8; } x; }; };
+      """
+    try Data(metadata.utf8).write(to: directory.url.appendingPathComponent("metadata"))
+    try Data([1, 2, 3]).write(to: directory.url.appendingPathComponent("stream"))
+    let output = try analyze(directory.url.path)
+    #expect(output.status == 0, "\(output.standardError)")
+    #expect(output.text.contains("hello") && output.text.contains("3"))
+    for command in ["exits", "timeline", "paths"] {
+      #expect(try analyze(command, directory.url.path).status == 0)
+    }
+    withExtendedLifetime(directory) {}
+  }
+
+  @Test("several directories are one analysis")
+  func several() throws {
+    let output = try analyze("--format", "json", Self.trace("mixed"), Self.trace("polling-loop"))
+    #expect(output.status == 0)
+    #expect(output.text.contains("several VMMs"))
+  }
+}

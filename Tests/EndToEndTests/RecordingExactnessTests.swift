@@ -1,0 +1,101 @@
+import GuestPrograms
+import Testing
+
+/// A built-in guest with the machine that it runs on.
+struct GuestCase: Sendable, CustomTestStringConvertible {
+  let guest: String
+  var parameters: [String] = []
+  var vcpus = 1
+  var irqchip = "kernel"
+  var ioeventfd = true
+  var irqfd = true
+
+  var flags: [String] { ["--ioeventfd", ioeventfd ? "on" : "off", "--irqfd", irqfd ? "on" : "off"] }
+
+  var testDescription: String {
+    ([guest] + parameters + flags + ["--cpus \(vcpus)", "--irqchip \(irqchip)"]).joined(separator: " ")
+  }
+
+  func record() throws -> RecordedRun {
+    try RecordedRun(guest, parameters, flags: flags, vcpus: vcpus, irqchip: irqchip)
+  }
+
+  static let all: [GuestCase] = [
+    GuestCase(guest: "port-io", parameters: ["iterations=500", "size=1"]),
+    GuestCase(guest: "port-io", parameters: ["iterations=300", "size=4"], irqchip: "none"),
+    GuestCase(guest: "mmio", parameters: ["iterations=500", "size=2"]),
+    GuestCase(guest: "doorbell", parameters: ["iterations=700"]),
+    GuestCase(guest: "doorbell", parameters: ["iterations=700"], ioeventfd: false),
+    GuestCase(guest: "doorbell", parameters: ["iterations=400", "wait=interrupt", "window=memory"]),
+    GuestCase(
+      guest: "doorbell", parameters: ["iterations=400", "wait=interrupt", "window=memory"], ioeventfd: false,
+      irqfd: false),
+    GuestCase(guest: "doorbell", parameters: ["iterations=400", "wait=interrupt"], irqchip: "split"),
+    GuestCase(
+      guest: "doorbell", parameters: ["iterations=400", "wait=interrupt"], irqchip: "split", irqfd: false),
+    GuestCase(guest: "doorbell", parameters: ["iterations=640", "batch=16"]),
+    GuestCase(guest: "timer", parameters: ["iterations=50", "period=500"]),
+    GuestCase(guest: "serial", parameters: ["iterations=300"]),
+    GuestCase(guest: "kernel-exits", parameters: ["iterations=300"]),
+    GuestCase(guest: "smp", parameters: ["iterations=300"], vcpus: 2),
+    GuestCase(guest: "smp", parameters: ["iterations=200", "window=memory"], vcpus: 3, ioeventfd: false),
+    GuestCase(guest: "mixed", parameters: ["iterations=200"], vcpus: 2),
+    GuestCase(
+      guest: "mixed", parameters: ["iterations=200"], vcpus: 2, irqchip: "split", ioeventfd: false,
+      irqfd: false),
+    GuestCase(guest: "port80", parameters: ["iterations=1000"]),
+  ]
+}
+
+@Suite(
+  "The recorded trace, and the analyzer's report, are what the guest did", .serialized,
+  .enabled(if: Tools.canRecord))
+struct RecordingExactnessTests {
+  @Test("exits, kicks, requests, interrupts and marks", arguments: GuestCase.all)
+  func exact(_ testCase: GuestCase) throws {
+    let recorded = try testCase.record()
+    let tally = try OracleTally(recorded.trace)
+    let expectation = recorded.expectation
+
+    #expect(tally.exits == expectation.exits(ioeventfd: testCase.ioeventfd))
+    #expect(tally.kicks == (testCase.ioeventfd ? expectation.kicks : [:]))
+    #expect(tally.requests == expectation.kicks)
+    #expect(tally.marks == expectation.marks)
+    let interrupts = tally.interrupts.values.reduce(0, +)
+    #expect(expectation.deviceInterrupts.contains(interrupts))
+    let mechanism = testCase.irqfd ? "irqfd" : testCase.irqchip == "split" ? "signal_msi" : "irq_line"
+    #expect(tally.interrupts.keys.allSatisfy { $0 == mechanism })
+
+    // Nothing lost, and the program's own count is the trace's.
+    let trace = try #require(recorded.result.trace)
+    #expect(trace.isComplete)
+    #expect(trace.eventsLost == 0)
+    #expect(trace.eventsRecorded == UInt64(tally.events))
+    let allExits = tally.exits.values.reduce(0, +) + tally.otherExits.values.reduce(0, +)
+    #expect(recorded.result.exits.reduce(0, +) == allExits)
+    #expect(tally.counts["vcpu_run_enter"] == tally.counts["vcpu_run_exit"])
+    #expect(tally.counts["dispatch_begin"] == tally.counts["dispatch_end"])
+    #expect(tally.counts["handler_begin"] == tally.counts["handler_end"])
+    try holdAnalyzer(recorded, testCase, tally)
+    withExtendedLifetime(recorded) {}
+  }
+
+  @Test("--ioeventfd off moves the same guest to the other path and changes nothing else")
+  func sameGuestOtherPath() throws {
+    let on = GuestCase(guest: "doorbell", parameters: ["iterations=500", "wait=interrupt"])
+    let off = GuestCase(
+      guest: "doorbell", parameters: ["iterations=500", "wait=interrupt"], ioeventfd: false)
+    let runs = (on: try on.record(), off: try off.record())
+    let kernel = try OracleTally(runs.on.trace)
+    let exits = try OracleTally(runs.off.trace)
+    withExtendedLifetime(runs) {}
+    #expect(kernel.requests == exits.requests)
+    #expect(kernel.stamps == exits.stamps)
+    #expect(kernel.interrupts == exits.interrupts)
+    #expect(kernel.marks == exits.marks)
+    #expect(kernel.kicks == [0: 500])
+    #expect(exits.kicks.isEmpty)
+    let moved = exits.exits.merging(kernel.exits) { $0 - $1 }.filter { $0.value > 0 }
+    #expect(moved == [GuestAccess(.port, .out, 0xd00, size: 4): 500])
+  }
+}

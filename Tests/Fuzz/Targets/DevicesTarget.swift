@@ -1,0 +1,122 @@
+import Devices
+import GuestRAM
+
+/// A guest that does anything at all: any access of any device, with guest RAM holding whatever it wrote there.
+///
+/// A step is 16 bytes: what to do (1), which range or queue (1), the access's size (1), what to add to the address
+/// (1), the address (4) and the value (8), all little-endian. Rows of zeros are steps as well.
+enum DevicesTarget {
+  private static let ramBytes: UInt64 = 1 << 20
+  private static let vcpu = ThreadContext(kind: .vcpu, id: 0)
+  /// Steps beyond these are not looked at: a hang must show as one step that does not end.
+  private static let maximumSteps = 512
+
+  private final class Quiet: InterruptLine, DeviceObserver, PowerControl, InterruptMessageSink, ByteSink {
+    let wantsKickStamps: Bool
+    init(wantsKickStamps: Bool) { self.wantsKickStamps = wantsKickStamps }
+    func pulse(by thread: ThreadContext) {}
+    func requestBegan(_ request: DeviceRequest, bytes: UInt32, by thread: ThreadContext) {}
+    func requestEnded(_ request: DeviceRequest, status: UInt8, by thread: ThreadContext) {}
+    func kickStamp(_ request: DeviceRequest, timeStampCounter: UInt64, by thread: ThreadContext) {}
+    func mark(_ value: UInt32, by thread: ThreadContext) {}
+    func powerOff() {}
+    func reset() {}
+    func debugExit(value: UInt32) {}
+    func put(_ byte: UInt8) {}
+    func routesChanged(_ routes: [IOAPIC.Route]) {
+      precondition(routes.count <= IOAPIC.lineCount && routes.allSatisfy { $0.line < IOAPIC.lineCount })
+    }
+  }
+
+  /// RAM is kept from one input to the next, but cleared.
+  private static let memory = try? GuestMemory.allocate(bytes: ramBytes, backend: .memfd, preallocate: false)
+
+  static func run(_ input: [UInt8]) -> String? {
+    guard let memory else { return "no guest RAM" }
+    do {
+      try memory.clear(count: Int(ramBytes), at: GuestAddress(0))
+      let machine = try Board(memory, wantsKickStamps: input.count % 2 == 0)
+      var place = 0
+      for _ in 0..<maximumSteps where place + 16 <= input.count {
+        if let complaint = machine.step(input[place..<place + 16]) { return complaint }
+        place += 16
+      }
+    } catch {
+      return "\(error)"
+    }
+    return nil
+  }
+
+  private final class Board {
+    let memory: GuestMemory
+    let bus: Bus
+    let serial: Serial16550A
+    let doorbell: Doorbell
+    let ioapic: IOAPIC
+
+    init(_ memory: GuestMemory, wantsKickStamps: Bool) throws(BusError) {
+      let quiet = Quiet(wantsKickStamps: wantsKickStamps)
+      self.memory = memory
+      serial = Serial16550A(id: DeviceID(1), name: "serial0", interrupt: quiet, output: quiet)
+      doorbell = Doorbell(
+        id: DeviceID(2), name: "doorbell0", memory: memory, interrupt: quiet, observer: quiet)
+      ioapic = IOAPIC(id: DeviceID(3), sink: quiet)
+      bus = try Bus(
+        name: "port", limit: 1 << 48,
+        [
+          .init(start: 0x60, length: 1, device: KeyboardController(id: DeviceID(4), control: quiet)),
+          .init(start: 0xf4, length: 4, device: DebugExitPort(id: DeviceID(5), control: quiet)),
+          .init(start: 0x3f8, length: 8, device: serial),
+          .init(start: 0x580, length: 4, device: MarkerPort(id: DeviceID(6), observer: quiet)),
+          .init(start: 0x590, length: 8, device: ScratchRegister(id: DeviceID(7), name: "scratch0")),
+          .init(start: 0x604, length: 2, device: PowerOffPort(id: DeviceID(8), control: quiet)),
+          .init(start: 0xd00, length: 0x140, device: doorbell, window: 1),
+          .init(start: 0xfec0_0000, length: IOAPIC.length, device: ioapic),
+        ])
+    }
+
+    func step(_ bytes: ArraySlice<UInt8>) -> String? {
+      func number(_ offset: Int, _ count: Int) -> UInt64 {
+        let start = bytes.startIndex + offset
+        return bytes[start..<start + count].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+      }
+      let (kind, which, size) = (number(0, 1), Int(number(1, 1)), 1 << Int(number(2, 1) % 4))
+      let (offset, address, value) = (number(3, 1), number(4, 4), number(8, 8))
+      switch kind % 8 {
+      case 0, 1:
+        access(bus.ranges[which % bus.ranges.count].start &+ address % 0x1000 &+ offset, size, value, kind)
+      case 2: access(address &+ offset, size, value, kind / 8)
+      case 3: access(address << 32 | value, size, value, kind / 8)
+      case 4: return store(value, at: GuestAddress(address &+ offset))
+      // An eventfd's counter: a guest cannot make it larger than the kicks it did.
+      case 5: doorbell.handleKicks(value % 4096, queue: which, by: vcpu)
+      case 6: serial.receive([UInt8](repeating: UInt8(which), count: Int(address % 2048)), by: vcpu)
+      default:
+        if which % 8 == 0 { for range in bus.ranges { range.device.reset() } }
+        ioapic.endOfInterrupt(vector: UInt8(truncatingIfNeeded: value))
+      }
+      return serial.room < 0 ? "the serial port holds too many characters" : nil
+    }
+
+    private func access(_ address: UInt64, _ size: Int, _ value: UInt64, _ kind: UInt64) {
+      guard let index = bus.find(address, size: size) else { return }
+      let range = bus.ranges[index]
+      let offset = UInt32(truncatingIfNeeded: address - range.start)
+      let mask: UInt64 = size == 8 ? .max : 1 << (8 * UInt64(size)) - 1
+      if kind % 2 == 0 {
+        range.device.write(offset: offset, size: size, value: value & mask, window: range.window, by: vcpu)
+      } else {
+        _ = range.device.read(offset: offset, size: size, window: range.window, by: vcpu)
+      }
+    }
+
+    private func store(_ value: UInt64, at address: GuestAddress) -> String? {
+      let isInside = memory.contains(address, count: 8)
+      let isTaken = (try? memory.write(value, at: address, .little)) != nil
+      if isTaken != isInside || isTaken && address.value > ramBytes - 8 {
+        return "a store at \(address) of \(ramBytes) bytes of RAM: taken \(isTaken)"
+      }
+      return nil
+    }
+  }
+}

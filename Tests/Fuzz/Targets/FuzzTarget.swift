@@ -1,0 +1,24 @@
+/// What can be given hostile input: one name for the fuzzer's driver, the corpus and the tests.
+public enum FuzzTarget: String, CaseIterable, Sendable {
+  /// The input is a metadata file.
+  case metadata
+  /// The input is a trace of any kind: metadata and data files.
+  case events
+  /// The input is the data files of a trace of `exeunt`; the metadata is given.
+  case analysis
+  /// The input is a series of accesses to the devices' registers and of changes to guest RAM.
+  case devices
+
+  /// Runs one input.
+  ///
+  /// - Returns: a property that does not hold; nil when all is well. A crash, a hang or too much memory is for the
+  ///   fuzzer to notice.
+  public func run(_ input: [UInt8]) -> String? {
+    switch self {
+    case .metadata: MetadataTarget.run(input)
+    case .events: EventsTarget.run(input)
+    case .analysis: AnalysisTarget.run(input)
+    case .devices: DevicesTarget.run(input)
+    }
+  }
+}

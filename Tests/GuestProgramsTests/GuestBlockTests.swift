@@ -1,0 +1,46 @@
+import GuestPrograms
+import Testing
+
+@Suite struct ParameterBlockTests {
+  @Test func layoutIsTheContract() throws {
+    let (program, arguments) = try GuestProgram.parse("port-io,iterations=0x01020304,size=2,spacing=0x506")
+    let machine = GuestMachine(vcpus: 3, interruptController: .split, tscKilohertz: 0x0a0b_0c0d)
+    let block = try program.parameterBlock(arguments, on: machine)
+    #expect(
+      block == [
+        0x31, 0x45, 0x58, 0x4e, 3, 0, 0, 0, 4, 3, 2, 1, 0, 0, 0, 0,
+        6, 5, 0, 0, 4, 0, 0, 0, 0x0d, 0x0c, 0x0b, 0x0a, 2, 0, 0, 0,
+      ])
+  }
+
+  @Test func moreVcpusThanQueuesAreRefused() throws {
+    let (program, arguments) = try GuestProgram.parse("port-io")
+    let error = #expect(throws: GuestError.self) {
+      try program.parameterBlock(arguments, on: GuestMachine(vcpus: 17))
+    }
+    #expect(error?.description.contains("--cpus 16") == true)
+  }
+}
+
+@Suite struct GuestReportTests {
+  @Test func layoutIsTheContract() throws {
+    var bytes = [UInt8](repeating: 0, count: 64)
+    bytes.replaceSubrange(0..<8, with: [0x45, 0x52, 0x50, 0x54, 2, 0, 0, 0])
+    for field in 1..<8 { bytes[8 * field] = UInt8(field) }
+    let report = try bytes.withUnsafeBytes { try GuestReport(decoding: $0) }
+    #expect(report.failure == .completion)
+    #expect(
+      [
+        report.iterations, report.kicks, report.completions, report.interrupts, report.marks,
+        report.portAccesses, report.memoryAccesses,
+      ] == Array(1...7))
+  }
+
+  @Test func missingReportIsNotAReport() {
+    let bytes = [UInt8](repeating: 0, count: 64)
+    #expect(throws: GuestError.self) { try bytes.withUnsafeBytes { try GuestReport(decoding: $0) } }
+    #expect(throws: GuestError.self) {
+      try bytes.prefix(63).withUnsafeBytes { try GuestReport(decoding: $0) }
+    }
+  }
+}

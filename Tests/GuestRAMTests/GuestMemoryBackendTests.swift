@@ -1,0 +1,116 @@
+import Glibc
+import Platform
+import TestSupport
+import Testing
+
+@testable import GuestRAM
+
+@Suite("What guest RAM is made of")
+struct GuestMemoryBackendTests {
+  private func status(_ path: String) -> stat? {
+    var information = stat()
+    return stat(path, &information) == 0 ? information : nil
+  }
+
+  /// The message of an allocation that must fail; it names what was asked for.
+  private func refusal(
+    _ bytes: UInt64, _ path: String?, preallocate: Bool = false,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) -> String {
+    let error = #expect(throws: GuestMemoryAllocationError.self, sourceLocation: sourceLocation) {
+      _ = try GuestMemory.allocate(
+        bytes: bytes, backend: path.map { .path($0) } ?? .memfd, preallocate: preallocate)
+    }
+    if let path {
+      #expect(error?.description.contains(path) == true, sourceLocation: sourceLocation)
+    }
+    return error?.description ?? ""
+  }
+
+  @Test("A file is made as large as RAM and holds what the guest writes")
+  func newFile() throws {
+    try withTemporaryDirectory { directory in
+      let path = "\(directory)/ram"
+      let memory = try GuestMemory.allocate(bytes: 2 << 20, backend: .path(path), preallocate: false)
+      #expect(memory.backing == path)
+      try memory.write(0x1122_3344 as UInt32, at: GuestAddress(0x1_2344), .big)
+      let file = try FileDescriptor.open(path, O_RDONLY)
+      var bytes = [UInt8](repeating: 0, count: 4)
+      _ = try bytes.withUnsafeMutableBytes { try file.read(into: $0, at: 0x1_2344) }
+      #expect(bytes == [0x11, 0x22, 0x33, 0x44])
+      #expect(status(path)?.st_size == 2 << 20)
+      #expect((status(path)?.st_mode ?? 0) & 0o777 == 0o600)
+    }
+  }
+
+  @Test("A larger file is not cut, a smaller one grows")
+  func existingFile() throws {
+    try withTemporaryDirectory { directory in
+      let path = "\(directory)/ram"
+      close(open(path, O_RDWR | O_CREAT, 0o600))
+      truncate(path, 8 << 20)
+      _ = try GuestMemory.allocate(bytes: 2 << 20, backend: .path(path), preallocate: false)
+      #expect(status(path)?.st_size == 8 << 20)
+      truncate(path, 4096)
+      _ = try GuestMemory.allocate(bytes: 2 << 20, backend: .path(path), preallocate: false)
+      #expect(status(path)?.st_size == 2 << 20)
+    }
+  }
+
+  @Test("In a directory the file has no name: nothing is left behind")
+  func directory() throws {
+    try withTemporaryDirectory { directory in
+      let memory = try GuestMemory.allocate(bytes: 2 << 20, backend: .path(directory), preallocate: true)
+      try memory.write(1 as UInt64, at: GuestAddress(2 << 20 - 8), .little)
+      #expect(Directory.names(in: directory) == [])
+    }
+  }
+
+  @Test("Preallocated RAM is there before it is touched")
+  func preallocated() throws {
+    try withTemporaryDirectory { directory in
+      let path = "\(directory)/ram"
+      let lazy = try GuestMemory.allocate(bytes: 4 << 20, backend: .path(path), preallocate: false)
+      #expect(lazy.size == 4 << 20)
+      #expect(status(path)?.st_blocks ?? .max < 8 << 20 / 512 / 2)
+      _ = try GuestMemory.allocate(bytes: 4 << 20, backend: .path(path), preallocate: true)
+      #expect(status(path)?.st_blocks ?? 0 >= 4 << 20 / 512)
+    }
+  }
+
+  @Test("What is no file or directory is refused without waiting for it")
+  func notAFile() throws {
+    try withTemporaryDirectory { directory in
+      mkfifo("\(directory)/fifo", 0o600)
+      for path in [
+        "\(directory)/fifo", "/dev/null", "\(directory)/missing/ram", "/proc/version", "/sys/kernel",
+      ] {
+        let message = refusal(1 << 20, path)
+        #expect(message.contains("--mem-path"), "\(message)")
+      }
+      #expect(refusal(1 << 20, "").contains("--mem-path"))
+    }
+  }
+
+  @Test("Preallocation takes no more than the host can spare: its other programs would be killed for it")
+  func preallocatingTooMuch() {
+    func shortage(_ bytes: UInt64, preallocate: Bool, available: UInt64?) -> String? {
+      GuestMemory.shortage(bytes: bytes, preallocate: preallocate, total: 8 << 30, available: available)
+    }
+    #expect(shortage(4 << 30, preallocate: true, available: 4 << 30) == nil)
+    #expect(
+      shortage(4 << 30 + 4096, preallocate: true, available: 4 << 30)?.contains("4096 MiB to spare") == true)
+    #expect(shortage(8 << 30, preallocate: false, available: 4 << 30) == nil)
+    #expect(shortage(8 << 30, preallocate: true, available: nil) == nil)
+    #expect(shortage(8 << 30 + 4096, preallocate: false, available: nil)?.contains("8192 MiB") == true)
+  }
+
+  @Test("More RAM than the host has is refused at once, whatever it is made of")
+  func moreThanTheHost() {
+    let host = UInt64(sysconf(CInt(_SC_PHYS_PAGES))) * UInt64(sysconf(CInt(_SC_PAGESIZE)))
+    #expect(refusal(host + 4096, nil).contains("this host has"))
+    #expect(refusal(1 << 62, nil).contains("this host has"))
+    #expect(refusal(1 << 63, nil).contains("choose"))
+    #expect(refusal(UInt64.max - 4095, nil).contains("choose"))
+  }
+}

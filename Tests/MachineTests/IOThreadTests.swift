@@ -1,0 +1,65 @@
+import Devices
+import Platform
+import Testing
+
+@testable import Machine
+
+@Suite("An I/O thread's loop")
+struct IOThreadTests {
+  /// Counts on the loop's thread; read after that has ended.
+  private final class Counter: @unchecked Sendable {
+    var value = 0
+  }
+
+  private final class Event: Sendable {
+    let event: EventFD
+    init() throws { event = try EventFD() }
+  }
+
+  private func source(_ event: Event, _ handler: @escaping @Sendable () -> Void) -> IOThread.Source {
+    IOThread.Source(kind: .kick, device: DeviceID(1), queue: 0, descriptor: event.event.descriptor.raw) { _ in
+      _ = event.event.consume()
+      handler()
+    }
+  }
+
+  @Test("What was signalled before the end was asked for is handled", arguments: [0, 20_000] as [UInt32])
+  func handledBeforeTheEnd(pollBudget: UInt32) throws {
+    let loop = try IOThread(index: 0, pollBudget: pollBudget)
+    let (first, second) = (try Event(), try Event())
+    let counter = Counter()
+    try loop.add(
+      source(first) {
+        // The loop is busy with this while both come.
+        second.event.signal()
+        loop.end()
+      })
+    try loop.add(source(second) { counter.value += 1 })
+    let thread = try DedicatedThread(name: "io0") { loop.run() }
+    first.event.signal()
+    thread.join()
+    #expect(counter.value == 1)
+  }
+
+  @Test("While it is paused nothing is handled; afterwards everything is")
+  func pausing() throws {
+    let loop = try IOThread(index: 0, pollBudget: 0)
+    let event = try Event()
+    let counter = Counter()
+    try loop.add(source(event) { counter.value += 1 })
+    let thread = try DedicatedThread(name: "io0") { loop.run() }
+    for round in 0..<200 {
+      loop.pause()
+      let before = counter.value
+      event.event.signal()
+      #expect(counter.value == before)
+      // Every other signal is taken back, as at a reset.
+      if round % 2 == 0 { _ = event.event.consume() }
+      loop.resume()
+    }
+    loop.end()
+    thread.join()
+    #expect(counter.value <= 200)
+    #expect(counter.value >= 1)
+  }
+}

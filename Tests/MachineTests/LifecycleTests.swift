@@ -1,0 +1,176 @@
+import Devices
+import Glibc
+import GuestRAM
+import KVM
+import Platform
+import Testing
+
+@testable import Machine
+
+@Suite("How a run begins, is reset and ends", .enabled(if: kvmIsUsable, kvmReason))
+struct LifecycleTests {
+  typealias Controller = MachineConfiguration.InterruptController
+
+  @Test("Each mode is entered as documented")
+  func entryStates() throws {
+    for guest in [TestGuest.entryReal, .entryProtected, .entryLong] {
+      #expect(try guest.run().outcome == .poweredOff, "\(guest.mode)")
+    }
+  }
+
+  @Test(
+    "The debug exit port's value becomes the exit status",
+    arguments: [
+      ([0xb0, 0x00, 0xe6, 0xf4], 0, 1),  // mov $0, %al; out %al, $0xf4
+      ([0xb0, 0x01, 0xe6, 0xf4], 1, 3),
+      ([0xb0, 0x7f, 0xe6, 0xf4], 0x7f, 0xff),
+      ([0xb0, 0x80, 0xe6, 0xf4], 0x80, 1),
+      ([0xb0, 0xff, 0xe6, 0xf4], 0xff, 0xff),
+      ([0xb8, 0x34, 0x12, 0xe7, 0xf4], 0x1234, 0x69),  // mov $0x1234, %ax; out %ax, $0xf4
+      ([0x66, 0xb8, 0xff, 0xff, 0xff, 0xff, 0x66, 0xe7, 0xf4], 0xffff_ffff, 0xff),  // four bytes
+    ] as [([UInt8], UInt32, Int32)])
+  func debugExit(code: [UInt8], value: UInt32, status: Int32) throws {
+    var configuration = MachineConfiguration()
+    configuration.serial = .none
+    configuration.timeout = 30
+    let summary = try Machine(configuration) { _ in GuestImage(bytes: code) }.run()
+    #expect(summary.outcome == .debugExit(value: value))
+    #expect(summary.outcome.exitStatus == status)
+  }
+
+  @Test(
+    "A reset restores devices, registers and the image, and leaves other RAM alone",
+    arguments: Controller.allCases)
+  func resets(controller: Controller) throws {
+    for ioeventfd in [true, false] {
+      let summary = try TestGuest.resets.run {
+        $0.interruptController = controller
+        $0.ioeventfd = ioeventfd
+      }
+      #expect(summary.outcome == .poweredOff)
+      #expect(summary.resets == 4)
+    }
+    let once = try TestGuest.resets.run {
+      $0.interruptController = controller
+      $0.onReboot = .exit
+    }
+    #expect(once.outcome == .rebooted)
+    #expect(once.outcome.exitStatus == 0)
+    #expect(once.resets == 0)
+  }
+
+  @Test(
+    "Resets while two vCPUs kick and kicks are in flight", arguments: [Controller.kernel, .split],
+    [true, false])
+  func resetsUnderLoad(controller: Controller, ioeventfd: Bool) throws {
+    for round in 0..<3 {
+      let summary = try TestGuest.resetUnderLoad.run {
+        $0.vcpus = 2
+        $0.interruptController = controller
+        $0.ioeventfd = ioeventfd
+        $0.irqfd = round != 1
+        $0.ioThreads = 2
+      }
+      #expect(summary.outcome == .poweredOff, "\(summary.outcome)")
+      #expect(summary.resets == 6)
+    }
+  }
+
+  /// The kicks are consumed in the kernel; whether their loop has woken when the run ends is a matter of luck.
+  @Test("Kicks made just before the end are answered all the same")
+  func kicksBeforeTheEnd() throws {
+    for round in 0..<25 {
+      let machine = try TestGuest.kickAll.machine { $0.ioThreads = 1 + round % 3 }
+      #expect(try machine.run().outcome == .poweredOff)
+      let context = ThreadContext(kind: .main, id: 0)
+      let completed = (0..<UInt32(16)).map {
+        machine.devices.doorbell.read(offset: 0x4c + 16 * $0, size: 4, window: 0, by: context)
+      }
+      #expect(completed == Array(repeating: 1, count: 16), "round \(round)")
+    }
+  }
+
+  @Test("Without an interrupt controller a halt that nothing ends ends the run; with one it waits")
+  func halts() throws {
+    let alone = try TestGuest.halt.run { $0.interruptController = .none }
+    #expect(alone.outcome == .halted)
+    #expect(alone.outcome.exitStatus == 0)
+    #expect(alone.outcome.message?.contains("halted") == true)
+    let waiting = try TestGuest.halt.run { $0.timeout = 0.2 }
+    #expect(waiting.outcome.timeoutText?.contains("vcpu0: rip 0x2 (real mode)") == true)
+  }
+
+  @Test(
+    "A time limit tells where each vCPU was",
+    arguments: [("spin", 1), ("halt", 1), ("vmcall", 1), ("spin", 3)])
+  func timeLimit(name: String, vcpus: Int) throws {
+    let guest = ["spin": TestGuest.spin, "halt": .halt, "vmcall": .vmcall][name]!
+    let before = Clock.monotonic
+    let summary = try guest.run {
+      $0.timeout = 0.3
+      $0.vcpus = vcpus
+    }
+    #expect(Clock.monotonic - before < 5_000_000_000)
+    let text = try #require(summary.outcome.timeoutText, "\(summary.outcome)")
+    #expect(text.contains("0.3 s"))
+    for vcpu in 0..<vcpus { #expect(text.contains("vcpu\(vcpu): rip 0x"), "\(text)") }
+    #expect(summary.outcome.exitStatus == 6)
+  }
+
+  @Test("Guests that cannot go on end the run with their registers")
+  func crashes() throws {
+    let undefined = try #require(try TestGuest.undefined.run().outcome.crashText)
+    for part in ["vcpu0", "rip=0000000000010000", "cr0=", "bytes at rip: 0f 0b", "protected mode"] {
+      #expect(undefined.contains(part), "\(undefined)")
+    }
+    let unmapped = try #require(try TestGuest.unmapped.run().outcome.crashText)
+    #expect(unmapped.contains("64-bit mode"))
+    #expect(unmapped.contains("triple fault"))
+    let nowhere = try TestGuest.nowhere.run()
+    let text = try #require(nowhere.outcome.crashText, "\(nowhere.outcome)")
+    #expect(text.contains("rip=00000000e0000000"), "\(text)")
+    #expect(text.contains("not in RAM"), "\(text)")
+    #expect(nowhere.outcome.exitStatus == 4)
+  }
+
+  @Test("Breakpoints reach the guest's handler, with the address behind them")
+  func breakpoints() throws {
+    let outcome = try TestGuest.breakpoints.run().outcome
+    #expect(outcome == .debugExit(value: 3), "\(outcome)")
+  }
+
+  @Test("The end may be asked for from outside at any time, also before the guest has begun")
+  func endedFromOutside() throws {
+    for delay in [0, 0, 100, 1000, 5000, 20_000, 50_000] as [UInt32] {
+      let machine = try TestGuest.spin.machine()
+      let control = machine.control
+      let thread = try DedicatedThread(name: "outside") {
+        usleep(delay)
+        control.end(.quit)
+        control.end(.interrupted(signal: 15))
+      }
+      #expect(try machine.run().outcome == .quit)
+      thread.join()
+    }
+  }
+
+  @Test("A reset from outside during a run, and together with the end", arguments: [true, false])
+  func resetFromOutside(thenEnd: Bool) throws {
+    for _ in 0..<5 {
+      let machine = try TestGuest.spin.machine { $0.vcpus = 2 }
+      let control = machine.control
+      let thread = try DedicatedThread(name: "outside") {
+        for _ in 0..<20 {
+          control.reset()
+          usleep(thenEnd ? 0 : 2000)
+        }
+        control.end(.poweredOff)
+        control.reset()
+      }
+      let summary = try machine.run()
+      #expect(summary.outcome == .poweredOff)
+      #expect(summary.resets <= 20)
+      thread.join()
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import CTestGuests
+import Glibc
+import GuestPrograms
+import Testing
+
+@testable import Machine
+
+/// Whether this host lets us run guests. Suites that need it are skipped visibly where it does not.
+let kvmIsUsable = access("/dev/kvm", R_OK | W_OK) == 0
+let kvmReason: Comment = "needs /dev/kvm, readable and writable"
+
+/// A flat test guest with the mode that it is written for.
+struct TestGuest: Sendable {
+  let mode: MachineConfiguration.Mode
+  let bytes: [UInt8]
+
+  private init(_ mode: MachineConfiguration.Mode, _ image: exeunt_test_image) {
+    self.mode = mode
+    bytes = Array(UnsafeRawBufferPointer(start: image.bytes, count: Int(image.length)))
+  }
+
+  static let spin = TestGuest(.real, exeunt_test_image_spin())
+  static let halt = TestGuest(.real, exeunt_test_image_halt())
+  static let resets = TestGuest(.real, exeunt_test_image_resets())
+  static let kickAll = TestGuest(.real, exeunt_test_image_kick_all())
+  static let wrongQueues = TestGuest(.real, exeunt_test_image_wrong_queues())
+  static let nobody = TestGuest(.real, exeunt_test_image_nobody())
+  static let echoPolling = TestGuest(.real, exeunt_test_image_echo_polling())
+  static let echoInterrupts = TestGuest(.real, exeunt_test_image_echo_interrupts())
+  static let serialFlood = TestGuest(.real, exeunt_test_image_serial_flood())
+  static let entryReal = TestGuest(.real, exeunt_test_image_entry_real())
+  static let undefined = TestGuest(.protected, exeunt_test_image_undefined())
+  static let vmcall = TestGuest(.protected, exeunt_test_image_vmcall())
+  static let nowhere = TestGuest(.protected, exeunt_test_image_nowhere())
+  static let breakpoints = TestGuest(.protected, exeunt_test_image_breakpoints())
+  static let scan = TestGuest(.protected, exeunt_test_image_scan())
+  static let resetUnderLoad = TestGuest(.protected, exeunt_test_image_reset_under_load())
+  static let walk = TestGuest(.protected, exeunt_test_image_walk())
+  static let ringWalk = TestGuest(.protected, exeunt_test_image_ring_walk())
+  static let entryProtected = TestGuest(.protected, exeunt_test_image_entry_protected())
+  static let hole = TestGuest(.long, exeunt_test_image_hole())
+  static let entryLong = TestGuest(.long, exeunt_test_image_entry_long())
+  static let unmapped = TestGuest(.long, exeunt_test_image_unmapped())
+
+  /// A machine that would run it, in this process. Thirty seconds are plenty for each of them.
+  func machine(_ change: (inout MachineConfiguration) -> Void = { _ in }) throws -> Machine {
+    var configuration = MachineConfiguration()
+    configuration.mode = mode
+    configuration.serial = .none
+    configuration.timeout = 30
+    change(&configuration)
+    return try Machine(configuration) { _ in GuestImage(bytes: bytes) }
+  }
+
+  /// Runs it in this process.
+  func run(_ change: (inout MachineConfiguration) -> Void = { _ in }) throws -> RunSummary {
+    try machine(change).run()
+  }
+}
+
+extension RunOutcome {
+  var crashText: String? { if case .crashed(let text) = self { text } else { nil } }
+  var timeoutText: String? { if case .timedOut(let text) = self { text } else { nil } }
+}

@@ -1,0 +1,103 @@
+import Testing
+
+@testable import Machine
+
+/// What cannot be built is refused with what was asked for, what is wrong and what to do.
+@Suite("Machines that cannot be had", .enabled(if: kvmIsUsable, kvmReason))
+struct RefusalTests {
+  private func refusal(
+    _ parts: [String], image: [UInt8] = [0xf4], sourceLocation: SourceLocation = #_sourceLocation,
+    _ change: (inout MachineConfiguration) -> Void
+  ) {
+    var configuration = MachineConfiguration()
+    configuration.serial = .none
+    change(&configuration)
+    let error = #expect(throws: MachineError.self, sourceLocation: sourceLocation) {
+      _ = try Machine(configuration) { _ in GuestImage(bytes: image) }
+    }
+    let text = error?.description ?? ""
+    for part in parts { #expect(text.contains(part), "\(text)", sourceLocation: sourceLocation) }
+    #expect(!text.contains("Error("), "Swift's own words", sourceLocation: sourceLocation)
+  }
+
+  @Test("Numbers out of range")
+  func numbers() {
+    for vcpus in [0, -1, 1025, Int.max] { refusal(["--cpus \(vcpus)", "1 to 1024"]) { $0.vcpus = vcpus } }
+    for threads in [0, -1, 65, Int.max] { refusal(["--iothreads \(threads)"]) { $0.ioThreads = threads } }
+    for memory: UInt64 in [0, 4096, 1 << 20 + 1, .max] { refusal(["--memory"]) { $0.memory = memory } }
+    for timeout in [0, -1, -Double.infinity, Double.nan] { refusal(["--timeout"]) { $0.timeout = timeout } }
+    refusal(["--irqchip kernel or split"]) {
+      $0.vcpus = 2
+      $0.interruptController = .none
+    }
+  }
+
+  @Test("Threads and processors that do not exist")
+  func pins() {
+    refusal(["--pin vcpu1=0", "vcpu0, io0"]) { $0.pins = ["vcpu1": 0] }
+    refusal(["--pin vcpu0=4095", "may not run"]) { $0.pins = ["vcpu0": 4095] }
+    refusal(["--pin io0=-1"]) { $0.pins = ["io0": -1] }
+  }
+
+  @Test("Images that do not fit")
+  func images() {
+    let mebibyte = [UInt8](repeating: 0xf4, count: 1 << 20)
+    refusal(["does not fit", "1048576 bytes at 0x10000", "--load", "--memory"], image: mebibyte) {
+      $0.memory = 1 << 20
+    }
+    refusal(["does not fit"]) {
+      $0.mode = .long
+      $0.loadAddress = 64 << 20
+    }
+    refusal(["does not fit"], image: [0xf4, 0xf4]) {
+      $0.mode = .long
+      $0.loadAddress = 64 << 20 - 1
+      $0.entry = 64 << 20 - 1
+    }
+    for load: UInt64 in [.max, .max - 1, 3 << 30, 4 << 30, 1 << 63] {
+      refusal(["does not fit"], image: [0xf4, 0xf4]) {
+        $0.mode = .protected
+        $0.loadAddress = load
+      }
+    }
+    refusal(["page tables", "--load"]) {
+      $0.mode = .long
+      $0.loadAddress = 0x6fff
+    }
+    refusal(["descriptor table"], image: mebibyte) {
+      $0.mode = .protected
+      $0.loadAddress = 0
+    }
+  }
+
+  @Test("Entries out of reach")
+  func entries() {
+    refusal(["real mode", "--entry"]) { $0.entry = 0x20000 }
+    refusal(["real mode", "--entry"]) { $0.entry = 0xffff }
+    refusal(["real mode", "--load"]) {
+      $0.loadAddress = 1 << 20
+      $0.entry = 1 << 20
+    }
+    for mode in [MachineConfiguration.Mode.real, .protected, .long] {
+      for entry: UInt64 in [64 << 20, 3 << 30, 0xffff_fff0, 1 << 32, .max] {
+        refusal(["entry", "--entry"]) {
+          $0.mode = mode
+          $0.entry = entry
+        }
+      }
+    }
+    // RAM, but beyond what the mode reaches.
+    refusal(["long mode reaches"]) {
+      $0.mode = .long
+      $0.memory = 4 << 30
+      $0.entry = 4 << 30
+    }
+  }
+
+  @Test("Places that cannot be written")
+  func files() {
+    refusal(["--serial /nowhere/at/all", "No such file"]) { $0.serial = .file("/nowhere/at/all") }
+    refusal(["--mem-path /dev/null"]) { $0.memoryPath = "/dev/null" }
+    refusal(["--memory", "this host has"]) { $0.memory = 1 << 50 }
+  }
+}

@@ -1,0 +1,134 @@
+import CLinux
+import Glibc
+import Platform
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite("Descriptors that threads wait for")
+struct DescriptorTests {
+  /// The tokens that are ready now.
+  private func ready(_ epoll: borrowing Epoll, timeout: CInt = 0) throws -> [UInt32] {
+    let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: 8)
+    events.initialize(repeating: epoll_event())
+    defer { events.deallocate() }
+    let count = try epoll.wait(events, timeout: timeout)
+    return events[..<count].map(\.data.u32).sorted()
+  }
+
+  @Test("An eventfd counts signals until it is consumed")
+  func eventFD() throws {
+    let event = try EventFD()
+    #expect(event.consume() == 0)
+    for _ in 0..<3 { event.signal() }
+    #expect(event.consume() == 3)
+    #expect(event.consume() == 0)
+    // Full to the brim: a signal neither blocks nor is an error.
+    var most = UInt64.max - 1
+    #expect(write(event.descriptor.raw, &most, 8) == 8)
+    event.signal()
+    #expect(event.consume() == UInt64.max - 1)
+  }
+
+  @Test("Waiting names what is ready, as long as it is")
+  func epoll() throws {
+    let epoll = try Epoll()
+    let first = try EventFD()
+    let second = try EventFD()
+    try epoll.add(first.descriptor.raw, token: 1)
+    try epoll.add(second.descriptor.raw, token: 2)
+    #expect(try ready(epoll) == [])
+    second.signal()
+    #expect(try ready(epoll) == [2])
+    #expect(try ready(epoll) == [2])
+    first.signal()
+    #expect(try ready(epoll) == [1, 2])
+    _ = second.consume()
+    #expect(try ready(epoll) == [1])
+    try epoll.remove(first.descriptor.raw)
+    #expect(try ready(epoll) == [])
+    #expect(throws: Errno.fileExists) { try epoll.add(second.descriptor.raw, token: 3) }
+    #expect(throws: Errno.badFileDescriptor) { try epoll.add(-1, token: 3) }
+  }
+
+  @Test("What is not waited for is silent, even when its other side has gone")
+  func interest() throws {
+    let epoll = try Epoll()
+    var pipe = try Pipe()
+    try epoll.add(pipe.readEnd, token: 4)
+    var byte: UInt8 = 1
+    #expect(write(pipe.writeEnd, &byte, 1) == 1)
+    #expect(try ready(epoll) == [4])
+    for _ in 0..<2 { try epoll.setInterested(false, pipe.readEnd, token: 4) }
+    #expect(try ready(epoll) == [])
+    pipe.closeWriteEnd()
+    #expect(try ready(epoll) == [])
+    for _ in 0..<2 { try epoll.setInterested(true, pipe.readEnd, token: 4) }
+    #expect(try ready(epoll) == [4])
+    #expect(throws: Errno.badFileDescriptor) { try epoll.setInterested(true, -1, token: 4) }
+  }
+
+  @Test("Timers expire once or again and again, and never at once")
+  func timers() throws {
+    let epoll = try Epoll()
+    let once = try Timer(seconds: 0, repeating: false)
+    let often = try Timer(seconds: 0.001, repeating: true)
+    let never = try Timer(seconds: .greatestFiniteMagnitude, repeating: true)
+    try epoll.add(once.descriptor.raw, token: 1)
+    try epoll.add(never.descriptor.raw, token: 3)
+    #expect(try ready(epoll, timeout: 1000) == [1])
+    #expect(once.consume() == 1)
+    #expect(once.consume() == 0)
+    #expect(never.consume() == 0)
+    var expirations: UInt64 = 0
+    let deadline = Clock.monotonic + 5_000_000_000
+    while expirations < 3, Clock.monotonic < deadline {
+      usleep(1000)
+      expirations += often.consume()
+    }
+    #expect(expirations >= 3)
+  }
+
+  @Test("Signals are read in place of being delivered, and what is left over does no harm")
+  func signals() throws {
+    // On a thread that has them unblocked, as a program's main thread has; the test runner's own threads do not.
+    let failure = Mutex<(any Error)?>(nil)
+    let thread = try DedicatedThread(name: "signals") {
+      var unblocked = sigset_t()
+      sigemptyset(&unblocked)
+      pthread_sigmask(SIG_SETMASK, &unblocked, nil)
+      do {
+        let signals = try SignalDescriptor([SIGUSR1, SIGUSR2])
+        #expect(signals.next() == nil)
+        pthread_kill(pthread_self(), SIGUSR2)
+        #expect(signals.next() == SIGUSR2)
+        #expect(signals.next() == nil)
+        // Unread when the descriptor goes away: by default it would end this process.
+        pthread_kill(pthread_self(), SIGUSR1)
+      } catch {
+        failure.withLock { $0 = error }
+      }
+      var mask = sigset_t()
+      pthread_sigmask(SIG_BLOCK, nil, &mask)
+      #expect(sigismember(&mask, SIGUSR1) == 0)
+    }
+    thread.join()
+    #expect(failure.withLock { $0 == nil })
+  }
+
+  @Test("A mapping refuses what cannot be mapped")
+  func mapping() throws {
+    for length in [0, -1, Int.min] {
+      #expect(throws: Errno.invalidArgument) {
+        _ = try MemoryMapping(descriptor: -1, length: length, flags: MAP_PRIVATE | MAP_ANONYMOUS)
+      }
+    }
+    #expect(throws: Errno.self) { _ = try MemoryMapping(descriptor: -1, length: 4096) }
+    #expect(throws: Errno.noMemory) {
+      _ = try MemoryMapping(descriptor: -1, length: 1 << 60, flags: MAP_PRIVATE | MAP_ANONYMOUS)
+    }
+    let mapping = try MemoryMapping(descriptor: -1, length: 8192, flags: MAP_PRIVATE | MAP_ANONYMOUS)
+    #expect(mapping.bytes.count == 8192)
+    #expect(mapping.bytes.allSatisfy { $0 == 0 })
+  }
+}

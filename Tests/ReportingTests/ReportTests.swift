@@ -1,0 +1,196 @@
+import Analysis
+import CTF
+import Foundation
+import Testing
+
+@testable import Reporting
+
+/// Reports of the recorded traces (`traces/`).
+@Suite("Reports of recorded traces")
+struct ReportTests {
+  static let names = ["mixed", "doorbell-ioeventfd", "doorbell-exits", "polling-loop", "lossy"]
+
+  static func builder(_ name: String) throws -> (Trace, ReportBuilder) {
+    let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent("traces/\(name)").path
+    let trace = try Trace(opening: [path])
+    return (trace, ReportBuilder(trace, paths: ["traces/\(name)"], analysis: TraceAnalysis.read(trace)))
+  }
+
+  /// One report of each command.
+  static func all(_ name: String) throws -> [Report] {
+    let (trace, builder) = try builder(name)
+    let begin = try #require(builder.result.begin)
+    let window = begin..<begin + builder.duration + 1
+    let timeline = Timeline.read(trace, window: window, traceBegin: begin, threads: 3, cells: 90)
+    return [
+      builder.summary(), builder.paths(device: nil, queue: nil, filter: nil),
+      builder.timeline(timeline, window: window),
+    ] + ExitGrouping.allCases.map { builder.exits(by: $0) }
+  }
+
+  @Test("wall time of every vCPU and loop adds up to the span, exactly", arguments: names)
+  func closure(_ name: String) throws {
+    let summary = try #require(try Self.builder(name).1.summary().summary)
+    #expect(!summary.vcpus.isEmpty && !summary.loops.isEmpty)
+    for vcpu in summary.vcpus {
+      let sum = vcpu.inKvmRun + vcpu.dispatch + vcpu.lockWait + vcpu.other + vcpu.unknown + vcpu.outside
+      #expect(sum == vcpu.span)
+      #expect(vcpu.devices.reduce(0) { $0 + $1.time } == vcpu.dispatch)
+      #expect(vcpu.reasons.reduce(0) { $0 + $1.count } == vcpu.pairing.exits)
+    }
+    for loop in summary.loops {
+      let work = loop.asleep + loop.polling + loop.handling + loop.lockWait
+      #expect(work + loop.other + loop.unknown + loop.outside == loop.span)
+    }
+    let exits = summary.exits.reduce(0) { $0 + $1.count }
+    #expect(exits == summary.vcpus.reduce(0) { $0 + $1.pairing.exits })
+  }
+
+  @Test("JSON says the same as the value it was made of", arguments: names)
+  func json(_ name: String) throws {
+    for report in try Self.all(name) {
+      let text = try report.json()
+      #expect(try Report(json: text) == report)
+      let object = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+      #expect(object["format"] as? String == "exeunt-report")
+      #expect(object["version"] as? Int == Report.currentVersion)
+    }
+  }
+
+  @Test("text fits 100 columns and has no trailing or unbreakable spaces", arguments: names)
+  func width(_ name: String) throws {
+    for report in try Self.all(name) {
+      let text = TextRenderer.render(report)
+      for line in text.split(separator: "\n") {
+        #expect(line.count <= 100, "\(report.command): \(line)")
+      }
+      #expect(!text.contains(Text.space))
+      #expect(!text.contains("\u{1b}"))
+      #expect(TextRenderer.render(report, usesColor: true).contains("\u{1b}[1m"))
+    }
+  }
+
+  @Test("the same kicks by ioeventfd and as exits: the whole queue moves from one path to the other")
+  func kicks() throws {
+    for (name, kind) in [("doorbell-ioeventfd", "ioeventfd"), ("doorbell-exits", "exit")] {
+      let summary = try #require(try Self.builder(name).1.summary().summary)
+      #expect(summary.paths.count == 1)
+      let path = try #require(summary.paths.first)
+      #expect(path.kind == kind)
+      #expect(path.kicks == 1_000)
+      #expect(path.requests == 1_000)
+      #expect(path.sharePermille == 1_000)
+      #expect(path.stage("kick_to_interrupt")?.count == 1_000)
+      #expect(summary.interrupts.first?.mechanisms == [NamedCount(name: "irqfd", count: 1_000)])
+    }
+  }
+
+  @Test("a maximum names its event: it is in the trace, with that duration")
+  func exemplars() throws {
+    let (trace, builder) = try Self.builder("mixed")
+    for exit in try #require(builder.summary().summary).exits where exit.handling.count > 0 {
+      let exemplar = try #require(exit.handling.maximumExemplar)
+      #expect(exemplar.packetOffset != nil && exemplar.file != nil)
+      // The exit at that time, and the same vCPU's next enter.
+      var rows = MergedRows(
+        trace, selection: EventTag.selection([.vcpuRunEnter, .vcpuRunExit]),
+        window: exemplar.timestamp..<Int64.max)
+      var found: (vcpu: UInt64, seq: UInt64)?
+      var duration: Int64?
+      while duration == nil, let run = rows.nextRun() {
+        for index in 0..<run.count where duration == nil {
+          let row = run.base + index * run.stride
+          let isExit = Row.tag(row) == EventTag.vcpuRunExit.rawValue
+          if isExit, Row.timestamp(row) == exemplar.timestamp, found == nil { found = (row[2], row[3]) }
+          if !isExit, let exit = found, row[2] == exit.vcpu, row[3] == exit.seq + 1 {
+            duration = Row.timestamp(row) - exemplar.timestamp
+          }
+        }
+      }
+      #expect(duration == exit.handling.maximum)
+    }
+  }
+
+  @Test("the slowest handler is told from the kick to the end, in order")
+  func slowest() throws {
+    for (name, first, last) in [
+      ("doorbell-ioeventfd", "guest kicks", "handler_end"),
+      ("doorbell-exits", "guest kicks", "vcpu_run_enter"),
+    ] {
+      let report = try Self.builder(name).1.paths(device: "doorbell0", queue: 0, filter: nil)
+      let steps = try #require(report.paths?.paths.first?.slowest)
+      #expect(steps.first?.event.hasPrefix(first) == true)
+      #expect(steps.last?.event.hasPrefix(last) == true)
+      #expect(zip(steps, steps.dropFirst()).allSatisfy { $0.timestamp <= $1.timestamp })
+      #expect(steps.contains { $0.event.hasPrefix("interrupt") })
+    }
+  }
+
+  @Test("KVM's count of memory-mapped exits agrees with the trace; where it cannot, the report says why")
+  func kvm() throws {
+    for name in Self.names {
+      for scope in try #require(try Self.builder(name).1.summary().summary).kvm where scope.scope == "vcpu" {
+        #expect(scope.checks.count == 3)
+        for check in scope.checks {
+          #expect(check.agrees == (check.kvm == check.traced))
+          #expect(check.agrees || check.explanation?.isEmpty == false)
+          if check.counter == "mmio_exits" { #expect(check.agrees) }
+        }
+      }
+    }
+  }
+
+  @Test("limits find what is over them and nothing else")
+  func thresholds() throws {
+    let report = try Self.builder("mixed").1.summary()
+    func findings(_ reason: String?, _ device: String?, _ statistic: String, _ limit: Int64) -> [String] {
+      LatencyThreshold(reason: reason, device: device, statistic: statistic, limit: limit).findings(
+        in: report)
+    }
+    let io = try #require(report.summary).exits.filter { $0.reason == "io" && $0.handling.count > 0 }
+    #expect(findings("io", nil, "max", 0).count == io.count)
+    #expect(findings("io", nil, "max", io.map(\.handling.maximum).max() ?? 0).isEmpty)
+    #expect(findings(nil, "serial0", "p50", 0).allSatisfy { $0.contains("serial0") })
+    #expect(!findings(nil, "serial0", "p50", 0).isEmpty)
+    #expect(findings("hypercall", nil, "p99", 0).isEmpty)
+  }
+
+  @Test("losses make a report partial and are told by stream")
+  func losses() throws {
+    let report = try Self.builder("lossy").1.summary()
+    #expect(report.trace.isPartial)
+    #expect(report.trace.discardedEvents > 0)
+    #expect(report.trace.discardedEvents == report.trace.streams.reduce(0) { $0 + $1.discardedEvents })
+    let text = TextRenderer.render(report)
+    #expect(text.contains("partial:") && text.contains("LOST"))
+    #expect(try Self.builder("mixed").1.summary().trace.isPartial == false)
+  }
+}
+
+@Suite("docs/report.md")
+struct ReportDocumentTests {
+  @Test("names every field that a report can have")
+  func fields() throws {
+    let document = try String(
+      contentsOf: URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("docs/report.md"), encoding: .utf8)
+    var names: Set<String> = []
+    func collect(_ value: Any) {
+      if let object = value as? [String: Any] {
+        names.formUnion(object.keys)
+        object.values.forEach(collect)
+      } else if let array = value as? [Any] {
+        array.forEach(collect)
+      }
+    }
+    for name in ReportTests.names {
+      for report in try ReportTests.all(name) {
+        collect(try JSONSerialization.jsonObject(with: Data(try report.json().utf8)))
+        for stage in report.paths?.paths.flatMap(\.stages) ?? [] { names.insert(stage.name) }
+      }
+    }
+    #expect(names.count > 100)
+    for name in names.sorted() { #expect(document.contains("`\(name)`"), "\(name) is not documented") }
+  }
+}

@@ -1,0 +1,54 @@
+import Testing
+
+@testable import Reporting
+
+@Suite("Numbers as text")
+struct TextTests {
+  func plain(_ text: String) -> String { text.replacing(Text.space, with: " ") }
+
+  @Test("durations have three significant digits and the right unit")
+  func durations() {
+    let cases: [(Int64, String)] = [
+      (0, "0 ns"), (999, "999 ns"), (1_000, "1.00 µs"), (9_994, "9.99 µs"), (9_996, "10.0 µs"),
+      (99_960, "100 µs"),
+      (402_000, "402 µs"), (999_400, "999 µs"), (999_600, "1.00 ms"), (1_204_000_000, "1.20 s"),
+      (-5_000, "-5.00 µs"), (123_456_000_000_000, "123456 s"),
+    ]
+    for (value, text) in cases { #expect(plain(Text.duration(value)) == text) }
+    #expect(!Text.duration(.min).isEmpty && !Text.duration(.max).isEmpty)
+  }
+
+  @Test("counts are grouped")
+  func counts() {
+    #expect(plain(Text.count(0)) == "0")
+    #expect(plain(Text.count(999)) == "999")
+    #expect(plain(Text.count(41_200)) == "41 200")
+    #expect(plain(Text.count(.max)) == "18 446 744 073 709 551 615")
+  }
+
+  @Test("shares never round to all or nothing")
+  func shares() {
+    #expect(plain(Text.percent(0, of: 10)) == "–")
+    #expect(plain(Text.percent(1, of: 1_000_000)) == "<0.1 %")
+    #expect(plain(Text.percent(999_999, of: 1_000_000)) == ">99.9 %")
+    #expect(plain(Text.percent(10, of: 10)) == "100.0 %")
+    #expect(plain(Text.percent(961, of: 1_000)) == "96.1 %")
+  }
+
+  @Test("dates are UTC, also before 1970 and on leap days")
+  func dates() {
+    #expect(Text.date(0) == "1970-01-01 00:00:00.000 UTC")
+    #expect(Text.date(1_795_374_051_275_501_524) == "2026-11-22 19:00:51.275 UTC")
+    #expect(Text.date(951_782_400_000_000_000) == "2000-02-29 00:00:00.000 UTC")
+    #expect(Text.date(-1) == "1969-12-31 23:59:59.999 UTC")
+    #expect(!Text.date(.min).isEmpty && !Text.date(.max).isEmpty)
+  }
+
+  @Test("tables pad by characters, not bytes")
+  func tables() {
+    var table = TextTable([.left, .right])
+    table.add(["µ", "1"])
+    table.add(["long", "10", "beyond"])
+    #expect(table.lines() == ["µ      1", "long  10  beyond"])
+  }
+}

@@ -1,0 +1,59 @@
+// Guests for tests: where each begins in this program's read-only data and how long it is.
+#ifndef CTESTGUESTS_H
+#define CTESTGUESTS_H
+
+struct exeunt_test_image {
+    const void *bytes;
+    unsigned long length;
+};
+
+#define EXEUNT_TEST_IMAGE(name)                                                                                \
+    extern const unsigned char exeunt_test_##name[];                                                           \
+    extern const unsigned char exeunt_test_##name##_end[];                                                     \
+    static inline struct exeunt_test_image exeunt_test_image_##name(void) {                                    \
+        return (struct exeunt_test_image){                                                                     \
+            exeunt_test_##name, (unsigned long)(exeunt_test_##name##_end - exeunt_test_##name)};               \
+    }
+
+// Opens a pseudo-terminal, whose functions Swift's Glibc module hides. The result is the master's descriptor, or -1.
+int exeunt_test_open_terminal(int *other_side);
+
+// For a bare vCPU.
+EXEUNT_TEST_IMAGE(ports)
+EXEUNT_TEST_IMAGE(strings)
+EXEUNT_TEST_IMAGE(memory)
+EXEUNT_TEST_IMAGE(kicks)
+EXEUNT_TEST_IMAGE(interrupts)
+EXEUNT_TEST_IMAGE(time_stamp)
+EXEUNT_TEST_IMAGE(disorder)
+EXEUNT_TEST_IMAGE(wide)
+
+// For a machine, in real mode.
+EXEUNT_TEST_IMAGE(spin)
+EXEUNT_TEST_IMAGE(halt)
+EXEUNT_TEST_IMAGE(resets)
+EXEUNT_TEST_IMAGE(kick_all)
+EXEUNT_TEST_IMAGE(wrong_queues)
+EXEUNT_TEST_IMAGE(nobody)
+EXEUNT_TEST_IMAGE(echo_polling)
+EXEUNT_TEST_IMAGE(echo_interrupts)
+EXEUNT_TEST_IMAGE(serial_flood)
+EXEUNT_TEST_IMAGE(entry_real)
+
+// In protected mode.
+EXEUNT_TEST_IMAGE(undefined)
+EXEUNT_TEST_IMAGE(vmcall)
+EXEUNT_TEST_IMAGE(nowhere)
+EXEUNT_TEST_IMAGE(breakpoints)
+EXEUNT_TEST_IMAGE(scan)
+EXEUNT_TEST_IMAGE(reset_under_load)
+EXEUNT_TEST_IMAGE(walk)
+EXEUNT_TEST_IMAGE(ring_walk)
+EXEUNT_TEST_IMAGE(entry_protected)
+
+// In 64-bit mode.
+EXEUNT_TEST_IMAGE(hole)
+EXEUNT_TEST_IMAGE(entry_long)
+EXEUNT_TEST_IMAGE(unmapped)
+
+#endif

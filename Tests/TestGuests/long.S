@@ -1,0 +1,84 @@
+// Guests for whole machines, in 64-bit mode: the first 4 GiB mapped one to one, RSP 0x8000, RBX the parameter block.
+#include "guest.h"
+
+    .code64
+
+// With 3.5 GiB of RAM: 3 GiB from 0 on, the rest from 4 GiB on, nothing in between. High RAM is mapped by the guest itself.
+BEGIN hole
+    movabsq $0x1122334455667788, %rcx
+    movl    $0xbffffff8, %esi
+    movq    %rcx, (%rsi)
+    cmpq    %rcx, (%rsi)
+    jne     8f
+    // The hole, from its first byte to just below the devices, is all ones and takes nothing.
+    movl    $0xc0000000, %esi
+    movq    %rcx, (%rsi)
+    cmpq    $-1, (%rsi)
+    jne     7f
+    movl    $0xcffffff8, %esi
+    movq    %rcx, (%rsi)
+    cmpq    $-1, (%rsi)
+    jne     7f
+    // A page directory for 4 to 5 GiB at 0x40000.
+    movl    $0x40000, %edi
+    movl    $512, %edx
+    movabsq $0x100000083, %rax
+1:  movq    %rax, (%rdi)
+    addq    $0x200000, %rax
+    addq    $8, %rdi
+    decl    %edx
+    jnz     1b
+    movl    $0x40003, %eax
+    movl    $0x2020, %edi
+    movq    %rax, (%rdi)
+    movq    %cr3, %rax
+    movq    %rax, %cr3
+    // The first and the last word of high RAM, and the one behind it.
+    movabsq $0x100000000, %rsi
+    movq    %rcx, (%rsi)
+    cmpq    %rcx, (%rsi)
+    jne     6f
+    movabsq $0x11ffffff8, %rsi
+    movq    %rcx, (%rsi)
+    cmpq    %rcx, (%rsi)
+    jne     6f
+    addq    $8, %rsi
+    movq    %rcx, (%rsi)
+    cmpq    $-1, (%rsi)
+    jne     5f
+    POWER_OFF
+8:  EXIT    $1
+7:  EXIT    $2
+6:  EXIT    $3
+5:  EXIT    $4
+END hole
+
+// Checks the state in which 64-bit mode is entered; 4 GiB - 8 is mapped, though there is nothing.
+BEGIN entry_long
+    cmpq    $0x8000, %rsp
+    jne     8f
+    cmpq    $0x7000, %rbx
+    jne     8f
+    movl    %cs, %eax
+    cmpl    $0x08, %eax
+    jne     8f
+    movl    $0xc0000080, %ecx
+    rdmsr
+    testl   $0x400, %eax
+    jz      8f
+    pushq   $0x5a
+    popq    %rax
+    cmpq    $0x5a, %rax
+    jne     8f
+    POWER_OFF
+8:  EXIT    $1
+END entry_long
+
+// Touches an address that the entry's page tables do not map, with no handler.
+BEGIN unmapped
+    movabsq $0x140000000, %rsi
+    movq    (%rsi), %rax
+    hlt
+END unmapped
+
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,195 @@
+// Guests for whole machines, in 32-bit protected mode: flat segments, paging off, ESP 0x8000, EBX the parameter block.
+#include "guest.h"
+
+    .code32
+
+BEGIN undefined
+    ud2
+END undefined
+
+BEGIN vmcall
+1:  vmcall
+    jmp     1b
+END vmcall
+
+// Jumps to where there is neither RAM nor a device.
+BEGIN nowhere
+    movl    $0xe0000000, %eax
+    jmp     *%eax
+END nowhere
+
+// Three breakpoints, counted by a handler; ends with the count, the handler having seen the address behind each.
+BEGIN breakpoints
+    movl    $0x20000, %edi
+    // Vector 3: a 32-bit interrupt gate.
+    movl    $((9f - exeunt_test_breakpoints) + LOAD), %eax
+    movw    %ax, 0x20018
+    movw    $0x08, 0x2001a
+    movw    $0x8e00, 0x2001c
+    shrl    $16, %eax
+    movw    %ax, 0x2001e
+    movw    $0xff, 0x21000
+    movl    $0x20000, 0x21002
+    lidt    0x21000
+    xorl    %ecx, %ecx
+    movl    $((2f - exeunt_test_breakpoints) + LOAD), %ebp
+    int3
+2:  movl    $((3f - exeunt_test_breakpoints) + LOAD), %ebp
+    int3
+3:  movl    $((4f - exeunt_test_breakpoints) + LOAD), %ebp
+    int3
+4:  movb    %cl, %al
+    outb    %al, $PORT_DEBUG_EXIT
+1:  hlt
+    jmp     1b
+9:  cmpl    %ebp, (%esp)
+    jne     8f
+    incl    %ecx
+    // What iret does; KVM's emulator has it in real mode only.
+    popl    %eax
+    addl    $4, %esp
+    popfl
+    jmp     *%eax
+8:  EXIT    $100
+END breakpoints
+
+// Touches 32 768 ports and 70 000 addresses that nobody has, each once, and one of each three times more.
+BEGIN scan
+    movl    $0x2000, %edx
+2:  inb     %dx, %al
+    incl    %edx
+    cmpl    $0xa000, %edx
+    jne     2b
+    movl    $0xe0000000, %edx
+    movl    $70000, %ecx
+3:  movb    %al, (%edx)
+    addl    $8, %edx
+    decl    %ecx
+    jnz     3b
+    movl    $0x2000, %edx
+    inb     %dx, %al
+    inb     %dx, %al
+    inb     %dx, %al
+    movl    $0xe0000000, %edx
+    movb    %al, (%edx)
+    movb    %al, (%edx)
+    movb    %al, (%edx)
+    POWER_OFF
+END scan
+
+// Resets the machine six times while a second vCPU and this one kick doorbell queues, then powers off. Each time it looks
+// whether state was restored: the local APIC's spurious vector, the doorbell, RAM above the image left alone.
+BEGIN reset_under_load
+    movl    $0xfee000f0, %esi
+    cmpl    $0xff, (%esi)
+    jne     8f
+    movl    $PORT_DOORBELL + 0x40, %edx
+    inl     %dx, %eax
+    testl   %eax, %eax
+    jnz     8f
+    incl    0x30000
+    cmpl    $7, 0x30000
+    je      7f
+    movl    $0x12345678, %eax
+    outl    %eax, %dx
+    // Real-mode code for the second vCPU at 0x8000: SIPI vector 8.
+    movl    $((5f - exeunt_test_reset_under_load) + LOAD), %esi
+    movl    $0x8000, %edi
+    movl    $(6f - 5f), %ecx
+1:  movb    (%esi), %al
+    movb    %al, (%edi)
+    incl    %esi
+    incl    %edi
+    decl    %ecx
+    jnz     1b
+    movl    $0, 0x30004
+    movl    $0xfee00000, %esi
+    movl    $0x1ff, 0xf0(%esi)
+    movl    $0x01000000, 0x310(%esi)
+    movl    $0x00004500, 0x300(%esi)
+    movl    $0x01000000, 0x310(%esi)
+    movl    $0x00004608, 0x300(%esi)
+    // Until it runs: a number of looks, so that a second vCPU that never comes is told.
+    movl    $2000000, %ecx
+2:  cmpl    $0, 0x30004
+    jne     3f
+    decl    %ecx
+    jnz     2b
+    EXIT    $2
+3:  movl    $40, %ecx
+    movl    $PORT_DOORBELL, %edx
+4:  movl    %ecx, %eax
+    andl    $15, %eax
+    outl    %eax, %dx
+    decl    %ecx
+    jnz     4b
+    movb    $0xfe, %al
+    outb    %al, $PORT_RESET
+    EXIT    $3
+8:  EXIT    $1
+7:  POWER_OFF
+    .code16
+5:  movw    $0x3000, %ax
+    movw    %ax, %ds
+    movb    $1, 4
+    movw    $PORT_DOORBELL, %dx
+    xorl    %eax, %eax
+1:  outl    %eax, %dx
+    incl    %eax
+    andl    $15, %eax
+    jmp     1b
+6:
+    .code32
+END reset_under_load
+
+// Reads a word each 64 KiB of 64 MiB of RAM, over and over; says when it has begun.
+BEGIN walk
+    outb    %al, $0x80
+1:  movl    $0x100000, %esi
+2:  movl    (%esi), %eax
+    addl    $0x10000, %esi
+    cmpl    $0x4000000, %esi
+    jne     2b
+    jmp     1b
+END walk
+
+// Has the doorbell look at a ring at 32 MiB over and over.
+BEGIN ring_walk
+    movl    $PORT_DOORBELL + 0x40, %edx
+    movl    $0x2000000, %eax
+    outl    %eax, %dx
+    addl    $8, %edx
+    movl    $16, %eax
+    outl    %eax, %dx
+    outb    %al, $0x80
+    xorl    %eax, %eax
+    movl    $PORT_DOORBELL, %edx
+1:  outl    %eax, %dx
+    jmp     1b
+END ring_walk
+
+// Checks the state in which protected mode is entered, and loads the segments again.
+BEGIN entry_protected
+    cmpl    $0x8000, %esp
+    jne     8f
+    cmpl    $0x7000, %ebx
+    jne     8f
+    movl    %cs, %eax
+    cmpl    $0x08, %eax
+    jne     8f
+    movl    %ds, %eax
+    cmpl    $0x10, %eax
+    jne     8f
+    movl    %cr0, %eax
+    testl   $0x80000000, %eax
+    jnz     8f
+    movl    $0x10, %eax
+    movl    %eax, %ds
+    movl    %eax, %es
+    movl    %eax, %ss
+    ljmp    $0x08, $((1f - exeunt_test_entry_protected) + LOAD)
+1:  POWER_OFF
+8:  EXIT    $1
+END entry_protected
+
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""`make bench`: what Exeunt costs, beside its peers and in the same run.
+
+Every number stands beside a reference taken minutes before or after it on the same machine, in turns; what counts is
+the ratio. Nothing is installed or changed outside the build and cache directories.
+"""
+
+import argparse
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import exits
+import measure
+import reading
+import tracing
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+
+
+class Tools:
+    """What takes part, and why what does not take part is missing."""
+
+    def __init__(self, cache, build):
+        self.missing = {}
+        self.cache = cache
+        self.lttng = shutil.which("lttng-sessiond") and shutil.which("lttng")
+        self.babeltrace2 = shutil.which("babeltrace2")
+        if not self.babeltrace2:
+            raise measure.Failure("babeltrace2 is not installed: apt-get install babeltrace2")
+        self.qemu = shutil.which("qemu-system-x86_64")
+        if not self.qemu:
+            self.missing["QEMU"] = "not installed (apt-get install qemu-system-x86)"
+        self.kvmtool = shutil.which("lkvm") or shutil.which("kvmtool")
+        if not self.kvmtool:
+            self.missing["kvmtool"] = "not installed (Debian has no package of it)"
+        self.compiler = next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), None)
+        if not self.compiler:
+            raise measure.Failure("no C compiler found: apt-get install gcc")
+        self.run = measure.Launcher(self._compile("launch", [HERE / "launch.c"], []), cache).run
+        self.bare = self._compile("bare_kvm", [HERE / "bare_kvm.c"], [])
+        provider = ROOT / "Sources" / "CTracepoints"
+        self.tracepoint_cost = self._compile(
+            "tracepoint_cost", [HERE / "tracepoint_cost.c", *sorted(provider.glob("*.c"))],
+            [f"-I{provider / 'include'}", "-llttng-ust", "-ldl"])
+        self.exeunt = self._product("exeunt", build)
+        self.analyze = self._product("exeunt-analyze", build)
+
+    def guest(self, name, **parameters):
+        """The arguments of `exeunt run` for a built-in guest."""
+        return ["--guest", name, *(f"{key}={value}" for key, value in parameters.items())]
+
+    def image(self):
+        """The flat image of the port80 guest, assembled from the source that the package builds."""
+        built = self.cache / "port80.o"
+        flat = self.cache / "port80.bin"
+        self._call([self.compiler, "-c", ROOT / "Sources" / "CGuestPrograms" / "port80.S", "-o", built])
+        self._call(["objcopy", "-O", "binary", "-j", ".rodata", built, flat])
+        return flat.read_bytes()
+
+    def _compile(self, name, sources, options):
+        built = self.cache / name
+        self._call([self.compiler, "-O2", "-Wall", *sources, *options, "-o", built])
+        return str(built)
+
+    def _product(self, name, build):
+        if build:
+            measure.progress(f"building {name} (release)")
+            self._call(["swift", "build", "-c", "release", "--package-path", ROOT, "--product", name])
+        where = subprocess.run(
+            ["swift", "build", "-c", "release", "--package-path", ROOT, "--show-bin-path"],
+            stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+        path = Path(where) / name
+        if not path.exists():
+            raise measure.Failure(f"{path} is not there: run without --no-build")
+        return str(path)
+
+    @staticmethod
+    def _call(command):
+        done = subprocess.run(
+            [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            check=False)
+        if done.returncode != 0:
+            raise measure.Failure(f"{' '.join(map(str, command))}:\n{done.stdout.strip()}")
+
+
+def machine():
+    """The machine in one line: processor, kernel, KVM, load."""
+
+    def first(path, key):
+        try:
+            for line in Path(path).read_text().splitlines():
+                if line.startswith(key):
+                    return line.split(":", 1)[1].strip()
+        except OSError:
+            pass
+        return "?"
+
+    modules = [name for name in ("kvm_intel", "kvm_amd", "kvm_pvm") if Path(f"/sys/module/{name}").exists()]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
+    return (
+        f"{first('/proc/cpuinfo', 'model name')}, {os.cpu_count()} CPUs, {memory:.0f} GiB, "
+        f"Linux {platform.release()}, {', '.join(modules) or 'KVM of unknown kind'}, "
+        f"load average at the start {os.getloadavg()[0]:.2f}")
+
+
+def parts(options):
+    """The tables, one after the other."""
+    options.cache.mkdir(parents=True, exist_ok=True)
+    tools = Tools(options.cache, build=not options.no_build)
+    if "exits" in options.parts:
+        with tempfile.TemporaryDirectory(prefix="work-", dir=options.cache) as directory:
+            yield exits.compare(tools, tools.image(), Path(directory), options.iterations, options.rounds)
+    if "tracepoints" in options.parts:
+        yield tracing.cost(
+            tools, options.cache, options.tracepoints, 100 * options.tracepoints, options.rounds)
+    if "reading" in options.parts:
+        traces = [reading.recorded(tools, options.cache, events) for events in options.events]
+        yield reading.compare(tools, traces, options.reading_rounds)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--iterations", type=int, default=200_000, help="exits in each run (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each comparison (default: %(default)s)")
+    parser.add_argument(
+        "--reading-rounds", type=int, default=3, help="rounds of reading traces (default: %(default)s)")
+    parser.add_argument(
+        "--tracepoints", type=int, default=1_000_000, help="tracepoints emitted (default: %(default)s)")
+    parser.add_argument(
+        "--events", type=int, nargs="+", default=[1_000_000, 10_000_000], help="sizes of the traces read")
+    parser.add_argument(
+        "--parts", nargs="+", choices=["exits", "tracepoints", "reading"],
+        default=["exits", "tracepoints", "reading"], help="which comparisons to make (default: all)")
+    parser.add_argument("--markdown", action="store_true", help="print the tables for docs/benchmarks.md")
+    parser.add_argument("--no-build", action="store_true", help="use the release build that is there")
+    parser.add_argument(
+        "--cache", type=Path, default=ROOT / ".cache" / "bench", help="recorded traces and C programs")
+    options = parser.parse_args()
+    if min([options.iterations - 1, options.rounds, options.reading_rounds, options.tracepoints, *options.events]) < 1:
+        parser.error("counts must be at least 1, and iterations at least 2")
+    try:
+        described = machine()
+        print(f"Machine: {described}\n")
+        for table in parts(options):
+            print(table.markdown() if options.markdown else table.text(), flush=True)
+    except measure.Failure as failure:
+        measure.progress_done()
+        sys.exit(f"bench: {failure}")
+    except KeyboardInterrupt:
+        measure.progress_done()
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
