@@ -54,7 +54,7 @@ let package = Package(
   ],
   targets: monitor + analyzer + [
     .testTarget(
-      name: "CTFTests", dependencies: ["CTF", "Reporting"], resources: [.copy("Fixtures")],
+      name: "CTFTests", dependencies: ["CTF", "Reporting"], resources: [.copy("Fixtures"), .copy("Golden")],
       swiftSettings: swift),
     .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "CTF", histogram], swiftSettings: swift),
     .testTarget(

@@ -8,10 +8,13 @@ import Testing
 final class TemporaryTrace {
   let path: String
 
-  init(metadata: [UInt8], files: [String: [UInt8]]) throws {
+  /// - Parameters:
+  ///   - metadata: The file `metadata`, unless `files` has it.
+  ///   - files: Paths inside the directory and contents.
+  init(metadata: [UInt8]?, files: [String: [UInt8]]) throws {
     path = FileManager.default.temporaryDirectory.appendingPathComponent("ctf-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    try write("metadata", metadata)
+    if let metadata { try write("metadata", metadata) }
     for (name, bytes) in files { try write(name, bytes) }
   }
 
@@ -22,7 +25,10 @@ final class TemporaryTrace {
   deinit { try? FileManager.default.removeItem(atPath: path) }
 
   func write(_ name: String, _ bytes: [UInt8]) throws {
-    try Data(bytes).write(to: URL(fileURLWithPath: path).appendingPathComponent(name))
+    let file = URL(fileURLWithPath: path).appendingPathComponent(name)
+    let directory = file.deletingLastPathComponent()
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    try Data(bytes).write(to: file)
   }
 
   /// What `exeunt-analyze dump` prints, and what it complains about.
@@ -59,11 +65,13 @@ enum Babeltrace {
     FileManager.default.isExecutableFile(atPath: $0)
   }
 
-  /// The lines it prints, nil when it fails.
+  /// The lines it prints, nil when it fails, crashes or wants more than 20 seconds or 4 GB.
   static func lines(_ directory: String) throws -> [String]? {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: path ?? "")
-    process.arguments = [directory]
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments = [
+      "-c", "ulimit -c 0 -v 4000000; exec timeout 20 \"$0\" \"$1\"", path ?? "", directory,
+    ]
     let output = Pipe()
     process.standardOutput = output
     process.standardError = FileHandle.nullDevice
