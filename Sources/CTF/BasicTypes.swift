@@ -30,8 +30,9 @@ extension TypeBuilder {
     }
     guard let size else { throw failure(line, "an integer has no size") }
     guard size >= 1 else { throw failure(line, "an integer's size has to be at least 1 bit") }
-    guard size <= 64 else {
-      throw failure(line, "an integer of \(size) bits; only sizes up to 64 can be read")
+    guard size <= UInt64(IntegerType.maximumSize) else {
+      throw failure(
+        line, "an integer of \(size) bits; only sizes up to \(IntegerType.maximumSize) can be read")
     }
     type.size = Int(size)
     type.alignment = alignment ?? (size % 8 == 0 ? 8 : 1)
@@ -56,12 +57,21 @@ extension TypeBuilder {
         throw failure(attribute.line, "a floating-point number has no attribute '\(attribute.name)'")
       }
     }
+    guard let exponent, let mantissa else {
+      throw failure(line, "a floating-point number needs exp_dig and mant_dig")
+    }
     switch (exponent, mantissa) {
+    case (5, 11): type.size = 16
     case (8, 24): type.size = 32
     case (11, 53): type.size = 64
+    case (15, 113): type.size = 128
     default:
       throw failure(
-        line, "a floating-point number needs exp_dig and mant_dig 8 and 24, or 11 and 53")
+        line,
+        """
+        no IEEE 754 number has exp_dig \(exponent) and mant_dig \(mantissa); those that can be read have 5 and 11, \
+        8 and 24, 11 and 53, or 15 and 113
+        """)
     }
     return type
   }

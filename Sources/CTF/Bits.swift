@@ -44,9 +44,25 @@ enum Bits {
     return UInt64(bitPattern: Int64(bitPattern: value << shift) >> Int64(shift))
   }
 
-  /// A float or double as the bits of a double.
+  /// A number of 16, 32 or 64 bits as the bits of a double.
   @inline(__always)
   static func double(_ value: UInt64, _ size: Int) -> UInt64 {
-    size == 64 ? value : Double(Float(bitPattern: UInt32(truncatingIfNeeded: value))).bitPattern
+    switch size {
+    case 64: value
+    case 32: Double(Float(bitPattern: UInt32(truncatingIfNeeded: value))).bitPattern
+    default: half(value)
+    }
+  }
+
+  /// Sign, 5 bits of exponent, 10 of the significand: every value is also a double.
+  private static func half(_ value: UInt64) -> UInt64 {
+    let sign = (value >> 15 & 1) << 63
+    let exponent = value >> 10 & 0x1f
+    let fraction = value & 0x3ff
+    switch exponent {
+    case 0: return sign | (Double(fraction) * 0x1p-24).bitPattern
+    case 0x1f: return sign | 0x7ff << 52 | fraction << 42
+    default: return sign | (exponent + 1023 - 15) << 52 | fraction << 42
+    }
   }
 }

@@ -19,6 +19,11 @@ struct Step {
     case float, floatSwapped
     /// Loads of any bits: `offset` is in bits from the run's begin, `size` in bits.
     case bitsLittle, bitsBig, signedBitsLittle, signedBitsBig, floatBitsLittle, floatBitsBig
+    /// Load `operand` bits, more than 64, at bit `offset` of the run, as several words; `size` has flags.
+    case wide
+    /// The field of `operand` bits at bit `offset` of the run has the byte order that `size` says, 1 for big: it must
+    /// not begin inside a byte that a field of the other order ends in. Register `slot` remembers.
+    case order
     /// Keep the value loaded last in register `slot`.
     case keep
     /// The value loaded last is the low `size` bits of the clock.
@@ -45,6 +50,10 @@ struct Step {
 
   /// The slot of a value that nobody wants.
   static let noSlot = UInt16.max
+  /// Flags of a wide load: two's complement, big-endian, and that something depends on a value of 64 bits.
+  static let wideSigned: UInt8 = 1
+  static let wideBig: UInt8 = 2
+  static let wideMustFit: UInt8 = 4
 
   var kind: Kind
   var size: UInt8 = 0
@@ -158,7 +167,9 @@ enum Register {
   static let cpu = 9
   static let eventID = 10
   static let uuidPosition = 11
-  static let firstFree = 12
+  /// The byte that the bit field before ended in, times two, and 1 if its byte order was big.
+  static let bitOrder = 12
+  static let firstFree = 13
 
   static let packetHeader: [String: Int] = [
     "magic": magic, "stream_id": streamID, "stream_instance_id": streamInstanceID,

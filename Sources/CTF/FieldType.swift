@@ -55,9 +55,12 @@ public indirect enum FieldType: Sendable {
   static let largestMinimum = 1 << 40
 }
 
-/// An integer of 1 to 64 bits.
+/// An integer.
 public struct IntegerType: Sendable {
-  /// Size in bits, 1 to 64.
+  /// The largest size in bits: the specification has no limit, but printing takes time quadratic in the size.
+  public static let maximumSize = 1 << 16
+
+  /// Size in bits, 1 to ``maximumSize``.
   public var size: Int
   /// Alignment in bits, a power of two.
   public var alignment: Int
@@ -71,16 +74,23 @@ public struct IntegerType: Sendable {
   public var isText: Bool
   /// The name of the clock that it is a value of.
   public var clock: String?
+
+  /// The number of 64-bit words of a decoded value, the least significant one first.
+  public var words: Int { (size + 63) / 64 }
 }
 
-/// A floating-point number of 32 or 64 bits.
+/// A floating-point number in one of the binary interchange formats of IEEE 754-2008.
 public struct FloatingPointType: Sendable {
-  /// Size in bits, 32 or 64.
+  /// Size in bits: 16, 32, 64 or 128.
   public var size: Int
   /// Alignment in bits, a power of two.
   public var alignment: Int
   /// nil: the trace's byte order.
   public var byteOrder: ByteOrder?
+
+  /// The number of 64-bit words of a decoded value: one with the bits of a `Double`; for 128 bits two with the bits
+  /// themselves, the least significant ones first.
+  public var words: Int { size == 128 ? 2 : 1 }
 }
 
 /// An integer with labels for ranges of values.

@@ -13,6 +13,10 @@ enum DecodeStatus: UInt8 {
   case tooManyEmpty
   /// The values of one event take more memory than is given to one.
   case tooLarge
+  /// A number that something depends on does not fit in 64 bits.
+  case tooWide
+  /// The byte order changes inside a byte.
+  case orderChange
 
   /// What an error message says.
   var message: String {
@@ -23,6 +27,8 @@ enum DecodeStatus: UInt8 {
     case .tooLong: "a sequence has more elements than the packet has room for"
     case .tooManyEmpty: "too many array elements without a single bit"
     case .tooLarge: "the event has too many values"
+    case .tooWide: "a length, tag, id, size or time does not fit in 64 bits"
+    case .orderChange: "the byte order changes inside a byte"
     }
   }
 }
@@ -139,6 +145,12 @@ enum Interpreter {
       case .bitsLittle, .bitsBig, .signedBitsLittle, .signedBitsBig, .floatBitsLittle, .floatBitsBig:
         value = loadBits(step, cursor.base, bits &+ Int(step.pointee.offset))
         output.put(value, step.pointee.slot)
+      case .wide:
+        guard loadWide(step, cursor.base, bits &+ Int(step.pointee.offset), &value, &output) else {
+          return .tooWide
+        }
+      case .order:
+        guard checkOrder(step, bits &+ Int(step.pointee.offset), state.registers) else { return .orderChange }
       case .keep: state.registers[Int(step.pointee.slot)] = value
       case .clock: state.clock = advance(state.clock, value, step.pointee.size)
       case .position: state.registers[Int(step.pointee.slot)] = UInt64(position >> 3)
@@ -243,6 +255,49 @@ enum Interpreter {
     case .floatBitsLittle: return Bits.double(Bits.little(base, position, size), size)
     default: return Bits.double(Bits.big(base, position, size), size)
     }
+  }
+
+  /// Loads an integer of more than 64 bits word by word; `value` becomes its lowest word. False when only a value
+  /// that fits in 64 bits means something and this one does not.
+  @inline(never)
+  private static func loadWide<Output: DecodeOutput>(
+    _ step: UnsafePointer<Step>, _ base: UnsafeRawPointer, _ position: Int, _ value: inout UInt64,
+    _ output: inout Output
+  ) -> Bool {
+    let size = Int(truncatingIfNeeded: step.pointee.operand)
+    let isSigned = step.pointee.size & Step.wideSigned != 0
+    let isBig = step.pointee.size & Step.wideBig != 0
+    var fits = true
+    var rest: UInt64 = 0
+    var done = 0
+    while done < size {
+      let part = min(64, size - done)
+      var word =
+        isBig
+        ? Bits.big(base, position + size - done - part, part) : Bits.little(base, position + done, part)
+      if isSigned, done + part == size { word = Bits.signed(word, part) }
+      if done == 0 {
+        value = word
+        rest = isSigned && Int64(bitPattern: word) < 0 ? UInt64.max : 0
+      } else if word != rest {
+        fits = false
+      }
+      output.put(word, Step.noSlot)
+      done += part
+    }
+    return fits || step.pointee.size & Step.wideMustFit == 0
+  }
+
+  @inline(never)
+  private static func checkOrder(
+    _ step: UnsafePointer<Step>, _ position: Int, _ registers: UnsafeMutablePointer<UInt64>
+  ) -> Bool {
+    let register = registers + Int(step.pointee.slot)
+    let order = UInt64(step.pointee.size)
+    if position & 7 != 0, register.pointee == UInt64(position >> 3) << 1 | (1 - order) { return false }
+    let end = position &+ Int(truncatingIfNeeded: step.pointee.operand)
+    register.pointee = UInt64(end >> 3) << 1 | order
+    return true
   }
 
   @inline(never)

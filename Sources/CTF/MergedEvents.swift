@@ -74,9 +74,9 @@ public struct EventRecord {
   /// Index into the events of the stream's class, ``Trace/streamClass(of:)``.
   public let event: Int
   /// The values of the stream's event context, the event's context and its payload, one after the other: an integer
-  /// or enumeration is one word, sign-extended if signed; a floating-point number the bits of a `Double`; a string or
-  /// array of characters address and length; a sequence the number of elements before them; a variant the index of
-  /// the option before it.
+  /// or enumeration is one word, sign-extended if signed, or beyond 64 bits several, the lowest first; a
+  /// floating-point number the bits of a `Double`, of 128 bits its own in two words; a string or array of characters
+  /// address and length; a sequence the number of elements before them; a variant the index of the option before it.
   public let values: UnsafePointer<UInt64>
   /// The values of the packet's context, in the same way.
   public let packetContext: UnsafePointer<UInt64>

@@ -22,21 +22,21 @@ struct PlanCompiler {
   let references: References
   let file: String
 
-  private var steps: [Step] = []
+  var steps: [Step] = []
   private var ranges: [VariantRange] = []
-  private var fields: [FieldLoad] = []
+  var fields: [FieldLoad] = []
   /// The structures of the scopes that are complete, for references from later ones.
   private(set) var roots: [DynamicScope: StructureType]
-  private var scope = DynamicScope.packetHeader
+  var scope = DynamicScope.packetHeader
   /// The structure of `scope`.
-  private var currentRoot: StructureType?
+  var currentRoot: StructureType?
   private var frames: [[Visible]] = []
   /// What is known about the position: it is `remainder` modulo `modulus` bits.
   private(set) var modulus: Int
   private(set) var remainder: Int
-  private var run: Run?
+  var run: Run?
 
-  private struct Run {
+  struct Run {
     let step: Int
     let isByteAligned: Bool
     var bits = 0
@@ -66,7 +66,7 @@ struct PlanCompiler {
     remainder = start.remainder
   }
 
-  private func failure(_ message: String) -> TraceError { TraceError(file: file, message: message) }
+  func failure(_ message: String) -> TraceError { TraceError(file: file, message: message) }
 
   /// Appends the steps for one dynamic scope.
   mutating func add(_ structure: StructureType?, _ scope: DynamicScope) throws(TraceError) {
@@ -87,7 +87,7 @@ struct PlanCompiler {
 
   // MARK: Steps
 
-  private mutating func append(_ step: Step) throws(TraceError) {
+  mutating func append(_ step: Step) throws(TraceError) {
     guard steps.count < Self.maximumSteps else {
       throw failure("a structure has more than \(Self.maximumSteps) fields, nested ones included")
     }
@@ -106,11 +106,11 @@ struct PlanCompiler {
     try append(Step(kind: .run))
   }
 
-  private mutating func move(_ bits: Int) {
+  mutating func move(_ bits: Int) {
     remainder = (remainder + bits) & (modulus - 1)
   }
 
-  private mutating func align(_ alignment: Int) throws(TraceError) {
+  mutating func align(_ alignment: Int) throws(TraceError) {
     guard alignment > 1 else { return }
     if modulus >= alignment {
       let padding = (alignment - remainder % alignment) % alignment
@@ -127,7 +127,7 @@ struct PlanCompiler {
   }
 
   /// Makes room for a fixed-size field in the current run; returns its offset in bits.
-  private mutating func reserve(_ bits: Int) throws(TraceError) -> Int {
+  mutating func reserve(_ bits: Int) throws(TraceError) -> Int {
     let isByteField = modulus >= 8 && remainder % 8 == 0 && bits % 8 == 0
     if let current = run, (isByteField && !current.isByteAligned) || current.bits > Self.maximumRunBits {
       closeRun()
@@ -167,133 +167,6 @@ struct PlanCompiler {
       }
       frames.removeLast()
     case .variant(let variant): try emit(variant, key)
-    }
-  }
-
-  private mutating func emit(_ type: IntegerType, _ key: [Int], _ slot: UInt16?) throws(TraceError) {
-    try align(type.alignment)
-    let offset = try reserve(type.size)
-    let effects = try effects(type, key)
-    if slots == nil || slot != nil || !effects.isEmpty {
-      let isBig = (type.byteOrder ?? model.byteOrder) == .big
-      let isField = type.size % 8 == 0 && isWholeBytes && (!isBig || type.size == 8)
-      if isField, slots == nil || slot != nil {
-        try addField(offset / 8, type.size, type.isSigned, slot)
-      } else {
-        run?.fieldsStep = nil
-        try append(load(type, isBig: isBig, offset, slot))
-      }
-      if !effects.isEmpty { run?.fieldsStep = nil }
-      run?.words += 1
-      for effect in effects { try append(effect) }
-    }
-    move(type.size)
-  }
-
-  private mutating func emit(_ type: FloatingPointType, _ slot: UInt16?) throws(TraceError) {
-    try align(type.alignment)
-    let offset = try reserve(type.size)
-    if slots == nil || slot != nil {
-      let isBig = (type.byteOrder ?? model.byteOrder) == .big
-      if type.size == 64, !isBig, isWholeBytes {
-        // The bits of a double are the word: no different from an integer.
-        try addField(offset / 8, 64, false, slot)
-        run?.words += 1
-        move(type.size)
-        return
-      }
-      run?.fieldsStep = nil
-      var step = Step(
-        kind: .float, size: UInt8(type.size), slot: slot ?? Step.noSlot, offset: UInt32(offset))
-      if isWholeBytes {
-        step.offset = UInt32(offset / 8)
-        step.kind = type.size == 64 ? .u64Swapped : (isBig ? .floatSwapped : .float)
-      } else {
-        step.kind = isBig ? .floatBitsBig : .floatBitsLittle
-      }
-      try append(step)
-      run?.words += 1
-    }
-    move(type.size)
-  }
-
-  /// Whether the run and the field that has just got room in it begin at bytes.
-  private var isWholeBytes: Bool { modulus >= 8 && remainder % 8 == 0 && run?.isByteAligned == true }
-
-  private mutating func addField(
-    _ offset: Int, _ size: Int, _ isSigned: Bool, _ slot: UInt16?
-  ) throws(TraceError) {
-    if let step = run?.fieldsStep {
-      steps[step].operand += 1
-    } else {
-      run?.fieldsStep = steps.count
-      try append(Step(kind: .fields, offset: UInt32(fields.count), operand: 1))
-    }
-    fields.append(FieldLoad(offset: offset, size: size, isSigned: isSigned, slot: slot ?? Step.noSlot))
-  }
-
-  /// The step for an integer that is not a field of whole little-endian bytes.
-  private func load(_ type: IntegerType, isBig: Bool, _ offset: Int, _ slot: UInt16?) -> Step {
-    var step = Step(
-      kind: .bitsLittle, size: UInt8(type.size), slot: slot ?? Step.noSlot, offset: UInt32(offset))
-    if isWholeBytes, isBig, let kind = Self.swapped(type) {
-      step.offset = UInt32(offset / 8)
-      step.kind = kind
-    } else if type.isSigned {
-      step.kind = isBig ? .signedBitsBig : .signedBitsLittle
-    } else {
-      step.kind = isBig ? .bitsBig : .bitsLittle
-    }
-    return step
-  }
-
-  private static func swapped(_ type: IntegerType) -> Step.Kind? {
-    switch (type.size, type.isSigned) {
-    case (16, false): .u16Swapped
-    case (16, true): .s16Swapped
-    case (32, false): .u32Swapped
-    case (32, true): .s32Swapped
-    case (64, _): .u64Swapped
-    default: nil
-    }
-  }
-
-  /// What decoding an integer brings about besides its value.
-  private mutating func effects(_ type: IntegerType, _ key: [Int]) throws(TraceError) -> [Step] {
-    var effects: [Step] = []
-    if let register = meaning(key) { effects.append(Step(kind: .keep, slot: UInt16(register))) }
-    if let register = references.registers[key] { effects.append(Step(kind: .keep, slot: UInt16(register))) }
-    if let clock = type.clock, !type.isSigned {
-      guard model.clocks.contains(where: { $0.name == clock }) else {
-        throw failure("a field is mapped to the clock '\(clock)', which is not declared")
-      }
-      if let other = references.clock, other != clock {
-        throw failure("the fields of one stream are mapped to two clocks, '\(other)' and '\(clock)'")
-      }
-      references.clock = clock
-      // The end of a packet is known at its begin; it must not set the clock.
-      if meaning(key) != Register.timestampEnd {
-        effects.append(Step(kind: .clock, size: UInt8(type.size)))
-      }
-    }
-    return effects
-  }
-
-  /// The register that the specification gives to a field of a header or packet context.
-  private func meaning(_ key: [Int]) -> Int? {
-    guard let structure = currentRoot else { return nil }
-    switch scope {
-    case .packetHeader where key.count == 2: return Register.packetHeader[structure.fields[key[1]].name]
-    case .packetContext where key.count == 2: return Register.packetContext[structure.fields[key[1]].name]
-    case .eventHeader where key.count == 2:
-      return structure.fields[key[1]].name == "id" ? Register.eventID : nil
-    case .eventHeader where key.count == 4:
-      // LTTng's headers: the field `id` of the options of a variant called `v`.
-      guard structure.fields[key[1]].name == "v", case .variant(let variant) = structure.fields[key[1]].type,
-        case .structure(let option) = variant.options[key[2]].type, option.fields[key[3]].name == "id"
-      else { return nil }
-      return Register.eventID
-    default: return nil
     }
   }
 

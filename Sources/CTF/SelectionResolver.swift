@@ -41,7 +41,10 @@ extension FieldType {
   /// Whether a value can be one word of a row.
   fileprivate var fitsWord: Bool {
     switch self {
-    case .integer, .floatingPoint, .enumeration, .string: true
+    case .integer(let type): type.words == 1
+    case .enumeration(let type): type.container.words == 1
+    case .floatingPoint(let type): type.words == 1
+    case .string: true
     case .array(let array): array.isText
     case .structure, .variant: false
     }

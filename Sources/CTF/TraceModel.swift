@@ -6,6 +6,8 @@ final class TraceModel: Sendable {
   let clocks: [ClockInfo]
   let packetHeader: StructureType?
   let streamClasses: [StreamClass]
+  /// Whether there are bit fields of both byte orders, so that they could meet inside a byte.
+  let mixesBitOrders: Bool
 
   init(
     byteOrder: ByteOrder, uuid: [UInt8]?, environment: [(name: String, value: EnvironmentValue)],
@@ -17,6 +19,44 @@ final class TraceModel: Sendable {
     self.clocks = clocks
     self.packetHeader = packetHeader
     self.streamClasses = streamClasses
+    var orders = BitOrders(native: byteOrder)
+    if let packetHeader { orders.add(.structure(packetHeader)) }
+    for stream in streamClasses {
+      for structure in [stream.packetContext, stream.eventHeader, stream.eventContext] {
+        if let structure { orders.add(.structure(structure)) }
+      }
+      for event in stream.events {
+        if let context = event.context { orders.add(.structure(context)) }
+        if let payload = event.payload { orders.add(.structure(payload)) }
+      }
+    }
+    mixesBitOrders = orders.hasLittle && orders.hasBig
+  }
+}
+
+/// The byte orders of numbers that may begin or end inside a byte.
+private struct BitOrders {
+  let native: ByteOrder
+  var hasLittle = false
+  var hasBig = false
+
+  init(native: ByteOrder) { self.native = native }
+
+  mutating func add(_ type: FieldType) {
+    switch type {
+    case .integer(let type): add(type.size, type.alignment, type.byteOrder)
+    case .enumeration(let type): add(type.container.size, type.container.alignment, type.container.byteOrder)
+    case .floatingPoint(let type): add(type.size, type.alignment, type.byteOrder)
+    case .string: break
+    case .array(let type): add(type.element)
+    case .structure(let type): for field in type.fields { add(field.type) }
+    case .variant(let type): for option in type.options { add(option.type) }
+    }
+  }
+
+  private mutating func add(_ size: Int, _ alignment: Int, _ order: ByteOrder?) {
+    guard size % 8 != 0 || alignment < 8 else { return }
+    if (order ?? native) == .big { hasBig = true } else { hasLittle = true }
   }
 }
 

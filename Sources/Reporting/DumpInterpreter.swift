@@ -71,7 +71,22 @@ enum DumpInterpreter {
         word += 1
       case .enumeration:
         // The number follows in a step of its own.
-        code.labels[step.a].write(word[0], to: &sink)
+        if step.b == 1 || WideNumber.fits(word, step.b, code.labels[step.a].isSigned) {
+          code.labels[step.a].write(word[0], to: &sink)
+        } else {
+          code.labels[step.a].writeUnknown(to: &sink)
+        }
+      case .wideDecimal, .wideHexadecimal, .wideOctal, .wideBinary:
+        wide(step, word, &sink)
+        word += (step.a + 63) / 64
+      case .quadruple:
+        let number = Quadruple(high: word[1], low: word[0])
+        if let value = number.double {
+          self.number(value, isText, &sink)
+        } else {
+          sink.array(Array((isText ? number.hexadecimal : "\"\(number.hexadecimal)\"").utf8))
+        }
+        word += 2
       case .float:
         number(Double(bitPattern: word[0]), isText, &sink)
         word += 1
@@ -105,6 +120,18 @@ enum DumpInterpreter {
       case .jump: place = step.a
       }
     }
+  }
+
+  private static func wide(_ step: DumpProgram.Step, _ word: UnsafePointer<UInt64>, _ sink: inout ByteSink) {
+    let number = WideNumber(word, bits: step.a, isSigned: step.b == 1)
+    let text: String =
+      switch step.kind {
+      case .wideHexadecimal: "0x" + number.digits(bitsPerDigit: 4, isPadded: false)
+      case .wideOctal: "0" + number.digits(bitsPerDigit: 3, isPadded: false)
+      case .wideBinary: "0b" + number.digits(bitsPerDigit: 1, isPadded: true)
+      default: number.decimal
+      }
+    sink.array(Array(text.utf8))
   }
 
   private static func masked(_ value: UInt64, _ bits: Int) -> UInt64 {

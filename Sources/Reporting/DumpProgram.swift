@@ -16,9 +16,13 @@ struct DumpProgram {
       case unsigned, signed
       /// Base 16, 8 and 2 of an integer of `a` bits, `b` 1 if signed.
       case hexadecimal, octal, binary
-      /// Enumeration `a` of the program.
+      /// Integers of `a` bits, more than 64; `b` 1 if signed.
+      case wideDecimal, wideHexadecimal, wideOctal, wideBinary
+      /// Enumeration `a` of the program, its number has `b` words.
       case enumeration
       case float, text
+      /// A number of 128 bits.
+      case quadruple
       /// Ignore `a` words.
       case skip
       /// `a` elements, or as many as a word says; `b` is the step after the loop.
@@ -88,7 +92,7 @@ struct DumpProgram {
     case .integer(let integer): number(integer)
     case .enumeration(let enumeration):
       enumerations.append(LabelTable(enumeration, style))
-      append(.enumeration, enumerations.count - 1)
+      append(.enumeration, enumerations.count - 1, enumeration.container.words)
       if style == .text {
         number(enumeration.container)
         literal(" )")
@@ -96,7 +100,7 @@ struct DumpProgram {
         number(enumeration.container)
         literal("}")
       }
-    case .floatingPoint: append(.float)
+    case .floatingPoint(let float): append(float.words == 1 ? .float : .quadruple)
     case .string: append(.text)
     case .array(let array) where array.isText: append(.text)
     case .array(let array): elements(array) { $0.value(array.element) }
@@ -109,10 +113,22 @@ struct DumpProgram {
   }
 
   private mutating func number(_ type: IntegerType) {
-    switch (style, type.base) {
-    case (.text, 16): append(.hexadecimal, type.size, type.isSigned ? 1 : 0)
-    case (.text, 8): append(.octal, type.size, type.isSigned ? 1 : 0)
-    case (.text, 2): append(.binary, type.size, type.isSigned ? 1 : 0)
+    let base = style == .text ? type.base : 10
+    if type.words > 1 {
+      let kind: Step.Kind =
+        switch base {
+        case 16: .wideHexadecimal
+        case 8: .wideOctal
+        case 2: .wideBinary
+        default: .wideDecimal
+        }
+      append(kind, type.size, type.isSigned ? 1 : 0)
+      return
+    }
+    switch base {
+    case 16: append(.hexadecimal, type.size, type.isSigned ? 1 : 0)
+    case 8: append(.octal, type.size, type.isSigned ? 1 : 0)
+    case 2: append(.binary, type.size, type.isSigned ? 1 : 0)
     default: append(type.isSigned ? .signed : .unsigned)
     }
   }
@@ -153,7 +169,9 @@ struct DumpProgram {
   /// Goes over a value that is not shown.
   mutating func skip(_ type: FieldType) {
     switch type {
-    case .integer, .enumeration, .floatingPoint: append(.skip, 1)
+    case .integer(let type): append(.skip, type.words)
+    case .enumeration(let type): append(.skip, type.container.words)
+    case .floatingPoint(let type): append(.skip, type.words)
     case .string: append(.skip, 2)
     case .array(let array) where array.isText: append(.skip, 2)
     case .array(let array): elements(array, isHidden: true) { $0.skip(array.element) }

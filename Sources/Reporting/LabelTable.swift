@@ -21,6 +21,11 @@ final class LabelTable {
     table.deallocate()
   }
 
+  var isSigned: Bool { type.container.isSigned }
+
+  /// Writes what stands before a number without a label.
+  func writeUnknown(to sink: inout ByteSink) { sink.array(render([])) }
+
   /// Writes what stands before the number.
   func write(_ value: UInt64, to sink: inout ByteSink) {
     guard value < Self.direct else {
@@ -43,6 +48,10 @@ final class LabelTable {
     for mapping in type.mappings where type.contains(mapping, value) && !labels.contains(mapping.label) {
       labels.append(mapping.label)
     }
+    return render(labels)
+  }
+
+  private func render(_ labels: [String]) -> [UInt8] {
     switch style {
     case .text:
       let shown = labels.map { TextEscape.quoted(Array($0.utf8)) }.joined(separator: Array(", ".utf8))

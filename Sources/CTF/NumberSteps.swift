@@ -1,0 +1,161 @@
+/// Steps for integers and floating-point numbers.
+extension PlanCompiler {
+  mutating func emit(_ type: IntegerType, _ key: [Int], _ slot: UInt16?) throws(TraceError) {
+    try align(type.alignment)
+    let offset = try reserve(type.size)
+    let effects = try effects(type, key)
+    let order = type.byteOrder ?? model.byteOrder
+    try checkOrder(order, size: type.size, alignment: type.alignment, offset)
+    if slots == nil || slot != nil || !effects.isEmpty {
+      let isField =
+        type.size <= 64 && type.size % 8 == 0 && isWholeBytes && (order == .little || type.size == 8)
+      if isField, slots == nil || slot != nil {
+        try addField(offset / 8, type.size, type.isSigned, slot)
+      } else {
+        run?.fieldsStep = nil
+        if type.size > 64 {
+          try append(wide(type.size, isSigned: type.isSigned, order, offset, mustFit: !effects.isEmpty))
+        } else {
+          try append(load(type, isBig: order == .big, offset, slot))
+        }
+      }
+      if !effects.isEmpty { run?.fieldsStep = nil }
+      run?.words += type.words
+      for effect in effects { try append(effect) }
+    }
+    move(type.size)
+  }
+
+  mutating func emit(_ type: FloatingPointType, _ slot: UInt16?) throws(TraceError) {
+    try align(type.alignment)
+    let offset = try reserve(type.size)
+    let order = type.byteOrder ?? model.byteOrder
+    try checkOrder(order, size: type.size, alignment: type.alignment, offset)
+    if slots == nil || slot != nil {
+      let isBig = order == .big
+      run?.words += type.words
+      if type.size == 64, !isBig, isWholeBytes {
+        // The bits of a double are the word: no different from an integer.
+        try addField(offset / 8, 64, false, slot)
+        move(type.size)
+        return
+      }
+      run?.fieldsStep = nil
+      var step = Step(
+        kind: .float, size: UInt8(type.size), slot: slot ?? Step.noSlot, offset: UInt32(offset))
+      if type.size == 128 {
+        step = wide(128, isSigned: false, order, offset, mustFit: false)
+      } else if isWholeBytes, type.size != 16 {
+        step.offset = UInt32(offset / 8)
+        step.kind = type.size == 64 ? .u64Swapped : (isBig ? .floatSwapped : .float)
+      } else {
+        step.kind = isBig ? .floatBitsBig : .floatBitsLittle
+      }
+      try append(step)
+    }
+    move(type.size)
+  }
+
+  /// Whether the run and the field that has just got room in it begin at bytes.
+  private var isWholeBytes: Bool { modulus >= 8 && remainder % 8 == 0 && run?.isByteAligned == true }
+
+  /// In a trace with bit fields of both byte orders, a field may not begin inside a byte that the one before it
+  /// filled from the other end (CTF 1.8, section 4.1.5).
+  private mutating func checkOrder(
+    _ order: ByteOrder, size: Int, alignment: Int, _ offset: Int
+  ) throws(TraceError) {
+    guard model.mixesBitOrders, size % 8 != 0 || alignment < 8 else { return }
+    run?.fieldsStep = nil
+    try append(
+      Step(
+        kind: .order, size: order == .big ? 1 : 0, slot: UInt16(Register.bitOrder), offset: UInt32(offset),
+        operand: UInt64(size)))
+  }
+
+  private mutating func addField(
+    _ offset: Int, _ size: Int, _ isSigned: Bool, _ slot: UInt16?
+  ) throws(TraceError) {
+    if let step = run?.fieldsStep {
+      steps[step].operand += 1
+    } else {
+      run?.fieldsStep = steps.count
+      try append(Step(kind: .fields, offset: UInt32(fields.count), operand: 1))
+    }
+    fields.append(FieldLoad(offset: offset, size: size, isSigned: isSigned, slot: slot ?? Step.noSlot))
+  }
+
+  /// The step for a number of more than 64 bits, which no row wants.
+  private func wide(
+    _ size: Int, isSigned: Bool, _ order: ByteOrder, _ offset: Int, mustFit: Bool
+  ) -> Step {
+    let flags = (isSigned ? Step.wideSigned : 0) | (order == .big ? Step.wideBig : 0)
+    return Step(
+      kind: .wide, size: flags | (mustFit ? Step.wideMustFit : 0), offset: UInt32(offset),
+      operand: UInt64(size))
+  }
+
+  /// The step for an integer that is not a field of whole little-endian bytes.
+  private func load(_ type: IntegerType, isBig: Bool, _ offset: Int, _ slot: UInt16?) -> Step {
+    var step = Step(
+      kind: .bitsLittle, size: UInt8(type.size), slot: slot ?? Step.noSlot, offset: UInt32(offset))
+    if isWholeBytes, isBig, let kind = Self.swapped(type) {
+      step.offset = UInt32(offset / 8)
+      step.kind = kind
+    } else if type.isSigned {
+      step.kind = isBig ? .signedBitsBig : .signedBitsLittle
+    } else {
+      step.kind = isBig ? .bitsBig : .bitsLittle
+    }
+    return step
+  }
+
+  private static func swapped(_ type: IntegerType) -> Step.Kind? {
+    switch (type.size, type.isSigned) {
+    case (16, false): .u16Swapped
+    case (16, true): .s16Swapped
+    case (32, false): .u32Swapped
+    case (32, true): .s32Swapped
+    case (64, _): .u64Swapped
+    default: nil
+    }
+  }
+
+  /// What decoding an integer brings about besides its value.
+  private mutating func effects(_ type: IntegerType, _ key: [Int]) throws(TraceError) -> [Step] {
+    var effects: [Step] = []
+    if let register = meaning(key) { effects.append(Step(kind: .keep, slot: UInt16(register))) }
+    if let register = references.registers[key] { effects.append(Step(kind: .keep, slot: UInt16(register))) }
+    if let clock = type.clock, !type.isSigned {
+      guard model.clocks.contains(where: { $0.name == clock }) else {
+        throw failure("a field is mapped to the clock '\(clock)', which is not declared")
+      }
+      if let other = references.clock, other != clock {
+        throw failure("the fields of one stream are mapped to two clocks, '\(other)' and '\(clock)'")
+      }
+      references.clock = clock
+      // The end of a packet is known at its begin; it must not set the clock.
+      if meaning(key) != Register.timestampEnd {
+        effects.append(Step(kind: .clock, size: UInt8(min(64, type.size))))
+      }
+    }
+    return effects
+  }
+
+  /// The register that the specification gives to a field of a header or packet context.
+  private func meaning(_ key: [Int]) -> Int? {
+    guard let structure = currentRoot else { return nil }
+    switch scope {
+    case .packetHeader where key.count == 2: return Register.packetHeader[structure.fields[key[1]].name]
+    case .packetContext where key.count == 2: return Register.packetContext[structure.fields[key[1]].name]
+    case .eventHeader where key.count == 2:
+      return structure.fields[key[1]].name == "id" ? Register.eventID : nil
+    case .eventHeader where key.count == 4:
+      // LTTng's headers: the field `id` of the options of a variant called `v`.
+      guard structure.fields[key[1]].name == "v", case .variant(let variant) = structure.fields[key[1]].type,
+        case .structure(let option) = variant.options[key[2]].type, option.fields[key[3]].name == "id"
+      else { return nil }
+      return Register.eventID
+    default: return nil
+    }
+  }
+}
