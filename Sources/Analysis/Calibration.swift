@@ -23,7 +23,7 @@ struct CalibrationReader {
     let (head, tail) = (reader.ends(begin, end, fromEnd: false), reader.ends(begin, end, fromEnd: true))
     if !head || !tail {
       reader.syncs = []
-      reader.scan(nil)
+      reader.scan(nil, stopsAtFirst: false)
     }
     return reader.calibration()
   }
@@ -37,9 +37,9 @@ struct CalibrationReader {
     while true {
       let last = length >= (end - begin) / 8
       if fromEnd {
-        scan(max(begin, end - length)..<Int64.max)
+        scan(max(begin, end - length)..<Int64.max, stopsAtFirst: false)
       } else {
-        scan(Int64.min..<min(end, begin + length) + 1)
+        scan(Int64.min..<min(end, begin + length) + 1, stopsAtFirst: true)
       }
       if syncs.count > known { return true }
       if last { return false }
@@ -47,10 +47,15 @@ struct CalibrationReader {
     }
   }
 
-  private mutating func scan(_ window: Range<Int64>?) {
-    var rows = MergedRows(
-      trace, selection: EventTag.selection([.clockSync, .vcpuInfo, .vmInfo]), window: window)
+  /// - Parameter stopsAtFirst: The rest of the window does not matter once the machine is described and a
+  ///   `clock_sync` was seen. All events are selected then: a block of rows is filled by a few of them, where looking for
+  ///   the wanted ones alone would decode whole packets.
+  private mutating func scan(_ window: Range<Int64>?, stopsAtFirst: Bool) {
+    let selection =
+      stopsAtFirst ? EventTag.selection() : EventTag.selection([.clockSync, .vcpuInfo, .vmInfo])
+    var rows = MergedRows(trace, selection: selection, window: window)
     while let run = rows.nextRun() {
+      if stopsAtFirst, !syncs.isEmpty, !offsets.isEmpty, tscKHz > 0 { return }
       var row = run.base
       for _ in 0..<run.count {
         let field = row + Row.firstField

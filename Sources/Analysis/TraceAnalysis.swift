@@ -37,24 +37,28 @@ public struct TraceAnalysis: Sendable {
     let slices = trace.timeSlices(workers == 1 ? 1 : workers * 4).compactMap { slice in
       window.map { slice.clamped(to: $0) } ?? slice
     }.filter { !$0.isEmpty }
+    // With a window, the slices' ends are the window's, which timestamps decide.
     let result = read(
-      trace, configuration: configuration, slices: slices, workers: workers, progress: progress)
+      trace, configuration: configuration, slices: slices, areSlices: window == nil, workers: workers,
+      progress: progress)
     // Where packets are damaged a slice cannot always know which gaps reach into it from before. What a report says
     // must not depend on the number of threads, so such a trace is read once more, in one piece.
     guard slices.count > 1, !result.diagnostics.isEmpty || !trace.diagnostics.isEmpty else { return result }
     return read(
-      trace, configuration: configuration, slices: [window ?? Int64.min..<Int64.max], workers: 1,
-      progress: progress)
+      trace, configuration: configuration, slices: [window ?? Int64.min..<Int64.max],
+      areSlices: window == nil, workers: 1, progress: progress)
   }
 
   /// Reads slices that follow each other without holes.
+  ///
+  /// - Parameter areSlices: Whether they cover all time, see ``MergedRows``.
   static func read(
-    _ trace: Trace, configuration: Configuration, slices: [Range<Int64>], workers: Int,
-    progress: (@Sendable (Double) -> Void)? = nil
+    _ trace: Trace, configuration: Configuration, slices: [Range<Int64>], areSlices: Bool = true,
+    workers: Int, progress: (@Sendable (Double) -> Void)? = nil
   ) -> TraceAnalysis {
     var configuration = configuration
     configuration.calibration = CalibrationReader.read(trace)
-    let supply = Supply(trace, configuration, slices, progress)
+    let supply = Supply(trace, configuration, slices, areSlices, progress)
     Workers.run(min(workers, max(1, slices.count))) { supply.work() }
     return supply.merged(workers: workers)
   }
@@ -75,17 +79,19 @@ private final class Supply: Sendable {
   private let trace: Trace
   private let configuration: Configuration
   private let slices: [Range<Int64>]
+  private let areSlices: Bool
   private let progress: (@Sendable (Double) -> Void)?
   private let next = Atomic<Int>(0)
   private let readings: Mutex<[Int: SliceReading]> = Mutex([:])
 
   init(
-    _ trace: Trace, _ configuration: Configuration, _ slices: [Range<Int64>],
+    _ trace: Trace, _ configuration: Configuration, _ slices: [Range<Int64>], _ areSlices: Bool,
     _ progress: (@Sendable (Double) -> Void)?
   ) {
     self.trace = trace
     self.configuration = configuration
     self.slices = slices
+    self.areSlices = areSlices
     self.progress = progress
   }
 
@@ -105,7 +111,7 @@ private final class Supply: Sendable {
     let analysis = SliceAnalysis(configuration, isLeading: index == 0, gapEnd: gapEnd)
     var selection = EventTag.selection()
     selection.countOthers()
-    var rows = MergedRows(trace, selection: selection, window: slices[index])
+    var rows = MergedRows(trace, selection: selection, window: slices[index], isSlice: areSlices)
     while let run = rows.nextRun() { analysis.consume(run) }
     return SliceReading(
       analysis: analysis, otherEvents: rows.otherEvents, deliveredEvents: rows.deliveredEvents,

@@ -12,6 +12,7 @@ final class EventCursor {
   var diagnostics: [Diagnostic] { walker.diagnostics }
   private let walker: StreamWalker
   private let table: EventTable
+  private let fast: FastEvents
   private let header: EventHeaderPlan
   private let clock: ClockConversion
   /// Kept alive by the walker's record.
@@ -30,10 +31,14 @@ final class EventCursor {
     header = record.plan.header
     clock = record.plan.clock
     plans = record.plan.pointers
+    let events = record.plan.events
+    fast = FastEvents(
+      record.plan, events.map(\.pointers), notes: [UInt64](repeating: 0, count: events.count))
   }
 
   deinit {
     table.deallocate()
+    fast.deallocate()
     context.deallocate()
   }
 
@@ -143,11 +148,19 @@ final class EventCursor {
     var local = tape
     var count: UInt64 = 0
     var id: UInt64 = 0
+    let mask = header.alignment - 1
     defer {
       total += count
       tape = local
     }
     while true {
+      switch header.shape {
+      case .compact: count &+= fast.decode(CompactHeader(), mask: mask, &cursor, &state.clock, local.words)
+      case .large(let offset):
+        count &+= fast.decode(LargeHeader(offset: offset), mask: mask, &cursor, &state.clock, local.words)
+      case .general: break
+      }
+      // One event with care: it is not simple, or the window or the packet ends.
       let start = cursor.position
       let clock = state.clock
       var isSound = false
@@ -156,19 +169,8 @@ final class EventCursor {
         let event = table.index(id)
         if event >= 0 {
           local.restart()
-          let plan = plans + event
-          let flatEnd = cursor.position.addingReportingOverflow(plan.pointee.flatBits)
-          if !flatEnd.overflow, flatEnd.partialValue <= cursor.limit {
-            if plan.pointee.flatCount > 0 {
-              _ = local.load(
-                plan.pointee.fields, plan.pointee.flatCount, cursor.base + (cursor.position >> 3))
-            }
-            cursor.position = flatEnd.partialValue
-            isSound = cursor.position > start
-          } else {
-            let status = Interpreter.run(plan.pointee, &cursor, &state, &local)
-            isSound = status == .complete && cursor.position <= cursor.content && cursor.position > start
-          }
+          let status = Interpreter.run(plans[event], &cursor, &state, &local)
+          isSound = status == .complete && cursor.position <= cursor.content && cursor.position > start
         }
       case .endOfPacket:
         walker.cursor = cursor

@@ -21,7 +21,12 @@ public struct MergedRows: ~Copyable {
   ///   - trace: Must stay unchanged on disk while it is read; files cut short meanwhile end up in `diagnostics`.
   ///   - selection: The events wanted.
   ///   - window: Only events with timestamps inside this half-open range of ns are delivered or counted; nil for all.
-  public init(_ trace: Trace, selection: FieldSelection, window: Range<Int64>? = nil) {
+  ///   - isSlice: Whether the window is one of several side by side that together have each event once. It has the
+  ///     events from the first one inside or behind it up to the first one behind it, in the order of each stream: the
+  ///     same, unless timestamps run backwards, and nothing behind it has to be decoded.
+  public init(
+    _ trace: Trace, selection: FieldSelection, window: Range<Int64>? = nil, isSlice: Bool = false
+  ) {
     var resolver = SelectionResolver(selection)
     let stride = max(Row.firstField + 4, Row.firstField + (selection.events.map(\.fields.count).max() ?? 0))
     // Blocks small enough to stay in the first-level cache, and few bytes when there are very many streams.
@@ -35,7 +40,7 @@ public struct MergedRows: ~Copyable {
         cursors.append(
           try RowCursor(
             record, selected: selected, stride: stride, capacity: capacity, windowBytes: trace.windowBytes(),
-            window: window))
+            window: window, isSlice: isSlice))
       } catch {
         diagnostics.append(error)
       }

@@ -54,6 +54,7 @@ final class RowCursor {
     case full
     case endOfPacket
     case lossBegins
+    case sliceEnds
     case shortage(Int)
     case stringsFull(Int)
     case failed(Int, String)
@@ -79,8 +80,12 @@ final class RowCursor {
   private let walker: StreamWalker
   private let entries: UnsafeMutablePointer<Entry>
   private let table: EventTable
+  private let fast: FastEvents
   private let plans: [DecodePlan]
   private let window: Range<Int64>
+  private var filter: RowFilter
+  /// Whether a slice's end was seen in a stream whose packets are in no order.
+  private var isOver = false
   private var last = Int64.min
   private var pendingGaps: [StreamWalker.Gap] = []
   private var isInPacket = false
@@ -96,14 +101,17 @@ final class RowCursor {
   /// - Parameters:
   ///   - selected: For each event of the stream's class the tag and the slots of its top-level payload fields; nil
   ///     when it is not selected.
+  ///   - isSlice: Whether the window is a slice, see ``RowFilter``.
   init(
     _ record: StreamRecord, selected: [(tag: UInt16, slots: [Int: UInt16], isPartial: Bool)?], stride: Int,
-    capacity: Int, windowBytes: Int, window: Range<Int64>?
+    capacity: Int, windowBytes: Int, window: Range<Int64>?, isSlice: Bool
   ) throws(TraceError) {
     stream = record.number
     self.stride = stride
     self.capacity = capacity
     self.window = window ?? Int64.min..<Int64.max
+    filter = RowFilter(
+      isSlice: isSlice, lower: self.window.lowerBound, upper: self.window.upperBound)
     var plans: [DecodePlan] = []
     for (event, selection) in zip(record.plan.streamClass.events, selected) {
       plans.append(try record.plan.rowPlan(event, slots: selection?.slots ?? [:]))
@@ -115,6 +123,12 @@ final class RowCursor {
     strings = .allocate(capacity: stringCapacity)
     strings.initialize(repeating: 0, count: stringCapacity)
     table = EventTable(record.plan)
+    fast = FastEvents(
+      record.plan, plans.map(\.pointers),
+      notes: selected.map { wanted in
+        guard let wanted else { return 0 }
+        return UInt64(wanted.tag) | RowBlock.isSelected | (wanted.isPartial ? RowBlock.isPartial : 0)
+      })
     entries = .allocate(capacity: max(1, plans.count))
     for (index, plan) in plans.enumerated() {
       (entries + index).initialize(
@@ -128,6 +142,7 @@ final class RowCursor {
     rows.deallocate()
     strings.deallocate()
     entries.deallocate()
+    fast.deallocate()
     table.deallocate()
   }
 
@@ -145,10 +160,12 @@ final class RowCursor {
       guard count < capacity else { return true }
       if !isInPacket {
         var nothing = NoOutput()
-        let hasPacket = walker.nextPacket(context: &nothing)
-        pendingGaps = walker.gaps
+        let hasPacket = !isOver && walker.nextPacket(context: &nothing)
+        pendingGaps = isOver ? [] : walker.gaps
         isInPacket = hasPacket
         findLossAtEnd()
+        pendingGaps.removeAll { !window.contains($0.begin) }
+        if hasPacket { enterPacket() }
         if !hasPacket {
           // It lies behind the window, with the packet.
           lossAtEnd = nil
@@ -161,6 +178,11 @@ final class RowCursor {
       case .full: return true
       case .endOfPacket: leavePacket()
       case .lossBegins: placeLoss()
+      case .sliceEnds:
+        // What is lost at the packet's end belongs to a later slice.
+        lossAtEnd = nil
+        isOver = !walker.record.isOrdered
+        leavePacket()
       case .shortage(let position):
         guard !walker.refill(from: position) else { continue }
         walker.abandonPacket(at: position, DecodeStatus.shortage.message)
@@ -184,6 +206,13 @@ final class RowCursor {
     }
   }
 
+  private func enterPacket() {
+    // Packets in no order are one sequence of events, which a slice begins and ends in once.
+    guard !filter.isSlice || walker.record.isOrdered else { return }
+    filter.lower = walker.wanted.lowerBound
+    filter.upper = walker.wanted.upperBound
+  }
+
   /// Puts off the gap of events discarded at the end of a packet that was just entered until that end is reached.
   private func findLossAtEnd() {
     let header = walker.header
@@ -201,6 +230,8 @@ final class RowCursor {
     guard let loss = lossAtEnd else { return }
     lossAtEnd = nil
     let begin = min(walker.record.plan.clock(walker.state.clock), loss.end)
+    // A slice has what happens between its first event and its last one.
+    guard filter.isSlice ? filter.hasBegun : window.contains(max(begin, loss.begin)) else { return }
     pendingGaps.append(
       StreamWalker.Gap(kind: loss.kind, begin: max(begin, loss.begin), end: loss.end, count: loss.count))
   }
@@ -210,33 +241,49 @@ final class RowCursor {
     isInPacket = false
   }
 
-  /// The hot loop: events of the current packet, until something else has to be done.
+  /// Events of the current packet, until something else has to be done.
   private func decode(_ stringCount: inout Int) -> Stop {
     var cursor = walker.cursor
     var state = walker.state
     let header = walker.record.plan.header
     let clock = walker.record.plan.clock
-    let lower = walker.wanted.lowerBound
-    let upper = walker.wanted.upperBound
-    let word = UInt64(stream) << 16 | UInt64(UInt32(truncatingIfNeeded: walker.packet)) << 32
+    let mask = header.alignment - 1
+    var block = RowBlock(
+      row: rows + count * stride, made: count, capacity: capacity, stride: stride,
+      word: UInt64(stream) << 16 | UInt64(UInt32(truncatingIfNeeded: walker.packet)) << 32, filter: filter,
+      last: last, isUnordered: isUnordered)
     var output = RowOutput(
-      row: rows + count * stride + Row.firstField, strings: strings, stringCapacity: stringCapacity,
-      stringCount: stringCount)
-    var made = count
-    var skipped: UInt64 = 0
-    var last = self.last
+      row: block.row, strings: strings, stringCapacity: stringCapacity, stringCount: stringCount)
     var id: UInt64 = 0
     defer {
       walker.cursor = cursor
       walker.state = state
       stringCount = output.stringCount
-      delivered += UInt64(made - count)
-      others += skipped
-      count = made
-      self.last = last
+      delivered += UInt64(block.made - count)
+      others += block.skipped
+      count = block.made
+      last = block.last
+      isUnordered = block.isUnordered
+      filter = block.filter
     }
     let lossPosition = self.lossPosition
-    while made < capacity {
+    while true {
+      let stop: RowBlock.Stop
+      switch header.shape {
+      case .compact:
+        stop = fast.decode(
+          CompactHeader(), mask: mask, upTo: lossPosition, clock, &cursor, &state.clock, &block)
+      case .large(let offset):
+        stop = fast.decode(
+          LargeHeader(offset: offset), mask: mask, upTo: lossPosition, clock, &cursor, &state.clock, &block)
+      case .general: stop = block.made < capacity ? .careful : .full
+      }
+      switch stop {
+      case .full: return .full
+      case .sliceEnds: return .sliceEnds
+      case .careful: break
+      }
+      // One event with care.
       let start = cursor.position
       if start >= lossPosition { return .lossBegins }
       let startClock = state.clock
@@ -253,23 +300,20 @@ final class RowCursor {
       guard index >= 0 else { return .failed(start, "the event id \(id) is not declared") }
       let entry = entries + index
       let timestamp = clock(state.clock)
-      if entry.pointee.isPartial {
-        for field in 0..<stride - Row.firstField { output.row[field] = 0 }
+      let filter = block.filter
+      let verdict = block.filter.judge(timestamp)
+      if verdict == .behind {
+        cursor.position = start
+        state.clock = startClock
+        return .sliceEnds
       }
-      let status: DecodeStatus
-      let flatEnd = cursor.position.addingReportingOverflow(entry.pointee.plan.flatBits)
-      if !flatEnd.overflow, flatEnd.partialValue <= cursor.limit {
-        if entry.pointee.plan.flatCount > 0 {
-          _ = output.load(
-            entry.pointee.plan.fields, entry.pointee.plan.flatCount, cursor.base + (cursor.position >> 3))
-        }
-        cursor.position = flatEnd.partialValue
-        status = .complete
-      } else {
-        status = Interpreter.run(entry.pointee.plan, &cursor, &state, &output)
-      }
+      output.row = block.row + Row.firstField
+      if entry.pointee.isPartial { RowBlock.clear(block.row, stride) }
+      let status = Interpreter.run(entry.pointee.plan, &cursor, &state, &output)
       guard status == .complete, cursor.position <= cursor.content, cursor.position > start else {
         if status == .complete, cursor.position == start { return .failed(start, "an event has no bits") }
+        // It is decoded again.
+        block.filter = filter
         if status == .shortage || status == .complete {
           state.clock = startClock
           output.stringCount = startStrings
@@ -282,26 +326,20 @@ final class RowCursor {
         }
         return .failed(cursor.position, status.message)
       }
-      if timestamp < lower || timestamp >= upper {
+      if verdict == .before {
         output.stringCount = startStrings
         continue
       }
-      if timestamp < last { isUnordered = true }
-      last = timestamp
-      guard entry.pointee.isSelected else {
-        skipped &+= 1
-        continue
+      block.see(timestamp)
+      if entry.pointee.isSelected {
+        block.add(timestamp, UInt64(entry.pointee.tag))
+      } else {
+        block.skipped &+= 1
       }
-      output.row[-2] = UInt64(bitPattern: timestamp)
-      output.row[-1] = word | UInt64(entry.pointee.tag)
-      output.row += stride
-      made &+= 1
     }
-    return .full
   }
 
   private func deliver(_ gap: StreamWalker.Gap) {
-    guard window.contains(gap.begin) else { return }
     let row = rows + count * stride
     row[0] = UInt64(bitPattern: gap.begin)
     row[1] =
