@@ -92,7 +92,7 @@ import Testing
 
   @Test func lengthsAndTagsOfManyBitsNeedSmallValues() throws {
     let metadata =
-      GoldenTests.little + """
+      HandmadeTraceTests.little + """
         event { name = e; fields := struct {
           integer { size = 128; align = 8; } n; u8 a[n];
           enum : integer { size = 72; align = 8; signed = true; } { zero, minus = -2 } tag;
@@ -118,7 +118,7 @@ import Testing
 
   @Test func floatsOfAllInterchangeFormats() throws {
     let metadata =
-      GoldenTests.little + """
+      HandmadeTraceTests.little + """
         event { name = e; fields := struct {
           floating_point { exp_dig = 5; mant_dig = 11; } half[5];
           floating_point { exp_dig = 15; mant_dig = 113; byte_order = be; } quad[3];
@@ -139,7 +139,7 @@ import Testing
 
   @Test func byteOrdersDoNotMeetInsideAByte() throws {
     func metadata(_ first: Int) -> String {
-      GoldenTests.little + """
+      HandmadeTraceTests.little + """
         event { name = e; fields := struct {
           integer { size = \(first); byte_order = le; } a; integer { size = 8; align = 1; byte_order = be; } b;
           integer { size = \(first == 8 ? 8 : 16 - first - 8); align = 1; byte_order = be; } c; }; };
