@@ -19,6 +19,8 @@ import measure
 import reading
 import tracing
 
+# LTTng writes a stream for each CPU.
+CPU_STREAMS = os.cpu_count()
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
@@ -120,7 +122,11 @@ def parts(options):
         yield tracing.cost(
             tools, options.cache, options.tracepoints, 100 * options.tracepoints, options.rounds)
     if "reading" in options.parts:
-        traces = [reading.recorded(tools, options.cache, events) for events in options.events]
+        traces = [(*reading.recorded(tools, options.cache, events), CPU_STREAMS) for events in options.events]
+        if options.streams:
+            traces.append(
+                (*reading.recorded_streams(tools, options.cache, options.streams, max(options.events)),
+                 options.streams))
         yield reading.compare(tools, traces, options.reading_rounds)
 
 
@@ -136,6 +142,9 @@ def main():
     parser.add_argument(
         "--events", type=int, nargs="+", default=[1_000_000, 10_000_000], help="sizes of the traces read")
     parser.add_argument(
+        "--streams", type=int, default=64,
+        help="streams of one more trace, as large as the largest; even, 0 for none (default: %(default)s)")
+    parser.add_argument(
         "--parts", nargs="+", choices=["exits", "tracepoints", "reading"],
         default=["exits", "tracepoints", "reading"], help="which comparisons to make (default: all)")
     parser.add_argument("--markdown", action="store_true", help="print the tables for docs/benchmarks.md")
@@ -145,6 +154,8 @@ def main():
     options = parser.parse_args()
     if min([options.iterations - 1, options.rounds, options.reading_rounds, options.tracepoints, *options.events]) < 1:
         parser.error("counts must be at least 1, and iterations at least 2")
+    if options.streams < 0 or options.streams % 2:
+        parser.error("a number of streams has to be even")
     try:
         described = machine()
         print(f"Machine: {described}\n")

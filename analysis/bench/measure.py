@@ -32,12 +32,13 @@ class Launcher:
         self.program = program
         self.directory = directory
 
-    def run(self, command, expect=(0,), keep_output=False):
-        """Runs `command` (a list) with its output thrown away or kept, and returns a Run.
+    def run(self, command, expect=(0,), keep_output=False, scratch="used"):
+        """Runs `command` (a list) with its output thrown away or kept, and returns a Run. Commands that run at the
+        same time need files of their own to note what they used: `scratch`.
 
         The resources are those of this one process, not of daemons that it talks to.
         """
-        result = self.directory / "used"
+        result = self.directory / scratch
         done = subprocess.run(
             [self.program, result, *command], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if keep_output else subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,

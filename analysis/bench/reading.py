@@ -1,5 +1,6 @@
 """Reading a recorded trace: exeunt-analyze beside babeltrace2 on the same trace, with resident memory."""
 
+import concurrent.futures
 import math
 import shutil
 
@@ -32,6 +33,42 @@ def recorded(tools, cache, events, progress=measure.progress):
     return found, count
 
 
+def recorded_streams(tools, cache, streams, events):
+    """A trace of `streams` streams that overlap in time: as many recordings at once as it takes, each of a guest with
+    two vCPUs on CPUs of their own, so that each CPU's stream is a busy one; kept in `cache` between runs."""
+    directory = cache / f"trace-{streams}-streams-{events}"
+    if directory.exists():
+        found, lost = tracing.counts(directory)
+        if lost == 0 and found >= events:
+            return directory, found
+    guests = streams // 2
+    buffers = ["--trace-subbuf-size", "4M", "--trace-subbufs", "4"]
+
+    def record(number, iterations):
+        tools.run(
+            [tools.exeunt, "run", *tools.guest("smp", iterations=iterations), "--cpus", "2", "--pin",
+             "vcpu0=0,vcpu1=1,io0=0", "--serial", "none", *buffers, "--trace", str(directory / f"guest{number:02}")],
+            scratch=f"used-{number}")
+
+    def anew():
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir()
+
+    with tracing.SessionDaemon():
+        anew()
+        record(0, PROBE_ITERATIONS)
+        iterations = math.ceil(1.05 * PROBE_ITERATIONS * events / guests / tracing.counts(directory)[0])
+        anew()
+        measure.progress(f"recording {events} events in {streams} streams ({guests} guests at once, once)")
+        with concurrent.futures.ThreadPoolExecutor(guests) as pool:
+            list(pool.map(lambda number: record(number, iterations), range(guests)))
+    found, lost = tracing.counts(directory)
+    if lost:
+        shutil.rmtree(directory)
+        raise measure.Failure(f"recording {streams} streams lost {lost} events; run again on a quieter machine")
+    return directory, found
+
+
 def _record(tools, directory, iterations):
     shutil.rmtree(directory, ignore_errors=True)
     try:
@@ -57,13 +94,13 @@ def readers(tools, directory):
 
 
 def compare(tools, traces, rounds):
-    """`traces`: (directory, events) in the order of size. Returns the table."""
+    """`traces`: (directory, events, streams) in the order of size. Returns the table."""
     table = Table(
         "Reading a trace",
-        f"a recording of port-I/O exits, in the page cache, output to /dev/null; medians of {rounds} "
+        f"recordings of port-I/O exits, and of many guests at once, in the page cache, output to /dev/null; medians of {rounds} "
         "interleaved rounds; memory is the largest resident set",
-        ["reader", "events", "wall", "±", "CPU", "M events/s", "÷ dummy", "÷ text", "memory"])
-    for directory, events in traces:
+        ["reader", "events", "streams", "wall", "±", "CPU", "M events/s", "÷ dummy", "÷ text", "memory"])
+    for directory, events, streams in traces:
         commands = readers(tools, directory)
         steps = {name: (lambda command=command: tools.run(command)) for name, command in commands.items()}
         runs = measure.interleave(
@@ -79,7 +116,7 @@ def compare(tools, traces, rounds):
         for name in commands:
             wall = measure.median(walls[name])
             table.row(
-                name, events, seconds(wall), percent(measure.spread(walls[name])),
+                name, events, streams, seconds(wall), percent(measure.spread(walls[name])),
                 seconds(measure.median([run.busy for run in runs[name]])),
                 f"{events / wall / 1e6:.1f}", speedup(name, "babeltrace2 -o dummy"),
                 speedup(name, "babeltrace2 (text)"),
