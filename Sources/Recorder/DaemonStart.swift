@@ -33,20 +33,24 @@ extension SessionDaemon {
   /// - Returns: nil when none runs that this user may talk to.
   static func find(session: String, output: String) throws(RecorderError) -> SessionDaemon? {
     let home = try ScratchDirectory.make()
-    var kept = false
-    defer { if !kept { Directory.remove(home) } }
     if let usual = (getenv("LTTNG_HOME") ?? getenv("HOME")).map({ String(cString: $0) }) {
       symlink("\(usual)/.lttng", "\(home)/.lttng")
     }
-    let created = try lttng(
-      ["create", session, "--output=\(output)"], mode: .watch, home: home, keeper: 0, timeout: 30_000)
+    // Before the session is made: from its first moment on somebody is there to close it, however this process ends.
+    let daemon = try start(.watch, home: home, session: session)
+    let created: Subprocess.Outcome
+    do throws(RecorderError) {
+      created = try daemon.lttng(["create", session, "--output=\(output)"])
+    } catch {
+      _ = daemon.end(finished: true)
+      throw error
+    }
     guard created.succeeded else {
+      _ = daemon.end(finished: true)
       if created.standardError.contains("No session daemon is available") { return nil }
       throw .command("lttng create \(session) --output=\(output)", output: complaint(created))
     }
-    let started = try start(.watch, home: home, session: session)
-    kept = true
-    return started
+    return daemon
   }
 
   /// Starts a daemon and executes the program anew, which then adopts it. Returns only by throwing.

@@ -43,12 +43,15 @@ enum Keeper {
         { cat "$home/log"; rm -rf "$home"; exit 1; }
       read -r daemon <"$run/lttng-sessiond.pid"
     fi
+    # Whoever is told may have ended by now: that must not end the keeper before it has cleaned up.
+    trap '' PIPE
     echo "${daemon:-0} ready"
     exec >/dev/null 2>&1
     word=
     read -r word
     if [ "$word" != done ]; then
-      lttng stop "$session"
+      # The command that makes the session may be under way still: it outlives the process that ran it.
+      lttng stop "$session" || { sleep 1; lttng stop "$session"; }
       lttng destroy "$session"
     fi
     case $mode in

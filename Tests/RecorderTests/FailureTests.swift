@@ -45,6 +45,79 @@ struct FailureTests {
     }
   }
 
+  /// The daemon takes its time to start, so that the process that waits for it is killed meanwhile.
+  @Test("a run that is killed before its daemon is up leaves neither the daemon nor its files")
+  func runIsKilledWhileStarting() throws {
+    try withTemporaryDirectory { directory in
+      let daemon = try #require(Subprocess.find("lttng-sessiond"))
+      let slow = "touch \(directory)/starting; sleep 0.5; exec \(daemon) \"$@\""
+      let programs = try Self.makeProgram("lttng-sessiond", slow, in: directory)
+      let child = try Subprocess.spawn(
+        try #require(Subprocess.find(Probe.isolation[0])),
+        Array(Probe.isolation.dropFirst()) + [Probe.path, "\(directory)/run", "events=1"],
+        environment: ["PATH": programs, "TMPDIR": directory])
+      #expect(Self.happens { access("\(directory)/starting", F_OK) == 0 })
+      kill(child, SIGKILL)
+      _ = Subprocess.wait(for: child, until: Clock.monotonic + 10_000_000_000)
+      let cleaned = Self.happens {
+        Directory.names(in: directory)?.contains { $0.hasPrefix("exeunt-") } == false
+      }
+      #expect(cleaned, "the private daemon's directory is still there")
+      let left = ProcessTable.contains { entry in
+        entry.isRunning
+          && TextFile.read("/proc/\(entry.id)/environ", limit: 1 << 20)?.contains("TMPDIR=\(directory)\0")
+            == true
+      }
+      #expect(!left, "a process of the private daemon is still there")
+    }
+  }
+
+  @Test("a run that is killed as soon as it has a session leaves none in a daemon that is not its own")
+  func runIsKilledBesideRunningDaemon() throws {
+    try withTemporaryDirectory { directory in
+      let lttng = try #require(Subprocess.find("lttng"))
+      let slow = """
+        case "$*" in
+          *create*) \(lttng) "$@"; status=$?; touch \(directory)/created; sleep 1; exit $status ;;
+        esac
+        exec \(lttng) "$@"
+        """
+      let programs = try Self.makeProgram("lttng", slow, in: directory)
+      let probe = try Probe(
+        script: OwnSessionDaemon.script(
+          """
+          lttng-sessiond --no-kernel --daemonize
+          PATH="$2" TMPDIR="$1" "$probe" "$1/run" events=1 &
+          until [ -e "$1/created" ]; do sleep 0.01; done
+          kill -s KILL $!
+          for try in 1 2 3 4 5 6 7 8 9 10; do
+            lttng --no-sessiond list | grep -q 'no available' && break
+            sleep 0.5
+          done
+          lttng --no-sessiond list
+          """), [directory, programs])
+      #expect(probe.lines.contains("Currently no available recording session"), "\(probe)")
+      #expect(Self.happens { Directory.names(in: directory)?.contains { $0.hasPrefix("exeunt-") } == false })
+    }
+  }
+
+  /// Makes a program of a shell script that stands before others of its name; returns a `PATH` that has it first.
+  private static func makeProgram(_ name: String, _ script: String, in directory: String) throws -> String {
+    let file = try FileDescriptor.open("\(directory)/\(name)", O_WRONLY | O_CREAT, mode: 0o755)
+    try Array("#!/bin/sh\n\(script)\n".utf8).withUnsafeBytes { try file.writeAll($0) }
+    return "\(directory):" + String(cString: getenv("PATH"))
+  }
+
+  /// Whether something becomes true within ten seconds.
+  private static func happens(_ condition: () -> Bool) -> Bool {
+    let deadline = Clock.monotonic + 10_000_000_000
+    while !condition() {
+      guard Clock.monotonic < deadline else { return false }
+      usleep(10_000)
+    }
+    return true
+  }
+
   @Test(
     "directories that cannot hold a trace are refused",
     arguments: [
