@@ -41,7 +41,9 @@ extension GuestMemory {
       // MADV_POPULATE_WRITE (Linux 5.14) fails with an error where touching the pages would be killed by SIGBUS.
       let populateWrite: CInt = 23
       if madvise(mapping.base, mapping.length, populateWrite) != 0 {
-        throw file.failure("preallocating \(describe(bytes: bytes)) of guest RAM", Errno.current)
+        // EFAULT (madvise(2)): touching a page would have been killed by SIGBUS, because the file system is full.
+        let error = Errno.current == .badAddress ? Errno.noSpace : Errno.current
+        throw file.failure("preallocating \(describe(bytes: bytes)) of guest RAM", error)
       }
     }
     return GuestMemory(layout: RAMLayout(bytes: bytes), mapping: mapping, backing: file.name)

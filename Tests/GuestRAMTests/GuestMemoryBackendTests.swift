@@ -78,6 +78,18 @@ struct GuestMemoryBackendTests {
     }
   }
 
+  @Test(
+    "Preallocation from a file system that is too small says so",
+    .enabled(if: getuid() == 0, "needs root, to mount"))
+  func preallocatingBeyondFileSystem() throws {
+    try withTemporaryDirectory { directory in
+      #expect(mount("tmpfs", directory, "tmpfs", 0, "size=4m") == 0)
+      defer { umount(directory) }
+      #expect(
+        refusal(8 << 20, directory, preallocate: true).contains(String(describing: Errno.noSpace)))
+    }
+  }
+
   @Test("What is no file or directory is refused without waiting for it")
   func notAFile() throws {
     try withTemporaryDirectory { directory in
