@@ -18,6 +18,7 @@ public struct KVMError: Error, Sendable, CustomStringConvertible {
   /// The message.
   public var description: String {
     let what = purpose.map { "\($0): " } ?? ""
-    return "\(what)\(request) failed: \(errno)"
+    let advice = errno == .tooManyOpenFiles ? "; allow this process more of them (ulimit -n)" : ""
+    return "\(what)\(request) failed: \(errno)\(advice)"
   }
 }

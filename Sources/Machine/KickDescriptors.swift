@@ -52,6 +52,8 @@ final class KickDescriptors: @unchecked Sendable {
           })
         events.append(kick)
       }
+    } catch let error as Errno where error == .tooManyOpenFiles {
+      throw MachineError("eventfd for the doorbell: \(error); allow this process more of them (ulimit -n)")
     } catch {
       throw MachineError("ioeventfd for the doorbell: \(error); try --ioeventfd off")
     }
