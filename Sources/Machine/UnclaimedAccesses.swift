@@ -4,7 +4,7 @@ public struct UnclaimedAccess: Sendable, Equatable {
   public let isPort: Bool
   /// The address.
   public let address: UInt64
-  /// Accesses, reads and writes.
+  /// Accesses, reads and writes; each element of a string instruction is one, however KVM bundles them into exits.
   public let count: UInt64
 }
 
@@ -23,19 +23,19 @@ struct UnclaimedAccesses {
   /// Accesses at addresses that found no slot.
   private(set) var elsewhere: UInt64 = 0
 
-  /// Counts one access. Guest physical addresses have at most 52 bits, so bit 63 can tell ports apart.
-  mutating func count(isPort: Bool, address: UInt64) {
+  /// Counts accesses. Guest physical addresses have at most 52 bits, so bit 63 can tell ports apart.
+  mutating func count(isPort: Bool, address: UInt64, times: UInt64 = 1) {
     let key = address | (isPort ? 1 << 63 : 0)
     var index = Int((key &* 0x9e37_79b9_7f4a_7c15) >> 56)
     for _ in 0..<UnclaimedAccesses.probes {
       if slots[index].count == 0 || slots[index].key == key {
         slots[index].key = key
-        slots[index].count += 1
+        slots[index].count += times
         return
       }
       index = (index + 1) % UnclaimedAccesses.capacity
     }
-    elsewhere += 1
+    elsewhere += times
   }
 
   /// The sums over several vCPUs, most frequent first.

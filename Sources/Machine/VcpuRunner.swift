@@ -52,7 +52,7 @@ final class VcpuRunner: @unchecked Sendable {
           id, context.sequence, ExitReasonNumber.io, UInt64(access.port), UInt8(access.size), direction,
           UInt16(truncatingIfNeeded: access.count))
         if !dispatcher.handle(access, by: context) {
-          unclaimed.count(isPort: true, address: UInt64(access.port))
+          unclaimed.count(isPort: true, address: UInt64(access.port), times: UInt64(access.count))
         }
       case .memory(let access):
         let direction: UInt8 = access.isWrite ? 2 : 1

@@ -12,7 +12,8 @@ struct AccessTests {
     #expect(summary.outcome == .poweredOff)
     #expect(
       summary.unclaimed == [
-        UnclaimedAccess(isPort: true, address: 0x1234, count: 5),
+        // Three reads, a write, and the eight elements of a string instruction.
+        UnclaimedAccess(isPort: true, address: 0x1234, count: 12),
         UnclaimedAccess(isPort: true, address: 0x596, count: 1),
       ])
     #expect(summary.unclaimedElsewhere == 0)
