@@ -42,8 +42,10 @@ struct BootState {
       }
     for table in tables where table.range.overlaps(loadAddress..<loadAddress + UInt64(imageSize)) {
       throw MachineError(
-        "the image covers \(GuestAddress(table.range.lowerBound)), where \(mode.rawValue) mode has its "
-          + "\(table.what); choose a --load of \(GuestAddress(BootState.pageTableRange.upperBound)) or above")
+        "the image overlaps \(GuestAddress(table.range.lowerBound)) to "
+          + "\(GuestAddress(table.range.upperBound - 1)), where \(mode.rawValue) mode has its \(table.what); "
+          + "choose a --load of \(GuestAddress(BootState.pageTableRange.upperBound)) or above"
+      )
     }
   }
 
