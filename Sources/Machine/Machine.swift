@@ -22,6 +22,7 @@ public final class Machine {
   let powerOn: PowerOn
   let statistics: [KernelStatistics]
   let input: SerialInput?
+  let output: SerialOutput
   var warnings: [String]
   var resets = 0
 
@@ -61,6 +62,7 @@ public final class Machine {
 
     let routes = configuration.interruptController == .split ? InterruptRoutes(kernel: kernel) : nil
     let output = try configuration.serial.makeOutput()
+    self.output = output
     devices = try DeviceSet(
       memory: memory, observer: observer, control: control, output: output, routes: routes
     ) { device, line throws(MachineError) in

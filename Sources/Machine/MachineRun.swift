@@ -134,7 +134,7 @@ extension Machine {
     return RunSummary(
       outcome: outcome, exits: vcpus.map(\.exits), resets: resets, unclaimed: unclaimed.accesses,
       unclaimedElsewhere: unclaimed.elsewhere, report: readReport(), eventsEmitted: exeunt_emitted(),
-      warnings: warnings)
+      warnings: warnings + [output.complaint].compactMap { $0 })
   }
 }
 

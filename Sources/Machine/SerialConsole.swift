@@ -6,9 +6,14 @@ import Platform
 final class SerialOutput: ByteSink, @unchecked Sendable {
   private let file: FileDescriptor?
   private let raw: CInt
+  private let name: String
+  // Written under the port's lock, read when the vCPUs have ended.
+  private var lost: UInt64 = 0
+  private var firstError: Errno?
 
   /// Writes to standard output.
   init(standardOutput: Void) {
+    name = "standard output"
     file = nil
     raw = STDOUT_FILENO
   }
@@ -21,12 +26,14 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
     } catch {
       throw MachineError("--serial \(path): cannot be written: \(error)")
     }
+    name = "--serial \(path)"
     raw = opened.raw
     file = consume opened
   }
 
   /// Discards everything.
   init(discarding: Void) {
+    name = "--serial none"
     file = nil
     raw = -1
   }
@@ -38,12 +45,21 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
     while write(raw, &byte, 1) < 0 {
       switch errno {
       case EINTR: return  // The run is being stopped: give up the byte rather than the stop.
+      case EPIPE: return  // Nobody wants it any more.
       case EAGAIN:
         var descriptor = pollfd(fd: raw, events: Int16(POLLOUT), revents: 0)
         if Glibc.poll(&descriptor, 1, -1) < 0 { return }
-      default: return
+      default:
+        if firstError == nil { firstError = .current }
+        lost += 1
+        return
       }
     }
+  }
+
+  /// What the user should know of output that could not be written.
+  var complaint: String? {
+    firstError.map { "\(name): \(lost) bytes of the serial port's output could not be written: \($0)" }
   }
 }
 

@@ -37,11 +37,11 @@ struct DoctorCommand: ParsableCommand {
       HostVirtualization.findings() + HostResources.findings() + RecordingConditions.findings()
     let report = DoctorReport(findings)
     switch format {
-    case .text: print(report.text(findings))
+    case .text: try Results.write(report.text(findings))
     case .json:
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-      print(String(decoding: try encoder.encode(report), as: UTF8.self))
+      try Results.write(String(decoding: try encoder.encode(report), as: UTF8.self))
     }
     if !report.canRun { Glibc.exit(1) }
   }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import Machine
+import Platform
 
 /// `exeunt`: the virtual machine monitor.
 @main
@@ -23,7 +24,13 @@ struct Exeunt: ParsableCommand {
     openStandardDescriptors()
     do {
       var command = try parseAsRoot()
-      try command.run()
+      do {
+        try command.run()
+      } catch let mistake as ValidationError {
+        // Found after parsing, by a command whose usage is no news: the message alone says what to do.
+        Diagnostics.report("\(mistake)")
+        Glibc.exit(2)
+      }
     } catch {
       let code = exitCode(for: error)
       guard code == .validationFailure else { exit(withError: error) }
@@ -41,6 +48,26 @@ struct Exeunt: ParsableCommand {
         close(descriptor)
         return
       }
+    }
+  }
+}
+
+/// What the user asked for: standard output.
+enum Results {
+  /// Writes a text and a newline.
+  ///
+  /// - Throws: the exit status 1, after telling, where the output cannot be written.
+  static func write(_ text: String) throws {
+    let bytes = Array((text + "\n").utf8)
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else {
+        Diagnostics.report("standard output cannot be written: \(Errno.current)")
+        throw ExitCode(1)
+      }
+      rest = rest.dropFirst(count)
     }
   }
 }

@@ -45,9 +45,9 @@ struct GuestsCommand: ParsableCommand {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
       let data = try encoder.encode(GuestListing(version: 1, guests: programs.map(GuestDescription.init)))
-      print(String(decoding: data, as: UTF8.self))
+      try Results.write(String(decoding: data, as: UTF8.self))
     case .text:
-      print(programs.map { $0.listing(atLength: name != nil) }.joined(separator: "\n\n"))
+      try Results.write(programs.map { $0.listing(atLength: name != nil) }.joined(separator: "\n\n"))
     }
   }
 }
@@ -78,6 +78,7 @@ private struct GuestDescription: Encodable {
   let mode: GuestMode
   let imageBytes: Int
   let minimumVcpus: Int
+  let maximumVcpus: Int
   let needsInterruptController: Bool
   let parameters: [Parameter]
   let phases: [GuestPhase]
@@ -89,6 +90,7 @@ private struct GuestDescription: Encodable {
     mode = program.mode
     imageBytes = program.image.count
     minimumVcpus = program.requirements.minimumVcpus
+    maximumVcpus = GuestRequirements.maximumVcpus
     needsInterruptController = program.requirements.interruptController
     phases = program.phases
     parameters = program.parameters.map {
@@ -107,7 +109,9 @@ extension GuestProgram {
       lines += wrapped(detail, to: 86).map { padded("", to: 14) + $0 }
     }
     var needs: [String] = []
-    if requirements.minimumVcpus > 1 { needs.append("--cpus \(requirements.minimumVcpus) or more") }
+    if requirements.minimumVcpus > 1 {
+      needs.append("--cpus \(requirements.minimumVcpus) to \(GuestRequirements.maximumVcpus)")
+    }
     if requirements.interruptController { needs.append("--irqchip kernel or split") }
     if !needs.isEmpty { lines.append("  needs       " + needs.joined(separator: ", ")) }
     for parameter in parameters {

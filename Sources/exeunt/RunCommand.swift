@@ -49,6 +49,7 @@ struct RunCommand: ParsableCommand {
       Diagnostics.report(error.description)
       Glibc.exit(2)
     }
+    let results = try result.map(ResultFile.init)
     // First of all: this may execute the program anew, under a session daemon of its own.
     let session = try startRecording()
     let status: Int32
@@ -57,7 +58,7 @@ struct RunCommand: ParsableCommand {
       // Stopped before anything is printed, so that the reader of the last line finds a finished trace.
       let recorded = session?.stop()
       RunReport(run, selection: selection, recorded: recorded).print()
-      if let result { try RunResult(run, selection: selection, recorded: recorded).write(to: result) }
+      try results?.write(RunResult(run, selection: selection, recorded: recorded))
       status = run.summary.outcome.exitStatus
     } catch let error as MachineError {
       _ = session?.stop()

@@ -3,12 +3,6 @@ import Machine
 import Platform
 import Recorder
 
-#if canImport(FoundationEssentials)
-  import FoundationEssentials
-#else
-  import Foundation
-#endif
-
 /// A run, with how long it took.
 struct TimedRun {
   let summary: RunSummary
@@ -48,9 +42,9 @@ struct RunReport {
     let total = summary.exits.reduce(0, +)
     var line = "\(total) userspace exits in \(decimal(run.seconds, 3)) s"
     if summary.exits.count > 1 {
-      line +=
-        " (" + summary.exits.enumerated().map { "vcpu\($0.offset) \($0.element)" }.joined(separator: ", ")
-        + ")"
+      let shown = summary.exits.prefix(16).enumerated().map { "vcpu\($0.offset) \($0.element)" }
+      let more = summary.exits.count - shown.count
+      line += " (\(shown.joined(separator: ", "))" + (more > 0 ? " and \(more) more vCPUs)" : ")")
     }
     if summary.resets > 0 { line += ", \(summary.resets) resets" }
     Diagnostics.report(line)
@@ -85,8 +79,22 @@ struct RunReport {
         "\(emitted) events emitted; how many of them are in \(recorded.directory) is not known")
     }
     for warning in recorded.warnings { Diagnostics.report(warning) }
-    Diagnostics.report("see `exeunt-analyze \(recorded.directory)`")
+    Diagnostics.report("see `exeunt-analyze \(shellWord(recorded.directory))`")
   }
+}
+
+/// A path as it can be pasted into a shell.
+private func shellWord(_ path: String) -> String {
+  let plain = path.utf8.allSatisfy { byte in
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"):
+      true
+    default: "/._-+:,@%=".utf8.contains(byte)
+    }
+  }
+  guard !plain else { return path }
+  return "'" + path.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
 }
 
 extension RunSummary {
@@ -173,16 +181,6 @@ struct RunResult: Encodable {
           ? recorded.eventsLost.map { emitted >= $0 ? emitted - $0 : 0 } : nil,
         eventsLost: recorded.eventsLost,
         isComplete: recorded.isComplete)
-    }
-  }
-
-  func write(to path: String) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    do {
-      try encoder.encode(self).write(to: URL(filePath: path))
-    } catch {
-      Diagnostics.report("--result \(path): cannot be written: \(error)")
     }
   }
 }

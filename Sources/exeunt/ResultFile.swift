@@ -1,0 +1,38 @@
+import ArgumentParser
+import Glibc
+import Platform
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
+/// The file of `--result`. It is opened before the run, which would be for nothing where it cannot be written, and
+/// emptied, so that an old result does not pass for the one of a run that was killed.
+final class ResultFile {
+  private let path: String
+  private let file: FileDescriptor
+
+  /// Opens the file.
+  init(path: String) throws {
+    do {
+      file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_TRUNC)
+    } catch {
+      throw ValidationError("--result \(path): cannot be written: \(error); name another file")
+    }
+    self.path = path
+  }
+
+  /// Writes what the run did. A failure is told, and leaves the guest's exit status alone.
+  func write(_ result: RunResult) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    let bytes = Array(try encoder.encode(result)) + [UInt8(ascii: "\n")]
+    do {
+      try bytes.withUnsafeBytes { try file.writeAll($0) }
+    } catch {
+      Diagnostics.report("--result \(path): cannot be written: \(error)")
+    }
+  }
+}
