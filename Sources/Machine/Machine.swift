@@ -32,10 +32,12 @@ public final class Machine {
     let controllers: VirtualMachine.ControllerState?
   }
 
-  /// Checks that this host can run guests at all, before anything is started for a run: opens /dev/kvm and closes it.
+  /// Checks, before anything is started for a run, that the configuration makes sense and that this host can run guests
+  /// at all: opens /dev/kvm and closes it.
   ///
   /// - Throws: `MachineError` with what was tried, what failed and what to do.
-  public static func checkHost() throws(MachineError) {
+  public static func check(_ configuration: MachineConfiguration) throws(MachineError) {
+    try configuration.validate()
     _ = try MachineBuilder.openSystem()
   }
 

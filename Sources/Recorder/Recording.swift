@@ -126,6 +126,14 @@ public final class Recording: Sendable {
     }
   }
 
+  /// Stops recording and removes what was recorded, where nothing was run after all: the next attempt may use the
+  /// same directory.
+  public func discard() {
+    _ = stop()
+    // It was empty when the recording began.
+    for name in Directory.names(in: directory) ?? [] { Directory.remove("\(directory)/\(name)") }
+  }
+
   private func finish() -> RecordingSummary {
     var result = RecordingSummary(
       directory: directory, eventsLost: nil, packetsLost: nil, bytes: 0, isComplete: true, warnings: [],

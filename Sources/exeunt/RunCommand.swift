@@ -44,7 +44,7 @@ struct RunCommand: ParsableCommand {
       throw ValidationError("\(error)")
     }
     do {
-      try Machine.checkHost()
+      try Machine.check(configuration)
     } catch {
       Diagnostics.report(error.description)
       Glibc.exit(2)
@@ -61,7 +61,7 @@ struct RunCommand: ParsableCommand {
       try results?.write(RunResult(run, selection: selection, recorded: recorded))
       status = run.summary.outcome.exitStatus
     } catch let error as MachineError {
-      _ = session?.stop()
+      session?.discard()
       Diagnostics.report(error.description)
       status = 2
     }
