@@ -34,8 +34,10 @@ struct MachineOptions: ParsableArguments {
       "How long an I/O thread polls before it blocks, such as 50us. 0: not at all.", valueName: "time"))
   var iothreadPoll = PollBudget(nanoseconds: 0)
 
-  @Option(help: ArgumentHelp("Pin threads to host CPUs, such as vcpu0=0,io0=1.", valueName: "list"))
-  var pin: PinList?
+  @Option(
+    help: ArgumentHelp("Pin threads to host CPUs, such as vcpu0=0,io0=1.", valueName: "list"),
+    transform: PinList.init(parsing:))
+  var pin: [PinList] = []
 
   @Option(help: "What a reset by the guest does: reset the machine, or exit.")
   var onReboot = MachineConfiguration.RebootAction.reset
@@ -61,7 +63,7 @@ struct MachineOptions: ParsableArguments {
     configuration.irqfd = irqfd == .on
     configuration.ioThreads = iothreads
     configuration.pollBudget = iothreadPoll.nanoseconds
-    configuration.pins = pin?.pins ?? [:]
+    configuration.pins = try pin.reduce(into: PinList()) { try $0.add($1) }.pins
     configuration.onReboot = onReboot
     configuration.timeout = timeout?.seconds
     configuration.traceLocks = traceLocks

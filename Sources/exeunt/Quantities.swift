@@ -40,8 +40,9 @@ struct TimeSpan: ExpressibleByArgument {
     ]
     let unit = units.first { argument.hasSuffix($0.suffix) }
     let digits = argument.dropLast(unit?.suffix.count ?? 0)
-    guard let number = Double(digits), number > 0, number.isFinite else { return nil }
+    guard let number = Double(digits) else { return nil }
     seconds = number * (unit?.factor ?? 1)
+    guard seconds > 0, seconds.isFinite else { return nil }
   }
 }
 
@@ -52,19 +53,31 @@ enum Switch: String, ExpressibleByArgument, CaseIterable {
 }
 
 /// Threads and the CPUs that they are pinned to: `vcpu0=0,io0=1`.
-struct PinList: ExpressibleByArgument {
-  let pins: [String: Int]
+struct PinList {
+  private(set) var pins: [String: Int] = [:]
 
-  init?(argument: String) {
-    var pins: [String: Int] = [:]
-    for item in argument.split(separator: ",", omittingEmptySubsequences: false) {
+  init() {}
+
+  /// Reads a list as users write it.
+  init(parsing text: String) throws {
+    for item in text.split(separator: ",", omittingEmptySubsequences: false) {
       let parts = item.split(separator: "=", omittingEmptySubsequences: false)
-      guard parts.count == 2, !parts[0].isEmpty, let cpu = Int(parts[1]), cpu >= 0,
-        pins[String(parts[0])] == nil
-      else { return nil }
-      pins[String(parts[0])] = cpu
+      guard parts.count == 2, !parts[0].isEmpty, let cpu = Int(parts[1]), cpu >= 0 else {
+        throw ValidationError("\"\(item)\" is no THREAD=CPU, such as vcpu0=0")
+      }
+      try add(String(parts[0]), cpu)
     }
-    self.pins = pins
+  }
+
+  /// Adds the pins of another list.
+  mutating func add(_ other: PinList) throws {
+    for (thread, cpu) in other.pins { try add(thread, cpu) }
+  }
+
+  private mutating func add(_ thread: String, _ cpu: Int) throws {
+    guard pins.updateValue(cpu, forKey: thread) == nil else {
+      throw ValidationError("\(thread) is pinned twice; give --pin one CPU for each thread")
+    }
   }
 }
 

@@ -41,8 +41,14 @@ struct ProcessTests {
       (["run", "--guest", "port-io", "--mem-path", "/nowhere/at/all"], ["/nowhere/at/all", "--mem-path"]),
       (["run", "--guest", "port-io", "--pin", "cpu0=0"], ["there is no such thread"]),
       (["run", "--guest", "port-io", "--pin", "vcpu0"], ["vcpu0"]),
+      (["run", "--guest", "port-io", "--pin", "vcpu0=0,vcpu0=1"], ["vcpu0", "twice"]),
+      (["run", "--guest", "port-io", "--pin", "vcpu0=0", "--pin", "vcpu0=0"], ["vcpu0", "twice"]),
+      (["run", "--guest", "port-io", "--pin", "vcpu7=0", "--pin", "vcpu0=0"], ["vcpu7"]),
+      (["run", "--guest", "port-io", "--result", "/nowhere/at/all"], ["--result /nowhere/at/all"]),
+      (["guests", "nonesuch"], ["nonesuch", "port-io"]),
       (["run", "--guest", "port-io", "--timeout", "soon"], ["soon"]),
       (["run", "--guest", "port-io", "--timeout", "-1s"], ["--timeout"]),
+      (["run", "--guest", "port-io", "--timeout", "1e308h"], ["1e308h"]),
       (["run", "--guest", "port-io", "--serial", "/nowhere/at/all"], ["/nowhere/at/all"]),
       (["run", "--guest", "port-io", "--load", "0"], ["--flat"]),
       (["run", "--flat", "/nowhere/at/all"], ["/nowhere/at/all"]),
@@ -61,7 +67,7 @@ struct ProcessTests {
     #expect(outcome.exitStatus == 2)
     #expect(outcome.standardOutput.isEmpty)
     for part in parts { #expect(outcome.standardError.contains(part), "\(outcome.standardError)") }
-    for word in ["Fatal error", "Swift.", "Optional(", "Stack dump"] {
+    for word in ["Fatal error", "Swift.", "Optional(", "Stack dump", "Usage: exeunt <subcommand>"] {
       #expect(!outcome.standardError.contains(word))
     }
   }
