@@ -77,9 +77,14 @@ final class VcpuRunner: @unchecked Sendable {
     switch exit {
     case .port, .memory: return true
     case .interrupted:
-      // Cleared before looking, so that a request made after the look interrupts the next KVM_RUN.
-      vcpu.clearImmediateExit()
-      return control.checkpoint(vcpu: index) != .end
+      // Cleared before looking, so that a request made after the look interrupts the next KVM_RUN. After a reset once
+      // more: what was asked for again while this vCPU waited is done, and would cost an exit that is nobody's.
+      var verdict: RunControl.Verdict
+      repeat {
+        vcpu.clearImmediateExit()
+        verdict = control.checkpoint(vcpu: index)
+      } while verdict == .restarted
+      return verdict != .end
     case .halt:
       return control.halt(vcpu: index) != .end
     case .endOfInterrupt(let vector):

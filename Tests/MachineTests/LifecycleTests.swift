@@ -38,6 +38,16 @@ struct LifecycleTests {
     #expect(summary.outcome.exitStatus == status)
   }
 
+  /// How often the main thread repeats an interrupt depends on the scheduler; what the guest did does not.
+  @Test("The same guest makes the same number of exits each time, resets included")
+  func exitsOfResets() throws {
+    let runs = try (0..<12).map { _ in
+      try TestGuest.resets.run { $0.ioeventfd = false }
+    }
+    #expect(runs.allSatisfy { $0.outcome == .poweredOff })
+    #expect(Set(runs.map(\.exits)).count == 1, "\(runs.map(\.exits))")
+  }
+
   @Test(
     "A reset restores devices, registers and the image, and leaves other RAM alone",
     arguments: Controller.allCases)
