@@ -96,7 +96,7 @@ extension UnsafeMutablePointer where Pointee == Core {
   }
 
   @inline(never)
-  private func makeThread(_ index: Int, _ kind: ThreadKind, _ id: Int) -> UnsafeMutablePointer<ThreadState> {
+  func makeThread(_ index: Int, _ kind: ThreadKind, _ id: Int) -> UnsafeMutablePointer<ThreadState> {
     let thread = UnsafeMutablePointer<ThreadState>.allocate(capacity: 1)
     thread.initialize(to: ThreadState(kind: kind, id: id, synchronized: pointee.isLeading))
     pointee.threads[index] = thread

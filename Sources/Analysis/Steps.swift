@@ -341,6 +341,7 @@ extension UnsafeMutablePointer where Pointee == Core {
       thread.pointee.unmatchedRequests &+= row.isBegin ? 1 : 2
       return
     }
+    guard last.isCounted else { return }
     let statistics = pointee.requests.row(
       for: RequestStatistics.key(kind: last.detail, device: last.device, queue: last.queue))
     if row.detail != 0 { statistics.pointee.failed &+= 1 }

@@ -37,6 +37,8 @@ struct ThreadClock {
   var seq: UInt32 = 0
   /// Lock events since the last event of another kind, at most `Limits.lockRun`.
   var lockRun = 0
+  /// What has been going on since `last` began before it, in front of the window analysed.
+  var isCut = false
 }
 
 /// What a thread's clock adds to.
@@ -132,7 +134,7 @@ extension ThreadClock {
       let counted = proven || (expected && clean) ? category : TimeCategory.unknown
       totals.pointee.times[counted] &+= spent
       totals.pointee.lastCategory = counted
-      if !expected && clean && category != TimeCategory.unknown { totals.pointee.unexplained &+= 1 }
+      if !expected && clean && !isCut && category != TimeCategory.unknown { totals.pointee.unexplained &+= 1 }
     }
     if !started {
       started = true
@@ -141,6 +143,8 @@ extension ThreadClock {
     last = now
     category = next
     seq = row.seq
-    return row.operation == .lockAcquired && expected && clean ? spent : nil
+    let isWhole = !isCut
+    isCut = false
+    return row.operation == .lockAcquired && expected && clean && isWhole ? spent : nil
   }
 }

@@ -87,6 +87,8 @@ struct RequestRow {
   /// Kind for a begin, status for an end.
   var detail: UInt64
   var bytes: UInt64
+  /// It is not from before the window analysed.
+  var isCounted = true
 }
 
 /// Requests of one kind on one queue.

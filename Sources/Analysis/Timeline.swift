@@ -108,9 +108,6 @@ private final class TimelineCollector {
     var cells: [TimelineCell]
     /// The first event after the window has been seen.
     var isFinished = false
-
-    /// The state lasts until an event ends it.
-    var waits: Bool { clock.category == TimeCategory.inKvmRun || clock.category == TimeCategory.asleep }
   }
 
   private let window: Range<Int64>
@@ -157,7 +154,7 @@ private final class TimelineCollector {
   /// Whether everything that the window needs has been read.
   func isComplete(after run: EventRun) -> Bool {
     guard Row.timestamp(run.base + (run.count - 1) * run.stride) >= window.upperBound else { return false }
-    return lanes.values.allSatisfy { $0.isFinished || ($0.waits && gapEnd <= $0.clock.last) }
+    return lanes.values.allSatisfy { $0.isFinished || ($0.clock.waits && gapEnd <= $0.clock.last) }
   }
 
   private func apply(_ thread: Int, _ row: ClockRow) {
@@ -219,7 +216,7 @@ private final class TimelineCollector {
     let found = lanes.keys.sorted().compactMap { thread -> TimelineLane? in
       guard var lane = lanes[thread] else { return nil }
       // A state that ends with an event goes on to the end of the window.
-      if !lane.isFinished && lane.waits && gapEnd <= lane.clock.last {
+      if !lane.isFinished && lane.clock.waits && gapEnd <= lane.clock.last {
         add(lane.clock.category, lane.clock.last, window.upperBound, &lane.cells)
       }
       let isVcpu = thread < Core.loopBase

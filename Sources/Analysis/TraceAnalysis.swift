@@ -26,7 +26,8 @@ public struct TraceAnalysis: Sendable {
   /// - Parameters:
   ///   - trace: The trace.
   ///   - configuration: What to look at; its calibration is replaced by the trace's own.
-  ///   - window: Only events inside; ns since the clock's origin.
+  ///   - window: Only events inside are counted; those before and after it tell what was going on at its edges. In
+  ///     ns since the clock's origin.
   ///   - workers: Threads to read with; nil: one for each processor.
   ///   - progress: Called now and then, from one thread at a time, with the part done, 0 to 1.
   public static func read(
@@ -34,31 +35,34 @@ public struct TraceAnalysis: Sendable {
     workers: Int? = nil, progress: (@Sendable (Double) -> Void)? = nil
   ) -> TraceAnalysis {
     let workers = max(1, min(workers ?? Workers.processors, 64))
-    let slices = trace.timeSlices(workers == 1 ? 1 : workers * 4).compactMap { slice in
-      window.map { slice.clamped(to: $0) } ?? slice
-    }.filter { !$0.isEmpty }
-    // With a window, the slices' ends are the window's, which timestamps decide.
+    let slices = cut(trace.timeSlices(workers == 1 ? 1 : workers * 4), at: window)
     let result = read(
-      trace, configuration: configuration, slices: slices, areSlices: window == nil, workers: workers,
+      trace, configuration: configuration, slices: slices, window: window, workers: workers,
       progress: progress)
     // Where packets are damaged a slice cannot always know which gaps reach into it from before. What a report says
     // must not depend on the number of threads, so such a trace is read once more, in one piece.
     guard slices.count > 1, !result.diagnostics.isEmpty || !trace.diagnostics.isEmpty else { return result }
     return read(
-      trace, configuration: configuration, slices: [window ?? Int64.min..<Int64.max],
-      areSlices: window == nil, workers: 1, progress: progress)
+      trace, configuration: configuration, slices: cut([Int64.min..<Int64.max], at: window), window: window,
+      workers: 1, progress: progress)
+  }
+
+  /// Slices that end where the window does, one of which begins where it does.
+  private static func cut(_ slices: [Range<Int64>], at window: Range<Int64>?) -> [Range<Int64>] {
+    guard let window else { return slices }
+    let before = Int64.min..<window.lowerBound
+    return (slices.map { $0.clamped(to: before) } + slices.map { $0.clamped(to: window) })
+      .filter { !$0.isEmpty }
   }
 
   /// Reads slices that follow each other without holes.
-  ///
-  /// - Parameter areSlices: Whether they cover all time, see ``MergedRows``.
   static func read(
-    _ trace: Trace, configuration: Configuration, slices: [Range<Int64>], areSlices: Bool = true,
+    _ trace: Trace, configuration: Configuration, slices: [Range<Int64>], window: Range<Int64>? = nil,
     workers: Int, progress: (@Sendable (Double) -> Void)? = nil
   ) -> TraceAnalysis {
     var configuration = configuration
     configuration.calibration = CalibrationReader.read(trace)
-    let supply = Supply(trace, configuration, slices, areSlices, progress)
+    let supply = Supply(trace, configuration, slices, window, progress)
     Workers.run(min(workers, max(1, slices.count))) { supply.work() }
     return supply.merged(workers: workers)
   }
@@ -79,19 +83,19 @@ private final class Supply: Sendable {
   private let trace: Trace
   private let configuration: Configuration
   private let slices: [Range<Int64>]
-  private let areSlices: Bool
+  private let window: Range<Int64>?
   private let progress: (@Sendable (Double) -> Void)?
   private let next = Atomic<Int>(0)
   private let readings: Mutex<[Int: SliceReading]> = Mutex([:])
 
   init(
-    _ trace: Trace, _ configuration: Configuration, _ slices: [Range<Int64>], _ areSlices: Bool,
-    _ progress: (@Sendable (Double) -> Void)?
+    _ trace: Trace, _ configuration: Configuration, _ slices: [Range<Int64>],
+    _ window: Range<Int64>?, _ progress: (@Sendable (Double) -> Void)?
   ) {
     self.trace = trace
     self.configuration = configuration
     self.slices = slices
-    self.areSlices = areSlices
+    self.window = window
     self.progress = progress
   }
 
@@ -111,7 +115,8 @@ private final class Supply: Sendable {
     let analysis = SliceAnalysis(configuration, isLeading: index == 0, gapEnd: gapEnd)
     var selection = EventTag.selection()
     selection.countOthers()
-    var rows = MergedRows(trace, selection: selection, window: slices[index], isSlice: areSlices)
+    // The ends of a window are where timestamps say, those of slices where a stream's order does.
+    var rows = MergedRows(trace, selection: selection, window: slices[index], isSlice: window == nil)
     while let run = rows.nextRun() { analysis.consume(run) }
     return SliceReading(
       analysis: analysis, otherEvents: rows.otherEvents, deliveredEvents: rows.deliveredEvents,
@@ -129,6 +134,11 @@ private final class Supply: Sendable {
       if whole.analysis.gapEnd > slices[index].lowerBound {
         reading = read(index, gapEnd: whole.analysis.gapEnd)
       }
+      if let window, slices[index].lowerBound == window.lowerBound {
+        whole.analysis = whole.analysis.opened(at: window.lowerBound)
+        whole.otherEvents = []
+        whole.deliveredEvents = []
+      }
       whole.analysis.merge(reading.analysis)
       whole.otherEvents = sum(whole.otherEvents, reading.otherEvents)
       whole.deliveredEvents = sum(whole.deliveredEvents, reading.deliveredEvents)
@@ -136,6 +146,7 @@ private final class Supply: Sendable {
         whole.diagnostics.append(diagnostic)
       }
     }
+    if let window, window.upperBound < .max { whole.analysis.close(at: window.upperBound, trace) }
     // In the order of places, however many threads came by them.
     whole.diagnostics.sort {
       ($0.file, $0.packet ?? -1, $0.bitOffset ?? 0, $0.message)

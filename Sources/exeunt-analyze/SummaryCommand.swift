@@ -32,7 +32,7 @@ struct SummaryCommand: ParsableCommand {
   func run() throws {
     let trace = try options.open()
     let window = try TimeWindow.make(from: from, to: to, in: trace)
-    let analysis = options.analyse(trace, window: window)
+    let analysis = options.analyse(trace, window: window?.part)
     let builder = ReportBuilder(trace, paths: options.directories, analysis: analysis, window: window)
     try options.finish(builder.summary(), thresholds: failIfOver)
   }
@@ -41,9 +41,11 @@ struct SummaryCommand: ParsableCommand {
 /// Parts of a trace by seconds from its start.
 enum TimeWindow {
   /// The window that `--from` and `--to` mean; nil when neither is given.
-  static func make(from: TimeArgument?, to: TimeArgument?, in trace: Trace) throws -> Range<Int64>? {
+  static func make(from: TimeArgument?, to: TimeArgument?, in trace: Trace) throws -> TraceWindow? {
     guard from != nil || to != nil else { return nil }
-    let begin = try start(of: trace)
+    guard let begin = TraceSpan.begin(of: trace), let end = TraceSpan.end(of: trace) else {
+      throw Terminal.mistake("this trace has no events of exeunt, so no times can be chosen")
+    }
     let lower = from.map { begin.addingReportingOverflow($0.nanoseconds) }
     let upper = to.map { begin.addingReportingOverflow($0.nanoseconds) }
     if lower?.overflow == true || upper?.overflow == true {
@@ -51,12 +53,13 @@ enum TimeWindow {
     }
     let (first, last) = (lower?.partialValue ?? .min, upper?.partialValue ?? .max)
     guard first < last else { throw Terminal.mistake("--to has to be later than --from") }
-    return first..<last
+    guard let window = TraceWindow(first..<last, of: begin...end) else { throw outside(begin...end) }
+    return window
   }
 
-  /// The first event's time, which times on the command line count from.
-  static func start(of trace: Trace) throws -> Int64 {
-    if let begin = TraceSpan.begin(of: trace) { return begin }
-    throw Terminal.mistake("this trace has no events of exeunt, so no times can be chosen")
+  /// Nothing was recorded at the time asked for.
+  static func outside(_ recording: ClosedRange<Int64>) -> ExitCode {
+    let length = Double(recording.upperBound &- recording.lowerBound) / 1e9
+    return Terminal.mistake("the recording is \(length) s long; there is nothing in this window")
   }
 }

@@ -72,15 +72,8 @@ struct TimelineCommand: ParsableCommand {
 
   private func span(_ trace: Trace, _ begin: Int64, _ end: Int64) throws -> Range<Int64> {
     guard let around else {
-      let window = try TimeWindow.make(from: from, to: to, in: trace)
-      let (lower, upper) = (
-        max(window?.lowerBound ?? begin, begin), min(window?.upperBound ?? end + 1, end + 1)
-      )
-      guard lower < upper else {
-        throw Terminal.mistake(
-          "the recording is \(Double(end - begin) / 1e9) s long; there is nothing in this window")
-      }
-      return lower..<upper
+      let part = try TimeWindow.make(from: from, to: to, in: trace)?.part
+      return max(part?.lowerBound ?? begin, begin)..<min(part?.upperBound ?? end + 1, end + 1)
     }
     let moment = try find(around, trace, begin)
     guard moment >= begin, moment <= end else {
@@ -88,7 +81,8 @@ struct TimelineCommand: ParsableCommand {
         "the recording is \(Double(end - begin) / 1e9) s long; --around \(around) is outside")
     }
     let half = max(1, min((window?.nanoseconds ?? 1_000_000) / 2, Int64.max / 4))
-    return max(begin, moment.subtractingReportingOverflow(half).partialValue)..<(moment + half)
+    // Beyond the last event nothing is known.
+    return max(begin, moment - half)..<min(end + 1, moment + half)
   }
 
   private func find(_ name: String, _ trace: Trace, _ begin: Int64) throws -> Int64 {

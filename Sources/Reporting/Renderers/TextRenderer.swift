@@ -65,7 +65,7 @@ public struct TextRenderer {
 
   func at(_ location: LocationReport?) -> String { location.map { "@" + moment($0.timestamp) } ?? "" }
 
-  var isExeunt: Bool { report.trace.events > 0 }
+  var isExeunt: Bool { report.trace.begin != nil }
 
   // MARK: What was run and read
 
@@ -96,19 +96,21 @@ public struct TextRenderer {
   private func describeTrace() -> String {
     let trace = report.trace
     var words: [String] = []
-    if let begin = trace.begin {
-      let seconds = Text.fixed(Double(trace.duration) / 1e9, 3)
+    if let begin = trace.begin, let end = trace.end {
+      let seconds = Text.fixed(Double(end &- begin) / 1e9, 3)
       words.append("\(seconds) s recorded" + (trace.isUnixTime ? " from \(Text.date(begin))" : ""))
     } else {
       words.append("no events of exeunt")
+    }
+    if let window = trace.window {
+      words.append(
+        "of these \(Text.duration(trace.duration)) analysed, from \(moment(window.begin)) to "
+          + "\(moment(window.end)) s")
     }
     if isExeunt { words.append("\(Text.count(trace.events)) events") }
     if trace.otherEvents > 0 && isExeunt { words.append("\(Text.count(trace.otherEvents)) of others") }
     let isComplete = trace.discardedEvents == 0 && trace.lostPackets == 0
     words.append(isComplete ? "none lost" : "\(Text.count(trace.discardedEvents)) LOST")
-    if let window = trace.window {
-      words.append("analysed from \(moment(window.begin)) to \(moment(window.end)) s")
-    }
     return words.joined(separator: " · ")
   }
 

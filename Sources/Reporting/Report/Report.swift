@@ -43,7 +43,7 @@ public struct TraceReport: Codable, Equatable, Sendable {
   public var begin: Int64?
   /// Time of the last event.
   public var end: Int64?
-  /// `end - begin`.
+  /// The time analysed: of the window, or `end - begin`.
   public var duration: Int64
   /// Whether timestamps count from the Unix epoch.
   public var isUnixTime: Bool
@@ -73,7 +73,7 @@ public struct TraceReport: Codable, Equatable, Sendable {
 public struct WindowReport: Codable, Equatable, Sendable {
   /// First instant.
   public var begin: Int64
-  /// First instant after it.
+  /// Last instant.
   public var end: Int64
 }
 

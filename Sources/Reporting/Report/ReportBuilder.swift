@@ -7,7 +7,9 @@ public struct ReportBuilder {
   let paths: [String]
   let analysis: TraceAnalysis
   let result: AnalysisResult
-  let window: Range<Int64>?
+  let window: TraceWindow?
+  /// The first and the last instant that the report is about; nil when there is no event.
+  let span: ClosedRange<Int64>?
 
   /// Prepares to report.
   ///
@@ -16,18 +18,25 @@ public struct ReportBuilder {
   ///   - paths: As the user gave them.
   ///   - analysis: What was found.
   ///   - window: The part analysed; nil: all.
-  public init(_ trace: Trace, paths: [String], analysis: TraceAnalysis, window: Range<Int64>? = nil) {
+  public init(_ trace: Trace, paths: [String], analysis: TraceAnalysis, window: TraceWindow? = nil) {
     self.trace = trace
     self.paths = paths
     self.analysis = analysis
     self.window = window
     result = analysis.models.result()
+    if let window {
+      span = window.span
+    } else if let begin = result.begin, let end = result.end {
+      span = begin...end
+    } else {
+      span = nil
+    }
   }
 
   /// The report of `summary`.
   public func summary() -> Report {
     var report = base("summary")
-    if report.trace.events == 0 {
+    if report.trace.events == 0 && window == nil {
       report.trace.eventsByName = EventCensus.read(trace).counts.map {
         NamedCount(name: $0.name, count: $0.count)
       }
@@ -65,8 +74,8 @@ public struct ReportBuilder {
   }
 
   var duration: Int64 {
-    guard let begin = result.begin, let end = result.end else { return 0 }
-    return end.subtractingReportingOverflow(begin).partialValue
+    guard let span else { return 0 }
+    return span.upperBound.subtractingReportingOverflow(span.lowerBound).partialValue
   }
 
   // MARK: Latencies
@@ -110,9 +119,10 @@ public struct ReportBuilder {
     let discarded = streams.reduce(0) { $0 &+ $1.discardedEvents }
     let packets = streams.reduce(0) { $0 &+ $1.lostPackets }
     return TraceReport(
-      paths: paths, begin: result.begin, end: result.end, duration: duration,
+      paths: paths, begin: window?.recording.lowerBound ?? result.begin,
+      end: window?.recording.upperBound ?? result.end, duration: duration,
       isUnixTime: trace.traces.first?.clocks.first.map { $0.isAbsolute || $0.name == "monotonic" } ?? false,
-      window: window.map { WindowReport(begin: $0.lowerBound, end: $0.upperBound) }, events: events,
+      window: window.map { WindowReport(begin: $0.span.lowerBound, end: $0.span.upperBound) }, events: events,
       otherEvents: analysis.otherEvents.reduce(0, &+), discardedEvents: discarded, lostPackets: packets,
       isPartial: discarded > 0 || packets > 0 || !problems.isEmpty || result.strangers > 0
         || streams.contains { $0.isDamaged },

@@ -1,12 +1,13 @@
 import Analysis
 
 extension ReportBuilder {
-  /// A thread's times over the whole trace: after its last event it is still in the state that this event
+  /// A thread's times over all that is analysed: after its last event it is still in the state that this event
   /// began where that is waiting, which ends with an event, and no gap follows.
   private func times(_ thread: ThreadTimes, waiting: [Int]) -> (times: [Int64], outside: Int64) {
     var times = thread.times
-    guard let begin = result.begin, let end = result.end else { return (times, 0) }
-    var outside = thread.first - begin
+    guard let span else { return (times, 0) }
+    let end = span.upperBound
+    var outside = thread.first - span.lowerBound
     if waiting.contains(thread.finalCategory) && thread.isFinalCategoryProven {
       times[thread.finalCategory] += end - thread.last
     } else {
@@ -90,7 +91,7 @@ extension ReportBuilder {
 
   /// The time between consecutive marks; exits before the first mark are a phase of their own.
   func phases() -> [PhaseReport] {
-    guard !result.marks.isEmpty, let begin = result.begin, let end = result.end else { return [] }
+    guard !result.marks.isEmpty, let span else { return [] }
     var phases: [PhaseReport] = []
     func add(
       _ mark: GuestMark?, from: Int64, to: Int64, _ before: ExitCounts, _ after: ExitCounts
@@ -101,12 +102,12 @@ extension ReportBuilder {
           value: mark?.value, vcpu: mark?.vcpu, begin: from, duration: to - from, exits: counts.exits,
           io: counts.io, mmio: counts.mmio, hlt: counts.hlt, kicks: counts.kicks))
     }
-    add(nil, from: begin, to: result.marks[0].exemplar.timestamp, ExitCounts(), result.marks[0].counts)
+    add(nil, from: span.lowerBound, to: result.marks[0].exemplar.timestamp, ExitCounts(), result.marks[0].counts)
     for (mark, next) in zip(result.marks, result.marks.dropFirst()) {
       add(mark, from: mark.exemplar.timestamp, to: next.exemplar.timestamp, mark.counts, next.counts)
     }
     if let last = result.marks.last, result.markCount == UInt64(result.marks.count) {
-      add(last, from: last.exemplar.timestamp, to: end, last.counts, result.counts)
+      add(last, from: last.exemplar.timestamp, to: span.upperBound, last.counts, result.counts)
     }
     return phases
   }

@@ -1,0 +1,75 @@
+import CTF
+
+/// Where a window of a trace begins and ends in the middle of things. What a thread is doing at an edge is known from
+/// its events outside, so the time of a window adds up as that of a whole trace does; what is counted and measured
+/// are events inside.
+extension SliceAnalysis {
+  /// An analysis that goes on at `moment` with the state that this one is in, with nothing counted yet.
+  func opened(at moment: Int64) -> SliceAnalysis {
+    let opened = SliceAnalysis(core.pointee.configuration, gapEnd: gapEnd)
+    opened.core.pointee.dump = core.pointee.dump
+    for index in 0..<Core.threadCount {
+      guard let from = core.pointee.threads[index] else { continue }
+      let into = opened.core.makeThread(index, from.pointee.kind, from.pointee.id)
+      into.pointee.open(from.pointee, at: moment, gapEnd: gapEnd)
+    }
+    return opened
+  }
+
+  /// Gives the time up to `moment`, the end of the window, to what each thread's next event says it was spent on.
+  func close(at moment: Int64, _ trace: Trace) {
+    var open: Set<Int> = []
+    for index in 0..<Core.main {
+      guard let clock = core.pointee.threads[index]?.pointee.clock, clock.started else { continue }
+      // What waits goes on where nothing can have ended it.
+      if !clock.waits || gapEnd > clock.last { open.insert(index) }
+    }
+    var gapEnd = gapEnd
+    var rows = MergedRows(
+      trace, selection: EventTag.selection(ClockRow.tags), window: moment..<Int64.max)
+    while !open.isEmpty, let run = rows.nextRun() {
+      for index in 0..<run.count {
+        let row = run.base + index * run.stride
+        let tag = Row.tag(row)
+        if tag == Row.gapTag {
+          gapEnd = max(gapEnd, Int64(bitPattern: row[Row.firstField + 1]))
+        } else if let event = EventTag(rawValue: tag),
+          let next = ClockRow.read(event, row, gapEnd: gapEnd), open.remove(next.thread) != nil,
+          let thread = core.pointee.threads[next.thread]
+        {
+          var step = next.step
+          step.timestamp = moment
+          _ = withUnsafeMutablePointer(to: &thread.pointee.totals) {
+            thread.pointee.clock.step(step, totals: $0)
+          }
+        }
+      }
+    }
+  }
+}
+
+extension ThreadState {
+  /// Takes over the state, not the statistics, that a thread has at the beginning of a window.
+  mutating func open(_ before: ThreadState, at moment: Int64, gapEnd: Int64) {
+    clock = before.clock
+    if clock.started {
+      // Only the end of a wait tells by its number that nothing else happened.
+      if gapEnd > clock.last && !clock.waits { clock.category = TimeCategory.unknown }
+      clock.last = max(clock.last, moment)
+      clock.first = clock.last
+      clock.isCut = true
+    }
+    exits = before.exits
+    if exits.last.isExit { exits.last.isCounted = false }
+    path = before.path
+    path.isFinished = false
+    request = before.request
+    request?.isCounted = false
+    sleep = before.sleep
+  }
+}
+
+extension ThreadClock {
+  /// The state lasts until an event ends it.
+  var waits: Bool { category == TimeCategory.inKvmRun || category == TimeCategory.asleep }
+}
