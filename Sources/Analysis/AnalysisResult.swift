@@ -261,7 +261,8 @@ extension SliceAnalysis {
     core.pointee.requests.forEach { key, row in
       results.append(
         RequestResult(
-          kind: Int(key.high), device: Int(key.low >> 16), queue: Int(key.low & 0xffff), begun: row.begun,
+          kind: Int(clamping: key.high), device: Int(key.low >> 16), queue: Int(key.low & 0xffff),
+          begun: row.begun,
           bytes: row.bytes, failed: row.failed, duration: LatencySummary(row.duration)))
     }
     return results.sorted { ($0.device, $0.queue, $0.kind) < ($1.device, $1.queue, $1.kind) }
@@ -270,7 +271,7 @@ extension SliceAnalysis {
   private func locks() -> [LockResult] {
     var results: [LockResult] = []
     core.pointee.locks.forEach { key, row in
-      results.append(LockResult(lock: Int(key.low), wait: LatencySummary(row.wait)))
+      results.append(LockResult(lock: Int(clamping: key.low), wait: LatencySummary(row.wait)))
     }
     return results.sorted { $0.lock < $1.lock }
   }

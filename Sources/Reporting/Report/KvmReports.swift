@@ -18,7 +18,8 @@ extension ReportBuilder {
 
   private func delta(_ samples: KvmSamples, _ counter: KvmCounter) -> UInt64? {
     guard let first = samples.first[counter], let last = samples.last[counter] else { return nil }
-    return last &- first
+    // They only grow; a smaller one is another VM's.
+    return last >= first ? last - first : nil
   }
 
   private func checks(_ vcpu: Int, _ samples: KvmSamples) -> [KvmCheckReport] {
