@@ -27,7 +27,7 @@ public enum PathStage: Int, CaseIterable, Sendable {
 }
 
 /// How a device came to do something.
-public enum PathKind: Int, Sendable {
+public enum PathKind: Int, CaseIterable, Sendable {
   /// A userspace exit whose dispatch took no request from a queue: a register access.
   case exitAccess = 0
   /// A userspace exit whose dispatch took requests: a kick handled on the vCPU's thread.

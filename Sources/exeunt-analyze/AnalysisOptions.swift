@@ -49,6 +49,13 @@ struct AnalysisOptions: ParsableArguments {
       progress: isWanted ? { @Sendable (part: Double) in progress.show(part) } : nil)
   }
 
+  /// Ends the program with status 2 when a device is not one of those that a trace can be asked about.
+  func check(device: String?, among names: [String]) throws {
+    guard let device, !names.contains(device) else { return }
+    throw Terminal.mistake(
+      "no device is called '\(device)' in this trace; there are \(names.joined(separator: ", "))")
+  }
+
   /// Prints the report and ends with the status that it deserves.
   func finish(_ report: Report, thresholds: [LatencyThreshold] = []) throws {
     var report = report
@@ -58,13 +65,16 @@ struct AnalysisOptions: ParsableArguments {
           + "missing, \(report.trace.diagnostics.count) damaged places")
     }
     for threshold in thresholds { report.findings += threshold.findings(in: report) }
+    let text: String
     do {
-      let text =
-        format == .json ? try report.json() : TextRenderer.render(report, usesColor: Terminal.usesColor)
-      Terminal.write(text, to: STDOUT_FILENO)
+      text = format == .json ? try report.json() : TextRenderer.render(report, usesColor: Terminal.usesColor)
     } catch {
       Terminal.report("cannot write the report as JSON: \(error)")
       throw ExitCode(3)
+    }
+    if let failure = Terminal.write(text, to: STDOUT_FILENO) {
+      Terminal.report("cannot write the output: \(String(cString: strerror(failure)))")
+      throw ExitCode(1)
     }
     if !report.findings.isEmpty {
       for finding in report.findings { Terminal.report(finding) }

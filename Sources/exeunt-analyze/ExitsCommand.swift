@@ -38,9 +38,19 @@ struct ExitsCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Exit with status 1 when handling takes longer: p50, p90, p99, p99.9 or max=TIME. May be repeated.",
-      valueName: "p99=20us"))
+      "Exit with status 1 when handling takes longer: reason=R, device=D; p50, p90, p99, p99.9 or max=TIME. May be "
+        + "repeated.", valueName: "p99=20us"))
   var failIfOver: [LatencyThreshold] = []
+
+  func validate() throws {
+    // What the groups do not tell apart cannot be over a limit.
+    if by == .vcpu, failIfOver.contains(where: { $0.reason != nil }) {
+      throw ValidationError("--fail-if-over reason=… needs --by reason, device or address")
+    }
+    if by == .vcpu || by == .reason, failIfOver.contains(where: { $0.device != nil }) {
+      throw ValidationError("--fail-if-over device=… needs --by device or address")
+    }
+  }
 
   func run() throws {
     let trace = try options.open()
@@ -51,11 +61,8 @@ struct ExitsCommand: ParsableCommand {
     configuration.separatesVcpus = by == .vcpu
     let analysis = options.analyse(trace, configuration)
     let builder = ReportBuilder(trace, paths: options.directories, analysis: analysis)
-    if let device, !builder.deviceNames.contains(device) {
-      throw Terminal.mistake(
-        "no device is called '\(device)' in this trace; there are \(builder.deviceNames.joined(separator: ", "))"
-      )
-    }
+    try options.check(device: device, among: builder.exitDeviceNames)
+    for limit in failIfOver { try options.check(device: limit.device, among: builder.exitDeviceNames) }
     try options.finish(builder.exits(by: by, device: device, filter: filter), thresholds: failIfOver)
   }
 

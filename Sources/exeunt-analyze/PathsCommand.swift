@@ -25,11 +25,7 @@ struct PathsCommand: ParsableCommand {
   func run() throws {
     let trace = try options.open()
     let builder = ReportBuilder(trace, paths: options.directories, analysis: options.analyse(trace))
-    if let device, !builder.deviceNames.contains(device) {
-      throw Terminal.mistake(
-        "no device is called '\(device)' in this trace; there are \(builder.deviceNames.joined(separator: ", "))"
-      )
-    }
+    try options.check(device: device, among: builder.pathDeviceNames)
     var words: [String] = []
     if let device { words.append("device \(device)") }
     if let queue { words.append("queue \(queue)") }

@@ -34,6 +34,7 @@ struct SummaryCommand: ParsableCommand {
     let window = try TimeWindow.make(from: from, to: to, in: trace)
     let analysis = options.analyse(trace, window: window?.part)
     let builder = ReportBuilder(trace, paths: options.directories, analysis: analysis, window: window)
+    for limit in failIfOver { try options.check(device: limit.device, among: builder.exitDeviceNames) }
     try options.finish(builder.summary(), thresholds: failIfOver)
   }
 }

@@ -4,16 +4,20 @@ import Glibc
 /// What is written where.
 enum Terminal {
   /// Writes all of a text; an output that nobody reads any more is left alone.
-  static func write(_ text: String, to descriptor: CInt) {
+  ///
+  /// - Returns: The error number of a write that failed, such as on a full disk.
+  @discardableResult
+  static func write(_ text: String, to descriptor: CInt) -> CInt? {
     var text = text
-    text.withUTF8 { bytes in
+    return text.withUTF8 { bytes in
       var rest = UnsafeRawBufferPointer(bytes)
       while !rest.isEmpty {
         let written = Glibc.write(descriptor, rest.baseAddress, rest.count)
         if written < 0 && errno == EINTR { continue }
-        guard written > 0 else { return }
+        guard written > 0 else { return written == 0 || errno == EPIPE ? nil : errno }
         rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(written))
       }
+      return nil
     }
   }
 

@@ -51,10 +51,33 @@ struct AnalyzeCommandTests {
     #expect(try analyze("exits", "--fail-if-over", "max=1ns", Self.trace("mixed")).text.contains("FOUND"))
   }
 
+  @Test("output that cannot be written is status 1")
+  func fullDisk() throws {
+    for command in ["summary", "summary --format json", "exits", "dump"] {
+      let script = "exec '\(Tools.analyzer.path)' \(command) '\(Self.trace("mixed"))' > /dev/full"
+      let output = try run(URL(fileURLWithPath: "/bin/sh"), ["-c", script])
+      #expect(output.status == 1, "\(command)")
+      #expect(output.standardError.contains("cannot write the output"))
+    }
+  }
+
+  @Test("what a report names can be asked for")
+  func names() throws {
+    let output = try analyze("exits", "--device", "unclaimed", Self.trace("lossy"))
+    #expect(output.text.contains("io out 0x80 unclaimed"))
+    #expect(try analyze("paths", "--device", "control", Self.trace("mixed")).status == 0)
+  }
+
   @Test(
     "mistakes are status 2 with a message",
     arguments: [
-      ["exits", "--reason", "nonsense"], ["exits", "--device", "nonsense"], ["exits", "--address", "0xzz"],
+      ["exits", "--reason", "nonsense"], ["exits", "--device", "nonsense"],
+      ["exits", "--fail-if-over", "device=nonsense,max=1s"],
+      ["summary", "--fail-if-over", "device=nonsense,max=1s"],
+      ["exits", "--by", "vcpu", "--fail-if-over", "reason=io,max=1ns"],
+      ["exits", "--by", "reason", "--fail-if-over", "device=serial0,max=1ns"],
+      ["summary", "--from", "99999"],
+      ["exits", "--address", "0xzz"],
       ["paths", "--device", "nonsense"], ["timeline", "--around", "nonsense"],
       ["timeline", "--around", "99999"],
       ["timeline", "--around", "1", "--from", "2"], ["timeline", "--from", "0.02", "--to", "0.01"],

@@ -20,7 +20,7 @@ extension ReportBuilder {
   func deviceName(_ exit: ExitResult) -> String? {
     guard exit.reason == 2 || exit.reason == 6 else { return nil }
     let device = result.dump.device(at: exit.address, isMemoryMapped: exit.reason == 6)
-    return device?.name ?? (result.dump.devices.isEmpty ? nil : "unclaimed")
+    return device?.name ?? (result.dump.devices.isEmpty ? nil : Self.unclaimed)
   }
 
   private func isAccess(_ exit: ExitResult) -> Bool { exit.reason == 2 || exit.reason == 6 }
@@ -29,7 +29,7 @@ extension ReportBuilder {
   func summaryExits() -> [ExitReport] {
     let groups = analysis.models.exitGroups { exit in
       let device = deviceName(exit)
-      let isKnown = device != nil && device != "unclaimed"
+      let isKnown = device != nil && device != Self.unclaimed
       return ExitLabel(
         reason: exit.reason, direction: exit.direction, device: device, address: isKnown ? nil : exit.address)
     }

@@ -86,7 +86,7 @@ extension ReportBuilder {
   public func paths(device: String?, queue: Int?, filter: String?) -> Report {
     var report = base("paths")
     let found = selectedPaths(
-      kinds: [.loopKick, .exitKick, .exitAccess, .loopOther], device: device, queue: queue)
+      kinds: PathKind.allCases, device: device, queue: queue)
     let follower = PathFollower(trace: trace, dump: result.dump, calibration: analysis.calibration)
     let paths = found.enumerated().map { place, item in
       var report = item.report

@@ -49,11 +49,20 @@ public struct ReportBuilder {
     return report
   }
 
-  /// Names of the devices that the trace describes.
-  public var deviceNames: [String] {
-    var names: [String] = []
-    for device in result.dump.devices where !names.contains(device.name) { names.append(device.name) }
-    return names
+  /// What exits can go to: the devices that the trace describes, or none of them.
+  public var exitDeviceNames: [String] { distinct(result.dump.devices.map(\.name) + [Self.unclaimed]) }
+
+  /// The devices that the trace describes, and what else paths lead to.
+  public var pathDeviceNames: [String] {
+    distinct(result.dump.devices.map(\.name) + pathReports(kinds: PathKind.allCases).map(\.device))
+  }
+
+  /// The device of an access that no device claims.
+  static let unclaimed = "unclaimed"
+
+  private func distinct(_ names: [String]) -> [String] {
+    var seen: Set<String> = []
+    return names.filter { seen.insert($0).inserted }
   }
 
   /// Names of the vCPUs and loops that the trace has events of.

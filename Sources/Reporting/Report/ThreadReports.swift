@@ -102,7 +102,9 @@ extension ReportBuilder {
           value: mark?.value, vcpu: mark?.vcpu, begin: from, duration: to - from, exits: counts.exits,
           io: counts.io, mmio: counts.mmio, hlt: counts.hlt, kicks: counts.kicks))
     }
-    add(nil, from: span.lowerBound, to: result.marks[0].exemplar.timestamp, ExitCounts(), result.marks[0].counts)
+    add(
+      nil, from: span.lowerBound, to: result.marks[0].exemplar.timestamp, ExitCounts(), result.marks[0].counts
+    )
     for (mark, next) in zip(result.marks, result.marks.dropFirst()) {
       add(mark, from: mark.exemplar.timestamp, to: next.exemplar.timestamp, mark.counts, next.counts)
     }
