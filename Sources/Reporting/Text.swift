@@ -3,6 +3,40 @@ enum Text {
   /// A space that paragraphs are not broken at; renderers print it as an ordinary one.
   static let space = "\u{a0}"
 
+  /// Without control characters: what a trace calls things must not command the reader's terminal.
+  ///
+  /// - Parameter keepsColor: Leaves ECMA-48's colours (`ESC [ … m`) in.
+  static func printable(_ text: String, keepsColor: Bool) -> String {
+    let isPlain = { (scalar: Unicode.Scalar) in
+      scalar.properties.generalCategory != .control && scalar.properties.generalCategory != .lineSeparator
+        && scalar.properties.generalCategory != .paragraphSeparator
+    }
+    if text.unicodeScalars.allSatisfy(isPlain) { return text }
+    var result = String.UnicodeScalarView()
+    var rest = text.unicodeScalars[...]
+    while let scalar = rest.popFirst() {
+      if keepsColor, scalar == "\u{1b}", rest.first == "[",
+        let end = rest.dropFirst().firstIndex(where: { !("0"..."9").contains($0) && $0 != ";" }),
+        rest[end] == "m"
+      {
+        result.append(scalar)
+        result.append(contentsOf: rest[...end])
+        rest = rest[rest.index(after: end)...]
+      } else {
+        result.append(isPlain(scalar) ? scalar : "\u{fffd}")
+      }
+    }
+    return String(result)
+  }
+
+  /// A word as a shell reads it back.
+  static func shellWord(_ word: String) -> String {
+    let isPlain = word.unicodeScalars.allSatisfy {
+      $0.properties.isAlphabetic || ("0"..."9").contains($0) || "/._-+,:@%=".unicodeScalars.contains($0)
+    }
+    return isPlain && !word.isEmpty ? word : "'" + word.replacing("'", with: "'\\''") + "'"
+  }
+
   /// A count with its noun: `1 kick`, `2 kicks`.
   static func number(_ count: UInt64, _ noun: String) -> String {
     Text.count(count) + space + noun + (count == 1 ? "" : "s")

@@ -63,7 +63,7 @@ struct DamagedTraceTests {
     let summary = try run(Tools.analyzer, ["summary", damaged.url.path])
     #expect(summary.status == 3)
     #expect(
-      summary.text.contains("partial:") && summary.text.contains("Where the time went"), "\(summary.text)")
+      summary.text.contains("PARTIAL:") && summary.text.contains("Where the time went"), "\(summary.text)")
     withExtendedLifetime(damaged) {}
   }
 

@@ -163,7 +163,7 @@ struct ReportTests {
     #expect(report.trace.discardedEvents > 0)
     #expect(report.trace.discardedEvents == report.trace.streams.reduce(0) { $0 + $1.discardedEvents })
     let text = TextRenderer.render(report)
-    #expect(text.contains("partial:") && text.contains("LOST"))
+    #expect(text.contains("PARTIAL:") && text.contains("LOST"))
     #expect(try Self.builder("mixed").1.summary().trace.isPartial == false)
   }
 }

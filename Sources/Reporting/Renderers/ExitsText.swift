@@ -1,7 +1,7 @@
 extension TextRenderer {
   mutating func exits() {
     guard let exits = report.exits else { return }
-    if let filter = exits.filter { line("only \(filter)") }
+    if let filter = exits.filter { paragraph("only \(filter)") }
     guard exits.groups.contains(where: { $0.exits.count > 0 }) else {
       line()
       line("no such exits in this trace")
@@ -20,10 +20,15 @@ extension TextRenderer {
   private mutating func histograms(_ group: ExitHistogramReport) {
     let exits = group.exits
     heading(
-      "\(group.label)   \(Text.count(exits.count)) exits, \(Text.rate(exits.count, over: report.trace.duration)) per s"
+      "\(short(group.label))   \(Text.count(exits.count)) exits, \(Text.rate(exits.count, over: report.trace.duration)) per s"
     )
     histogram("in KVM_RUN before the exit", exits.inKvmRun, group.inKvmRun)
     histogram("handling until the next entry", exits.handling, group.handling)
+  }
+
+  /// Names come from the trace and can be long.
+  private func short(_ label: String) -> String {
+    label.count <= 60 ? label : String(label.prefix(59)) + "…"
   }
 
   /// Bars, one for each quarter of a power of two that is not empty, scaled to the largest.

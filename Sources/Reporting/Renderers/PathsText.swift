@@ -1,7 +1,7 @@
 extension TextRenderer {
   mutating func paths() {
     guard let paths = report.paths else { return }
-    if let filter = paths.filter { line("only \(filter)") }
+    if let filter = paths.filter { paragraph("only \(filter)") }
     if let calibration = paths.calibration, paths.paths.contains(where: { $0.stamps > 0 }) {
       let rate = Text.fixed(1e3 / calibration.nanosecondsPerTick, 3)
       let source = calibration.points > 1 ? "first and last clock reading" : "one clock reading and tsc_khz"
@@ -25,7 +25,8 @@ extension TextRenderer {
 
   private mutating func show(_ path: PathReport) {
     let queue = path.queue.map { " queue \($0)" } ?? ""
-    heading("\(path.device)\(queue) · \(kind(path))")
+    line()
+    lines += clipped(["\(path.device)\(queue) · \(kind(path))"]).map(bold)
     var words: [String] = []
     if path.kicks > 0 {
       let share = path.sharePermille.map { " (\(Text.percent(Int64($0), of: 1000)) of this queue's)" } ?? ""

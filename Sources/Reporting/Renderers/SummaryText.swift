@@ -27,7 +27,7 @@ extension TextRenderer {
       line("  and \(report.trace.eventsByName.count - 40) more names (--format json)")
     }
     line()
-    line(dim("every event: exeunt-analyze dump \(target)"))
+    suggestion("every event: ", "dump")
   }
 
   /// Losses by stream.
@@ -97,10 +97,10 @@ extension TextRenderer {
     lines += rows.dropFirst()
   }
 
-  /// Cuts lines at 100 columns.
+  /// Cuts lines that are too long for the page.
   func clipped(_ lines: [String]) -> [String] {
     lines.map { line in
-      line.count <= 100 ? line : String(line.prefix(99)) + "…"
+      line.count <= Self.width ? line : String(line.prefix(Self.width - 1)) + "…"
     }
   }
 
@@ -142,12 +142,11 @@ extension TextRenderer {
     let shown = exits.prefix(16)
     // Wide numbers cost a column: the rate first, then the 90th percentile.
     let columns = [[], ["per s"], ["per s", "p90"]].map { table(shown, without: $0) }
-    show(columns.first { $0.lines().allSatisfy { $0.count <= 100 } } ?? columns[2])
+    show(columns.first { $0.lines().allSatisfy { $0.count <= Self.width } } ?? columns[2])
     if exits.count > shown.count {
       let rest = exits.dropFirst(shown.count).reduce(0) { $0 + $1.count }
-      line(
-        "  \(exits.count - shown.count) more kinds, \(Text.count(rest)) exits: exeunt-analyze exits --by address \(target)"
-      )
+      suggestion(
+        "  \(exits.count - shown.count) more kinds, \(Text.count(rest)) exits: ", "exits --by address")
     }
     line(
       dim(
@@ -198,7 +197,7 @@ extension TextRenderer {
     }
     show(table)
     if paths.count > shown.count {
-      line("  \(paths.count - shown.count) more: exeunt-analyze paths \(target)")
+      suggestion("  \(paths.count - shown.count) more: ", "paths")
     }
     paragraph(
       "arrival: the loop's wakeup, or the exit; handled: the handler's p50; →irq: from arrival, p50; "
@@ -297,15 +296,15 @@ extension TextRenderer {
   private mutating func hints(_ summary: SummaryReport) {
     line()
     if let exit = summary.exits.first(where: { $0.reason != nil && $0.handling.count > 0 }) {
-      var command = "exeunt-analyze exits --reason \(exit.reason ?? "")"
-      if let device = exit.device { command += " --device \(device)" }
-      line(dim("ask further:  \(command) \(target)"))
+      var command = "exits --reason \(exit.reason ?? "")"
+      if let device = exit.device { command += " --device \(Text.shellWord(device))" }
+      suggestion("ask further:  ", command)
       if let slowest = exit.handling.maximumExemplar {
-        line(dim("              exeunt-analyze timeline --around \(moment(slowest.timestamp)) \(target)"))
+        suggestion("              ", "timeline --around \(moment(slowest.timestamp))")
       }
     }
     if let path = summary.paths.first {
-      line(dim("              exeunt-analyze paths --device \(path.device) \(target)"))
+      suggestion("              ", "paths --device \(Text.shellWord(path.device))")
     }
   }
 }

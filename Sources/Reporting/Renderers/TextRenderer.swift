@@ -1,4 +1,5 @@
-/// Renders reports as text for a terminal, at most 100 columns wide.
+/// Renders reports as text for a terminal, at most 100 columns wide; only a timeline is as wide as asked for, and
+/// what is to be copied (a path in a command) is not broken.
 public struct TextRenderer {
   let report: Report
   /// Whether to use colour (ECMA-48 escape sequences).
@@ -20,16 +21,20 @@ public struct TextRenderer {
     if report.timeline != nil { renderer.timeline() }
     if report.paths != nil { renderer.paths() }
     renderer.footer()
-    return renderer.lines.joined(separator: "\n").replacing(Text.space, with: " ") + "\n"
+    let lines = renderer.lines.map { Text.printable($0, keepsColor: usesColor) }
+    return lines.joined(separator: "\n").replacing(Text.space, with: " ") + "\n"
   }
 
   private init(report: Report, usesColor: Bool) {
     self.report = report
     self.usesColor = usesColor
-    target = report.trace.paths.joined(separator: " ")
+    target = report.trace.paths.map(Text.shellWord).joined(separator: " ")
   }
 
   // MARK: Pieces
+
+  /// Columns.
+  static let width = 100
 
   mutating func line(_ text: String = "") { lines.append(text) }
 
@@ -44,18 +49,42 @@ public struct TextRenderer {
 
   /// Adds a paragraph, broken at 100 columns; lines after the first are indented.
   mutating func paragraph(_ text: String, indent: Int = 0, hanging: Int = 2) {
+    lines += wrapped(text, indent: indent, hanging: hanging)
+  }
+
+  private func wrapped(_ text: String, indent: Int = 0, hanging: Int = 2) -> [String] {
+    var wrapped: [String] = []
     var current = String(repeating: " ", count: indent)
     var isEmpty = true
     for word in text.split(separator: " ", omittingEmptySubsequences: false) {
-      if !isEmpty && current.count + 1 + word.count > 100 {
-        line(current)
+      var word = word
+      if !isEmpty && current.count + 1 + word.count > Self.width {
+        wrapped.append(current)
         current = String(repeating: " ", count: indent + hanging)
         isEmpty = true
+      }
+      // Names and paths can be longer than a line.
+      while isEmpty && current.count + word.count > Self.width {
+        let part = word.prefix(Self.width - current.count)
+        wrapped.append(current + part)
+        word = word.dropFirst(part.count)
+        current = String(repeating: " ", count: indent + hanging)
       }
       current += (isEmpty ? "" : " ") + word
       isEmpty = false
     }
-    if !isEmpty { line(current) }
+    return isEmpty ? wrapped : wrapped + [current]
+  }
+
+  /// Adds a command that the reader may want to try, with its trace on a line of its own where one is too short.
+  mutating func suggestion(_ words: String, _ command: String) {
+    let text = words + "exeunt-analyze " + command
+    if text.count + 1 + target.count <= Self.width {
+      line(dim("\(text) \(target)"))
+    } else {
+      line(dim(text + " \\"))
+      line(dim(String(repeating: " ", count: min(words.count, 16) + 2) + target))
+    }
   }
 
   /// A moment as the `timeline` command takes it.
@@ -70,9 +99,9 @@ public struct TextRenderer {
   // MARK: What was run and read
 
   private mutating func header() {
-    if let machine = report.machine { line(bold(describe(machine))) }
+    if let machine = report.machine { lines += wrapped(describe(machine)).map(bold) }
     paragraph(describeTrace())
-    if report.trace.isPartial { line(bold("partial: ") + partial()) }
+    if report.trace.isPartial { lines += wrapped("PARTIAL: " + partial()).map(bold) }
     for note in report.trace.notes { paragraph("note: " + note) }
     for problem in report.trace.diagnostics.prefix(5) { paragraph("damaged: " + problem) }
     if report.trace.diagnostics.count > 5 {
@@ -135,7 +164,7 @@ public struct TextRenderer {
   private mutating func footer() {
     for finding in report.findings {
       line()
-      paragraph(bold("FOUND: ") + finding)
+      lines += wrapped("FOUND: " + finding).map(bold)
     }
   }
 }
