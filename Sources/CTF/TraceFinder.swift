@@ -14,6 +14,9 @@ struct TraceFinder {
   private(set) var found: [Found] = []
   private(set) var diagnostics: [Diagnostic] = []
   private var entries = 0
+  /// Directories read already, by file system and number: one that is named twice, or within another, counts once.
+  private var known: Set<[UInt64]> = []
+  private var repeated = 0
 
   /// Searches `path` and everything below.
   mutating func search(_ path: String) throws(TraceError) {
@@ -23,8 +26,9 @@ struct TraceFinder {
       throw TraceError(file: path, message: "not a directory; give the directory that holds the trace")
     }
     let before = found.count
+    let repeatedBefore = repeated
     try visit(path, depth: 0)
-    guard found.count > before else {
+    guard found.count > before || repeated > repeatedBefore else {
       throw diagnostics.first
         ?? TraceError(file: path, message: "no CTF trace: there is no file called metadata in it or below it")
     }
@@ -36,6 +40,14 @@ struct TraceFinder {
       let failure = DataFile.failure(path, "cannot open the directory", errno)
       if depth == 0 { throw failure }
       diagnostics.append(failure)
+      return
+    }
+    var status = stat()
+    if fstat(dirfd(directory), &status) == 0,
+      !known.insert([UInt64(status.st_dev), UInt64(status.st_ino)]).inserted
+    {
+      closedir(directory)
+      repeated += 1
       return
     }
     var files: [String] = []

@@ -61,6 +61,18 @@ struct AnalyzeCommandTests {
     }
   }
 
+  @Test("a directory that is named twice, or within another, counts once")
+  func repeatedDirectory() throws {
+    let mixed = Self.trace("mixed")
+    let once = try analyze("summary", "--format", "json", mixed).text
+    for directories in [[mixed, mixed], [mixed, mixed + "/ust"], [mixed + "/ust", mixed + "/"]] {
+      let output = try run(Tools.analyzer, ["summary", "--format", "json"] + directories)
+      let events = { (text: String) in text.split(separator: "\n").filter { $0.contains("\"events\"") } }
+      #expect(output.status == 0)
+      #expect(events(output.text) == events(once))
+    }
+  }
+
   @Test("what a report names can be asked for")
   func names() throws {
     let output = try analyze("exits", "--device", "unclaimed", Self.trace("lossy"))
