@@ -79,7 +79,9 @@ public struct Timeline: Sendable {
   public static func read(
     _ trace: Trace, window: Range<Int64>, traceBegin: Int64, threads: Int, cells: Int
   ) -> Timeline {
-    let hasGaps = trace.streams.contains { $0.discardedEvents > 0 || $0.lostPackets > 0 || $0.isDamaged }
+    let hasGaps = trace.streams.contains {
+      $0.discardedEvents > 0 || $0.lostPackets > 0 || $0.earlierPackets > 0 || $0.isDamaged
+    }
     let past = window.lowerBound.subtractingReportingOverflow(traceBegin)
     let longest = past.overflow ? Int64.max : max(0, past.partialValue)
     var lead = min(longest, max(1_000_000, window.upperBound &- window.lowerBound))
@@ -87,7 +89,8 @@ public struct Timeline: Sendable {
       let isAll = hasGaps || lead >= longest
       let begin = isAll ? Int64.min : window.lowerBound - lead
       let collector = TimelineCollector(
-        window, cells: max(1, cells), opensTrace: isAll || window.lowerBound <= traceBegin)
+        window, cells: max(1, cells), opensTrace: isAll || window.lowerBound <= traceBegin,
+        gapEnd: trace.completeFrom)
       var rows = MergedRows(
         trace, selection: EventTag.selection(ClockRow.tags + [.guestMark]), window: begin..<Int64.max)
       while let run = rows.nextRun() {
@@ -116,12 +119,13 @@ private final class TimelineCollector {
   private var lanes: [Int: Lane] = [:]
   private var hidden: Set<Int> = []
   private var marks: [GuestMark] = []
-  private var gapEnd = Int64.min
+  private var gapEnd: Int64
   /// Threads with an event before the window.
   private(set) var knownBefore = 0
 
-  init(_ window: Range<Int64>, cells: Int, opensTrace: Bool) {
+  init(_ window: Range<Int64>, cells: Int, opensTrace: Bool, gapEnd: Int64) {
     self.window = window
+    self.gapEnd = gapEnd
     count = cells
     self.opensTrace = opensTrace
   }

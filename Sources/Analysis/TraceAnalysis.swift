@@ -103,7 +103,7 @@ private final class Supply: Sendable {
     while true {
       let index = next.add(1, ordering: .relaxed).oldValue
       guard index < slices.count else { return }
-      let reading = read(index, gapEnd: .min)
+      let reading = read(index, gapEnd: index == 0 ? trace.completeFrom : .min)
       readings.withLock { done in
         done[index] = reading
         progress?(Double(done.count) / Double(slices.count))
@@ -128,7 +128,7 @@ private final class Supply: Sendable {
   /// knowledge, as the reader reports a gap where it begins.
   func merged(workers: Int) -> TraceAnalysis {
     let done = readings.withLock { $0 }
-    var whole = done[0] ?? read(0, gapEnd: .min)
+    var whole = done[0] ?? read(0, gapEnd: trace.completeFrom)
     for index in slices.indices.dropFirst() {
       guard var reading = done[index] else { continue }
       if whole.analysis.gapEnd > slices[index].lowerBound {
@@ -146,7 +146,10 @@ private final class Supply: Sendable {
         whole.diagnostics.append(diagnostic)
       }
     }
-    if let window, window.upperBound < .max { whole.analysis.close(at: window.upperBound, trace) }
+    if let window, window.upperBound < .max {
+      whole.analysis.close(at: window.upperBound, trace)
+      whole.analysis.describe(from: window.upperBound, trace)
+    }
     // In the order of places, however many threads came by them.
     whole.diagnostics.sort {
       ($0.file, $0.packet ?? -1, $0.bitOffset ?? 0, $0.message)

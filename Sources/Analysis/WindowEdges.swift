@@ -46,6 +46,17 @@ extension SliceAnalysis {
       }
     }
   }
+
+  /// Takes the state dump from after the window where there is none before: a session that attaches to a running VMM
+  /// gets it a little later than its first events.
+  func describe(from moment: Int64, _ trace: Trace) {
+    guard core.pointee.dump.machines.isEmpty else { return }
+    let later = SliceAnalysis()
+    let tags: [EventTag] = [.vmInfo, .vcpuInfo, .loopInfo, .deviceInfo, .ioeventfdInfo]
+    var rows = MergedRows(trace, selection: EventTag.selection(tags), window: moment..<Int64.max)
+    while let run = rows.nextRun() { later.consume(run) }
+    core.pointee.dump.add(later.core.pointee.dump)
+  }
 }
 
 extension ThreadState {
@@ -66,6 +77,16 @@ extension ThreadState {
     request = before.request
     request?.isCounted = false
     sleep = before.sleep
+  }
+}
+
+extension Trace {
+  /// The moment from which on every stream is there. A snapshot, a chunk of a rotated session and a limited number of
+  /// files begin in the middle of a recording, each stream at another time; before the last of them has begun, events
+  /// can be missing as in a gap. Recordings that follow each other do not make gaps of this kind in one another.
+  var completeFrom: Int64 {
+    guard traces.count == 1 else { return .min }
+    return streams.lazy.filter { $0.earlierPackets > 0 }.compactMap(\.begin).max() ?? .min
   }
 }
 

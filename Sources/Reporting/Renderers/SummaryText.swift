@@ -19,6 +19,10 @@ extension TextRenderer {
 
   /// A trace of something else: what is in it.
   private mutating func foreign() {
+    guard !report.trace.eventsByName.isEmpty else {
+      heading("There is no event in this trace")
+      return
+    }
     heading("Not a trace of exeunt; events by name")
     var table = TextTable([.right, .left])
     for event in report.trace.eventsByName.prefix(40) { table.add([Text.count(event.count), event.name]) }
@@ -51,7 +55,6 @@ extension TextRenderer {
 
   private mutating func vcpus(_ vcpus: [VcpuReport]) {
     guard !vcpus.isEmpty else { return }
-    let hasUnknown = vcpus.contains { $0.unknown > 0 }
     var table = TextTable([.left] + Array(repeating: .right, count: 6))
     table.add(["Where the time went", "in KVM_RUN", "dispatch", "lock", "other", "unknown", "outside"])
     for vcpu in vcpus.prefix(64) {
@@ -74,18 +77,23 @@ extension TextRenderer {
       dim(
         "  of \(Text.duration(report.trace.duration)); outside: before a vCPU's first and after its last event"
       ))
-    let missing = vcpus.reduce(0) { $0 + $1.pairing.missingExits }
+    doubts(
+      hasUnknown: vcpus.contains { $0.unknown > 0 },
+      missing: vcpus.reduce(0) { $0 &+ $1.pairing.missingExits },
+      unexplained: vcpus.reduce(0) { $0 &+ $1.pairing.unexplained })
+  }
+
+  /// Says what is not known of threads' time, and why.
+  private mutating func doubts(hasUnknown: Bool, missing: UInt64, unexplained: UInt64) {
     if hasUnknown {
       paragraph(
         "unknown: events are missing there, so the time cannot be told"
-          + (missing > 0 ? "; by their numbers, \(Text.count(missing)) exits are not in the trace" : ""),
+          + (missing > 0 ? "; by their numbers, \(Text.number(missing, "exit")) not in the trace" : ""),
         indent: 2)
     }
-    let unexplained = vcpus.reduce(0) { $0 + $1.pairing.unexplained }
     if unexplained > 0 {
       paragraph(
-        "\(Text.count(unexplained)) events do not follow from those before, though no loss is recorded",
-        indent: 2)
+        Text.number(unexplained, "event") + " out of sequence, though no loss is recorded", indent: 2)
     }
   }
 
@@ -133,6 +141,9 @@ extension TextRenderer {
       if loop.sleeps.count > 0 { words.append("sleeps p50 \(Text.duration(loop.sleeps.p50))") }
       paragraph("\(loop.name): " + words.joined(separator: " · "), indent: 2)
     }
+    doubts(
+      hasUnknown: loops.contains { $0.unknown > 0 }, missing: 0,
+      unexplained: loops.reduce(0) { $0 &+ $1.unexplained })
   }
 
   // MARK: Exits

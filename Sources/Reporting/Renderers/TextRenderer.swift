@@ -138,8 +138,9 @@ public struct TextRenderer {
     }
     if isExeunt { words.append("\(Text.count(trace.events)) events") }
     if trace.otherEvents > 0 && isExeunt { words.append("\(Text.count(trace.otherEvents)) of others") }
-    let isComplete = trace.discardedEvents == 0 && trace.lostPackets == 0
-    words.append(isComplete ? "none lost" : "\(Text.count(trace.discardedEvents)) LOST")
+    if trace.discardedEvents > 0 { words.append("\(Text.count(trace.discardedEvents)) LOST") }
+    if trace.lostPackets > 0 { words.append(Text.number(trace.lostPackets, "packet") + " LOST") }
+    if trace.discardedEvents == 0 && trace.lostPackets == 0 { words.append("none lost") }
     return words.joined(separator: " · ")
   }
 
@@ -153,7 +154,7 @@ public struct TextRenderer {
         "\(Text.count(trace.discardedEvents)) of \(Text.count(all)) events lost (\(share)) for want of room in the buffers"
       )
     }
-    if trace.lostPackets > 0 { words.append("\(Text.count(trace.lostPackets)) packets are missing") }
+    if trace.lostPackets > 0 { words.append(Text.number(trace.lostPackets, "packet") + " missing") }
     if !trace.diagnostics.isEmpty || trace.streams.contains(where: \.isDamaged) {
       words.append("some of the files cannot be read")
     }

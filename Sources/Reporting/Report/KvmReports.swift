@@ -4,7 +4,8 @@ extension ReportBuilder {
   /// KVM's counters between the first and the last sample, beside what the trace has between them.
   func kvm() -> [KvmReport] {
     result.samples.keys.sorted().compactMap { scope in
-      guard let samples = result.samples[scope] else { return nil }
+      // One reading says nothing about the time of the trace.
+      guard let samples = result.samples[scope], samples.count > 1 else { return nil }
       let counters = KvmCounter.allCases.compactMap { counter in
         delta(samples, counter).map { NamedCount(name: counter.name, count: $0) }
       }
@@ -12,7 +13,7 @@ extension ReportBuilder {
       return KvmReport(
         scope: scope.isVcpu ? "vcpu" : "vm", id: scope.id, begin: samples.first.timestamp,
         end: samples.last.timestamp, samples: samples.count, counters: counters,
-        checks: scope.isVcpu && samples.count > 1 ? checks(scope.id, samples) : [])
+        checks: scope.isVcpu ? checks(scope.id, samples) : [])
     }
   }
 
@@ -36,7 +37,7 @@ extension ReportBuilder {
           ? nil
           : isCovered(vcpu, samples)
             ? explain(counter, counted, traced, missing, countsPortIO: delta(samples, .ioExits) ?? 0 > 0)
-            : "the trace has not all of this vCPU's events between the readings, so the two cannot be compared"
+            : "the trace does not have all of one vCPU's events between the readings, so the two cannot be compared"
       )
     }
   }
@@ -45,6 +46,8 @@ extension ReportBuilder {
   /// readings, which are rare, in one CPU's ring when the exits of that time are long overwritten in another's.
   private func isCovered(_ vcpu: Int, _ samples: KvmSamples) -> Bool {
     if trace.streams.contains(where: { $0.earlierPackets > 0 }) { return false }
+    // The readings of several VMMs are of different vCPUs.
+    if result.dump.machines.count > 1 { return false }
     guard let first = result.vcpus.first(where: { $0.times.id == vcpu })?.times.first else { return false }
     // A vCPU's first reading is made before its first entry; a later reading follows events.
     return first <= samples.first.timestamp || samples.first[.exits] == 0 && first <= samples.last.timestamp

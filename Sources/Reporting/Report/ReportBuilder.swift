@@ -148,8 +148,15 @@ public struct ReportBuilder {
         "several VMMs were recorded together (processes \(pids)): vCPUs with the same number are mixed up; "
           + "record them apart, or track one process (lttng track --pid)")
     }
+    let begun = trace.streams.filter { $0.earlierPackets > 0 }.count
+    if begun > 0 {
+      notes.append(
+        "\(begun) of \(trace.streams.count) streams begin in the middle of a recording (snapshot, rotation, "
+          + "overwritten files): before the last of them begins, events can be missing")
+    }
     if result.strangers > 0 {
-      notes.append("\(result.strangers) events name vCPUs or loops beyond the number that is analysed")
+      notes.append(
+        "\(Text.count(result.strangers)) events name vCPUs or loops beyond the number that is analysed")
     }
     if !analysis.missingFields.isEmpty {
       notes.append(
@@ -162,7 +169,7 @@ public struct ReportBuilder {
     let stamps = result.paths.reduce(0) { $0 &+ $1.unmappedStamps }
     if stamps > 0 {
       notes.append(
-        "\(stamps) guest time stamps could not be placed on the trace's clock: it has no clock_sync, or the TSC "
+        "\(Text.count(stamps)) guest time stamps could not be placed on the trace's clock: it has no clock_sync, or the TSC "
           + "offset of the vCPUs is unknown or not the same for all")
     }
     return notes
