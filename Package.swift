@@ -88,7 +88,7 @@ let package = Package(
     ),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["Reporting", "GuestPrograms", "exeunt", "exeunt-analyze", "TestSupport"],
+      dependencies: ["Reporting", "GuestPrograms", "exeunt", "exeunt-analyze", "TestSupport", "Platform"],
       swiftSettings: swift),
   ],
   swiftLanguageModes: [.v6]

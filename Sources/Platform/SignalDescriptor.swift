@@ -27,6 +27,14 @@ public struct SignalDescriptor: ~Copyable, Sendable {
     previous = before
   }
 
+  /// Blocks signals in the calling thread, and in threads that it starts, until the process ends.
+  public static func block(_ signals: [CInt]) {
+    var set = sigset_t()
+    sigemptyset(&set)
+    for signal in signals { sigaddset(&set, signal) }
+    pthread_sigmask(SIG_BLOCK, &set, nil)
+  }
+
   /// Whether this process was told to ignore a signal, as nohup(1) does.
   public static func isIgnored(_ signal: CInt) -> Bool { clinux_signal_is_ignored(signal) != 0 }
 

@@ -1,3 +1,4 @@
+import Glibc
 import GuestPrograms
 import Machine
 import Platform
@@ -17,6 +18,9 @@ struct TimedRun {
         throw MachineError(error.description)
       }
     }
+    // Until the process ends only the machine takes them, while it runs: a second Control-C must not cut short what
+    // comes after it, closing the trace and telling what is in it.
+    SignalDescriptor.block([SIGINT, SIGTERM, SIGHUP])
     let start = Clock.monotonic
     summary = try machine.run()
     seconds = Double(Clock.monotonic - start) / 1e9
