@@ -2,111 +2,140 @@
 struct BlockReader {
   let keyword: String
   let line: Int
-  private let body: [Syntax.Statement]
-  private let builder: TypeBuilder
-  private let scope: TypeScope
-  private var values: [(name: String, attribute: Syntax.Attribute)] = []
-  private var types: [String: (FieldType, line: Int)] = [:]
-  private var asked: Set<String> = []
+  let file: String
+  private var values: [Parser.Attribute] = []
+  private var types: [(name: String, type: FieldType, line: Int)] = []
+  private var names: Set<String> = []
+  private var askedValues: Set<String> = []
+  private var askedTypes: Set<String> = []
 
-  init(
-    _ keyword: String, _ body: [Syntax.Statement], line: Int, _ builder: TypeBuilder, _ scope: TypeScope
-  ) {
+  /// Reads the block at the parser's keyword, with its semicolon.
+  ///
+  /// - Parameter isKept: Whether the values matter; otherwise they may also be given twice.
+  init(_ keyword: String, _ parser: inout Parser, in root: TypeScope, isKept: Bool = true) throws(TraceError)
+  {
     self.keyword = keyword
-    self.body = body
-    self.line = line
-    self.builder = builder
-    self.scope = scope
+    line = parser.line
+    file = parser.file
+    let scope = TypeScope(parent: root)
+    try parser.advance()
+    try parser.expect(.leftBrace, "to begin the \(keyword) block")
+    while try !parser.take(.rightBrace) {
+      if parser.token == .end { throw parser.failure(line, "the \(keyword) block is never closed") }
+      if try parser.take(.semicolon) { continue }
+      if try parser.definition(in: scope) { continue }
+      try statement(&parser, scope, isKept)
+    }
+    try parser.expect(.semicolon, "after the \(keyword) block")
   }
 
-  /// Reads all statements; types are built in order, so that definitions come before their use.
-  mutating func scan() throws(TraceError) {
-    var names: Set<String> = []
-    for statement in body {
-      if try builder.define(statement, in: scope) { continue }
-      switch statement {
-      case .assign(let path, let value, let line):
-        let name = path.joined(separator: ".")
-        guard names.insert(name).inserted else {
-          throw builder.failure(line, "'\(name)' is given twice in the \(keyword) block")
-        }
-        values.append((name, Syntax.Attribute(name: name, value: value, line: line)))
-      case .assignType(let path, let syntax, let line):
-        let name = path.joined(separator: ".")
-        guard names.insert(name).inserted else {
-          throw builder.failure(line, "'\(name)' is given twice in the \(keyword) block")
-        }
-        types[name] = (try builder.type(syntax, in: scope), line)
-      default: throw builder.failure(statement.line, "this cannot stand in the \(keyword) block")
-      }
+  private mutating func statement(
+    _ parser: inout Parser, _ scope: TypeScope, _ isKept: Bool
+  ) throws(TraceError) {
+    let start = parser.line
+    guard case .identifier(let word) = parser.token else {
+      throw parser.failure("expected a statement of the \(keyword) block, found \(parser.token.shown)")
     }
+    if word == "struct" || word == "variant" || word == "enum" {
+      let specifier = try parser.specifier(in: scope)
+      guard case .type(_, isDefinition: true) = specifier, parser.token == .punctuation(.semicolon) else {
+        throw parser.failure("a field cannot stand in the \(keyword) block")
+      }
+      return try parser.advance()
+    }
+    let name = try parser.path().joined(separator: ".")
+    guard names.insert(name).inserted || !isKept else {
+      throw parser.failure(start, "'\(name.prefix(64))' is given twice in the \(keyword) block")
+    }
+    if try parser.take(.typeAssign) {
+      parser.isInScope = true
+      let type = try parser.type(in: scope)
+      parser.isInScope = false
+      types.append((name, type, start))
+      try parser.expect(.semicolon, "after a type")
+      return
+    }
+    guard parser.token == .punctuation(.equals) else {
+      throw parser.failure("expected '=' or ':=' after '\(name.prefix(64))', found \(parser.token.shown)")
+    }
+    try parser.advance()
+    let value = try parser.value()
+    try parser.expect(.semicolon, "after a value")
+    guard isKept else { return }
+    if case .string(let text) = value { try parser.keep(text.utf8.count) }
+    try parser.keep(128 + name.utf8.count)
+    values.append(.init(name: name, value: value, line: start))
+  }
+
+  func failure(_ line: Int, _ message: String) -> TraceError {
+    TraceError(file: file, message: "line \(line): \(message)")
   }
 
   /// Attributes in order, for the block whose names are free.
-  var remaining: [(name: String, attribute: Syntax.Attribute)] { values }
+  var remaining: [Parser.Attribute] { values }
 
-  mutating func attribute(_ name: String) -> Syntax.Attribute? {
-    asked.insert(name)
-    return values.first { $0.name == name }?.attribute
+  mutating func attribute(_ name: String) -> Parser.Attribute? {
+    askedValues.insert(name)
+    return values.first { $0.name == name }
   }
 
   mutating func number(_ name: String) throws(TraceError) -> UInt64? {
     guard let attribute = attribute(name) else { return nil }
-    return try builder.number(attribute)
+    guard case .integer(let value, false) = attribute.value else {
+      throw failure(attribute.line, "'\(name)' has to be a number, not negative")
+    }
+    return value
   }
 
   mutating func signedNumber(_ name: String) throws(TraceError) -> Int64? {
     guard let attribute = attribute(name) else { return nil }
     guard case .integer(let magnitude, let isNegative) = attribute.value, magnitude <= UInt64(Int64.max)
     else {
-      throw builder.failure(attribute.line, "'\(name)' has to be a number that fits in 63 bits")
+      throw failure(attribute.line, "'\(name)' has to be a number that fits in 63 bits")
     }
     return isNegative ? -Int64(magnitude) : Int64(magnitude)
   }
 
-  mutating func string(_ name: String) throws(TraceError) -> String? {
+  /// A string, or a word where words are allowed.
+  mutating func string(_ name: String, allowsWord: Bool = false) throws(TraceError) -> String? {
     guard let attribute = attribute(name) else { return nil }
     switch attribute.value {
     case .string(let text): return text
-    case .path(let path): return path.joined(separator: ".")
-    case .integer: throw builder.failure(attribute.line, "'\(name)' has to be a string")
+    case .path(let path) where allowsWord: return path.joined(separator: ".")
+    case .path, .integer: throw failure(attribute.line, "'\(name)' has to be a string")
     }
-  }
-
-  mutating func boolean(_ name: String) throws(TraceError) -> Bool? {
-    guard let attribute = attribute(name) else { return nil }
-    return try builder.boolean(attribute)
   }
 
   mutating func uuid(_ name: String) throws(TraceError) -> [UInt8]? {
-    guard let attribute = attribute(name) else { return nil }
-    guard case .string(let text) = attribute.value else {
-      throw builder.failure(attribute.line, "'\(name)' has to be a string")
-    }
-    let digits = text.utf8.filter { $0 != UInt8(ascii: "-") }.map {
-      Character(UnicodeScalar($0)).hexDigitValue
-    }
-    guard digits.count == 32, text.utf8.count == 36, !digits.contains(nil) else {
-      throw builder.failure(attribute.line, "'\(name)' is no UUID")
-    }
+    guard let text = try string(name) else { return nil }
+    let places = Array(text.utf8)
+    let dashes = [8, 13, 18, 23]
+    let digits = places.filter { $0 != UInt8(ascii: "-") }.map { Character(UnicodeScalar($0)).hexDigitValue }
+    guard places.count == 36, digits.count == 32, !digits.contains(nil),
+      dashes.allSatisfy({ places[$0] == UInt8(ascii: "-") })
+    else { throw failure(attribute(name)?.line ?? line, "'\(name)' is no UUID") }
     return stride(from: 0, to: 32, by: 2).map { UInt8((digits[$0] ?? 0) << 4 | (digits[$0 + 1] ?? 0)) }
   }
 
   mutating func structure(_ name: String) throws(TraceError) -> StructureType? {
-    asked.insert(name)
-    guard let (type, line) = types[name] else { return nil }
-    guard case .structure(let structure) = type else {
-      throw builder.failure(line, "'\(name)' has to be a structure")
+    askedTypes.insert(name)
+    if let value = values.first(where: { $0.name == name }) {
+      throw failure(value.line, "'\(name)' has to be a structure, given with ':='")
+    }
+    guard let found = types.first(where: { $0.name == name }) else { return nil }
+    guard case .structure(let structure) = found.type else {
+      throw failure(found.line, "'\(name)' has to be a structure")
     }
     return structure
   }
 
-  mutating func ignore(_ names: [String]) { asked.formUnion(names) }
-
-  /// Complains about types that nobody asked for; unknown attributes are ignored, as newer tracers may add some.
-  func finish() throws(TraceError) {
-    for (name, (_, line)) in types where !asked.contains(name) {
-      throw builder.failure(line, "the \(keyword) block has no type '\(name)'")
+  /// Complains about types that nobody asked for, and where newer tracers cannot have added any about attributes.
+  func finish(allowsUnknown: Bool = true) throws(TraceError) {
+    for (name, _, line) in types where !askedTypes.contains(name) {
+      throw failure(line, "the \(keyword) block has no type '\(name.prefix(64))'")
+    }
+    for value in values where !allowsUnknown && !askedValues.contains(value.name) {
+      throw failure(value.line, "the \(keyword) block has no attribute '\(value.name.prefix(64))'")
     }
   }
 }

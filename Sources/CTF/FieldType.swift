@@ -39,6 +39,16 @@ public indirect enum FieldType: Sendable {
     }
   }
 
+  /// How many types are nested in the deepest place, this one included.
+  var height: Int {
+    switch self {
+    case .array(let type): type.height
+    case .structure(let type): type.height
+    case .variant(let type): type.height
+    default: 1
+    }
+  }
+
   /// The least number of bits that a value can take, not counting alignment, at most 2^40.
   var minimumBits: Int {
     switch self {
@@ -56,7 +66,7 @@ public indirect enum FieldType: Sendable {
 }
 
 /// An integer.
-public struct IntegerType: Sendable {
+public struct IntegerType: Sendable, Equatable {
   /// The largest size in bits: the specification has no limit, but printing takes time quadratic in the size.
   public static let maximumSize = 1 << 16
 
@@ -115,6 +125,15 @@ public final class EnumerationType: Sendable {
     self.mappings = mappings
   }
 
+  /// The mappings whose labels are names of a variant's options, in the order of the options.
+  func mappings(selecting variant: VariantType) -> [(option: Int, mapping: Int)] {
+    var found: [(option: Int, mapping: Int)] = []
+    for (index, mapping) in mappings.enumerated() {
+      if let option = variant.index(of: mapping.label) { found.append((option, index)) }
+    }
+    return found.sorted { $0 < $1 }
+  }
+
   /// Whether a value, sign-extended or zero-extended like the container, lies in a mapping.
   @inline(__always)
   public func contains(_ mapping: Mapping, _ value: UInt64) -> Bool {
@@ -140,11 +159,16 @@ public final class ArrayType: Sendable {
   public let element: FieldType
   /// How many there are.
   public let length: Length
+  /// Where a relative length is; nil when its use has to tell.
+  let anchor: Anchor?
   let minimumBits: Int
+  let height: Int
 
-  init(element: FieldType, length: Length) {
+  init(element: FieldType, length: Length, anchor: Anchor? = nil) {
     self.element = element
     self.length = length
+    self.anchor = anchor
+    height = element.height + 1
     minimumBits =
       switch length {
       case .constant(let count):
@@ -170,48 +194,77 @@ public final class StructureType: Sendable {
   let originalNames: [String]
   /// Alignment in bits, a power of two, the largest of the fields' or more.
   public let alignment: Int
+  /// What anchors know it by; 0 when nothing refers to its fields by anchors.
+  let id: Int
   let weight: Int
   let minimumBits: Int
+  let height: Int
+  private let names: NameIndex
 
-  init(fields: [(name: String, type: FieldType)], minimumAlignment: Int) {
+  init(fields: [(name: String, type: FieldType)], minimumAlignment: Int, id: Int = 0) {
+    self.id = id
     originalNames = fields.map(\.name)
+    names = NameIndex(originalNames)
+    height = fields.reduce(0) { max($0, $1.type.height) } + 1
     self.fields = fields.map { (shownName($0.name), $0.type) }
     alignment = fields.reduce(minimumAlignment) { max($0, $1.type.alignment) }
     weight = fields.reduce(1) { $0 + $1.type.weight }
     minimumBits = fields.reduce(0) { min(FieldType.largestMinimum, $0 + $1.type.minimumBits) }
   }
+
+  deinit { if height > Teardown.depth { Teardown.release(fields.map(\.type)) } }
+
+  /// The field that a path means by a name.
+  func index(of name: String) -> Int? { names.index(of: name, in: originalNames) }
 }
 
 /// One of several options.
 public final class VariantType: Sendable {
   /// The enumeration that chooses, by name; nil until the variant is used in a field.
   let tag: [String]?
+  /// Where a relative tag is; nil when its use has to tell.
+  let anchor: Anchor?
   /// The options; names as for structures.
   public let options: [(name: String, type: FieldType)]
   let originalNames: [String]
   let weight: Int
   let minimumBits: Int
+  let height: Int
+  private let names: NameIndex
 
   init(tag: [String]?, options: [(name: String, type: FieldType)]) {
     self.tag = tag
+    anchor = nil
+    height = options.reduce(0) { max($0, $1.type.height) } + 1
     weight = options.reduce(1) { $0 + $1.type.weight }
     minimumBits = options.map(\.type.minimumBits).min() ?? 0
     originalNames = options.map(\.name)
+    names = NameIndex(originalNames)
     self.options = options.map { (shownName($0.name), $0.type) }
   }
 
-  private init(tag: [String], of other: VariantType) {
+  private init(tag: [String], anchor: Anchor?, of other: VariantType) {
     self.tag = tag
+    self.anchor = anchor
+    height = other.height
+    names = other.names
     options = other.options
     weight = other.weight
     minimumBits = other.minimumBits
     originalNames = other.originalNames
   }
 
-  func tagged(_ tag: [String]) -> VariantType { VariantType(tag: tag, of: self) }
+  deinit { if height > Teardown.depth { Teardown.release(options.map(\.type)) } }
+
+  func tagged(_ tag: [String], anchor: Anchor? = nil) -> VariantType {
+    VariantType(tag: tag, anchor: anchor, of: self)
+  }
+
+  /// The option that a path means by a name.
+  func index(of name: String) -> Int? { names.index(of: name, in: originalNames) }
 }
 
 /// A field's name without the underscore that tracers put in front.
-private func shownName(_ name: String) -> String {
+func shownName(_ name: String) -> String {
   name.utf8.first == UInt8(ascii: "_") && name.utf8.count > 1 ? String(name.dropFirst()) : name
 }

@@ -1,37 +1,37 @@
 /// The second stage: from metadata text to tokens, one at a time.
 struct Lexer {
-  private let bytes: [UInt8]
-  private let file: String
-  private var position = 0
+  /// The most bytes that a string literal may have.
+  static let maximumString = 1 << 20
+  /// The most bytes that all names and strings longer than ``longText`` may have together: each may be kept.
+  static let maximumLongText = 24 << 20
+  private static let longText = 1 << 10
+
+  private var input: LexerInput
+  private var longBytes = 0
   /// Line of the token read last, from 1.
   private(set) var line = 1
 
-  init(_ bytes: [UInt8], file: String) {
-    self.bytes = bytes
-    self.file = file
-  }
+  init(_ text: MetadataText) throws(TraceError) { input = try LexerInput(text) }
+
+  var file: String { input.path }
 
   /// An error at the token read last.
   func failure(_ message: String) -> TraceError {
     TraceError(file: file, message: "line \(line): \(message)")
   }
 
-  private func peek(_ ahead: Int = 0) -> UInt8 {
-    position + ahead < bytes.count ? bytes[position + ahead] : 0
-  }
-
   /// The next token.
   mutating func next() throws(TraceError) -> Token {
     try skipBlanks()
-    guard position < bytes.count else { return .end }
-    let byte = bytes[position]
+    guard let byte = input.current else { return .end }
     if isLetter(byte) {
-      let isWide =
-        byte == UInt8(ascii: "L") && (peek(1) == UInt8(ascii: "\"") || peek(1) == UInt8(ascii: "'"))
-      if !isWide { return word() }
-      position += 1
+      let next = input.peek(1)
+      guard byte == UInt8(ascii: "L"), next == UInt8(ascii: "\"") || next == UInt8(ascii: "'") else {
+        return .identifier(try word())
+      }
+      try input.advance()
     }
-    switch peek() {
+    switch input.peek(0) {
     case UInt8(ascii: "0")...UInt8(ascii: "9"): return .integer(try number())
     case UInt8(ascii: "\""): return .string(try quoted(UInt8(ascii: "\"")))
     case UInt8(ascii: "'"): return try character()
@@ -40,25 +40,23 @@ struct Lexer {
   }
 
   private mutating func skipBlanks() throws(TraceError) {
-    while position < bytes.count {
-      switch bytes[position] {
-      case UInt8(ascii: "\n"):
-        line += 1
-        position += 1
-      case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\r"), 0x0b, 0x0c: position += 1
-      case UInt8(ascii: "/") where peek(1) == UInt8(ascii: "/"):
-        while position < bytes.count, bytes[position] != UInt8(ascii: "\n") { position += 1 }
-      case UInt8(ascii: "/") where peek(1) == UInt8(ascii: "*"):
+    while true {
+      line += try input.skipSpace()
+      guard input.current == UInt8(ascii: "/") else { return }
+      switch input.peek(1) {
+      case UInt8(ascii: "/"): try input.skip(to: UInt8(ascii: "\n"))
+      case UInt8(ascii: "*"):
         let start = line
-        position += 2
-        while position < bytes.count, !(peek() == UInt8(ascii: "*") && peek(1) == UInt8(ascii: "/")) {
-          if bytes[position] == UInt8(ascii: "\n") { line += 1 }
-          position += 1
+        try input.advance(2)
+        while true {
+          line += try input.skip(to: UInt8(ascii: "*"))
+          guard input.current != nil else {
+            throw failure("the comment that begins on line \(start) is never closed")
+          }
+          try input.advance()
+          if input.current == UInt8(ascii: "/") { break }
         }
-        guard position < bytes.count else {
-          throw failure("the comment that begins on line \(start) is never closed")
-        }
-        position += 2
+        try input.advance()
       default: return
       }
     }
@@ -70,29 +68,36 @@ struct Lexer {
 
   private func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
 
-  private mutating func word() -> Token {
-    let start = position
-    while position < bytes.count, isLetter(bytes[position]) || isDigit(bytes[position]) { position += 1 }
-    return .identifier(String(decoding: bytes[start..<position], as: UTF8.self))
+  private mutating func count(_ bytes: Int) throws(TraceError) {
+    guard bytes > Self.longText else { return }
+    longBytes += bytes
+    guard longBytes <= Self.maximumLongText else {
+      throw failure("long names take more than \(Self.maximumLongText >> 20) MiB together")
+    }
+  }
+
+  private mutating func word() throws(TraceError) -> String {
+    let length = try input.lengthOfWord(limit: Self.maximumLongText + 1)
+    try count(length)
+    return try input.take(length)
   }
 
   private mutating func number() throws(TraceError) -> UInt64 {
     var radix: UInt64 = 10
-    if peek() == UInt8(ascii: "0") {
-      switch peek(1) | 0x20 {
+    if input.peek(0) == UInt8(ascii: "0") {
+      switch input.peek(1) | 0x20 {
       case UInt8(ascii: "x"):
         radix = 16
-        position += 2
+        try input.advance(2)
       case UInt8(ascii: "b"):
         radix = 2
-        position += 2
+        try input.advance(2)
       default: radix = 8
       }
     }
     var value: UInt64 = 0
     var digits = 0
-    while position < bytes.count {
-      let byte = bytes[position]
+    while let byte = input.current {
       let digit: UInt64
       if isDigit(byte) {
         digit = UInt64(byte - UInt8(ascii: "0"))
@@ -107,66 +112,77 @@ struct Lexer {
       guard !overflow, !carry else { throw failure("a number does not fit in 64 bits") }
       value = sum
       digits += 1
-      position += 1
+      try input.advance()
     }
     guard digits > 0 else { throw failure("a number has no digits") }
-    while position < bytes.count, isLetter(bytes[position]) {
-      switch bytes[position] | 0x20 {
-      case UInt8(ascii: "u"), UInt8(ascii: "l"): position += 1
-      default: throw failure("a number is followed by a letter")
-      }
+    var suffix = ""
+    while let byte = input.current, isLetter(byte) || isDigit(byte) {
+      guard suffix.utf8.count < 3 else { throw failure("a number is followed by a letter") }
+      suffix.unicodeScalars.append(UnicodeScalar(byte))
+      try input.advance()
+    }
+    guard Self.suffixes.contains(suffix.lowercased()) else {
+      throw failure("a number is followed by a letter")
     }
     return value
   }
 
-  /// The characters between two quotes, with the escapes of C.
+  /// What C lets follow a number; its size does not matter here.
+  private static let suffixes: Set<String> = ["", "u", "l", "ul", "lu", "ll", "ull", "llu"]
+
+  /// The characters between two quotes, with the escapes of C. As in C, a NUL ends the text.
   private mutating func quoted(_ quote: UInt8) throws(TraceError) -> String {
-    position += 1
+    try input.advance()
     var text: [UInt8] = []
+    var isOver = false
     while true {
-      guard position < bytes.count, bytes[position] != UInt8(ascii: "\n") else {
+      guard let byte = input.current, byte != UInt8(ascii: "\n") else {
         throw failure("a string is never closed")
       }
-      let byte = bytes[position]
-      position += 1
-      if byte == quote { return String(decoding: text, as: UTF8.self) }
-      if byte == UInt8(ascii: "\\") { try escape(into: &text) } else { text.append(byte) }
+      try input.advance()
+      if byte == quote {
+        try count(text.count)
+        return String(decoding: text, as: UTF8.self)
+      }
+      let value = byte == UInt8(ascii: "\\") ? try escape() : byte
+      if value == 0 { isOver = true }
+      guard !isOver else { continue }
+      guard text.count < Self.maximumString else {
+        throw failure("a string has more than \(Self.maximumString) bytes")
+      }
+      text.append(value)
     }
   }
 
-  private mutating func escape(into text: inout [UInt8]) throws(TraceError) {
-    let byte = peek()
-    position += 1
+  private mutating func escape() throws(TraceError) -> UInt8 {
+    let byte = input.peek(0)
+    if byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "7") { return try digits(radix: 8) }
+    try input.advance()
     switch byte {
-    case UInt8(ascii: "a"): text.append(7)
-    case UInt8(ascii: "b"): text.append(8)
-    case UInt8(ascii: "f"): text.append(12)
-    case UInt8(ascii: "n"): text.append(10)
-    case UInt8(ascii: "r"): text.append(13)
-    case UInt8(ascii: "t"): text.append(9)
-    case UInt8(ascii: "v"): text.append(11)
-    case UInt8(ascii: "\\"), UInt8(ascii: "'"), UInt8(ascii: "\""), UInt8(ascii: "?"): text.append(byte)
-    case UInt8(ascii: "0")...UInt8(ascii: "7"):
-      var value = Int(byte - UInt8(ascii: "0"))
-      var digits = 1
-      while digits < 3, peek() >= UInt8(ascii: "0"), peek() <= UInt8(ascii: "7") {
-        value = value * 8 + Int(peek() - UInt8(ascii: "0"))
-        position += 1
-        digits += 1
-      }
-      text.append(UInt8(truncatingIfNeeded: value))
-    case UInt8(ascii: "x"):
-      var value = 0
-      var digits = 0
-      while digits < 2, let digit = Character(UnicodeScalar(peek())).hexDigitValue {
-        value = value * 16 + digit
-        position += 1
-        digits += 1
-      }
-      guard digits > 0 else { throw failure("\\x is followed by no hexadecimal digit") }
-      text.append(UInt8(value))
+    case UInt8(ascii: "a"): return 7
+    case UInt8(ascii: "b"): return 8
+    case UInt8(ascii: "f"): return 12
+    case UInt8(ascii: "n"): return 10
+    case UInt8(ascii: "r"): return 13
+    case UInt8(ascii: "t"): return 9
+    case UInt8(ascii: "v"): return 11
+    case UInt8(ascii: "\\"), UInt8(ascii: "'"), UInt8(ascii: "\""), UInt8(ascii: "?"): return byte
+    case UInt8(ascii: "x"): return try digits(radix: 16)
     default: throw failure("a string has an unknown escape")
     }
+  }
+
+  /// Up to three digits of an octal or hexadecimal escape, whose value is that of one byte.
+  private mutating func digits(radix: Int) throws(TraceError) -> UInt8 {
+    var value = 0
+    var count = 0
+    while count < 3, let digit = Character(UnicodeScalar(input.peek(0))).hexDigitValue, digit < radix {
+      value = value * radix + digit
+      count += 1
+      try input.advance()
+    }
+    guard count > 0 else { throw failure("\\x is followed by no hexadecimal digit") }
+    return UInt8(truncatingIfNeeded: value)
   }
 
   private mutating func character() throws(TraceError) -> Token {
@@ -178,24 +194,19 @@ struct Lexer {
   }
 
   private mutating func punctuation() throws(TraceError) -> Token.Punctuation {
-    let byte = bytes[position]
-    if byte == UInt8(ascii: "."), peek(1) == byte, peek(2) == byte {
-      position += 3
-      return .ellipsis
+    let byte = input.peek(0)
+    let mark: Token.Punctuation?
+    switch (byte, input.peek(1)) {
+    case (UInt8(ascii: "."), UInt8(ascii: ".")) where input.peek(2) == byte: mark = .ellipsis
+    case (UInt8(ascii: ":"), UInt8(ascii: "=")): mark = .typeAssign
+    case (UInt8(ascii: "-"), UInt8(ascii: ">")): mark = .arrow
+    default: mark = Token.Punctuation(rawValue: String(UnicodeScalar(byte)))
     }
-    if byte == UInt8(ascii: ":"), peek(1) == UInt8(ascii: "=") {
-      position += 2
-      return .typeAssign
-    }
-    if byte == UInt8(ascii: "-"), peek(1) == UInt8(ascii: ">") {
-      position += 2
-      return .arrow
-    }
-    guard let mark = Token.Punctuation(rawValue: String(UnicodeScalar(byte))) else {
+    guard let mark else {
       let shown = byte > 0x20 && byte < 0x7f ? "'\(Character(UnicodeScalar(byte)))'" : "byte \(byte)"
       throw failure("\(shown) has no meaning here")
     }
-    position += 1
+    try input.advance(mark.rawValue.utf8.count)
     return mark
   }
 }

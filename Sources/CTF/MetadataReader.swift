@@ -6,14 +6,15 @@ struct MetadataReader {
   /// The most fields of all events together, nested ones and contexts included: each costs memory in a plan.
   static let maximumFields = 1 << 21
 
-  private let builder: TypeBuilder
   private let text: MetadataText
+  private var parser: Parser
   private let root = TypeScope(parent: nil)
   private var byteOrder: ByteOrder?
   private var uuid: [UInt8]?
   private var packetHeader: StructureType?
   private var hasTrace = false
   private var environment: [(name: String, value: EnvironmentValue)] = []
+  private var environmentNames: Set<String> = []
   private var clocks: [ClockInfo] = []
   private var streams: [UInt64: StreamBlock] = [:]
   private var events: [(stream: UInt64?, event: EventClass, line: Int)] = []
@@ -25,25 +26,28 @@ struct MetadataReader {
     var events: [UInt64: EventClass] = [:]
   }
 
-  /// Reads the metadata file at `path`; also returns how long its text is.
+  /// Reads the metadata file at `path`; also returns how large it is.
   static func read(path: String) throws(TraceError) -> (TraceModel, bytes: Int) {
     let text = try MetadataText(path: path)
-    var reader = MetadataReader(text, path)
-    return (try reader.model(), text.bytes.count)
+    guard !text.isJSON else {
+      throw TraceError(file: path, message: "this is CTF 2 metadata; only CTF 1.8 can be read")
+    }
+    var reader = try MetadataReader(text)
+    return (try reader.model(), text.fileSize)
   }
 
-  private init(_ text: MetadataText, _ file: String) {
+  private init(_ text: MetadataText) throws(TraceError) {
     self.text = text
-    builder = TypeBuilder(file: file)
+    parser = try Parser(text)
   }
 
   private mutating func model() throws(TraceError) -> TraceModel {
-    var parser = try Parser(text.bytes, file: builder.file)
-    while let statement = try parser.next() { try read(statement) }
-    guard hasTrace else { throw TraceError(file: builder.file, message: "the metadata has no trace block") }
+    while try readStatement() {}
+    guard hasTrace else { throw TraceError(file: parser.file, message: "the metadata has no trace block") }
     guard let byteOrder else {
-      throw TraceError(file: builder.file, message: "the trace block gives no byte_order")
+      throw TraceError(file: parser.file, message: "the trace block gives no byte_order")
     }
+    try parser.checkReferences()
     try attachEvents()
     var classes: [StreamClass] = []
     for (id, block) in streams.sorted(by: { $0.key < $1.key }) {
@@ -68,7 +72,7 @@ struct MetadataReader {
         total += weight(stream.eventContext) + weight(event.context) + weight(event.payload)
         guard total <= Self.maximumFields else {
           throw TraceError(
-            file: builder.file, message: "the events have more than \(Self.maximumFields) fields together")
+            file: parser.file, message: "the events have more than \(Self.maximumFields) fields together")
         }
       }
     }
@@ -80,119 +84,147 @@ struct MetadataReader {
       if stream == nil {
         if streams.count == 1, let only = streams.keys.first { id = only }
         if streams.count > 1 {
-          throw builder.failure(
+          throw parser.failure(
             line, "the event '\(event.name)' has no stream_id, and there are several streams")
         }
       }
       if streams.isEmpty, stream == nil || stream == 0 { streams[0] = StreamBlock() }
       guard streams[id] != nil else {
-        throw builder.failure(
+        throw parser.failure(
           line, "the event '\(event.name)' belongs to stream \(id), which is not declared")
       }
       guard streams[id]?.events.updateValue(event, forKey: event.id) == nil else {
-        throw builder.failure(line, "stream \(id) has two events with the id \(event.id)")
+        throw parser.failure(line, "stream \(id) has two events with the id \(event.id)")
       }
     }
   }
 
-  private mutating func read(_ statement: Syntax.Statement) throws(TraceError) {
-    if try builder.define(statement, in: root) { return }
-    guard case .block(let keyword, let body, let line) = statement else {
-      throw builder.failure(statement.line, "this cannot stand at the top level")
+  /// Reads a statement of the top level; false at the end.
+  private mutating func readStatement() throws(TraceError) -> Bool {
+    while try parser.take(.semicolon) {}
+    if parser.token == .end { return false }
+    if try parser.definition(in: root) { return true }
+    guard case .identifier(let word) = parser.token else {
+      throw parser.failure("expected a block or the definition of a type, found \(parser.token.shown)")
     }
-    var block = BlockReader(keyword, body, line: line, builder, TypeScope(parent: root))
-    switch keyword {
-    case "trace": try readTrace(&block)
-    case "stream": try readStream(&block)
-    case "event": try readEvent(&block)
-    case "clock": try readClock(&block)
-    case "env": try readEnvironment(&block)
-    default: break
+    switch word {
+    case "trace": try readTrace()
+    case "stream": try readStream()
+    case "event": try readEvent()
+    case "clock": try readClock()
+    case "env": try readEnvironment()
+    case "callsite":
+      // For people who look at the program; nothing about the trace.
+      _ = try BlockReader(word, &parser, in: root, isKept: false)
+    case "struct", "variant", "enum":
+      _ = try parser.specifier(in: root)
+      try parser.expect(.semicolon, "after the definition of a type")
+    default:
+      throw parser.failure("'\(word.prefix(64))' cannot stand at the top level")
     }
+    return true
   }
 
   // MARK: Blocks
 
-  private mutating func readTrace(_ block: inout BlockReader) throws(TraceError) {
-    if hasTrace { throw builder.failure(block.line, "there are two trace blocks") }
+  private mutating func readTrace() throws(TraceError) {
+    var block = try BlockReader("trace", &parser, in: root)
+    if hasTrace { throw block.failure(block.line, "there are two trace blocks") }
     hasTrace = true
-    try block.scan()
     guard let major = try block.number("major"), let minor = try block.number("minor") else {
-      throw builder.failure(block.line, "the trace block gives no major and minor version")
+      throw block.failure(block.line, "the trace block gives no major and minor version")
     }
     guard major == 1, minor == 8 else {
-      throw builder.failure(block.line, "the trace is CTF \(major).\(minor); only CTF 1.8 can be read")
+      throw block.failure(block.line, "the trace is CTF \(major).\(minor); only CTF 1.8 can be read")
     }
     if let order = block.attribute("byte_order") {
-      guard let value = try builder.byteOrder(order) else {
-        throw builder.failure(order.line, "the trace's byte_order cannot be native")
+      guard let value = try parser.byteOrder(order) else {
+        throw block.failure(order.line, "the trace's byte_order cannot be native")
       }
       byteOrder = value
+      if let packets = text.byteOrder, packets != value {
+        throw block.failure(order.line, "the metadata packets have the other byte order than the trace")
+      }
     }
     uuid = try block.uuid("uuid")
     if let uuid, let other = text.uuid, uuid != other {
-      throw builder.failure(block.line, "the trace block's UUID differs from that of the metadata packets")
+      throw block.failure(block.line, "the trace block's UUID differs from that of the metadata packets")
     }
     packetHeader = try block.structure("packet.header")
     try block.finish()
   }
 
-  private mutating func readStream(_ block: inout BlockReader) throws(TraceError) {
-    try block.scan()
+  private mutating func readStream() throws(TraceError) {
+    var block = try BlockReader("stream", &parser, in: root)
     let id = try block.number("id") ?? 0
     var stream = StreamBlock()
     stream.packetContext = try block.structure("packet.context")
     stream.eventHeader = try block.structure("event.header")
     stream.eventContext = try block.structure("event.context")
     try block.finish()
+    try parser.keep(384)
     guard streams.updateValue(stream, forKey: id) == nil else {
-      throw builder.failure(block.line, "there are two streams with the id \(id)")
+      throw block.failure(block.line, "there are two streams with the id \(id)")
     }
-    guard streams.count <= Self.maximumClasses else { throw builder.failure(block.line, "too many streams") }
+    guard streams.count <= Self.maximumClasses else { throw block.failure(block.line, "too many streams") }
   }
 
-  private mutating func readEvent(_ block: inout BlockReader) throws(TraceError) {
-    try block.scan()
-    // The name may be missing; babeltrace2 shows the same word then.
+  private mutating func readEvent() throws(TraceError) {
+    var block = try BlockReader("event", &parser, in: root)
+    // The name may be missing; babeltrace shows the same word then.
     let event = EventClass(
-      id: try block.number("id") ?? 0, name: try block.string("name") ?? "<unknown>",
+      id: try block.number("id") ?? 0, name: try block.string("name", allowsWord: true) ?? "<unknown>",
       context: try block.structure("context"), payload: try block.structure("fields"))
     events.append((try block.number("stream_id"), event, block.line))
-    block.ignore(["loglevel", "model.emf.uri"])
+    _ = try block.signedNumber("loglevel")
+    _ = try block.string("model.emf.uri")
     try block.finish()
-    guard events.count <= Self.maximumClasses else { throw builder.failure(block.line, "too many events") }
+    try parser.keep(256)
+    guard events.count <= Self.maximumClasses else { throw block.failure(block.line, "too many events") }
   }
 
-  private mutating func readClock(_ block: inout BlockReader) throws(TraceError) {
-    try block.scan()
-    guard let name = try block.string("name") else {
-      throw builder.failure(block.line, "a clock has no name")
+  private mutating func readClock() throws(TraceError) {
+    var block = try BlockReader("clock", &parser, in: root)
+    guard let name = try block.string("name", allowsWord: true) else {
+      throw block.failure(block.line, "a clock has no name")
     }
     let frequency = try block.number("freq") ?? 1_000_000_000
-    guard frequency > 0 else { throw builder.failure(block.line, "the clock '\(name)' has frequency 0") }
+    guard frequency > 0 else {
+      throw block.failure(block.line, "the clock '\(name.prefix(64))' has frequency 0")
+    }
     let clock = ClockInfo(
       name: name, uuid: try block.uuid("uuid"), frequency: frequency,
       offsetSeconds: try block.signedNumber("offset_s") ?? 0,
       offsetCycles: try block.signedNumber("offset") ?? 0,
-      isAbsolute: try block.boolean("absolute") ?? false)
-    block.ignore(["description", "precision"])
-    try block.finish()
+      isAbsolute: try block.attribute("absolute").map { (value) throws(TraceError) in
+        try parser.boolean(value)
+      }
+        ?? false)
+    _ = try block.string("description")
+    _ = try block.number("precision")
+    // What a clock's attribute means that nobody knows, times would not show.
+    try block.finish(allowsUnknown: false)
     guard !clocks.contains(where: { $0.name == name }) else {
-      throw builder.failure(block.line, "there are two clocks called '\(name)'")
+      throw block.failure(block.line, "there are two clocks called '\(name.prefix(64))'")
     }
-    guard clocks.count < 256 else { throw builder.failure(block.line, "there are more than 256 clocks") }
+    guard clocks.count < 256 else { throw block.failure(block.line, "there are more than 256 clocks") }
     clocks.append(clock)
   }
 
-  private mutating func readEnvironment(_ block: inout BlockReader) throws(TraceError) {
-    try block.scan()
-    for (name, attribute) in block.remaining {
+  private mutating func readEnvironment() throws(TraceError) {
+    let block = try BlockReader("env", &parser, in: root)
+    try block.finish()
+    for attribute in block.remaining {
+      guard environmentNames.insert(attribute.name).inserted else {
+        throw block.failure(attribute.line, "'\(attribute.name.prefix(64))' is given twice in the env blocks")
+      }
       switch attribute.value {
-      case .string(let text): environment.append((name, .string(text)))
-      case .path(let path): environment.append((name, .string(path.joined(separator: "."))))
+      case .string(let text): environment.append((attribute.name, .string(text)))
+      case .path(let path): environment.append((attribute.name, .string(path.joined(separator: "."))))
       case .integer(let magnitude, let isNegative):
         let bits = isNegative ? 0 &- magnitude : magnitude
-        environment.append((name, .integer(Int64(bitPattern: bits))))
+        environment.append((attribute.name, .integer(Int64(bitPattern: bits))))
+        if !isNegative { parser.environment[attribute.name] = magnitude }
       }
     }
   }

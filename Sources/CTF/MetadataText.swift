@@ -1,110 +1,206 @@
 import Glibc
 
-/// The first stage: from a `metadata` file to its text.
+/// The first stage: from a `metadata` file to its text, a piece at a time: metadata can be larger than memory.
 ///
-/// Metadata is plain text that begins with `/* CTF 1.8`, or packets of text (CTF 1.8, section 7.1), whose byte order
-/// shows in the magic number.
+/// Metadata is plain text that begins with `/* CTF 1.8 */`, a sequence of JSON texts (CTF 2, section 5), or packets of
+/// either (CTF 1.8, section 7.1), whose byte order shows in the magic number.
 struct MetadataText {
-  /// More text than any tracer writes; a longer file is refused rather than read into memory.
-  static let maximumBytes = 16 << 20
   private static let packetMagic: UInt32 = 0x75d1_1d57
   private static let packetHeaderBytes = 37
 
-  /// The text, packet headers and paddings removed.
-  let bytes: [UInt8]
+  let path: String
   /// The trace's UUID as the packets repeat it.
   let uuid: [UInt8]?
   /// The byte order of the packets; nil when the metadata is plain text.
   let byteOrder: ByteOrder?
+  /// Whether it is a sequence of JSON texts: CTF 2.
+  let isJSON: Bool
+  /// Size of the file in bytes.
+  var fileSize: Int { file.size }
 
+  private let file: DataFile
+  private let version: (UInt8, UInt8)?
+  /// The next byte of text, the ends of the packet's text and of the packet, all from the start of the file.
+  private var next = 0
+  private var contentEnd: Int
+  private var packetEnd: Int
+  private var packet = -1
+
+  /// Opens the file and finds out what is in it.
   init(path: String) throws(TraceError) {
-    let raw = try Self.readFile(path)
-    if raw.isEmpty { throw TraceError(file: path, message: "the metadata is empty") }
-    guard raw.count >= 4 else {
-      throw TraceError(file: path, message: "\(raw.count) bytes are too few for metadata")
+    self.path = path
+    file = try DataFile(path: path)
+    contentEnd = 0
+    packetEnd = 0
+    if file.size == 0 { throw TraceError(file: path, message: "the metadata is empty") }
+    let start = try Self.bytes(file, at: 0, count: 4096)
+    guard start.count >= 4 else {
+      throw TraceError(file: path, message: "\(start.count) bytes are too few for metadata")
     }
-    let little = UInt32(raw[0]) | UInt32(raw[1]) << 8 | UInt32(raw[2]) << 16 | UInt32(raw[3]) << 24
-    if little == Self.packetMagic {
-      (bytes, uuid) = try Self.unpack(raw, .little, path)
-      byteOrder = .little
-    } else if little.byteSwapped == Self.packetMagic {
-      (bytes, uuid) = try Self.unpack(raw, .big, path)
-      byteOrder = .big
-    } else {
-      guard let first = raw.first(where: { $0 > 0x20 }) else {
-        throw TraceError(file: path, message: "the metadata is empty")
-      }
-      if first == UInt8(ascii: "{") || raw[0] == 0x1e {
-        throw TraceError(file: path, message: "this is CTF 2 metadata; only CTF 1.8 can be read")
-      }
-      if raw.prefix(4096).contains(0) {
-        throw TraceError(
-          file: path, bitOffset: 0, message: "this is neither CTF metadata text nor its packets")
-      }
-      bytes = raw
-      uuid = nil
-      byteOrder = nil
+    let little = Self.word(start, 0, .little)
+    if little == Self.packetMagic || little.byteSwapped == Self.packetMagic {
+      let order = little == Self.packetMagic ? ByteOrder.little : .big
+      let header = try Self.readHeader(file, at: 0, packet: 0, order)
+      byteOrder = order
+      uuid = header.uuid
+      version = header.version
+      isJSON = header.version.0 == 2
+      return
+    }
+    byteOrder = nil
+    uuid = nil
+    version = nil
+    guard let first = start.first(where: { $0 > 0x20 || $0 == 0x1e }) ?? (file.size > 4096 ? 0x20 : nil)
+    else {
+      throw TraceError(file: path, message: "the metadata is empty")
+    }
+    // A record separator begins each JSON text; its absence before the first one does no harm.
+    isJSON = first == UInt8(ascii: "{") || first == 0x1e
+    if start.contains(0) {
+      throw TraceError(
+        file: path, bitOffset: 0, message: "this is neither CTF metadata text nor its packets")
+    }
+    if !isJSON { try Self.checkSignature(start, path) }
+    contentEnd = file.size
+    packetEnd = file.size
+  }
+
+  /// Plain text begins with a comment that says its version (CTF 1.8, section 7.1).
+  private static func checkSignature(_ start: [UInt8], _ path: String) throws(TraceError) {
+    var words = start.prefix(64)[...]
+    func skip(_ text: String) -> Bool {
+      guard words.starts(with: text.utf8) else { return false }
+      words = words.dropFirst(text.utf8.count).drop { $0 <= 0x20 }
+      return true
+    }
+    guard skip("/*"), skip("CTF") else {
+      throw TraceError(file: path, message: "line 1: the metadata does not begin with /* CTF 1.8 */")
+    }
+    // What follows the version says nothing, but 1.81 is another one.
+    guard skip("1.8"), let next = words.first, next < UInt8(ascii: "0") || next > UInt8(ascii: "9") else {
+      throw TraceError(file: path, message: "line 1: the metadata is of another version than CTF 1.8")
     }
   }
 
-  /// The whole of a small file.
-  private static func readFile(_ path: String) throws(TraceError) -> [UInt8] {
-    let file = try DataFile(path: path)
-    let limit = maximumBytes
-    guard file.size <= limit else {
-      throw TraceError(
-        file: path, message: "\(file.size) bytes of metadata; more than \(limit) are not read")
+  /// Fills a buffer with the next bytes of the text; returns how many there are, fewer than asked for only at the end.
+  mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(TraceError) -> Int {
+    var done = 0
+    while done < buffer.count {
+      if next == contentEnd {
+        guard packetEnd < file.size else { break }
+        try nextPacket()
+        continue
+      }
+      let piece = UnsafeMutableRawBufferPointer(
+        rebasing: buffer[done..<min(buffer.count, done + contentEnd - next)])
+      let count = try file.read(into: piece, at: next)
+      if let base = piece.baseAddress, let place = memchr(base, 0, count) {
+        throw TraceError(
+          file: path, bitOffset: UInt64(next + (UnsafeRawPointer(place) - UnsafeRawPointer(base))) * 8,
+          message: "there is a NUL byte in the metadata")
+      }
+      next += count
+      done += count
+      guard count == piece.count else { throw TraceError(file: path, message: "the file has become shorter") }
     }
+    return done
+  }
+
+  /// Passes over text that has been read before.
+  mutating func skip(_ count: Int) throws(TraceError) {
+    var rest = count
+    while rest > 0 {
+      if next == contentEnd {
+        guard packetEnd < file.size else { return }
+        try nextPacket()
+        continue
+      }
+      let piece = min(rest, contentEnd - next)
+      next += piece
+      rest -= piece
+    }
+  }
+
+  /// The whole text; refused when the file has more than `limit` bytes.
+  func whole(limit: Int) throws(TraceError) -> [UInt8] {
+    guard file.size <= limit else {
+      throw TraceError(file: path, message: "\(file.size) bytes of metadata; more than \(limit) are not read")
+    }
+    var reader = self
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: file.size, alignment: 16)
     defer { buffer.deallocate() }
-    return Array(buffer[..<(try file.read(into: buffer, at: 0))])
+    return Array(buffer[..<(try reader.read(into: buffer))])
   }
 
-  private static func unpack(
-    _ raw: [UInt8], _ order: ByteOrder, _ path: String
-  ) throws(TraceError) -> ([UInt8], [UInt8]) {
-    func word(_ at: Int) -> UInt32 {
-      let value =
-        UInt32(raw[at]) | UInt32(raw[at + 1]) << 8 | UInt32(raw[at + 2]) << 16 | UInt32(raw[at + 3]) << 24
-      return order == .little ? value : value.byteSwapped
+  private mutating func nextPacket() throws(TraceError) {
+    guard let byteOrder else { return }
+    let start = packetEnd
+    packet += 1
+    let header = try Self.readHeader(file, at: start, packet: packet, byteOrder)
+    if header.uuid != uuid {
+      throw failure(start + 4, "the metadata packet has another UUID than the first")
     }
-    var text: [UInt8] = []
-    text.reserveCapacity(raw.count)
-    var uuid: [UInt8] = []
-    var start = 0
-    var packet = 0
-    while start < raw.count {
-      func failure(_ byte: Int, _ message: String) -> TraceError {
-        TraceError(file: path, packet: packet, bitOffset: UInt64(start + byte) * 8, message: message)
-      }
-      guard raw.count - start >= packetHeaderBytes else {
-        throw failure(0, "the metadata packet's header is cut off")
-      }
-      guard word(start) == packetMagic else {
-        throw failure(0, "the metadata packet's magic number is wrong")
-      }
-      let contentBits = Int(word(start + 24))
-      let packetBits = Int(word(start + 28))
-      guard raw[start + 32] == 0, raw[start + 33] == 0, raw[start + 34] == 0 else {
-        throw failure(32, "compressed, encrypted or checksummed metadata cannot be read")
-      }
-      guard raw[start + 35] == 1, raw[start + 36] == 8 else {
-        throw failure(35, "CTF \(raw[start + 35]).\(raw[start + 36]) metadata; only CTF 1.8 can be read")
-      }
-      guard contentBits % 8 == 0, packetBits % 8 == 0, contentBits >= packetHeaderBytes * 8,
-        contentBits <= packetBits
-      else { throw failure(24, "content size \(contentBits) and packet size \(packetBits) are impossible") }
-      guard start + contentBits / 8 <= raw.count else { throw failure(28, "the metadata packet is cut off") }
-      if packet == 0 {
-        uuid = Array(raw[start + 4..<start + 20])
-      } else if Array(raw[start + 4..<start + 20]) != uuid {
-        throw failure(4, "the metadata packet has another UUID than the first")
-      }
-      text += raw[start + packetHeaderBytes..<start + contentBits / 8]
-      start += packetBits / 8
-      packet += 1
+    if let version, header.version != version {
+      throw failure(start + 35, "the metadata packet has another version than the first")
     }
-    return (text, uuid)
+    next = start + Self.packetHeaderBytes
+    contentEnd = start + header.contentBytes
+    packetEnd = start + header.packetBytes
+  }
+
+  private func failure(_ byte: Int, _ message: String) -> TraceError {
+    TraceError(file: path, packet: packet, bitOffset: UInt64(byte) * 8, message: message)
+  }
+
+  private struct Header {
+    let uuid: [UInt8]
+    let contentBytes: Int
+    let packetBytes: Int
+    let version: (UInt8, UInt8)
+  }
+
+  private static func bytes(_ file: DataFile, at offset: Int, count: Int) throws(TraceError) -> [UInt8] {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 16)
+    defer { buffer.deallocate() }
+    return Array(buffer[..<(try file.read(into: buffer, at: offset))])
+  }
+
+  private static func word(_ bytes: [UInt8], _ at: Int, _ order: ByteOrder) -> UInt32 {
+    let value =
+      UInt32(bytes[at]) | UInt32(bytes[at + 1]) << 8 | UInt32(bytes[at + 2]) << 16 | UInt32(bytes[at + 3])
+      << 24
+    return order == .little ? value : value.byteSwapped
+  }
+
+  private static func readHeader(
+    _ file: DataFile, at start: Int, packet: Int, _ order: ByteOrder
+  ) throws(TraceError) -> Header {
+    func failure(_ byte: Int, _ message: String) -> TraceError {
+      TraceError(file: file.path, packet: packet, bitOffset: UInt64(start + byte) * 8, message: message)
+    }
+    let bytes = try bytes(file, at: start, count: packetHeaderBytes)
+    guard bytes.count == packetHeaderBytes else {
+      throw failure(0, "the metadata packet's header is cut off")
+    }
+    guard word(bytes, 0, order) == packetMagic else {
+      throw failure(0, "the metadata packet's magic number is wrong")
+    }
+    guard bytes[32] == 0, bytes[33] == 0, bytes[34] == 0 else {
+      throw failure(32, "compressed, encrypted or checksummed metadata cannot be read")
+    }
+    let version = (bytes[35], bytes[36])
+    guard version == (1, 8) || version == (2, 0) else {
+      throw failure(35, "CTF \(version.0).\(version.1) metadata; only CTF 1.8 and CTF 2 can be read")
+    }
+    let contentBits = Int(word(bytes, 24, order))
+    let packetBits = Int(word(bytes, 28, order))
+    guard contentBits % 8 == 0, packetBits % 8 == 0, contentBits >= packetHeaderBytes * 8,
+      contentBits <= packetBits
+    else { throw failure(24, "content size \(contentBits) and packet size \(packetBits) are impossible") }
+    guard start + contentBits / 8 <= file.size else { throw failure(28, "the metadata packet is cut off") }
+    return Header(
+      uuid: Array(bytes[4..<20]), contentBytes: contentBits / 8, packetBytes: packetBits / 8, version: version
+    )
   }
 }
 

@@ -1,6 +1,6 @@
 /// Steps for integers and floating-point numbers.
 extension PlanCompiler {
-  mutating func emit(_ type: IntegerType, _ key: [Int], _ slot: UInt16?) throws(TraceError) {
+  mutating func emit(_ type: IntegerType, _ key: FieldKey, _ slot: UInt16?) throws(TraceError) {
     try align(type.alignment)
     let offset = try reserve(type.size)
     let effects = try effects(type, key)
@@ -121,7 +121,7 @@ extension PlanCompiler {
   }
 
   /// What decoding an integer brings about besides its value.
-  private mutating func effects(_ type: IntegerType, _ key: [Int]) throws(TraceError) -> [Step] {
+  private mutating func effects(_ type: IntegerType, _ key: FieldKey) throws(TraceError) -> [Step] {
     var effects: [Step] = []
     if let register = meaning(key) { effects.append(Step(kind: .keep, slot: UInt16(register))) }
     if let register = references.registers[key] { effects.append(Step(kind: .keep, slot: UInt16(register))) }
@@ -142,7 +142,7 @@ extension PlanCompiler {
   }
 
   /// The register that the specification gives to a field of a header or packet context.
-  private func meaning(_ key: [Int]) -> Int? {
+  private func meaning(_ key: FieldKey) -> Int? {
     guard let structure = currentRoot else { return nil }
     switch scope {
     case .packetHeader where key.count == 2: return Register.packetHeader[structure.fields[key[1]].name]

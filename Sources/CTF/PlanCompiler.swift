@@ -4,13 +4,13 @@
 /// to emit steps that keep those in registers.
 struct PlanCompiler {
   /// The most steps of one plan: metadata can make types that grow exponentially by naming each other.
-  static let maximumSteps = 1 << 18
+  static let maximumSteps = 1 << 19
   static let maximumRunBits = 1 << 24
 
   /// What all plans of a trace share.
   final class References {
     /// Register of each field that something refers to, by scope and indices of its path.
-    var registers: [[Int]: Int] = [:]
+    var registers: [FieldKey: Int] = [:]
     var count = Register.firstFree
     /// The clock that integers of the current stream map.
     var clock: String?
@@ -30,7 +30,7 @@ struct PlanCompiler {
   var scope = DynamicScope.packetHeader
   /// The structure of `scope`.
   var currentRoot: StructureType?
-  private var frames: [[Visible]] = []
+  private var frames: [Frame] = []
   /// What is known about the position: it is `remainder` modulo `modulus` bits.
   private(set) var modulus: Int
   private(set) var remainder: Int
@@ -47,9 +47,16 @@ struct PlanCompiler {
 
   /// A field that has been decoded where the compiler stands.
   private struct Visible {
-    let name: String
     let type: FieldType
-    let key: [Int]
+    let key: FieldKey
+  }
+
+  /// A structure whose fields are being decoded.
+  private struct Frame {
+    let structure: StructureType
+    let key: FieldKey
+    /// How many fields have been decoded.
+    var count = 0
   }
 
   /// - Parameter start: What is known of the position at the start, in bits: it is `remainder` modulo `modulus`.
@@ -74,7 +81,7 @@ struct PlanCompiler {
     self.scope = scope
     currentRoot = structure
     frames = []
-    try emit(.structure(structure), [scope.rawValue], nil)
+    try emit(.structure(structure), FieldKey(scope), nil)
     roots[scope] = structure
   }
 
@@ -143,7 +150,7 @@ struct PlanCompiler {
   /// - Parameters:
   ///   - key: The scope and the indices that lead to this field.
   ///   - slot: Where a row wants it.
-  private mutating func emit(_ type: FieldType, _ key: [Int], _ slot: UInt16?) throws(TraceError) {
+  private mutating func emit(_ type: FieldType, _ key: FieldKey, _ slot: UInt16?) throws(TraceError) {
     switch type {
     case .integer(let integer): try emit(integer, key, slot)
     case .enumeration(let enumeration): try emit(enumeration.container, key, slot)
@@ -157,13 +164,11 @@ struct PlanCompiler {
     case .array(let array): try emit(array, key, slot)
     case .structure(let structure):
       try align(structure.alignment)
-      frames.append([])
+      frames.append(Frame(structure: structure, key: key))
       for index in structure.fields.indices {
         let inner = key.count == 1 && scope == .payload ? slots?[index] : nil
-        try emit(structure.fields[index].type, key + [index], inner)
-        frames[frames.count - 1].append(
-          Visible(
-            name: structure.originalNames[index], type: structure.fields[index].type, key: key + [index]))
+        try emit(structure.fields[index].type, key + index, inner)
+        frames[frames.count - 1].count += 1
       }
       frames.removeLast()
     case .variant(let variant): try emit(variant, key)
@@ -172,7 +177,7 @@ struct PlanCompiler {
 
   // MARK: Arrays
 
-  private mutating func emit(_ array: ArrayType, _ key: [Int], _ slot: UInt16?) throws(TraceError) {
+  private mutating func emit(_ array: ArrayType, _ key: FieldKey, _ slot: UInt16?) throws(TraceError) {
     try align(array.element.alignment)
     if scope == .packetHeader, key.count == 2, currentRoot?.fields[key[1]].name == "uuid" {
       closeRun()
@@ -181,7 +186,7 @@ struct PlanCompiler {
     let register: Int? =
       switch array.length {
       case .constant: nil
-      case .reference(let path): try lengthRegister(path)
+      case .reference(let path): try lengthRegister(path, array.anchor)
       }
     if array.isText {
       closeRun()
@@ -217,9 +222,7 @@ struct PlanCompiler {
       try append(Step(kind: .align, operand: UInt64(alignment)))
       modulus = alignment
     }
-    frames.append([])
-    try emit(array.element, key + [0], nil)
-    frames.removeLast()
+    try emit(array.element, key + 0, nil)
     closeRun()
     try append(Step(kind: .endLoop, offset: UInt32(body)))
     steps[loop].offset = UInt32(steps.count)
@@ -273,9 +276,10 @@ struct PlanCompiler {
 
   // MARK: Variants
 
-  private mutating func emit(_ variant: VariantType, _ key: [Int]) throws(TraceError) {
+  private mutating func emit(_ variant: VariantType, _ key: FieldKey) throws(TraceError) {
     guard let path = variant.tag else { throw failure("a variant has no tag") }
-    guard let tag = find(path), case .enumeration(let enumeration) = tag.type else {
+    let tags = find(path, variant.anchor)
+    guard tags.count == 1, let tag = tags.first, case .enumeration(let enumeration) = tag.type else {
       throw failure(
         "the tag '\(path.joined(separator: "."))' of a variant is no enumeration decoded before it")
     }
@@ -284,13 +288,15 @@ struct PlanCompiler {
     let register = try self.register(tag.key)
     try append(Step(kind: .variant, size: enumeration.container.isSigned ? 1 : 0, slot: UInt16(register)))
     let first = ranges.count
-    for (index, name) in variant.originalNames.enumerated() {
-      for mapping in enumeration.mappings
-      where mapping.label == name || mapping.label == variant.options[index].name {
-        ranges.append(
-          VariantRange(low: mapping.low, high: mapping.high, option: UInt32(index), target: UInt32(index)))
-        guard ranges.count <= Self.maximumSteps else { throw failure("variants have too many options") }
-      }
+    for (option, place) in enumeration.mappings(selecting: variant) {
+      let mapping = enumeration.mappings[place]
+      ranges.append(
+        VariantRange(low: mapping.low, high: mapping.high, option: UInt32(option), target: UInt32(option)))
+      guard ranges.count <= Self.maximumSteps else { throw failure("variants have too many options") }
+    }
+    guard ranges.count > first else {
+      throw failure(
+        "the tag '\(path.joined(separator: "."))' of a variant has no label that is the name of an option")
     }
     steps[step].offset = UInt32(first)
     steps[step].operand = UInt64(ranges.count - first)
@@ -302,7 +308,7 @@ struct PlanCompiler {
     for (index, option) in variant.options.enumerated() {
       targets.append(UInt32(steps.count))
       (modulus, remainder) = start
-      try emit(option.type, key + [index], nil)
+      try emit(option.type, key + index, nil)
       closeRun()
       jumps.append(steps.count)
       try append(Step(kind: .jump))
@@ -324,7 +330,7 @@ struct PlanCompiler {
 
   // MARK: References
 
-  private mutating func register(_ key: [Int]) throws(TraceError) -> Int {
+  private mutating func register(_ key: FieldKey) throws(TraceError) -> Int {
     if let register = references.registers[key] { return register }
     let register = references.count
     guard register < Int(Step.noSlot) else { throw failure("more than 65 000 fields are referred to") }
@@ -333,60 +339,58 @@ struct PlanCompiler {
     return register
   }
 
-  private mutating func lengthRegister(_ path: [String]) throws(TraceError) -> Int {
-    guard let field = find(path) else {
+  private mutating func lengthRegister(_ path: [String], _ anchor: Anchor?) throws(TraceError) -> Int {
+    let fields = find(path, anchor)
+    guard let first = fields.first else {
       throw failure("the length '\(path.joined(separator: "."))' of a sequence is no field decoded before it")
     }
-    let isUnsigned: Bool
-    switch field.type {
-    case .integer(let type): isUnsigned = !type.isSigned
-    case .enumeration(let type): isUnsigned = !type.container.isSigned
-    default: isUnsigned = false
-    }
-    guard isUnsigned else {
+    guard fields.allSatisfy({ $0.type.isUnsignedInteger }) else {
       throw failure("the length '\(path.joined(separator: "."))' of a sequence is no unsigned integer")
     }
-    return try register(field.key)
+    let register = try register(first.key)
+    // Whichever option of a variant is there leaves its value in the same place.
+    for field in fields { references.registers[field.key] = register }
+    return register
   }
 
-  /// The field that a path names, seen from here: in the enclosing structures, inner ones first, then in the scopes
-  /// decoded before, or absolutely.
-  private func find(_ path: [String]) -> Visible? {
+  /// The field that a path names, several if it leads into a variant; none when there is none.
+  ///
+  /// A relative path means what it says where it stands in the metadata. Where no structure around it there has such a
+  /// field, it means one of the structures around the place where it is used, inner ones first, or of the scopes
+  /// decoded before.
+  private func find(_ path: [String], _ anchor: Anchor?) -> [Visible] {
+    if let anchor {
+      guard let frame = frames.last(where: { $0.structure.id == anchor.structure }) else { return [] }
+      return anchor.targets.map { Visible(type: $0.type, key: frame.key + $0.indices) }
+    }
     for scope in DynamicScope.allCases where path.starts(with: scope.path) && path.count > scope.path.count {
       let rest = Array(path.dropFirst(scope.path.count))
-      if let field = scope == self.scope ? find(rest, in: frames.first ?? []) : find(rest, in: scope) {
-        return field
-      }
+      let fields = scope == self.scope ? frames.first.map { find(rest, in: $0) } ?? [] : find(rest, in: scope)
+      if !fields.isEmpty { return fields }
     }
     for frame in frames.reversed() {
-      if let field = find(path, in: frame) { return field }
+      let fields = find(path, in: frame)
+      if !fields.isEmpty { return fields }
     }
     for scope in DynamicScope.allCases.reversed() where scope.rawValue < self.scope.rawValue {
-      if let field = find(path, in: scope) { return field }
+      let fields = find(path, in: scope)
+      if !fields.isEmpty { return fields }
     }
-    return nil
+    return []
   }
 
-  private func find(_ path: [String], in scope: DynamicScope) -> Visible? {
-    guard let root = roots[scope] else { return nil }
-    return descend(Visible(name: "", type: .structure(root), key: [scope.rawValue]), path[...])
+  private func find(_ path: [String], in scope: DynamicScope) -> [Visible] {
+    guard let root = roots[scope] else { return [] }
+    return find(path, in: Frame(structure: root, key: FieldKey(scope), count: root.fields.count))
   }
 
-  private func find(_ path: [String], in frame: [Visible]) -> Visible? {
-    guard let field = frame.last(where: { $0.name == path[0] }) else { return nil }
-    return descend(field, path.dropFirst())
-  }
-
-  private func descend(_ field: Visible, _ path: ArraySlice<String>) -> Visible? {
-    guard let name = path.first else { return field }
-    let names: [String]
-    let types: [(name: String, type: FieldType)]
-    switch field.type {
-    case .structure(let structure): (names, types) = (structure.originalNames, structure.fields)
-    case .variant(let variant): (names, types) = (variant.originalNames, variant.options)
-    default: return nil
+  /// Fields that come later and the one that is being decoded are not there yet.
+  private func find(_ path: [String], in frame: Frame) -> [Visible] {
+    guard let name = path.first, let index = frame.structure.index(of: name), index < frame.count else {
+      return []
     }
-    guard let index = names.firstIndex(of: name) else { return nil }
-    return descend(Visible(name: name, type: types[index].type, key: field.key + [index]), path.dropFirst())
+    return frame.structure.fields[index].type.targets(path.dropFirst(), [index]).map {
+      Visible(type: $0.type, key: frame.key + $0.indices)
+    }
   }
 }

@@ -34,6 +34,23 @@ final class TraceModel: Sendable {
   }
 }
 
+extension TraceModel {
+  /// How deep types are nested.
+  var height: Int { streamClasses.reduce(packetHeader?.height ?? 0) { max($0, $1.height) } }
+}
+
+extension StreamClass {
+  /// How deep the types are nested of what packets and events have.
+  public var height: Int {
+    events.reduce(max(packetContext?.height ?? 0, eventHeader?.height ?? 0)) { max($0, height(of: $1)) }
+  }
+
+  /// How deep the types are nested of what an event of this stream has behind its header.
+  public func height(of event: EventClass) -> Int {
+    max(eventContext?.height ?? 0, event.context?.height ?? 0, event.payload?.height ?? 0)
+  }
+}
+
 /// The byte orders of numbers that may begin or end inside a byte.
 private struct BitOrders {
   let native: ByteOrder

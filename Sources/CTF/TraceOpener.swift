@@ -22,7 +22,9 @@ struct TraceOpener {
     for directory in found {
       let file = "\(directory.directory)/metadata"
       do throws(TraceError) {
-        let (model, bytes) = try MetadataReader.read(path: file)
+        let (model, bytes) = try DeepStack.run { () throws(TraceError) in
+          try MetadataReader.read(path: file)
+        }
         if let uuid = model.uuid, let same = groups.firstIndex(where: { $0.model.uuid == uuid }) {
           groups[same].directories.append(directory)
           // Metadata only grows during a recording: the longest one knows all events.
@@ -45,7 +47,9 @@ struct TraceOpener {
 
   /// Indexes the files of a trace and adds its streams.
   mutating func open(_ group: Group) throws(TraceError) {
-    let plans = try TracePlans(group.model, file: group.file)
+    let plans = try DeepStack.run(levels: group.model.height) { () throws(TraceError) in
+      try TracePlans(group.model, file: group.file)
+    }
     var results: [FileIndexer.Result] = []
     for path in group.directories.flatMap(\.dataFiles) {
       let result = FileIndexer.index(path, plans)

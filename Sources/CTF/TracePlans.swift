@@ -116,20 +116,21 @@ final class StreamPlan: Sendable {
 
   /// A plan for rows: contexts skipped, of the payload only the fields with slots.
   func rowPlan(_ event: EventClass, slots: [Int: UInt16]) throws(TraceError) -> DecodePlan {
-    let references = references.thawed()
-    var compiler = PlanCompiler(
-      model, references, file: file, roots: roots, start: payloadStart, slots: slots)
-    try compiler.add(streamClass.eventContext, .streamEventContext)
-    try compiler.add(event.context, .eventContext)
-    try compiler.add(event.payload, .payload)
-    return compiler.finish()
+    try DeepStack.run(levels: streamClass.height(of: event)) { () throws(TraceError) in
+      var compiler = PlanCompiler(
+        model, references.thawed(), file: file, roots: roots, start: payloadStart, slots: slots)
+      try compiler.add(streamClass.eventContext, .streamEventContext)
+      try compiler.add(event.context, .eventContext)
+      try compiler.add(event.payload, .payload)
+      return compiler.finish()
+    }
   }
 }
 
 extension PlanCompiler.References {
   /// What was referred to, for plans that are compiled later.
   struct Frozen: Sendable {
-    let registers: [[Int]: Int]
+    let registers: [FieldKey: Int]
     let count: Int
     let clock: String?
 

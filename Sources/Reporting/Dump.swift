@@ -43,7 +43,10 @@ public struct Dump: ~Copyable {
       let streamClass = trace.streamClass(of: number)
       let key = Key(streamClass: ObjectIdentifier(streamClass), trace: info.trace)
       let events =
-        known[key] ?? DumpEvents(streamClass, trace.traces[info.trace], style, trace: info.trace)
+        known[key]
+        ?? DeepStack.run(levels: streamClass.height) {
+          DumpEvents(streamClass, trace.traces[info.trace], style, trace: info.trace)
+        }
       known[key] = events
       (streams + number).initialize(to: DumpStream(events: events, hasClock: trace.hasClock(stream: number)))
     }

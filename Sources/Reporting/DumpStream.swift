@@ -47,9 +47,8 @@ final class DumpEvents {
     context = shown.map { structure in
       var program = DumpProgram(style)
       if style == .json { program.literal("\"packet_context\":") }
-      program.structure(structure) { name in
-        structure.fields.contains { $0.name == name && isHidden(name, $0.type) }
-      }
+      let hidden = Set(structure.fields.filter { isHidden($0.name, $0.type) }.map(\.name))
+      program.structure(structure, hidden: hidden.contains)
       program.settle()
       return DumpCode(program)
     }
@@ -88,7 +87,9 @@ final class DumpEvents {
     let title = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: titles[event].count)
     _ = title.initialize(from: titles[event])
     entries[event].title = title
-    entries[event].code = DumpCode(makeProgram(streamClass.events[event]))
+    let type = streamClass.events[event]
+    entries[event].code = DumpCode(
+      DeepStack.run(levels: streamClass.height(of: type)) { makeProgram(type) })
   }
 
   private func makeProgram(_ event: EventClass) -> DumpProgram {

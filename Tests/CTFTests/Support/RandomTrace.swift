@@ -125,7 +125,8 @@ struct RandomTrace {
         base: [2, 8, 10, 16][random.below(4)],
         order: other)
     case 3: return .float(size: 32 << random.below(2), alignment: 8, order: nil)
-    case 4: return .enumeration(size: 1 + random.below(64), signed: random.below(2) == 0)
+    // Labels go up to 1000, which has to fit.
+    case 4: return .enumeration(size: 11 + random.below(54), signed: random.below(2) == 0)
     case 5: return .string
     case 6: return .text(1 + random.below(9))
     case 7: return .array(kind(depth: depth + 1), random.below(5))
