@@ -65,12 +65,12 @@ enum Babeltrace {
     FileManager.default.isExecutableFile(atPath: $0)
   }
 
-  /// The lines it prints, nil when it fails, crashes or wants more than 20 seconds or 4 GB.
+  /// The lines it prints, nil when it fails, crashes or wants more than 10 seconds or 4 GB.
   static func lines(_ directory: String) throws -> [String]? {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/bin/sh")
     process.arguments = [
-      "-c", "ulimit -c 0 -v 4000000; exec timeout 20 \"$0\" \"$1\"", path ?? "", directory,
+      "-c", "ulimit -c 0 -v 4000000; exec timeout -s KILL 10 \"$0\" \"$1\"", path ?? "", directory,
     ]
     let output = Pipe()
     process.standardOutput = output
