@@ -37,6 +37,15 @@ enum Bits {
     return value
   }
 
+  /// The lowest `size` bits in the opposite order.
+  static func reversed(_ value: UInt64, _ size: Int) -> UInt64 {
+    var swapped = value.byteSwapped
+    swapped = (swapped & 0x0f0f_0f0f_0f0f_0f0f) << 4 | (swapped >> 4) & 0x0f0f_0f0f_0f0f_0f0f
+    swapped = (swapped & 0x3333_3333_3333_3333) << 2 | (swapped >> 2) & 0x3333_3333_3333_3333
+    swapped = (swapped & 0x5555_5555_5555_5555) << 1 | (swapped >> 1) & 0x5555_5555_5555_5555
+    return swapped >> UInt64(64 - size)
+  }
+
   /// Two's complement of `size` bits, extended.
   @inline(__always)
   static func signed(_ value: UInt64, _ size: Int) -> UInt64 {

@@ -24,16 +24,30 @@ struct Step {
     /// The field of `operand` bits at bit `offset` of the run has the byte order that `size` says, 1 for big: it must
     /// not begin inside a byte that a field of the other order ends in. Register `slot` remembers.
     case order
+    /// Load `size` bits at bit `offset` of the run, the last one first; `operand` has flags.
+    case reversedBits
+    /// Whether any of `operand` bits at bit `offset` of the run is set; `size` is 1 for big-endian.
+    case boolean
+    /// An integer in LEB128, `size` 1 if signed; its length in bits is kept.
+    case variable
     /// Keep the value loaded last in register `slot`.
     case keep
+    /// Put `operand` into register `slot`; add its bits to it; fail when the register is 0.
+    case set, mark, require
     /// The value loaded last is the low `size` bits of the clock.
     case clock
+    /// The same for the integer in LEB128 loaded last.
+    case clockVariable
     /// Keep the byte position in register `slot`.
     case position
     /// Bytes up to a NUL.
     case string
     /// `operand` bytes of text; as many as register `offset` says.
     case text, textSequence
+    /// Text in encoding `size` up to a NUL; `operand` bytes; as many as register `offset` says.
+    case encodedString, encodedText, encodedTextSequence
+    /// `operand` bytes; as many as register `offset` says.
+    case blob, blobSequence
     /// Repeat up to the matching `endLoop`, at step `offset` - 1, `operand` times.
     case loop
     /// The same, as often as register `slot` says; an element has at least `operand` bits.
@@ -44,6 +58,8 @@ struct Step {
     case skip, skipSequence
     /// Choose by register `slot` among `operand` ranges from range `offset` on; `size` is 1 for signed tags.
     case variant
+    /// The same for one option; where no range fits, go on at the next step.
+    case optional
     /// Go on at step `offset`.
     case jump
   }
@@ -54,6 +70,11 @@ struct Step {
   static let wideSigned: UInt8 = 1
   static let wideBig: UInt8 = 2
   static let wideMustFit: UInt8 = 4
+  static let wideReversed: UInt8 = 8
+  /// Flags of a load of reversed bits: two's complement, big-endian, a floating-point number.
+  static let reversedSigned: UInt64 = 1
+  static let reversedBig: UInt64 = 2
+  static let reversedFloat: UInt64 = 4
 
   var kind: Kind
   var size: UInt8 = 0
@@ -169,7 +190,18 @@ enum Register {
   static let uuidPosition = 11
   /// The byte that the bit field before ended in, times two, and 1 if its byte order was big.
   static let bitOrder = 12
-  static let firstFree = 13
+  /// Bit n says that the packet has the field of register n (CTF 2).
+  static let present = 13
+  /// The length in bits of the integer in LEB128 loaded last.
+  static let variableBits = 14
+  static let firstFree = 15
+
+  /// The registers of CTF 2's roles; timestamps at the begin of packets set the clock.
+  static let roles: [(FieldRoles, Int)] = [
+    (.magic, magic), (.streamClassID, streamID), (.streamID, streamInstanceID), (.timestamp, timestampBegin),
+    (.packetEnd, timestampEnd), (.contentLength, contentSize), (.totalLength, packetSize),
+    (.discarded, eventsDiscarded), (.sequenceNumber, packetSequenceNumber), (.eventClassID, eventID),
+  ]
 
   static let packetHeader: [String: Int] = [
     "magic": magic, "stream_id": streamID, "stream_instance_id": streamInstanceID,

@@ -1,4 +1,5 @@
-/// The type of a field (CTF 1.8, section 4), names resolved, references to other fields still by name.
+/// The type of a field (CTF 1.8, section 4; CTF 2, section 5.3), names resolved, references to other fields still by
+/// name.
 public indirect enum FieldType: Sendable {
   /// An integer (section 4.1.5).
   case integer(IntegerType)
@@ -14,6 +15,16 @@ public indirect enum FieldType: Sendable {
   case structure(StructureType)
   /// One of several options, chosen by an enumeration (section 4.2.2).
   case variant(VariantType)
+  /// Whether any bit of an integer is set (CTF 2, 5.3.6).
+  case boolean(IntegerType)
+  /// Bits, possibly with names (CTF 2, 5.3.4 and 5.3.5).
+  case bitArray(BitArrayType)
+  /// A text of CTF 2 (5.3.11); UTF-8 up to a NUL is a `string`.
+  case text(TextType)
+  /// Bytes (CTF 2, 5.3.15).
+  case blob(BlobType)
+  /// An optional field or a variant of CTF 2 (5.3.22 and 5.3.23).
+  case selection(SelectionType)
 
   /// The alignment of the first bit, in bits, a power of two.
   public var alignment: Int {
@@ -22,9 +33,12 @@ public indirect enum FieldType: Sendable {
     case .floatingPoint(let type): type.alignment
     case .enumeration(let type): type.container.alignment
     case .string: 8
-    case .array(let type): type.element.alignment
+    case .array(let type): type.alignment
     case .structure(let type): type.alignment
-    case .variant: 1
+    case .variant, .selection: 1
+    case .boolean(let type): type.alignment
+    case .bitArray(let type): type.bits.alignment
+    case .text, .blob: 8
     }
   }
 
@@ -32,10 +46,11 @@ public indirect enum FieldType: Sendable {
   /// that this grows exponentially.
   var weight: Int {
     switch self {
-    case .integer, .floatingPoint, .enumeration, .string: 1
+    case .integer, .floatingPoint, .enumeration, .string, .boolean, .bitArray, .text, .blob: 1
     case .array(let type): type.element.weight + 1
     case .structure(let type): type.weight
     case .variant(let type): type.weight
+    case .selection(let type): type.weight
     }
   }
 
@@ -45,6 +60,7 @@ public indirect enum FieldType: Sendable {
     case .array(let type): type.height
     case .structure(let type): type.height
     case .variant(let type): type.height
+    case .selection(let type): type.height
     default: 1
     }
   }
@@ -52,13 +68,18 @@ public indirect enum FieldType: Sendable {
   /// The least number of bits that a value can take, not counting alignment, at most 2^40.
   var minimumBits: Int {
     switch self {
-    case .integer(let type): type.size
-    case .enumeration(let type): type.container.size
+    case .integer(let type): type.minimumBits
+    case .enumeration(let type): type.container.minimumBits
     case .floatingPoint(let type): type.size
     case .string: 8
     case .array(let type): type.minimumBits
     case .structure(let type): type.minimumBits
     case .variant(let type): type.minimumBits
+    case .selection(let type): type.minimumBits
+    case .boolean(let type): type.size
+    case .bitArray(let type): type.bits.size
+    case .text(let type): type.length.minimumBytes * 8
+    case .blob(let type): type.length.minimumBytes * 8
     }
   }
 
@@ -84,6 +105,14 @@ public struct IntegerType: Sendable, Equatable {
   public var isText: Bool
   /// The name of the clock that it is a value of.
   public var clock: String?
+  /// Whether the bit that comes first by the byte order is the last one of the value (CTF 2, `bit-order`).
+  public var isReversed = false
+  /// Whether it is encoded as LEB128 (CTF 2, 5.3.10); `size` is 64 then, the largest that can be read.
+  public var isVariableLength = false
+  /// What it tells a reader (CTF 2).
+  public var roles: FieldRoles = []
+
+  var minimumBits: Int { isVariableLength ? 8 : size }
 
   /// The number of 64-bit words of a decoded value, the least significant one first.
   public var words: Int { (size + 63) / 64 }
@@ -97,6 +126,8 @@ public struct FloatingPointType: Sendable {
   public var alignment: Int
   /// nil: the trace's byte order.
   public var byteOrder: ByteOrder?
+  /// Whether the bit that comes first by the byte order is the last one of the value (CTF 2, `bit-order`).
+  public var isReversed = false
 
   /// The number of 64-bit words of a decoded value: one with the bits of a `Double`; for 128 bits two with the bits
   /// themselves, the least significant ones first.
@@ -153,6 +184,13 @@ public final class ArrayType: Sendable {
     case constant(Int)
     /// As many as the named integer, decoded earlier, says.
     case reference([String])
+    /// As many as an integer decoded earlier says (CTF 2).
+    case location(Location)
+  }
+
+  /// Where the length is.
+  public struct Location: Sendable {
+    let location: FieldLocation
   }
 
   /// The type of each element.
@@ -161,21 +199,24 @@ public final class ArrayType: Sendable {
   public let length: Length
   /// Where a relative length is; nil when its use has to tell.
   let anchor: Anchor?
+  /// Alignment of the first bit, in bits, a power of two.
+  public let alignment: Int
   let minimumBits: Int
   let height: Int
 
-  init(element: FieldType, length: Length, anchor: Anchor? = nil) {
+  init(element: FieldType, length: Length, anchor: Anchor? = nil, minimumAlignment: Int = 1) {
     self.element = element
     self.length = length
     self.anchor = anchor
     height = element.height + 1
+    alignment = max(minimumAlignment, element.alignment)
     minimumBits =
       switch length {
       case .constant(let count):
         count == 0
           ? 0
           : min(FieldType.largestMinimum, min(element.minimumBits, FieldType.largestMinimum / count) * count)
-      case .reference: 0
+      case .reference, .location: 0
       }
   }
 
@@ -201,12 +242,15 @@ public final class StructureType: Sendable {
   let height: Int
   private let names: NameIndex
 
-  init(fields: [(name: String, type: FieldType)], minimumAlignment: Int, id: Int = 0) {
+  /// - Parameter isVerbatim: Names are shown as they are (CTF 2).
+  init(
+    fields: [(name: String, type: FieldType)], minimumAlignment: Int, id: Int = 0, isVerbatim: Bool = false
+  ) {
     self.id = id
     originalNames = fields.map(\.name)
     names = NameIndex(originalNames)
     height = fields.reduce(0) { max($0, $1.type.height) } + 1
-    self.fields = fields.map { (shownName($0.name), $0.type) }
+    self.fields = isVerbatim ? fields : fields.map { (shownName($0.name), $0.type) }
     alignment = fields.reduce(minimumAlignment) { max($0, $1.type.alignment) }
     weight = fields.reduce(1) { $0 + $1.type.weight }
     minimumBits = fields.reduce(0) { min(FieldType.largestMinimum, $0 + $1.type.minimumBits) }

@@ -17,6 +17,10 @@ enum DecodeStatus: UInt8 {
   case tooWide
   /// The byte order changes inside a byte.
   case orderChange
+  /// A length or selector is in a field that is not there.
+  case absent
+  /// A text ends inside a character.
+  case cutCharacter
 
   /// What an error message says.
   var message: String {
@@ -29,6 +33,8 @@ enum DecodeStatus: UInt8 {
     case .tooLarge: "the event has too many values"
     case .tooWide: "a length, tag, id, size or time does not fit in 64 bits"
     case .orderChange: "the byte order changes inside a byte"
+    case .absent: "a field depends on one that is not there"
+    case .cutCharacter: "the size of a text is no multiple of its code unit's"
     }
   }
 }
@@ -57,6 +63,10 @@ protocol DecodeOutput {
   mutating func putStructure(_ value: UInt64)
   /// Text; false when there is no room.
   mutating func putText(_ start: UnsafeRawPointer, _ count: Int, _ slot: UInt16) -> Bool
+  /// Text in another encoding than UTF-8; false when there is no room.
+  mutating func putText(
+    _ start: UnsafeRawPointer, _ count: Int, _ encoding: TextEncoding, _ slot: UInt16
+  ) -> Bool
 }
 
 /// Registers, loop counters and the like: what decoding needs besides the bits.
@@ -151,6 +161,27 @@ enum Interpreter {
         }
       case .order:
         guard checkOrder(step, bits &+ Int(step.pointee.offset), state.registers) else { return .orderChange }
+      case .reversedBits:
+        value = loadReversed(step, cursor.base, bits &+ Int(step.pointee.offset))
+        output.put(value, step.pointee.slot)
+      case .boolean:
+        value = isAnySet(step, cursor.base, bits &+ Int(step.pointee.offset)) ? 1 : 0
+        output.put(value, step.pointee.slot)
+      case .variable:
+        let status = loadVariable(step, cursor, &position, &value, state.registers)
+        guard status == .complete else { return status }
+        guard output.reserve(1) else { return .tooLarge }
+        output.put(value, step.pointee.slot)
+      case .set: state.registers[Int(step.pointee.slot)] = step.pointee.operand
+      case .mark: state.registers[Int(step.pointee.slot)] |= step.pointee.operand
+      case .require:
+        guard state.registers[Int(step.pointee.slot)] != 0 else { return .absent }
+      case .clockVariable:
+        state.clock = advance(
+          state.clock, value, UInt8(truncatingIfNeeded: state.registers[Register.variableBits]))
+      case .encodedString, .encodedText, .encodedTextSequence, .blob, .blobSequence:
+        let status = loadBytes(step, cursor, &position, state.registers, &output)
+        guard status == .complete else { return status }
       case .keep: state.registers[Int(step.pointee.slot)] = value
       case .clock: state.clock = advance(state.clock, value, step.pointee.size)
       case .position: state.registers[Int(step.pointee.slot)] = UInt64(position >> 3)
@@ -225,6 +256,14 @@ enum Interpreter {
         output.putStructure(UInt64(range.pointee.option))
         step = steps + Int(range.pointee.target)
         continue
+      case .optional:
+        guard output.reserve(1) else { return .tooLarge }
+        if let range = choose(step, ranges, state.registers[Int(step.pointee.slot)]) {
+          output.putStructure(1)
+          step = steps + Int(range.pointee.target)
+          continue
+        }
+        output.putStructure(0)
       case .jump:
         step = steps + Int(step.pointee.offset)
         continue
@@ -267,14 +306,16 @@ enum Interpreter {
     let size = Int(truncatingIfNeeded: step.pointee.operand)
     let isSigned = step.pointee.size & Step.wideSigned != 0
     let isBig = step.pointee.size & Step.wideBig != 0
+    let isReversed = step.pointee.size & Step.wideReversed != 0
     var fits = true
     var rest: UInt64 = 0
     var done = 0
     while done < size {
       let part = min(64, size - done)
-      var word =
-        isBig
-        ? Bits.big(base, position + size - done - part, part) : Bits.little(base, position + done, part)
+      // Where the bits of the word are: big-endian numbers begin with the last word, unless they are reversed.
+      let place = position + (isBig != isReversed ? size - done - part : done)
+      var word = isBig ? Bits.big(base, place, part) : Bits.little(base, place, part)
+      if isReversed { word = Bits.reversed(word, part) }
       if isSigned, done + part == size { word = Bits.signed(word, part) }
       if done == 0 {
         value = word

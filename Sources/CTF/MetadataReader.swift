@@ -29,8 +29,9 @@ struct MetadataReader {
   /// Reads the metadata file at `path`; also returns how large it is.
   static func read(path: String) throws(TraceError) -> (TraceModel, bytes: Int) {
     let text = try MetadataText(path: path)
-    guard !text.isJSON else {
-      throw TraceError(file: path, message: "this is CTF 2 metadata; only CTF 1.8 can be read")
+    if text.isJSON {
+      var reader = FragmentReader(text)
+      return (try reader.model(), text.fileSize)
     }
     var reader = try MetadataReader(text)
     return (try reader.model(), text.fileSize)
@@ -57,13 +58,16 @@ struct MetadataReader {
           eventContext: block.eventContext,
           events: block.events.values.sorted { $0.id < $1.id }))
     }
-    try checkSize(classes)
+    try Self.checkSize(classes, packetHeader, file: parser.file)
     return TraceModel(
       byteOrder: byteOrder, uuid: uuid, environment: environment, clocks: clocks,
       packetHeader: packetHeader, streamClasses: classes)
   }
 
-  private func checkSize(_ classes: [StreamClass]) throws(TraceError) {
+  /// Refuses metadata whose plans would take too much memory.
+  static func checkSize(
+    _ classes: [StreamClass], _ packetHeader: StructureType?, file: String
+  ) throws(TraceError) {
     func weight(_ structure: StructureType?) -> Int { structure?.weight ?? 0 }
     var total = 0
     for stream in classes {
@@ -72,7 +76,7 @@ struct MetadataReader {
         total += weight(stream.eventContext) + weight(event.context) + weight(event.payload)
         guard total <= Self.maximumFields else {
           throw TraceError(
-            file: parser.file, message: "the events have more than \(Self.maximumFields) fields together")
+            file: file, message: "the events have more than \(Self.maximumFields) fields together")
         }
       }
     }

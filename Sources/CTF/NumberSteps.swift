@@ -1,6 +1,7 @@
 /// Steps for integers and floating-point numbers.
 extension PlanCompiler {
   mutating func emit(_ type: IntegerType, _ key: FieldKey, _ slot: UInt16?) throws(TraceError) {
+    if type.isVariableLength { return try emitVariable(type, key, slot) }
     try align(type.alignment)
     let offset = try reserve(type.size)
     let effects = try effects(type, key)
@@ -9,12 +10,17 @@ extension PlanCompiler {
     if slots == nil || slot != nil || !effects.isEmpty {
       let isField =
         type.size <= 64 && type.size % 8 == 0 && isWholeBytes && (order == .little || type.size == 8)
+        && !type.isReversed
       if isField, slots == nil || slot != nil {
         try addField(offset / 8, type.size, type.isSigned, slot)
       } else {
         run?.fieldsStep = nil
         if type.size > 64 {
-          try append(wide(type.size, isSigned: type.isSigned, order, offset, mustFit: !effects.isEmpty))
+          var step = wide(type.size, isSigned: type.isSigned, order, offset, mustFit: !effects.isEmpty)
+          if type.isReversed { step.size |= Step.wideReversed }
+          try append(step)
+        } else if type.isReversed {
+          try append(reversed(type.size, order, type.isSigned ? Step.reversedSigned : 0, offset, slot))
         } else {
           try append(load(type, isBig: order == .big, offset, slot))
         }
@@ -34,7 +40,7 @@ extension PlanCompiler {
     if slots == nil || slot != nil {
       let isBig = order == .big
       run?.words += type.words
-      if type.size == 64, !isBig, isWholeBytes {
+      if type.size == 64, !isBig, isWholeBytes, !type.isReversed {
         // The bits of a double are the word: no different from an integer.
         try addField(offset / 8, 64, false, slot)
         move(type.size)
@@ -45,6 +51,9 @@ extension PlanCompiler {
         kind: .float, size: UInt8(type.size), slot: slot ?? Step.noSlot, offset: UInt32(offset))
       if type.size == 128 {
         step = wide(128, isSigned: false, order, offset, mustFit: false)
+        if type.isReversed { step.size |= Step.wideReversed }
+      } else if type.isReversed {
+        step = reversed(type.size, order, Step.reversedFloat, offset, slot)
       } else if isWholeBytes, type.size != 16 {
         step.offset = UInt32(offset / 8)
         step.kind = type.size == 64 ? .u64Swapped : (isBig ? .floatSwapped : .float)
@@ -61,7 +70,7 @@ extension PlanCompiler {
 
   /// In a trace with bit fields of both byte orders, a field may not begin inside a byte that the one before it
   /// filled from the other end (CTF 1.8, section 4.1.5).
-  private mutating func checkOrder(
+  mutating func checkOrder(
     _ order: ByteOrder, size: Int, alignment: Int, _ offset: Int
   ) throws(TraceError) {
     guard model.mixesBitOrders, size % 8 != 0 || alignment < 8 else { return }
@@ -94,6 +103,15 @@ extension PlanCompiler {
       operand: UInt64(size))
   }
 
+  /// The step for a number of up to 64 bits whose bits come in the order that is not the byte order's own.
+  private func reversed(
+    _ size: Int, _ order: ByteOrder, _ flags: UInt64, _ offset: Int, _ slot: UInt16?
+  ) -> Step {
+    Step(
+      kind: .reversedBits, size: UInt8(size), slot: slot ?? Step.noSlot, offset: UInt32(offset),
+      operand: flags | (order == .big ? Step.reversedBig : 0))
+  }
+
   /// The step for an integer that is not a field of whole little-endian bytes.
   private func load(_ type: IntegerType, isBig: Bool, _ offset: Int, _ slot: UInt16?) -> Step {
     var step = Step(
@@ -121,7 +139,8 @@ extension PlanCompiler {
   }
 
   /// What decoding an integer brings about besides its value.
-  private mutating func effects(_ type: IntegerType, _ key: FieldKey) throws(TraceError) -> [Step] {
+  mutating func effects(_ type: IntegerType, _ key: FieldKey) throws(TraceError) -> [Step] {
+    if model.format == .ctf2 { return roleEffects(type, key) }
     var effects: [Step] = []
     if let register = meaning(key) { effects.append(Step(kind: .keep, slot: UInt16(register))) }
     if let register = references.registers[key] { effects.append(Step(kind: .keep, slot: UInt16(register))) }

@@ -33,6 +33,9 @@ struct NoOutput: DecodeOutput {
   @inline(__always) mutating func putText(_ start: UnsafeRawPointer, _ count: Int, _ slot: UInt16) -> Bool {
     true
   }
+  mutating func putText(
+    _ start: UnsafeRawPointer, _ count: Int, _ encoding: TextEncoding, _ slot: UInt16
+  ) -> Bool { true }
 }
 
 extension TracePlans {
@@ -65,12 +68,15 @@ extension TracePlans {
       var cursor = BitCursor(
         base: window.address(offset), position: 0, limit: (window.end - offset) * 8, content: fileBits)
       let clock = state.clock
+      if model.format == .ctf2 { beginPacket(&state) }
       context.restart()
       var status = DecodeStatus.complete
       if let packetHeader {
         var nothing = NoOutput()
         status = Interpreter.run(packetHeader.pointers, &cursor, &state, &nothing)
         if status == .complete { header.stream = try checkHeader(window, offset, state, failure) }
+      } else if model.format == .ctf2 {
+        header.stream = try streamIndex(window, offset, state, failure)
       }
       if let expected, status == .complete, header.stream != expected {
         throw failure(0, "the packet belongs to another stream class than the one before it")
@@ -114,6 +120,7 @@ extension TracePlans {
         throw failure(position * 8, "the packet's UUID is not that of the metadata")
       }
     }
+    if model.format == .ctf2 { return try streamIndex(window, offset, state, failure) }
     guard hasStreamID else {
       guard streams.count <= 1 else {
         throw failure(0, "the packet does not say which of \(streams.count) streams it belongs to")
@@ -132,13 +139,18 @@ extension TracePlans {
     _ failure: (Int, String) -> TraceError
   ) throws(TraceError) {
     let fields = streams[header.stream].contextFields
-    func value(_ register: Int) -> UInt64? { fields.contains(register) ? state.registers[register] : nil }
-    header.begin = value(Register.timestampBegin)
+    let hasRoles = model.format == .ctf2
+    func value(_ register: Int) -> UInt64? {
+      (hasRoles ? isPresent(register, state) : fields.contains(register)) ? state.registers[register] : nil
+    }
+    header.begin = value(Register.timestampBegin).map { hasRoles ? state.clock : $0 }
     header.end = value(Register.timestampEnd)
     header.discarded = value(Register.eventsDiscarded)
     header.sequence = value(Register.packetSequenceNumber)
     header.cpu = value(Register.cpu)
-    if hasStreamInstanceID { header.instanceID = state.registers[Register.streamInstanceID] }
+    if hasStreamInstanceID || hasRoles && isPresent(Register.streamInstanceID, state) {
+      header.instanceID = state.registers[Register.streamInstanceID]
+    }
     // A crashed tracer leaves 0 for the end, which says nothing.
     if let begin = header.begin, let end = header.end, end < begin { header.end = end == 0 ? nil : end }
 

@@ -14,6 +14,10 @@ struct PlanCompiler {
     var count = Register.firstFree
     /// The clock that integers of the current stream map.
     var clock: String?
+    /// What field locations refer to (CTF 2).
+    var located = LocatedFields()
+    /// Where the positions of UUIDs in the packet header are kept (CTF 2).
+    var uuidRegisters: [FieldKey: Int] = [:]
   }
 
   /// What a row wants of the payload: slot of each top-level field index; nil decodes everything to a tape.
@@ -23,11 +27,13 @@ struct PlanCompiler {
   let file: String
 
   var steps: [Step] = []
-  private var ranges: [VariantRange] = []
+  var ranges: [VariantRange] = []
   var fields: [FieldLoad] = []
   /// The structures of the scopes that are complete, for references from later ones.
   private(set) var roots: [DynamicScope: StructureType]
   var scope = DynamicScope.packetHeader
+  /// Numbers of the stream class and of the event class, unique in the trace.
+  var owner = (stream: 0, event: 0)
   /// The structure of `scope`.
   var currentRoot: StructureType?
   private var frames: [Frame] = []
@@ -81,6 +87,11 @@ struct PlanCompiler {
     self.scope = scope
     currentRoot = structure
     frames = []
+    if scope == .eventHeader, model.format == .ctf2 {
+      // Without a role that says otherwise it is class 0 (CTF 2, section 6.2).
+      closeRun()
+      try append(Step(kind: .set, slot: UInt16(Register.eventID), operand: 0))
+    }
     try emit(.structure(structure), FieldKey(scope), nil)
     roots[scope] = structure
   }
@@ -101,7 +112,7 @@ struct PlanCompiler {
     steps.append(step)
   }
 
-  private mutating func closeRun() {
+  mutating func closeRun() {
     guard let current = run else { return }
     steps[current.step].offset = UInt32(current.bits)
     steps[current.step].operand = UInt64(current.words)
@@ -111,6 +122,17 @@ struct PlanCompiler {
   private mutating func openRun() throws(TraceError) {
     run = Run(step: steps.count, isByteAligned: modulus >= 8 && remainder % 8 == 0)
     try append(Step(kind: .run))
+  }
+
+  /// Replaces what is known about the position.
+  mutating func know(modulus: Int, remainder: Int = 0) {
+    self.modulus = modulus
+    self.remainder = remainder
+  }
+
+  mutating func addRange(_ range: VariantRange) throws(TraceError) {
+    ranges.append(range)
+    guard ranges.count <= Self.maximumSteps else { throw failure("variants have too many options") }
   }
 
   mutating func move(_ bits: Int) {
@@ -150,7 +172,7 @@ struct PlanCompiler {
   /// - Parameters:
   ///   - key: The scope and the indices that lead to this field.
   ///   - slot: Where a row wants it.
-  private mutating func emit(_ type: FieldType, _ key: FieldKey, _ slot: UInt16?) throws(TraceError) {
+  mutating func emit(_ type: FieldType, _ key: FieldKey, _ slot: UInt16?) throws(TraceError) {
     switch type {
     case .integer(let integer): try emit(integer, key, slot)
     case .enumeration(let enumeration): try emit(enumeration.container, key, slot)
@@ -172,14 +194,21 @@ struct PlanCompiler {
       }
       frames.removeLast()
     case .variant(let variant): try emit(variant, key)
+    case .boolean(let bits): try emit(boolean: bits, key, slot)
+    case .bitArray(let array): try emit(array.bits, key, slot)
+    case .text(let text): try emit(text, key, slot)
+    case .blob(let blob): try emit(blob, key)
+    case .selection(let selection): try emit(selection, key)
     }
   }
 
   // MARK: Arrays
 
   private mutating func emit(_ array: ArrayType, _ key: FieldKey, _ slot: UInt16?) throws(TraceError) {
-    try align(array.element.alignment)
-    if scope == .packetHeader, key.count == 2, currentRoot?.fields[key[1]].name == "uuid" {
+    try align(array.alignment)
+    if scope == .packetHeader, model.format == .ctf1, key.count == 2,
+      currentRoot?.fields[key[1]].name == "uuid"
+    {
       closeRun()
       try append(Step(kind: .position, slot: UInt16(Register.uuidPosition)))
     }
@@ -187,13 +216,14 @@ struct PlanCompiler {
       switch array.length {
       case .constant: nil
       case .reference(let path): try lengthRegister(path, array.anchor)
+      case .location(let location): try lengthRegister(location.location, from: key)
       }
     if array.isText {
       closeRun()
       switch array.length {
       case .constant(let count):
         try append(Step(kind: .text, slot: slot ?? Step.noSlot, operand: UInt64(count)))
-      case .reference:
+      case .reference, .location:
         try append(Step(kind: .textSequence, slot: slot ?? Step.noSlot, offset: UInt32(register ?? 0)))
       }
       modulus = min(modulus, 8)
@@ -258,9 +288,12 @@ struct PlanCompiler {
   /// The size of a type that is the same for every value, nil when it is not.
   private func fixedBits(_ type: FieldType) -> Int? {
     switch type {
-    case .integer(let integer): integer.size
-    case .enumeration(let enumeration): enumeration.container.size
+    case .integer(let integer): integer.isVariableLength ? nil : integer.size
+    case .enumeration(let enumeration):
+      enumeration.container.isVariableLength ? nil : enumeration.container.size
     case .floatingPoint(let float): float.size
+    case .boolean(let bits): bits.size
+    case .bitArray(let array): array.bits.size
     default: nil
     }
   }
@@ -268,8 +301,9 @@ struct PlanCompiler {
   /// Whether an unwanted value still matters: it may set the clock.
   private func hasEffects(_ type: FieldType) -> Bool {
     switch type {
-    case .integer(let integer): integer.clock != nil
-    case .enumeration(let enumeration): enumeration.container.clock != nil
+    case .integer(let integer): integer.clock != nil || !integer.roles.isEmpty
+    case .enumeration(let enumeration):
+      enumeration.container.clock != nil || !enumeration.container.roles.isEmpty
     default: false
     }
   }
@@ -320,7 +354,7 @@ struct PlanCompiler {
   }
 
   /// What is known of a position that is either of two.
-  private func meet(_ a: (modulus: Int, remainder: Int), _ b: (modulus: Int, remainder: Int)) -> (
+  func meet(_ a: (modulus: Int, remainder: Int), _ b: (modulus: Int, remainder: Int)) -> (
     modulus: Int, remainder: Int
   ) {
     var modulus = min(a.modulus, b.modulus)

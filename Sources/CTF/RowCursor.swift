@@ -28,6 +28,16 @@ struct RowOutput: DecodeOutput {
     slot == Step.noSlot || keep(start, count, slot)
   }
 
+  mutating func putText(
+    _ start: UnsafeRawPointer, _ count: Int, _ encoding: TextEncoding, _ slot: UInt16
+  ) -> Bool {
+    if slot == Step.noSlot { return true }
+    let text = encoding.utf8(start, count)
+    return text.withUnsafeBytes { bytes in
+      bytes.baseAddress.map { keep($0, bytes.count, slot) } ?? keep(start, 0, slot)
+    }
+  }
+
   @inline(never)
   private mutating func keep(_ start: UnsafeRawPointer, _ count: Int, _ slot: UInt16) -> Bool {
     guard stringCapacity - stringCount >= count else { return false }

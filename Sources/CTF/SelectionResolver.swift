@@ -44,9 +44,10 @@ extension FieldType {
     case .integer(let type): type.words == 1
     case .enumeration(let type): type.container.words == 1
     case .floatingPoint(let type): type.words == 1
-    case .string: true
+    case .bitArray(let type): type.bits.words == 1
+    case .string, .boolean, .text: true
     case .array(let array): array.isText
-    case .structure, .variant: false
+    case .structure, .variant, .selection, .blob: false
     }
   }
 }

@@ -9,6 +9,11 @@
 /// | sequence | the number of elements, the elements |
 /// | structure | its fields |
 /// | variant | the index of the option, the option |
+/// | boolean | 1 for true, 0 for false |
+/// | bit array | the bits as an unsigned integer of the same size |
+/// | text | address and length in bytes in its own encoding, without NUL |
+/// | BLOB | address and length in bytes |
+/// | optional field | 1 and the field, or 0 |
 struct TapeOutput: DecodeOutput {
   /// One event may have so many words; more are refused rather than kept in memory.
   static let maximumWords = 1 << 21
@@ -75,6 +80,12 @@ struct TapeOutput: DecodeOutput {
     count &+= 2
     return true
   }
+
+  mutating func putText(
+    _ start: UnsafeRawPointer, _ length: Int, _ encoding: TextEncoding, _ slot: UInt16
+  ) -> Bool {
+    putText(start, length, slot)
+  }
 }
 
 /// A tape that keeps its own copy of texts: a packet's context outlives what is in memory of the packet.
@@ -107,5 +118,10 @@ struct ContextOutput: DecodeOutput {
     UnsafeMutableRawPointer(copy).copyMemory(from: start, byteCount: count)
     texts.append(copy)
     return tape.putText(copy, count, slot)
+  }
+  mutating func putText(
+    _ start: UnsafeRawPointer, _ count: Int, _ encoding: TextEncoding, _ slot: UInt16
+  ) -> Bool {
+    putText(start, count, slot)
   }
 }

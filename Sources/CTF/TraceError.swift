@@ -16,7 +16,12 @@ public struct TraceError: Error, Sendable, Equatable, CustomStringConvertible {
     self.file = file
     self.packet = packet
     self.bitOffset = bitOffset
-    self.message = message
+    self.message = message.contains { $0.isNewline } ? Self.oneLine(message) : message
+  }
+
+  /// Names in metadata may have line breaks.
+  private static func oneLine(_ text: String) -> String {
+    text.split(omittingEmptySubsequences: false) { $0.isNewline }.joined(separator: "\\n")
   }
 
   /// `FILE: packet P, bit B: MESSAGE`.

@@ -1,4 +1,4 @@
-/// What the metadata of one trace says (CTF 1.8, section 7.3), types resolved.
+/// What the metadata of one trace says (CTF 1.8, section 7.3; CTF 2, section 5), types resolved.
 final class TraceModel: Sendable {
   let byteOrder: ByteOrder
   let uuid: [UInt8]?
@@ -8,11 +8,25 @@ final class TraceModel: Sendable {
   let streamClasses: [StreamClass]
   /// Whether there are bit fields of both byte orders, so that they could meet inside a byte.
   let mixesBitOrders: Bool
+  let format: Format
+  /// What, if there, tells traces apart in place of the UUID: namespace, name and unique id.
+  let identity: [String]?
+
+  /// The version of the format.
+  enum Format: Sendable {
+    /// CTF 1.8: names say what fields mean, and the clock goes on from one packet to the next.
+    case ctf1
+    /// CTF 2: roles say what fields mean, and every packet begins with the clock at 0.
+    case ctf2
+  }
 
   init(
     byteOrder: ByteOrder, uuid: [UInt8]?, environment: [(name: String, value: EnvironmentValue)],
-    clocks: [ClockInfo], packetHeader: StructureType?, streamClasses: [StreamClass]
+    clocks: [ClockInfo], packetHeader: StructureType?, streamClasses: [StreamClass], format: Format = .ctf1,
+    identity: [String]? = nil
   ) {
+    self.format = format
+    self.identity = identity
     self.byteOrder = byteOrder
     self.uuid = uuid
     self.environment = environment
@@ -35,6 +49,12 @@ final class TraceModel: Sendable {
 }
 
 extension TraceModel {
+  /// Whether both describe pieces of one recording.
+  func isSameTrace(as other: TraceModel) -> Bool {
+    if identity != nil || other.identity != nil { return identity == other.identity }
+    return uuid != nil && uuid == other.uuid
+  }
+
   /// How deep types are nested.
   var height: Int { streamClasses.reduce(packetHeader?.height ?? 0) { max($0, $1.height) } }
 }
@@ -64,10 +84,13 @@ private struct BitOrders {
     case .integer(let type): add(type.size, type.alignment, type.byteOrder)
     case .enumeration(let type): add(type.container.size, type.container.alignment, type.container.byteOrder)
     case .floatingPoint(let type): add(type.size, type.alignment, type.byteOrder)
-    case .string: break
+    case .boolean(let type): add(type.size, type.alignment, type.byteOrder)
+    case .bitArray(let type): add(type.bits.size, type.bits.alignment, type.bits.byteOrder)
+    case .string, .text, .blob: break
     case .array(let type): add(type.element)
     case .structure(let type): for field in type.fields { add(field.type) }
     case .variant(let type): for option in type.options { add(option.type) }
+    case .selection(let type): for option in type.options { add(option.type) }
     }
   }
 
@@ -102,11 +125,24 @@ public final class StreamClass: Sendable {
   public let eventContext: StructureType?
   /// The events, by id.
   public let events: [EventClass]
+  let format: Format
+
+  /// What says which fields matter to a reader.
+  enum Format: Sendable {
+    /// Their names (CTF 1.8).
+    case names
+    /// Their roles (CTF 2); the stream has this clock.
+    case roles(clock: String?)
+  }
+
+  /// Whether fields matter to a reader by their roles and not by their names.
+  public var hasRoles: Bool { if case .roles = format { true } else { false } }
 
   init(
     id: UInt64, packetContext: StructureType?, eventHeader: StructureType?, eventContext: StructureType?,
-    events: [EventClass]
+    events: [EventClass], format: Format = .names
   ) {
+    self.format = format
     self.id = id
     self.packetContext = packetContext
     self.eventHeader = eventHeader

@@ -25,7 +25,7 @@ struct TraceOpener {
         let (model, bytes) = try DeepStack.run { () throws(TraceError) in
           try MetadataReader.read(path: file)
         }
-        if let uuid = model.uuid, let same = groups.firstIndex(where: { $0.model.uuid == uuid }) {
+        if let same = groups.firstIndex(where: { $0.model.isSameTrace(as: model) }) {
           groups[same].directories.append(directory)
           // Metadata only grows during a recording: the longest one knows all events.
           if bytes > groups[same].metadataBytes {

@@ -9,6 +9,8 @@ final class TracePlans: Sendable {
   let hasStreamID: Bool
   let hasStreamInstanceID: Bool
   let hasUUID: Bool
+  /// Where the positions of UUIDs are kept (CTF 2).
+  let uuidRegisters: [Int]
   /// Whether the events that a packet's counter adds to those discarded before were discarded after all of the
   /// packet's own: LTTng closes a packet when the next one has room, and counts until then.
   let discardsAtPacketEnd: Bool
@@ -24,14 +26,17 @@ final class TracePlans: Sendable {
     packetHeader = header
     self.streams = streams
     registerCount = references.count
+    uuidRegisters = references.uuidRegisters.values.sorted()
     let fields = model.packetHeader?.fields ?? []
-    hasMagic = fields.first?.name == "magic"
-    hasStreamID = fields.contains { $0.name == "stream_id" && $0.type.isUnsignedInteger }
-    hasStreamInstanceID = fields.contains { $0.name == "stream_instance_id" && $0.type.isUnsignedInteger }
+    let isNamed = model.format == .ctf1
+    hasMagic = isNamed ? fields.first?.name == "magic" : fields.first?.type.hasRole(.magic) ?? false
+    hasStreamID = isNamed && fields.contains { $0.name == "stream_id" && $0.type.isUnsignedInteger }
+    hasStreamInstanceID =
+      isNamed && fields.contains { $0.name == "stream_instance_id" && $0.type.isUnsignedInteger }
     discardsAtPacketEnd = model.environment.contains {
       $0.name == "tracer_name" && $0.value.text.hasPrefix("lttng-")
     }
-    hasUUID = fields.contains { $0.name == "uuid" && $0.type.isUUID }
+    hasUUID = isNamed && fields.contains { $0.name == "uuid" && $0.type.isUUID }
   }
 
   private static func compile(
@@ -41,11 +46,11 @@ final class TracePlans: Sendable {
     var compiler = PlanCompiler(model, references, file: file, roots: [:], start: (1 << 40, 0))
     try compiler.add(model.packetHeader, .packetHeader)
     var streams: [StreamPlan] = []
-    for stream in model.streamClasses {
+    for (number, stream) in model.streamClasses.enumerated() {
       references.clock = nil
       streams.append(
         try StreamPlan(
-          model, stream, references, file: file, roots: compiler.roots,
+          model, stream, number: number, references, file: file, roots: compiler.roots,
           start: (compiler.modulus, compiler.remainder)))
     }
     return (model.packetHeader == nil ? nil : compiler.finish(), streams)
@@ -72,15 +77,20 @@ final class StreamPlan: Sendable {
   private let references: PlanCompiler.References.Frozen
   private let roots: [DynamicScope: StructureType]
   private let payloadStart: (modulus: Int, remainder: Int)
+  private let number: Int
 
   init(
-    _ model: TraceModel, _ stream: StreamClass, _ references: PlanCompiler.References, file: String,
+    _ model: TraceModel, _ stream: StreamClass, number: Int, _ references: PlanCompiler.References,
+    file: String,
     roots: [DynamicScope: StructureType], start: (modulus: Int, remainder: Int)
   ) throws(TraceError) {
     streamClass = stream
+    self.number = number
     self.file = file
     self.model = model
+    if case .roles(let clock) = stream.format { references.clock = clock }
     var context = PlanCompiler(model, references, file: file, roots: roots, start: start)
+    context.owner.stream = number
     try context.add(stream.packetContext, .packetContext)
     packetContext = stream.packetContext == nil ? nil : context.finish()
     contextFields = Set(
@@ -89,12 +99,14 @@ final class StreamPlan: Sendable {
       })
     let alignment = stream.eventHeader?.alignment ?? 1
     var header = PlanCompiler(model, references, file: file, roots: context.roots, start: (alignment, 0))
+    header.owner.stream = number
     try header.add(stream.eventHeader, .eventHeader)
     payloadStart = (header.modulus, header.remainder)
     self.roots = header.roots
     var events: [DecodePlan] = []
-    for event in stream.events {
+    for (index, event) in stream.events.enumerated() {
       var compiler = PlanCompiler(model, references, file: file, roots: header.roots, start: payloadStart)
+      compiler.owner = Self.owner(number, index)
       try compiler.add(stream.eventContext, .streamEventContext)
       try compiler.add(event.context, .eventContext)
       try compiler.add(event.payload, .payload)
@@ -104,8 +116,11 @@ final class StreamPlan: Sendable {
     table = PlanTable(events)
     self.header = EventHeaderPlan(
       plan: header.finish(), alignment: alignment,
-      shape: EventHeaderPlan.Shape(stream.eventHeader, model.byteOrder),
-      hasEventID: stream.eventHeader?.hasEventID ?? false)
+      shape: stream.hasRoles
+        ? EventHeaderPlan.Shape(roles: stream.eventHeader)
+        : EventHeaderPlan.Shape(stream.eventHeader, model.byteOrder),
+      // In CTF 2 it is class 0 that follows where nothing is said.
+      hasEventID: stream.hasRoles || stream.eventHeader?.hasEventID ?? false)
     eventIndex = Dictionary(
       stream.events.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
     let clock = references.clock.flatMap { name in model.clocks.first { $0.name == name } }
@@ -114,11 +129,17 @@ final class StreamPlan: Sendable {
     self.references = .init(references)
   }
 
+  /// Numbers of a stream class and one of its event classes that no other ones of the trace have.
+  private static func owner(_ stream: Int, _ event: Int) -> (stream: Int, event: Int) {
+    (stream, stream * MetadataReader.maximumClasses + event)
+  }
+
   /// A plan for rows: contexts skipped, of the payload only the fields with slots.
   func rowPlan(_ event: EventClass, slots: [Int: UInt16]) throws(TraceError) -> DecodePlan {
     try DeepStack.run(levels: streamClass.height(of: event)) { () throws(TraceError) in
       var compiler = PlanCompiler(
         model, references.thawed(), file: file, roots: roots, start: payloadStart, slots: slots)
+      compiler.owner = Self.owner(number, eventIndex[event.id] ?? 0)
       try compiler.add(streamClass.eventContext, .streamEventContext)
       try compiler.add(event.context, .eventContext)
       try compiler.add(event.payload, .payload)
@@ -133,8 +154,10 @@ extension PlanCompiler.References {
     let registers: [FieldKey: Int]
     let count: Int
     let clock: String?
+    let located: LocatedFields
 
     init(_ references: PlanCompiler.References) {
+      located = references.located
       registers = references.registers
       count = references.count
       clock = references.clock
@@ -143,6 +166,7 @@ extension PlanCompiler.References {
     func thawed() -> PlanCompiler.References {
       let references = PlanCompiler.References()
       references.registers = registers
+      references.located = located
       references.count = count
       references.clock = clock
       return references

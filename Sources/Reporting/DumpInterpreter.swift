@@ -7,6 +7,7 @@ final class DumpCode {
   let literals: UnsafeMutableBufferPointer<UInt8>
   let targets: UnsafeMutableBufferPointer<Int>
   let labels: UnsafeMutableBufferPointer<LabelTable>
+  let bitMaps: [BitArrayType]
 
   init(_ program: DumpProgram) {
     isText = program.style == .text
@@ -14,6 +15,7 @@ final class DumpCode {
     literals = Self.copy(program.literals)
     targets = Self.copy(program.targets)
     labels = Self.copy(program.enumerations)
+    bitMaps = program.bitMaps
   }
 
   private static func copy<T>(_ items: [T]) -> UnsafeMutableBufferPointer<T> {
@@ -93,6 +95,18 @@ enum DumpInterpreter {
       case .text:
         text(word, isText, &sink)
         word += 2
+      case .boolean:
+        sink.text(word[0] == 0 ? "false" : "true")
+        word += 1
+      case .bits, .flags:
+        bits(step, word, code, &sink)
+        word += (step.a + 63) / 64
+      case .encodedText:
+        encodedText(word, TextEncoding(rawValue: UInt8(step.a)) ?? .utf8, isText, &sink)
+        word += 2
+      case .blob:
+        blob(word, isText, &sink)
+        word += 2
       case .skip: word += step.a
       case .loop, .sequence:
         var count = UInt64(step.a)
@@ -149,7 +163,7 @@ enum DumpInterpreter {
     }
   }
 
-  private static func text(_ word: UnsafePointer<UInt64>, _ isText: Bool, _ sink: inout ByteSink) {
+  static func text(_ word: UnsafePointer<UInt64>, _ isText: Bool, _ sink: inout ByteSink) {
     let length = Int(word[1])
     guard let start = UnsafePointer<UInt8>(bitPattern: UInt(word[0])), length > 0 else {
       sink.text("\"\"")

@@ -21,6 +21,11 @@ struct DumpProgram {
       /// Enumeration `a` of the program, its number has `b` words.
       case enumeration
       case float, text
+      /// A text in encoding `a`.
+      case encodedText
+      case boolean, blob
+      /// Bits, `a` of them; with names, those of flags `b` of the program.
+      case bits, flags
       /// A number of 128 bits.
       case quadruple
       /// Ignore `a` words.
@@ -43,10 +48,11 @@ struct DumpProgram {
   }
 
   let style: Style
-  private(set) var steps: [Step] = []
+  var steps: [Step] = []
   private(set) var literals: [UInt8] = []
   private(set) var enumerations: [LabelTable] = []
-  private(set) var targets: [Int] = []
+  var bitMaps: [BitArrayType] = []
+  var targets: [Int] = []
   private var pending: [UInt8] = []
 
   init(_ style: Style) { self.style = style }
@@ -55,7 +61,7 @@ struct DumpProgram {
 
   var isEmpty: Bool { steps.isEmpty && pending.isEmpty }
 
-  private mutating func append(_ kind: Step.Kind, _ a: Int = 0, _ b: Int = 0) {
+  mutating func append(_ kind: Step.Kind, _ a: Int = 0, _ b: Int = 0) {
     settle()
     steps.append(Step(kind: kind, a: a, b: b))
   }
@@ -87,7 +93,7 @@ struct DumpProgram {
     literal(style == .text ? " }" : "}")
   }
 
-  private mutating func value(_ type: FieldType) {
+  mutating func value(_ type: FieldType) {
     switch type {
     case .integer(let integer): number(integer)
     case .enumeration(let enumeration):
@@ -107,8 +113,14 @@ struct DumpProgram {
     case .structure(let structure): self.structure(structure)
     case .variant(let variant):
       if style == .text { literal("{ ") }
-      options(variant) { program, type in program.value(type) }
+      options(variant.options.map(\.type)) { program, type in program.value(type) }
       if style == .text { literal(" }") }
+    case .boolean: append(.boolean)
+    case .bitArray(let array): bits(array)
+    case .text(let text) where text.encoding == .utf8: append(.text)
+    case .text(let text): append(.encodedText, Int(text.encoding.rawValue))
+    case .blob: append(.blob)
+    case .selection(let selection): self.selection(selection)
     }
   }
 
@@ -141,7 +153,7 @@ struct DumpProgram {
     switch array.length {
     case .constant(let count):
       append(.loop, count)
-    case .reference: append(.sequence)
+    case .reference, .location: append(.sequence)
     }
     loop = steps.count - 1
     if !isHidden { append(.element) }
@@ -152,14 +164,14 @@ struct DumpProgram {
     if !isHidden { literal(style == .text ? " ]" : "]") }
   }
 
-  private mutating func options(_ variant: VariantType, _ body: (inout DumpProgram, FieldType) -> Void) {
+  mutating func options(_ options: [FieldType], _ body: (inout DumpProgram, FieldType) -> Void) {
     append(.variant, targets.count)
     let first = targets.count
-    targets += [Int](repeating: 0, count: variant.options.count)
+    targets += [Int](repeating: 0, count: options.count)
     var jumps: [Int] = []
-    for (index, option) in variant.options.enumerated() {
+    for (index, option) in options.enumerated() {
       targets[first + index] = steps.count
-      body(&self, option.type)
+      body(&self, option)
       append(.jump)
       jumps.append(steps.count - 1)
     }
@@ -172,21 +184,25 @@ struct DumpProgram {
     case .integer(let type): append(.skip, type.words)
     case .enumeration(let type): append(.skip, type.container.words)
     case .floatingPoint(let type): append(.skip, type.words)
-    case .string: append(.skip, 2)
+    case .boolean: append(.skip, 1)
+    case .bitArray(let array): append(.skip, array.bits.words)
+    case .string, .text, .blob: append(.skip, 2)
     case .array(let array) where array.isText: append(.skip, 2)
     case .array(let array): elements(array, isHidden: true) { $0.skip(array.element) }
     case .structure(let structure): for field in structure.fields { skip(field.type) }
-    case .variant(let variant): options(variant) { program, type in program.skip(type) }
+    case .variant(let variant): options(variant.options.map(\.type)) { $0.skip($1) }
+    case .selection(let selection): skip(selection)
     }
   }
 }
 
 extension FieldType {
-  /// babeltrace2 does not show values of the clock: the timestamp says the same.
+  /// babeltrace2 does not show values of the clock, as the timestamp says the same, nor fields with a role.
   var isHidden: Bool {
     switch self {
-    case .integer(let type): type.clock != nil
-    case .enumeration(let type): type.container.clock != nil
+    case .integer(let type): type.clock != nil || !type.roles.isEmpty
+    case .enumeration(let type): type.container.clock != nil || !type.container.roles.isEmpty
+    case .blob(let type): type.hasRoles
     case .array(let type): type.element.isHidden
     case .structure(let type): !type.fields.isEmpty && type.fields.allSatisfy(\.type.isHidden)
     default: false

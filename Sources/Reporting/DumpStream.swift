@@ -39,7 +39,7 @@ final class DumpEvents {
 
   init(_ streamClass: StreamClass, _ trace: TraceInfo, _ style: DumpProgram.Style, trace number: Int) {
     let isHidden = { (name: String, type: FieldType) in
-      Self.packetFields.contains(name) && type.isInteger || type.isHidden
+      !streamClass.hasRoles && Self.packetFields.contains(name) && type.isInteger || type.isHidden
     }
     let shown = streamClass.packetContext.flatMap { structure in
       structure.fields.isEmpty || structure.fields.contains { !isHidden($0.name, $0.type) } ? structure : nil

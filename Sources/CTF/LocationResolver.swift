@@ -1,0 +1,220 @@
+/// What several plans have to know of the fields that others depend on, by location (CTF 2).
+struct LocatedFields: Sendable {
+  /// Where the value of a located field is kept.
+  struct Place: Sendable, Hashable {
+    /// The register of the value.
+    let register: Int
+    /// The register that says whether there is a value, if there may be none.
+    let presence: Int?
+  }
+
+  /// The places that each field has to be kept in.
+  var keeps: [[Int]: [Place]] = [:]
+  /// The presence registers that are cleared before a selection of which an option may have the field.
+  var resets: [[Int]: [Int]] = [:]
+  /// The place of each set of fields that one location can mean.
+  var places: [[[Int]]: Place] = [:]
+}
+
+/// Finds the fields that a field location can mean, seen from a field that depends on them (CTF 2, section 6.4.2).
+///
+/// A selection that is decoded already can have had any of its options, so that a location can mean several fields;
+/// which one it is shows when events are decoded.
+struct LocationResolver {
+  /// A structure and the indices that lead to it.
+  typealias Place = (key: [Int], structure: StructureType)
+
+  /// The field that depends.
+  let key: [Int]
+  private(set) var fields: [(key: [Int], type: FieldType)] = []
+  /// The outermost selection that was passed and not all of whose options need to have the field.
+  private(set) var selection: [Int]?
+
+  init(from key: [Int]) { self.key = key }
+
+  private func isAround(_ other: [Int]) -> Bool { key.count > other.count && key.starts(with: other) }
+
+  mutating func follow(_ places: [Place], _ path: ArraySlice<String?>) {
+    var places = places
+    var rest = path
+    while case .some(.none) = rest.first {
+      guard places.popLast() != nil else { return }
+      rest = rest.dropFirst()
+    }
+    guard case .some(.some(let name)) = rest.first, let place = places.last,
+      let index = place.structure.originalNames.firstIndex(of: name)
+    else { return }
+    if isAround(place.key), index > key[place.key.count] { return }
+    descend(place.structure.fields[index].type, place.key + [index], places, rest.dropFirst())
+  }
+
+  private mutating func descend(
+    _ type: FieldType, _ place: [Int], _ places: [Place], _ rest: ArraySlice<String?>
+  ) {
+    switch type {
+    case .structure(let structure):
+      if !rest.isEmpty { follow(places + [(place, structure)], rest) }
+    case .array(let array):
+      // Which element is meant shows only inside of it.
+      if isAround(place) { descend(array.element, place + [0], places, rest) }
+    case .selection(let selection):
+      if isAround(place) {
+        let option = key[place.count]
+        descend(selection.options[option].type, place + [option], places, rest)
+      } else if place != key {
+        if self.selection == nil { self.selection = place }
+        for (index, option) in selection.options.enumerated() {
+          descend(option.type, place + [index], places, rest)
+        }
+      }
+    case .integer, .enumeration, .boolean:
+      if rest.isEmpty { fields.append((place, type)) }
+    case .floatingPoint, .string, .variant, .bitArray, .text, .blob: break
+    }
+  }
+}
+
+extension PlanCompiler {
+  /// The structures around a field of the scope that is being compiled, the outermost first.
+  private func structures(around key: FieldKey) -> [LocationResolver.Place] {
+    var places: [LocationResolver.Place] = []
+    guard let currentRoot else { return places }
+    var type = FieldType.structure(currentRoot)
+    let indices = key.indices
+    var place = [indices[0]]
+    for index in indices.dropFirst() {
+      switch type {
+      case .structure(let structure):
+        places.append((place, structure))
+        type = structure.fields[index].type
+      case .array(let array): type = array.element
+      case .selection(let selection): type = selection.options[index].type
+      default: return places
+      }
+      place.append(index)
+    }
+    return places
+  }
+
+  /// The fields that a location means, seen from the field `key`.
+  private func locate(
+    _ location: FieldLocation, from key: FieldKey, _ what: String
+  ) throws(TraceError) -> LocationResolver {
+    var places = structures(around: key)
+    if let origin = location.origin {
+      if origin == scope {
+        places = Array(places.prefix(1))
+      } else {
+        guard origin.rawValue < scope.rawValue, let root = roots[origin] else {
+          throw failure("\(what) leads to the \(origin.originName), which is not there before it")
+        }
+        places = [([origin.rawValue], root)]
+      }
+    }
+    var resolver = LocationResolver(from: key.indices)
+    resolver.follow(places, location.path[...])
+    guard !resolver.fields.isEmpty else {
+      throw failure(
+        "\(what) (\(location.description)) leads to no integer or boolean that is decoded before it")
+    }
+    return resolver
+  }
+
+  /// A key that no field of another stream class or event class has.
+  func owned(_ key: [Int]) -> [Int] {
+    switch DynamicScope(rawValue: key[0]) ?? .packetHeader {
+    case .packetHeader: [0] + key
+    case .packetContext, .eventHeader, .streamEventContext: [owner.stream] + key
+    case .eventContext, .payload: [owner.event] + key
+    }
+  }
+
+  /// The place where the value of the located fields is kept.
+  private mutating func place(_ found: LocationResolver) throws(TraceError) -> LocatedFields.Place {
+    let keys = found.fields.map { owned($0.key) }
+    if let place = references.located.places[keys] { return place }
+    let needed = found.selection == nil ? 1 : 2
+    guard references.count + needed <= Int(Step.noSlot) else {
+      throw failure("more than 65 000 fields are referred to")
+    }
+    let place = LocatedFields.Place(
+      register: references.count, presence: found.selection == nil ? nil : references.count + 1)
+    references.count += needed
+    references.located.places[keys] = place
+    for key in keys { references.located.keeps[key, default: []].append(place) }
+    if let selection = found.selection, let presence = place.presence {
+      references.located.resets[owned(selection), default: []].append(presence)
+    }
+    return place
+  }
+
+  /// The register of a length, with a check in front that there is one.
+  mutating func lengthRegister(
+    _ location: FieldLocation, from key: FieldKey
+  ) throws(TraceError) -> Int {
+    let found = try locate(location, from: key, "'length-field-location'")
+    guard found.fields.allSatisfy({ $0.type.isUnsignedInteger }) else {
+      throw failure(
+        "'length-field-location' (\(location.description)) leads to a field that is no unsigned integer")
+    }
+    return try use(try place(found))
+  }
+
+  /// The register of a selector and what kind of value it is.
+  mutating func selectorRegister(
+    _ selection: SelectionType, from key: FieldKey
+  ) throws(TraceError) -> (register: Int, kind: SelectorKind) {
+    let what = "'selector-field-location' (\(selection.selector.description))"
+    let found = try locate(selection.selector, from: key, "'selector-field-location'")
+    let kinds = Set(found.fields.map { SelectorKind($0.type) })
+    guard kinds.count == 1, let kind = kinds.first else {
+      throw failure("\(what) leads to fields of several kinds")
+    }
+    let hasRanges = selection.options.contains { !$0.ranges.isEmpty }
+    if kind == .boolean {
+      guard selection.isOptional else { throw failure("\(what) of a variant leads to a boolean") }
+      guard !hasRanges else {
+        throw failure("\(what) leads to a boolean, but there are 'selector-field-ranges'")
+      }
+    } else if !hasRanges {
+      throw failure("\(what) leads to an integer, but there are no 'selector-field-ranges'")
+    }
+    return (try use(try place(found)), kind)
+  }
+
+  private mutating func use(_ place: LocatedFields.Place) throws(TraceError) -> Int {
+    if let presence = place.presence {
+      closeRun()
+      try append(Step(kind: .require, slot: UInt16(presence)))
+    }
+    return place.register
+  }
+
+  /// The kind of value that chooses.
+  enum SelectorKind {
+    case boolean, unsigned, signed
+
+    init(_ type: FieldType) {
+      switch type {
+      case .boolean: self = .boolean
+      default: self = type.integer?.isSigned == true ? .signed : .unsigned
+      }
+    }
+  }
+
+  /// Keeps the value loaded last where fields that depend on it look for it.
+  func keeping(_ key: FieldKey) -> [Step] {
+    if references.located.keeps.isEmpty { return [] }
+    var steps: [Step] = []
+    for place in references.located.keeps[owned(key.indices)] ?? [] {
+      steps.append(Step(kind: .keep, slot: UInt16(place.register)))
+      if let presence = place.presence { steps.append(Step(kind: .set, slot: UInt16(presence), operand: 1)) }
+    }
+    return steps
+  }
+}
+
+extension FieldKey {
+  /// All numbers.
+  var indices: [Int] { (0..<count).map { self[$0] } }
+}

@@ -1,0 +1,118 @@
+import CTF
+
+/// How values of field classes that only CTF 2 has are printed.
+///
+/// As babeltrace2 prints them: `true`, `0x2A` for bits, `<none>` for an optional field that is not there, `{ … }` around
+/// one that is. Bits with names look like an enumeration; bytes are digits of base 16.
+extension DumpProgram {
+  mutating func bits(_ array: BitArrayType) {
+    guard array.flags != nil else { return append(.bits, array.bits.size) }
+    bitMaps.append(array)
+    append(.flags, array.bits.size, bitMaps.count - 1)
+  }
+
+  mutating func selection(_ selection: SelectionType) {
+    guard selection.isOptional else {
+      if style == .text { literal("{ ") }
+      options(selection.options.map(\.type)) { $0.value($1) }
+      if style == .text { literal(" }") }
+      return
+    }
+    optional {
+      $0.literal($0.style == .text ? "<none>" : "null")
+    } present: {
+      if $0.style == .text { $0.literal("{ ") }
+      $0.value(selection.options[0].type)
+      if $0.style == .text { $0.literal(" }") }
+    }
+  }
+
+  mutating func skip(_ selection: SelectionType) {
+    if selection.isOptional {
+      optional { _ in
+      } present: {
+        $0.skip(selection.options[0].type)
+      }
+    } else {
+      options(selection.options.map(\.type)) { $0.skip($1) }
+    }
+  }
+
+  /// Two cases: the word is 0 or 1.
+  private mutating func optional(
+    absent: (inout DumpProgram) -> Void, present: (inout DumpProgram) -> Void
+  ) {
+    append(.variant, targets.count)
+    let first = targets.count
+    targets += [0, 0]
+    targets[first] = steps.count
+    absent(&self)
+    append(.jump)
+    let jump = steps.count - 1
+    targets[first + 1] = steps.count
+    present(&self)
+    settle()
+    steps[jump].a = steps.count
+  }
+}
+
+extension DumpInterpreter {
+  static func bits(
+    _ step: DumpProgram.Step, _ word: UnsafePointer<UInt64>, _ code: DumpCode, _ sink: inout ByteSink
+  ) {
+    let isText = code.isText
+    if step.kind == .flags {
+      let flags = code.bitMaps[step.b].activeFlags(word)
+      if isText {
+        let shown = flags.map { TextEscape.quoted(Array($0.utf8)) }.joined(separator: Array(", ".utf8))
+        sink.text("( ")
+        sink.array(flags.isEmpty ? Array("<unknown>".utf8) : Array(shown))
+        sink.text(" : container = ")
+      } else {
+        sink.array(Array("{\"flags\":[\(flags.map(JSONText.quoted).joined(separator: ","))],\"value\":".utf8))
+      }
+    }
+    if step.a > 64 {
+      let number = WideNumber(word, bits: step.a, isSigned: false)
+      sink.array(
+        Array((isText ? "0x" + number.digits(bitsPerDigit: 4, isPadded: false) : number.decimal).utf8))
+    } else if isText {
+      sink.text("0x")
+      sink.hexadecimal(word[0])
+    } else {
+      sink.decimal(word[0])
+    }
+    if step.kind == .flags { sink.text(isText ? " )" : "}") }
+  }
+
+  static func encodedText(
+    _ word: UnsafePointer<UInt64>, _ encoding: TextEncoding, _ isText: Bool, _ sink: inout ByteSink
+  ) {
+    guard let start = UnsafeRawPointer(bitPattern: UInt(word[0])), word[1] > 0 else {
+      sink.text("\"\"")
+      return
+    }
+    let text = encoding.utf8(start, Int(word[1]))
+    text.withUnsafeBufferPointer { bytes in
+      guard let first = bytes.baseAddress else { return }
+      if isText {
+        TextEscape.write(first, bytes.count, to: &sink)
+      } else {
+        JSONText.write(first, bytes.count, to: &sink)
+      }
+    }
+  }
+
+  /// Digits of base 16, two for each byte.
+  static func blob(_ word: UnsafePointer<UInt64>, _ isText: Bool, _ sink: inout ByteSink) {
+    let digits: StaticString = "0123456789ABCDEF"
+    sink.text(isText ? "0x" : "\"")
+    if let start = UnsafePointer<UInt8>(bitPattern: UInt(word[0])) {
+      for index in 0..<Int(word[1]) {
+        sink.byte(digits.utf8Start[Int(start[index] >> 4)])
+        sink.byte(digits.utf8Start[Int(start[index] & 15)])
+      }
+    }
+    if !isText { sink.byte(UInt8(ascii: "\"")) }
+  }
+}
