@@ -54,7 +54,8 @@ let package = Package(
   ],
   targets: monitor + analyzer + [
     .testTarget(
-      name: "CTFTests", dependencies: ["CTF", "Reporting"], resources: [.copy("Fixtures"), .copy("Golden")],
+      name: "CTFTests", dependencies: ["CTF", "Analysis", "Reporting"],
+      resources: [.copy("Fixtures"), .copy("Golden")],
       swiftSettings: swift),
     .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "CTF", histogram], swiftSettings: swift),
     .testTarget(

@@ -61,6 +61,8 @@ struct GoldenCase: CustomTestStringConvertible, Sendable {
     case ("metadata", nil): files["metadata"] = Array(text.utf8)
     case ("metadata", "le"?): files["metadata"] = Array((Self.head("le") + text).utf8)
     case ("metadata", "be"?): files["metadata"] = Array((Self.head("be") + text).utf8)
+    case ("metadata", "json"?): files["metadata"] = Self.sequence(body)
+    case ("metadata", "ctf2"?): files["metadata"] = Array(Self.fragments.utf8) + Self.sequence(body)
     case ("metadata", "bytes"?): files["metadata"] = try ByteNotation.bytes(body, name)
     case ("stream", let path?), ("file", let path?): files[path] = try ByteNotation.bytes(body, name)
     case ("expect", nil): lines = body.map(String.init)
@@ -87,6 +89,25 @@ struct GoldenCase: CustomTestStringConvertible, Sendable {
     }
     return text
   }
+
+  /// Fragments of CTF 2, each of which begins a line with a brace.
+  private static func sequence(_ lines: [Substring]) -> [UInt8] {
+    Array(lines.map { ($0.hasPrefix("{") ? "\u{1e}" : "") + $0 + "\n" }.joined().utf8)
+  }
+
+  /// What most cases of CTF 2 begin with.
+  private static let fragments: String = {
+    var text = "\u{1e}{\"type\": \"preamble\", \"version\": 2} "
+    for size in [8, 16, 32, 64] {
+      for (letter, kind) in [("u", "unsigned"), ("s", "signed")] {
+        text +=
+          "\u{1e}{\"type\": \"field-class-alias\", \"name\": \"\(letter)\(size)\", \"field-class\": {\"type\": "
+          + "\"fixed-length-\(kind)-integer\", \"length\": \(size), \"byte-order\": \"little-endian\", "
+          + "\"alignment\": 8}} "
+      }
+    }
+    return text
+  }()
 
   /// All cases, in the order of their names.
   static let all: [GoldenCase] = {

@@ -1,0 +1,84 @@
+import Analysis
+import Foundation
+import Testing
+
+@testable import CTF
+@testable import Reporting
+
+/// Traces of CTF 1.8 whose metadata is written again in CTF 2: with the same data files everything has to be the same.
+@Suite struct TranslatedTraceTests {
+  static let recorded = ["mixed", "doorbell-ioeventfd", "doorbell-exits", "polling-loop", "lossy"]
+
+  private static func recordedPath(_ name: String) -> String {
+    URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent("traces/\(name)").path
+  }
+
+  /// A copy of a directory of traces with other metadata.
+  private final class Translation {
+    let path: String
+
+    init(of original: String) throws {
+      path = FileManager.default.temporaryDirectory.appendingPathComponent("ctf2-\(UUID().uuidString)").path
+      try FileManager.default.copyItem(atPath: original, toPath: path)
+      let names = (FileManager.default.enumerator(atPath: path)?.allObjects ?? []).compactMap {
+        $0 as? String
+      }
+      var count = 0
+      for name in names where name.hasSuffix("metadata") {
+        let (model, _) = try MetadataReader.read(path: "\(path)/\(name)")
+        try Data(FragmentWriter.metadata(model)).write(to: URL(fileURLWithPath: "\(path)/\(name)"))
+        #expect(try MetadataReader.read(path: "\(path)/\(name)").0.format == .ctf2)
+        count += 1
+      }
+      #expect(count > 0)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+  }
+
+  private func isSame(_ original: String) throws {
+    let translation = try Translation(of: original)
+    for format in [Dump.Format.text, .json] {
+      let (expected, problems) = try dump([original], format: format)
+      let (lines, diagnostics) = try dump([translation.path], format: format)
+      #expect(lines == expected)
+      #expect(diagnostics.count == problems.count)
+    }
+    let (before, after) = (try Trace(opening: [original]), try Trace(opening: [translation.path]))
+    #expect(after.traces.count == before.traces.count)
+    for (stream, other) in zip(after.streams, before.streams) {
+      #expect(stream.begin == other.begin && stream.end == other.end && stream.cpu == other.cpu)
+      #expect(stream.discardedEvents == other.discardedEvents && stream.lostPackets == other.lostPackets)
+      #expect(stream.instanceID == other.instanceID && stream.packetCount == other.packetCount)
+    }
+    // The compact and large headers of LTTng are decoded without the interpreter in either format.
+    #expect(after.records.map(\.plan.header.shape) == before.records.map(\.plan.header.shape))
+    #expect(after.decodeAll(threads: 2).events == before.decodeAll(threads: 2).events)
+  }
+
+  @Test(arguments: RecordedTraceTests.names)
+  func fixturesAreTheSame(_ name: String) throws { try isSame(fixture(name)) }
+
+  @Test(arguments: recorded)
+  func recordingsAreTheSame(_ name: String) throws {
+    try isSame(Self.recordedPath(name))
+    let translation = try Translation(of: Self.recordedPath(name))
+    let shapes = try Trace(opening: [translation.path]).records.map(\.plan.header.shape)
+    #expect(!shapes.contains(.general))
+    func summary(_ path: String) throws -> String {
+      let trace = try Trace(opening: [path])
+      let text = try ReportBuilder(trace, paths: [name], analysis: TraceAnalysis.read(trace)).summary().json()
+      return text.replacingOccurrences(of: path.replacingOccurrences(of: "/", with: "\\/"), with: "")
+        .replacingOccurrences(of: path, with: "")
+    }
+    #expect(try summary(translation.path) == summary(Self.recordedPath(name)))
+  }
+
+  @Test(arguments: 0..<150)
+  func randomTracesAreTheSame(_ seed: Int) throws {
+    let random = RandomTrace(seed: UInt64(seed))
+    let original = try TemporaryTrace(metadata: random.metadata, stream: random.stream)
+    try isSame(original.path)
+  }
+}
