@@ -4,6 +4,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case metadata
   /// The input is a trace of any kind: metadata and data files.
   case events
+  /// The same, with a dictionary and a corpus for metadata of CTF 2.
+  case fragments
   /// The input is the data files of a trace of `exeunt`; the metadata is given.
   case analysis
   /// The input is a series of accesses to the devices' registers and of changes to guest RAM.
@@ -16,7 +18,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   public func run(_ input: [UInt8]) -> String? {
     switch self {
     case .metadata: MetadataTarget.run(input)
-    case .events: EventsTarget.run(input)
+    case .events, .fragments: EventsTarget.run(input)
     case .analysis: AnalysisTarget.run(input)
     case .devices: DevicesTarget.run(input)
     }
