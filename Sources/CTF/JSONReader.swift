@@ -6,7 +6,7 @@ struct JSONReader {
   /// Arrays and objects inside each other.
   static let maximumDepth = 256
   /// Values of one text, so that none takes more than about 16 MiB.
-  static let maximumValues = 1 << 18
+  static let maximumValues = 1 << 17
 
   private let bytes: [UInt8]
   private let file: String

@@ -32,10 +32,14 @@ struct RowOutput: DecodeOutput {
     _ start: UnsafeRawPointer, _ count: Int, _ encoding: TextEncoding, _ slot: UInt16
   ) -> Bool {
     if slot == Step.noSlot { return true }
-    let text = encoding.utf8(start, count)
-    return text.withUnsafeBytes { bytes in
-      bytes.baseAddress.map { keep($0, bytes.count, slot) } ?? keep(start, 0, slot)
+    let first = stringCount
+    var hasRoom = true
+    encoding.utf8(start, count) { bytes in
+      guard hasRoom, let base = bytes.baseAddress else { return }
+      hasRoom = keep(base, bytes.count, slot)
     }
+    row[Int(slot)] = UInt64(first) << 32 | UInt64(stringCount - first)
+    return hasRoom
   }
 
   @inline(never)

@@ -30,26 +30,42 @@ public enum TextEncoding: UInt8, Sendable {
     return nil
   }
 
-  /// The text in UTF-8; what is no character becomes U+FFFD. UTF-8 is passed through as it is.
+  /// Gives the text to `body` in UTF-8, piece by piece, so that a long one needs no more memory; what is no character
+  /// becomes U+FFFD. UTF-8 is passed through as it is.
   ///
   /// - Parameter count: Bytes, a multiple of the code unit's size.
-  public func utf8(_ start: UnsafeRawPointer, _ count: Int) -> [UInt8] {
-    func byte(_ at: Int) -> UInt32 { UInt32(start.load(fromByteOffset: at, as: UInt8.self)) }
-    switch self {
-    case .utf8: return Array(UnsafeRawBufferPointer(start: start, count: count))
-    case .utf16Big, .utf16Little:
-      let (high, low) = self == .utf16Big ? (0, 1) : (1, 0)
-      let units = (0..<count / 2).map { UInt16(byte(2 * $0 + high) << 8 | byte(2 * $0 + low)) }
-      return Array(String(decoding: units, as: UTF16.self).utf8)
-    case .utf32Big, .utf32Little:
-      var text = String.UnicodeScalarView()
-      for place in stride(from: 0, to: count - 3, by: 4) {
-        let code = (0..<4).reduce(UInt32(0)) { code, index in
-          code << 8 | byte(place + (self == .utf32Big ? index : 3 - index))
-        }
-        text.append(UnicodeScalar(code) ?? "\u{fffd}")
-      }
-      return Array(String(text).utf8)
+  public func utf8(
+    _ start: UnsafeRawPointer, _ count: Int, _ body: (UnsafeBufferPointer<UInt8>) -> Void
+  ) {
+    if self == .utf8 {
+      return body(UnsafeRawBufferPointer(start: start, count: count).bindMemory(to: UInt8.self))
     }
+    var place = 0
+    while place < count {
+      var size = min(Self.pieceBytes, count - place)
+      // Both halves of a surrogate pair have to be in one piece.
+      if unitBytes == 2, place + size < count, unit(start + place + size - 2) >> 10 == 0x36 { size -= 2 }
+      Array(piece(start + place, size).utf8).withUnsafeBufferPointer(body)
+      place += size
+    }
+  }
+
+  private static let pieceBytes = 1 << 14
+
+  /// The code unit of two or four bytes there.
+  private func unit(_ start: UnsafeRawPointer) -> UInt32 {
+    let isBig = self == .utf16Big || self == .utf32Big
+    return (0..<unitBytes).reduce(0) { unit, index in
+      let place = isBig ? index : unitBytes - 1 - index
+      return unit << 8 | UInt32(start.load(fromByteOffset: place, as: UInt8.self))
+    }
+  }
+
+  private func piece(_ start: UnsafeRawPointer, _ count: Int) -> String {
+    let units = stride(from: 0, to: count, by: unitBytes).map { unit(start + $0) }
+    if unitBytes == 2 { return String(decoding: units.map { UInt16($0) }, as: UTF16.self) }
+    var text = String.UnicodeScalarView()
+    for code in units { text.append(UnicodeScalar(code) ?? "\u{fffd}") }
+    return String(text)
   }
 }

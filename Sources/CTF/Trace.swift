@@ -1,4 +1,4 @@
-/// One or several CTF 1.8 traces, opened and indexed; reading the events is up to ``MergedRows`` and
+/// One or several traces of CTF 1.8 or CTF 2, opened and indexed; reading the events is up to ``MergedRows`` and
 /// ``MergedEvents``.
 ///
 /// Chunks of one recording (session rotation: same UUID) are one trace; files of one stream (tracefile rotation: same

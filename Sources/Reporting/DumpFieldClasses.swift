@@ -92,15 +92,15 @@ extension DumpInterpreter {
       sink.text("\"\"")
       return
     }
-    let text = encoding.utf8(start, Int(word[1]))
-    text.withUnsafeBufferPointer { bytes in
-      guard let first = bytes.baseAddress else { return }
-      if isText {
-        TextEscape.write(first, bytes.count, to: &sink)
-      } else {
-        JSONText.write(first, bytes.count, to: &sink)
-      }
+    sink.byte(UInt8(ascii: "\""))
+    encoding.utf8(start, Int(word[1])) { bytes in
+      let quoted =
+        isText
+        ? TextEscape.quoted(Array(bytes))
+        : Array(JSONText.quoted(String(decoding: bytes, as: UTF8.self)).utf8)
+      sink.array(Array(quoted.dropFirst().dropLast()))
     }
+    sink.byte(UInt8(ascii: "\""))
   }
 
   /// Digits of base 16, two for each byte.

@@ -16,7 +16,7 @@ struct DumpCommand: ParsableCommand {
     abstract: "Print every event of a trace.",
     discussion: """
       One line for each event, in time order, in the layout of babeltrace2. Lost events are reported on standard
-      error. Any CTF 1.8 trace can be read, such as LTTng writes.
+      error. Any trace in CTF 1.8 or CTF 2 can be read, such as LTTng writes.
 
       Examples:
         exeunt-analyze dump run1
