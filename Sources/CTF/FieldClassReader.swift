@@ -3,7 +3,7 @@ struct FieldClassReader {
   /// Field classes inside each other, aliases counted too.
   static let maximumDepth = 64
   /// The largest number of elements or bytes: no packet is so large.
-  static let maximumLength: UInt64 = 1 << 48
+  static let maximumLength: UInt64 = 1 << 38
 
   let file: String
   private var aliases: [String: Nested] = [:]

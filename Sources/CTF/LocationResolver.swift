@@ -14,6 +14,11 @@ struct LocatedFields: Sendable {
   var resets: [[Int]: [Int]] = [:]
   /// The place of each set of fields that one location can mean.
   var places: [[[Int]]: Place] = [:]
+  /// How many types may still be looked at, and how many fields found: variants can make both grow exponentially.
+  var typesLeft = maximumTypes
+  var fieldsLeft = maximumFields
+  static let maximumTypes = 1 << 22
+  static let maximumFields = 1 << 17
 }
 
 /// Finds the fields that a field location can mean, seen from a field that depends on them (CTF 2, section 6.4.2).
@@ -29,8 +34,13 @@ struct LocationResolver {
   private(set) var fields: [(key: [Int], type: FieldType)] = []
   /// The outermost selection that was passed and not all of whose options need to have the field.
   private(set) var selection: [Int]?
+  /// How many types may still be looked at.
+  private(set) var typesLeft: Int
 
-  init(from key: [Int]) { self.key = key }
+  init(from key: [Int], typesLeft: Int) {
+    self.key = key
+    self.typesLeft = typesLeft
+  }
 
   private func isAround(_ other: [Int]) -> Bool { key.count > other.count && key.starts(with: other) }
 
@@ -42,7 +52,7 @@ struct LocationResolver {
       rest = rest.dropFirst()
     }
     guard case .some(.some(let name)) = rest.first, let place = places.last,
-      let index = place.structure.originalNames.firstIndex(of: name)
+      let index = place.structure.index(of: name)
     else { return }
     if isAround(place.key), index > key[place.key.count] { return }
     descend(place.structure.fields[index].type, place.key + [index], places, rest.dropFirst())
@@ -51,6 +61,8 @@ struct LocationResolver {
   private mutating func descend(
     _ type: FieldType, _ place: [Int], _ places: [Place], _ rest: ArraySlice<String?>
   ) {
+    typesLeft -= 1
+    guard typesLeft > 0 else { return }
     switch type {
     case .structure(let structure):
       if !rest.isEmpty { follow(places + [(place, structure)], rest) }
@@ -97,7 +109,7 @@ extension PlanCompiler {
   }
 
   /// The fields that a location means, seen from the field `key`.
-  private func locate(
+  private mutating func locate(
     _ location: FieldLocation, from key: FieldKey, _ what: String
   ) throws(TraceError) -> LocationResolver {
     var places = structures(around: key)
@@ -111,8 +123,12 @@ extension PlanCompiler {
         places = [([origin.rawValue], root)]
       }
     }
-    var resolver = LocationResolver(from: key.indices)
+    var resolver = LocationResolver(from: key.indices, typesLeft: references.located.typesLeft)
     resolver.follow(places, location.path[...])
+    references.located.typesLeft = resolver.typesLeft
+    guard resolver.typesLeft > 0, resolver.fields.count <= references.located.fieldsLeft else {
+      throw failure("field locations lead through too many options of variants")
+    }
     guard !resolver.fields.isEmpty else {
       throw failure(
         "\(what) (\(location.description)) leads to no integer or boolean that is decoded before it")
@@ -133,6 +149,7 @@ extension PlanCompiler {
   private mutating func place(_ found: LocationResolver) throws(TraceError) -> LocatedFields.Place {
     let keys = found.fields.map { owned($0.key) }
     if let place = references.located.places[keys] { return place }
+    references.located.fieldsLeft -= keys.count
     let needed = found.selection == nil ? 1 : 2
     guard references.count + needed <= Int(Step.noSlot) else {
       throw failure("more than 65 000 fields are referred to")

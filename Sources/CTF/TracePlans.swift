@@ -43,6 +43,8 @@ final class TracePlans: Sendable {
     _ model: TraceModel, _ references: PlanCompiler.References, _ file: String
   ) throws(TraceError) -> (DecodePlan?, [StreamPlan]) {
     references.clock = nil
+    references.located.typesLeft = LocatedFields.maximumTypes
+    references.located.fieldsLeft = LocatedFields.maximumFields
     var compiler = PlanCompiler(model, references, file: file, roots: [:], start: (1 << 40, 0))
     try compiler.add(model.packetHeader, .packetHeader)
     var streams: [StreamPlan] = []
