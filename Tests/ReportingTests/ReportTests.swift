@@ -135,9 +135,37 @@ struct ReportTests {
         for check in scope.checks {
           #expect(check.agrees == (check.kvm == check.traced))
           #expect(check.agrees || check.explanation?.isEmpty == false)
+          #expect(check.agrees == (check.cause == nil))
           if check.counter == "mmio_exits" { #expect(check.agrees) }
         }
       }
+    }
+  }
+
+  @Test("KVM's counters take a row for each vCPU, and each explanation is said once")
+  func kvmRows() throws {
+    for name in Self.names {
+      var report = try Self.builder(name).1.summary()
+      let one = try #require(report.summary?.kvm.first { $0.scope == "vcpu" })
+      let kvm = (0..<3).map { id in
+        var scope = one
+        scope.id = id
+        return scope
+      }
+      report.summary?.kvm = kvm
+      let lines = TextRenderer.render(report).split(separator: "\n").map(String.init)
+      let begin = try #require(lines.firstIndex { $0.hasPrefix("KVM's own counters") })
+      let section = lines[begin...].prefix { !$0.hasPrefix("Phases") && !$0.hasPrefix("Locks") }
+      for id in 0..<3 {
+        let rows = section.filter { $0.hasPrefix("  vcpu\(id) ") }
+        // One beside the trace, and those of the other counters.
+        #expect(rows.count >= 1 && rows.count <= 4)
+        let counts = Text.count(one.checks[0].kvm).replacing(Text.space, with: " ")
+        #expect(rows.first?.contains(counts) == true)
+      }
+      #expect(section.filter { $0.contains("does not count port I/O") }.count <= 1)
+      #expect(section.allSatisfy { $0.count <= 100 })
+      #expect(section.contains { $0.contains(" apart") })
     }
   }
 

@@ -239,37 +239,6 @@ extension TextRenderer {
 
   // MARK: The rest
 
-  private mutating func kvm(_ kvm: [KvmReport]) {
-    guard !kvm.isEmpty else { return }
-    heading("KVM's own counters, beside what the trace has between the same two readings")
-    for scope in kvm.prefix(16) {
-      let name = scope.scope == "vcpu" ? "vcpu\(scope.id)" : "VM"
-      var table = TextTable([.left, .right, .left, .left])
-      for check in scope.checks {
-        table.add([
-          "  \(name) \(check.counter)", Text.count(check.kvm),
-          check.agrees ? "agrees" : "traced \(Text.count(check.traced))",
-        ])
-      }
-      for (text, check) in zip(table.lines(), scope.checks) {
-        paragraph(text + (check.explanation.map { ": " + $0 } ?? ""), hanging: 8)
-      }
-      let halted = scope.counters.first { $0.name == "halt_wait_ns" }?.count ?? 0
-      let rest = scope.counters.filter { counter in
-        counter.count > 0 && counter.name != "halt_wait_ns"
-          && !scope.checks.contains { $0.counter == counter.name }
-      }
-      var words = rest.map { "\($0.name) \(Text.count($0.count))" }
-      if halted > 0 {
-        let time = Int64(clamping: halted)
-        words.insert(
-          "halted \(Text.duration(time)) (\(Text.percent(time, of: scope.end - scope.begin)))", at: 0)
-      }
-      if !words.isEmpty { paragraph("\(name) " + words.joined(separator: " · "), indent: 2, hanging: 6) }
-    }
-    if kvm.count > 16 { line("  and \(kvm.count - 16) more (--format json)") }
-  }
-
   private mutating func phases(_ summary: SummaryReport) {
     guard summary.phases.count > 1 else { return }
     var table = TextTable([.left, .right, .right, .right, .right, .right, .right, .right])

@@ -31,14 +31,18 @@ extension ReportBuilder {
     ]
     return counters.compactMap { counter, traced in
       guard let counted = delta(samples, counter) else { return nil }
+      let difference =
+        counted == traced
+        ? nil
+        : isCovered(vcpu, samples)
+          ? explain(counter, counted, traced, missing, countsPortIO: delta(samples, .ioExits) ?? 0 > 0)
+          : KvmDifference(
+            .notCovered,
+            "the trace does not have all of one vCPU's events between the readings, so the two cannot be compared"
+          )
       return KvmCheckReport(
-        counter: counter.name, kvm: counted, traced: traced, agrees: counted == traced,
-        explanation: counted == traced
-          ? nil
-          : isCovered(vcpu, samples)
-            ? explain(counter, counted, traced, missing, countsPortIO: delta(samples, .ioExits) ?? 0 > 0)
-            : "the trace does not have all of one vCPU's events between the readings, so the two cannot be compared"
-      )
+        counter: counter.name, kvm: counted, traced: traced, agrees: counted == traced, missing: missing,
+        cause: difference?.cause.rawValue, explanation: difference?.explanation)
     }
   }
 
@@ -55,7 +59,7 @@ extension ReportBuilder {
 
   private func explain(
     _ counter: KvmCounter, _ counted: UInt64, _ traced: UInt64, _ missing: UInt64, countsPortIO: Bool
-  ) -> String {
+  ) -> KvmDifference {
     switch counter {
     case .ioExits: return explainPortIO(counted, traced, missing)
     case .mmioExits: return explainMMIO(counted, traced, missing)
@@ -63,19 +67,20 @@ extension ReportBuilder {
     }
   }
 
-  private func lost(_ missing: UInt64) -> String {
-    missing > 0
-      ? "by their numbers, \(Text.count(missing)) exits of all kinds are missing from the trace" : ""
+  private func lost(_ missing: UInt64) -> KvmDifference {
+    KvmDifference(
+      .missing, "by their numbers, \(Text.count(missing)) exits of all kinds are missing from the trace")
   }
 
   /// KVM counts every exit of the guest; the trace only those that KVM hands on to userspace.
   private func explainExits(
     _ counted: UInt64, _ traced: UInt64, _ missing: UInt64, _ countsPortIO: Bool
-  ) -> String {
+  ) -> KvmDifference {
     guard counted >= traced &+ missing else {
-      return
-        "KVM_RUN returned \(Text.count(traced &+ missing &- counted)) times without an exit of the guest, such as "
-        + "for signals"
+      return KvmDifference(
+        .noExit,
+        "KVM_RUN returned \(Text.number(traced &+ missing &- counted, "time")) without an exit of the guest, such as "
+          + "for signals")
     }
     var words = ["\(Text.count(counted - traced - missing)) handled inside KVM"]
     // Kicks are not counted by vCPU; with several vCPUs the share of each is not known. And a KVM that emulates port
@@ -85,34 +90,80 @@ extension ReportBuilder {
     {
       words.append("of which the loops read \(Text.count(result.counts.kicks)) as kicks")
     }
-    if missing > 0 { words.append(lost(missing)) }
-    return words.joined(separator: "; ")
+    if missing > 0 { words.append(lost(missing).explanation) }
+    return KvmDifference(.insideKvm, words.joined(separator: "; "))
   }
 
   /// VMX and SVM count each intercepted IN or OUT, whether userspace sees it or an ioeventfd or a device
   /// inside KVM takes it, and a string instruction once for each time it is entered. PVM emulates what guest
   /// kernels do and does not count it.
-  private func explainPortIO(_ counted: UInt64, _ traced: UInt64, _ missing: UInt64) -> String {
+  private func explainPortIO(_ counted: UInt64, _ traced: UInt64, _ missing: UInt64) -> KvmDifference {
     if counted == 0 {
       let kvm = result.dump.machines.first.map { " (\($0.kvm))" } ?? ""
-      return "this KVM\(kvm) does not count port I/O: it emulates the instruction rather than intercepting it"
+      return KvmDifference(
+        .notCounted,
+        "this KVM\(kvm) does not count port I/O: it emulates the instruction rather than intercepting it")
     }
     if missing > 0 { return lost(missing) }
     if counted > traced {
-      return
+      return KvmDifference(
+        .insideKvm,
         "\(Text.count(counted - traced)) accesses were handled inside KVM: kicks taken by ioeventfds, and the "
-        + "interrupt controller's and timer's ports"
+          + "interrupt controller's and timer's ports")
     }
-    return "KVM counts a string instruction once that leaves to userspace for each piece"
+    return KvmDifference(
+      .pieces, "KVM counts a string instruction once that leaves to userspace for each piece")
   }
 
   /// KVM counts what it hands to userspace; ioeventfds and the interrupt controllers inside KVM are not in
   /// it.
-  private func explainMMIO(_ counted: UInt64, _ traced: UInt64, _ missing: UInt64) -> String {
+  private func explainMMIO(_ counted: UInt64, _ traced: UInt64, _ missing: UInt64) -> KvmDifference {
     if missing > 0 { return lost(missing) }
-    if counted == 0 { return "this KVM does not count memory-mapped accesses" }
+    if counted == 0 { return KvmDifference(.notCounted, "this KVM does not count memory-mapped accesses") }
     return counted < traced
-      ? "KVM counts an access once that crosses a page or is longer than 8 bytes and leaves in pieces"
-      : "\(Text.count(counted - traced)) exits are not in the trace"
+      ? KvmDifference(
+        .pieces,
+        "KVM counts an access once that crosses a page or is longer than 8 bytes and leaves in pieces")
+      : KvmDifference(.untraced, "\(Text.count(counted - traced)) exits are not in the trace")
+  }
+}
+
+/// Why KVM and the trace count differently.
+private struct KvmDifference {
+  let cause: KvmCause
+  let explanation: String
+
+  init(_ cause: KvmCause, _ explanation: String) {
+    self.cause = cause
+    self.explanation = explanation
+  }
+}
+
+/// Causes by their names in reports.
+enum KvmCause: String {
+  /// KVM handled the rest itself.
+  case insideKvm = "inside_kvm"
+  /// KVM_RUN returned without an exit of the guest.
+  case noExit = "no_exit"
+  /// This KVM does not count it.
+  case notCounted = "not_counted"
+  /// Exits are missing from the trace.
+  case missing
+  /// One access left in pieces.
+  case pieces
+  /// KVM counted more than can be explained.
+  case untraced
+  /// The trace does not have all events between the readings.
+  case notCovered = "not_covered"
+
+  /// The same for several vCPUs, without numbers; nil: the numbers in the table say all.
+  func words(_ counter: String) -> String? {
+    switch self {
+    case .insideKvm: counter == KvmCounter.exits.name ? nil : "the rest was handled inside KVM"
+    case .noExit: "KVM_RUN also returned without an exit of the guest, such as for signals"
+    case .missing: "exits are missing from the trace, by their numbers"
+    case .untraced: "exits are not in the trace"
+    case .notCounted, .pieces, .notCovered: nil
+    }
   }
 }

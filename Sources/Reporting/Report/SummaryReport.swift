@@ -243,6 +243,10 @@ public struct KvmCheckReport: Codable, Equatable, Sendable {
   public var traced: UInt64
   /// Whether both are equal.
   public var agrees: Bool
+  /// Exits of all kinds that are missing from the trace, by their numbers.
+  public var missing: UInt64
+  /// Why they differ, in a word of docs/report.md.
+  public var cause: String?
   /// Why they differ, or what the difference is.
   public var explanation: String?
 }
