@@ -57,6 +57,15 @@ extension SliceAnalysis {
     }
   }
 
+  /// All exits in one group, those without a row of their own as well.
+  public func allExits() -> ExitGroup<Int> {
+    var all = ExitSite()
+    defer { all.free() }
+    core.pointee.sites.forEach { _, row in all.add(row) }
+    all.add(core.pointee.sites.others.pointee)
+    return group(0, all, 0, [])
+  }
+
   private static func precedes(_ left: ExitResult, _ right: ExitResult) -> Bool {
     let leftKey = (left.reason, left.address, left.direction, left.vcpu ?? -1)
     let rightKey = (right.reason, right.address, right.direction, right.vcpu ?? -1)

@@ -47,6 +47,71 @@ struct ReportTests {
     #expect(exits == summary.vcpus.reduce(0) { $0 + $1.pairing.exits })
   }
 
+  @Test("all exits together are the sum of their kinds", arguments: names)
+  func allExits(_ name: String) throws {
+    let summary = try #require(try Self.builder(name).1.summary().summary)
+    let all = summary.allExits
+    #expect(all.count == summary.exits.reduce(0) { $0 + $1.count })
+    for latency in [\ExitReport.handling, \ExitReport.inKvmRun] {
+      let parts = summary.exits.map { $0[keyPath: latency] }.filter { $0.count > 0 }
+      let whole = latency == \.handling ? all.handling : all.inKvmRun
+      #expect(whole.count == parts.reduce(0) { $0 + $1.count })
+      #expect(whole.total == parts.reduce(0) { $0 + $1.total })
+      #expect(whole.minimum == parts.map(\.minimum).min())
+      #expect(whole.maximum == parts.map(\.maximum).max())
+      #expect(whole.p999 <= whole.maximum && whole.p50 >= parts.map(\.p50).min() ?? 0)
+    }
+    let row = try #require(
+      TextRenderer.render(try Self.builder(name).1.summary()).split(separator: "\n").first {
+        $0.hasPrefix("  all exits ")
+      })
+    #expect(row.contains(Text.count(all.count).replacing(Text.space, with: " ")))
+  }
+
+  @Test(
+    "the first line says what has most of the time, and what the exits that cost most are", arguments: names)
+  func dominant(_ name: String) throws {
+    let report = try Self.builder(name).1.summary()
+    let summary = try #require(report.summary)
+    let dominant = try #require(summary.dominant)
+    #expect(dominant.vcpuTime == summary.vcpus.reduce(0) { $0 + $1.span })
+    let inKvmRun = summary.vcpus.reduce(0) { $0 + $1.inKvmRun }
+    #expect((dominant.state == "in_kvm_run") == (2 * inKvmRun > dominant.vcpuTime))
+    if dominant.state == "in_kvm_run" { #expect(dominant.stateTime == inKvmRun) }
+    #expect(dominant.handling == summary.exits.reduce(0) { $0 + $1.handling.total })
+    if let latency = dominant.exitHandling {
+      #expect(dominant.handling >= dominant.vcpuTime / 1000)
+      #expect(latency.total == summary.exits.map(\.handling.total).max())
+      #expect(dominant.exitCount == summary.exits.first?.count)
+    } else {
+      #expect(dominant.handling < dominant.vcpuTime / 1000)
+    }
+    let lines = TextRenderer.render(report).split(separator: "\n").filter { $0.contains("costliest: ") }
+    #expect(lines.count == (dominant.exit == nil ? 0 : 1))
+    let names = summary.exits.first.map(ExitText.short) ?? ""
+    #expect(
+      lines.allSatisfy { $0.contains(names) && $0.contains("in KVM_RUN") == (dominant.state == "in_kvm_run") }
+    )
+  }
+
+  @Test("nothing is said of vCPUs without time")
+  func nothingDominates() {
+    let none = LatencyReport(
+      count: 0, total: 0, minimum: 0, p50: 0, p90: 0, p99: 0, p999: 0, maximum: 0)
+    let all = ExitTotalReport(count: 0, inKvmRun: none, handling: none)
+    #expect(DominantReport(vcpus: [], exits: [], all: all) == nil)
+  }
+
+  @Test("tails are marked from 100 times the median on")
+  func tails() {
+    var latency = LatencyReport(
+      count: 9, total: 9, minimum: 1, p50: 7, p90: 7, p99: 7, p999: 699, maximum: 700)
+    #expect(latency.tail(latency.p999) == nil)
+    #expect(latency.tail(latency.maximum) == 100)
+    latency.p50 = 0
+    #expect(latency.tail(latency.maximum) == nil)
+  }
+
   @Test("JSON says the same as the value it was made of", arguments: names)
   func json(_ name: String) throws {
     for report in try Self.all(name) {

@@ -5,10 +5,11 @@ extension TextRenderer {
       foreign()
       return
     }
+    dominant(summary)
     streams()
     vcpus(summary.vcpus)
     loops(summary.loops)
-    exits(summary.exits)
+    exits(summary.exits, summary.allExits)
     paths(summary.paths)
     interrupts(summary)
     kvm(summary.kvm)
@@ -144,47 +145,6 @@ extension TextRenderer {
     doubts(
       hasUnknown: loops.contains { $0.unknown > 0 }, missing: 0,
       unexplained: loops.reduce(0) { $0 &+ $1.unexplained })
-  }
-
-  // MARK: Exits
-
-  private mutating func exits(_ exits: [ExitReport]) {
-    guard !exits.isEmpty else { return }
-    let shown = exits.prefix(16)
-    // Wide numbers cost a column: the rate first, then the 90th percentile.
-    let columns = [[], ["per s"], ["per s", "p90"]].map { table(shown, without: $0) }
-    show(columns.first { $0.lines().allSatisfy { $0.count <= Self.width } } ?? columns[2])
-    if exits.count > shown.count {
-      let rest = exits.dropFirst(shown.count).reduce(0) { $0 + $1.count }
-      suggestion(
-        "  \(exits.count - shown.count) more kinds, \(Text.count(rest)) exits: ", "exits --by address")
-    }
-    line(
-      dim(
-        "  times: handling, from the exit to the next entry; @: seconds from the start; ×n: n addresses"
-      )
-    )
-  }
-
-  private func table(_ exits: ArraySlice<ExitReport>, without left: [String]) -> TextTable {
-    let titles = ["count", "per s", "total", "p50", "p90", "p99", "p99.9", "max", "slowest"]
-    let kept = titles.indices.filter { !left.contains(titles[$0]) }
-    var table = TextTable(
-      [.left] + kept.map { titles[$0] == "slowest" ? .left : .right }, separator: " ")
-    table.add(["Userspace exits"] + kept.map { titles[$0] })
-    for exit in exits {
-      let cells = cells(exit)
-      table.add(["  " + ExitText.short(exit)] + kept.map { cells[$0] })
-    }
-    return table
-  }
-
-  private func cells(_ exit: ExitReport) -> [String] {
-    let latency = exit.handling
-    let head = [Text.count(exit.count), Text.rate(exit.count, over: report.trace.duration)]
-    guard latency.count > 0 else { return head + Array(repeating: "–", count: 6) + [""] }
-    let times = [latency.total, latency.p50, latency.p90, latency.p99, latency.p999, latency.maximum]
-    return head + times.map(Text.duration) + [at(latency.maximumExemplar)]
   }
 
   // MARK: Paths

@@ -36,6 +36,13 @@ extension ReportBuilder {
     return groups.map(report)
   }
 
+  /// All exits, whatever they are put together by.
+  func totalExits() -> ExitTotalReport {
+    let all = analysis.models.allExits()
+    return ExitTotalReport(
+      count: all.count, inKvmRun: latency(all.inKvmRun), handling: latency(all.handling))
+  }
+
   private func report(_ group: ExitGroup<ExitLabel>) -> ExitReport {
     let addresses = Set(group.members.map(\.address))
     let label = group.label

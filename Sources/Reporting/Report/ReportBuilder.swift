@@ -41,8 +41,12 @@ public struct ReportBuilder {
         NamedCount(name: $0.name, count: $0.count)
       }
     }
+    let vcpus = result.vcpus.map(vcpu)
+    let exits = summaryExits()
+    let allExits = totalExits()
     report.summary = SummaryReport(
-      vcpus: result.vcpus.map(vcpu), loops: result.loops.map(loop), exits: summaryExits(),
+      dominant: DominantReport(vcpus: vcpus, exits: exits, all: allExits), vcpus: vcpus,
+      loops: result.loops.map(loop), exits: exits, allExits: allExits,
       paths: pathReports(kinds: [.exitKick, .loopKick]), interrupts: result.interrupts.map(interrupts),
       requests: result.requests.map(request), locks: result.locks.map(lock), kvm: kvm(), phases: phases(),
       marks: result.markCount)

@@ -1,11 +1,15 @@
 /// The contents of `summary`.
 public struct SummaryReport: Codable, Equatable, Sendable {
+  /// What most of the vCPUs' time and of the handling of exits is; nil without vCPUs.
+  public var dominant: DominantReport?
   /// vCPUs by id.
   public var vcpus: [VcpuReport]
   /// Event loops by id.
   public var loops: [LoopReport]
   /// Exits to userspace by reason, direction and device, longest total handling first.
   public var exits: [ExitReport]
+  /// All exits together.
+  public var allExits: ExitTotalReport
   /// Kicks by device, queue and path.
   public var paths: [PathReport]
   /// Interrupts raised, by device.
@@ -154,6 +158,16 @@ public struct ExitReport: Codable, Equatable, Sendable {
   /// Time in KVM_RUN before the exit.
   public var inKvmRun: LatencyReport
   /// Time from the exit to the next enter.
+  public var handling: LatencyReport
+}
+
+/// All exits together.
+public struct ExitTotalReport: Codable, Equatable, Sendable {
+  /// Number of exits.
+  public var count: UInt64
+  /// Time in KVM_RUN before the exits.
+  public var inKvmRun: LatencyReport
+  /// Time from the exits to the next enter.
   public var handling: LatencyReport
 }
 

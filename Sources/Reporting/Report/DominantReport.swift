@@ -1,0 +1,50 @@
+/// What most of the vCPUs' time and of the handling of exits is, by the rules of docs/report.md.
+public struct DominantReport: Codable, Equatable, Sendable {
+  /// Time of all vCPUs: the sum of their spans.
+  public var vcpuTime: Int64
+  /// What more than half of it was spent in: `in_kvm_run`, `dispatch`, `lock_wait`, `other`, `unknown` or `outside`;
+  /// nil: nothing has so much.
+  public var state: String?
+  /// Time of all vCPUs in it.
+  public var stateTime: Int64?
+  /// Time of all exits to the next enter.
+  public var handling: Int64
+  /// The kind of exits with the longest total handling, in words; nil when handling is less than a thousandth of the
+  /// vCPUs' time.
+  public var exit: String?
+  /// Its number of exits.
+  public var exitCount: UInt64?
+  /// Its handling.
+  public var exitHandling: LatencyReport?
+
+  /// Sums up; nil where nothing can be said.
+  init?(vcpus: [VcpuReport], exits: [ExitReport], all: ExitTotalReport) {
+    vcpuTime = vcpus.reduce(0) { $0 &+ $1.span }
+    handling = all.handling.total
+    guard vcpuTime > 0 else { return nil }
+    let states: [(String, (VcpuReport) -> Int64)] = [
+      ("in_kvm_run", \.inKvmRun), ("dispatch", \.dispatch), ("lock_wait", \.lockWait), ("other", \.other),
+      ("unknown", \.unknown), ("outside", \.outside),
+    ]
+    for (name, time) in states {
+      let sum = vcpus.reduce(0) { $0 &+ time($1) }
+      if sum > vcpuTime / 2 { (state, stateTime) = (name, sum) }
+    }
+    if handling >= vcpuTime / 1000,
+      let exit = exits.first(where: { $0.reason != nil })
+    {
+      self.exit = ExitText.label(exit)
+      exitCount = exit.count
+      exitHandling = exit.handling
+    }
+    if state == nil && exit == nil { return nil }
+  }
+}
+
+extension LatencyReport {
+  /// How often `p50` such a latency is where that is often enough to be a tail: 100 times or more.
+  func tail(_ value: Int64) -> Int64? {
+    guard p50 > 0, value / p50 >= 100 else { return nil }
+    return value / p50
+  }
+}
