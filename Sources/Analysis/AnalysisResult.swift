@@ -181,6 +181,8 @@ public struct AnalysisResult: Sendable, Equatable {
   public let markCount: UInt64
   /// The earliest guest marks.
   public let marks: [GuestMark]
+  /// The latest guest mark before the window analysed; nil: there is none, or all of the trace is analysed.
+  public let markBefore: GuestMark?
   /// KVM's own counters.
   public let samples: [KvmScope: KvmSamples]
   /// What the trace says about the machine.
@@ -205,6 +207,7 @@ extension SliceAnalysis {
         return counts.contains { $0 > 0 } ? InterruptResult(device: device, byMechanism: counts) : nil
       },
       counts: core.pointee.counts, markCount: core.pointee.markCount, marks: core.pointee.marks,
+      markBefore: core.pointee.markBefore,
       samples: core.pointee.samples, dump: core.pointee.dump)
   }
 

@@ -32,6 +32,10 @@ struct Core {
   var counts = ExitCounts()
   var markCount: UInt64 = 0
   var marks: [GuestMark] = []
+  /// The latest mark.
+  var lastMark: GuestMark?
+  /// The latest mark before a window that this begins.
+  var markBefore: GuestMark?
   var samples: [KvmScope: KvmSamples] = [:]
   var dump = StateDump()
   var clockSyncs: UInt64 = 0

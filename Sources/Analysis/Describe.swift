@@ -4,12 +4,12 @@ import CTF
 extension UnsafeMutablePointer where Pointee == Core {
   @inline(never)
   func mark(_ timestamp: Int64, _ location: UInt64, _ field: UnsafePointer<UInt64>) {
+    let mark = GuestMark(
+      exemplar: Exemplar(timestamp: timestamp, location: location), vcpu: Int(field[0] & 0xffff),
+      value: UInt32(truncatingIfNeeded: field[2]), counts: pointee.counts)
     pointee.markCount &+= 1
-    guard pointee.marks.count < Limits.marks else { return }
-    pointee.marks.append(
-      GuestMark(
-        exemplar: Exemplar(timestamp: timestamp, location: location), vcpu: Int(field[0] & 0xffff),
-        value: UInt32(truncatingIfNeeded: field[2]), counts: pointee.counts))
+    pointee.lastMark = mark
+    if pointee.marks.count < Limits.marks { pointee.marks.append(mark) }
   }
 
   @inline(never)

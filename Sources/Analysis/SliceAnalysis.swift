@@ -59,6 +59,10 @@ extension Core {
       mark.counts += counts
       marks.append(mark)
     }
+    if var mark = other.lastMark {
+      mark.counts += counts
+      lastMark = mark
+    }
     for (scope, samples) in other.samples {
       var before = counts
       if scope.isVcpu {

@@ -8,6 +8,7 @@ extension SliceAnalysis {
   func opened(at moment: Int64) -> SliceAnalysis {
     let opened = SliceAnalysis(core.pointee.configuration, gapEnd: gapEnd)
     opened.core.pointee.dump = core.pointee.dump
+    opened.core.pointee.markBefore = core.pointee.lastMark
     for index in 0..<Core.threadCount {
       guard let from = core.pointee.threads[index] else { continue }
       let into = opened.core.makeThread(index, from.pointee.kind, from.pointee.id)

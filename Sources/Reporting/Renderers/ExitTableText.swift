@@ -15,7 +15,9 @@ extension TextRenderer {
       words.append("\(Text.percent(time, of: dominant.vcpuTime)) \(states[state] ?? state)")
     }
     guard dominant.exit != nil, let exit = summary.exits.first(where: { $0.reason != nil }) else {
-      words.append("handling exits \(Text.percent(dominant.handling, of: dominant.vcpuTime))")
+      if dominant.handling > 0 {
+        words.append("handling exits \(Text.percent(dominant.handling, of: dominant.vcpuTime))")
+      }
       return heading(words.joined(separator: " · "))
     }
     let latency = exit.handling

@@ -38,9 +38,10 @@ extension TextRenderer {
   /// Losses by stream.
   private mutating func streams() {
     guard report.trace.discardedEvents > 0 || report.trace.lostPackets > 0 else { return }
-    heading("Lost by stream")
+    let isPart = report.trace.window != nil
+    heading("Lost by stream" + (isPart ? ", in the whole recording" : ""))
     var table = TextTable([.left, .right, .right, .right])
-    table.add(["", "recorded", "lost", "packets lost"])
+    table.add(["", isPart ? "events in this window" : "recorded", "lost", "packets lost"])
     for stream in report.trace.streams {
       let name = stream.cpu.map { "cpu\($0)" } ?? String(stream.name.split(separator: "/").last ?? "")
       table.add([
@@ -200,7 +201,7 @@ extension TextRenderer {
   // MARK: The rest
 
   private mutating func phases(_ summary: SummaryReport) {
-    guard summary.phases.count > 1 else { return }
+    guard summary.phases.count > 1 || summary.phases.first?.since != nil else { return }
     var table = TextTable([.left, .right, .right, .right, .right, .right, .right, .right])
     table.add([
       "Phases (guest marks)", "at", "lasts", "exits", "per s", "io", "mmio", "kicks",
@@ -208,7 +209,10 @@ extension TextRenderer {
     let shown = summary.phases.prefix(24)
     for phase in shown {
       let name =
-        phase.value.map { "  mark \($0)" + (phase.vcpu.map { " vcpu\($0)" } ?? "") } ?? "  before the first"
+        phase.value.map { value in
+          "  mark \(value)" + (phase.vcpu.map { " vcpu\($0)" } ?? "")
+            + (phase.since.map { ", since \(moment($0))" } ?? "")
+        } ?? "  before the first"
       table.add([
         name, moment(phase.begin), Text.duration(phase.duration), Text.count(phase.exits),
         Text.rate(phase.exits, over: phase.duration), Text.count(phase.io), Text.count(phase.mmio),

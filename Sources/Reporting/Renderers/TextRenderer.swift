@@ -138,8 +138,9 @@ public struct TextRenderer {
     }
     if isExeunt { words.append("\(Text.count(trace.events)) events") }
     if trace.otherEvents > 0 && isExeunt { words.append("\(Text.count(trace.otherEvents)) of others") }
-    if trace.discardedEvents > 0 { words.append("\(Text.count(trace.discardedEvents)) LOST") }
-    if trace.lostPackets > 0 { words.append(Text.number(trace.lostPackets, "packet") + " LOST") }
+    let scope = trace.window == nil ? "" : " in the whole recording"
+    if trace.discardedEvents > 0 { words.append("\(Text.count(trace.discardedEvents)) LOST" + scope) }
+    if trace.lostPackets > 0 { words.append(Text.number(trace.lostPackets, "packet") + " LOST" + scope) }
     if trace.discardedEvents == 0 && trace.lostPackets == 0 { words.append("none lost") }
     return words.joined(separator: " · ")
   }
@@ -147,7 +148,11 @@ public struct TextRenderer {
   private func partial() -> String {
     let trace = report.trace
     var words: [String] = []
-    if trace.discardedEvents > 0 {
+    if trace.discardedEvents > 0, trace.window != nil {
+      words.append(
+        "\(Text.count(trace.discardedEvents)) events lost for want of room in the buffers, in the whole recording"
+      )
+    } else if trace.discardedEvents > 0 {
       let all = trace.events + trace.otherEvents + trace.discardedEvents
       let share = Text.percent(Int64(clamping: trace.discardedEvents), of: Int64(clamping: all))
       words.append(
@@ -155,6 +160,12 @@ public struct TextRenderer {
       )
     }
     if trace.lostPackets > 0 { words.append(Text.number(trace.lostPackets, "packet") + " missing") }
+    if !words.isEmpty, let window = trace.window {
+      words.append(
+        (window.gaps == 0
+          ? "no gap begins" : Text.number(window.gaps, "gap") + (window.gaps == 1 ? " begins" : " begin"))
+          + " in this window")
+    }
     if !trace.diagnostics.isEmpty || trace.streams.contains(where: \.isDamaged) {
       words.append("some of the files cannot be read")
     }

@@ -53,9 +53,9 @@ public struct TraceReport: Codable, Equatable, Sendable {
   public var events: UInt64
   /// Events of other providers, not analysed.
   public var otherEvents: UInt64
-  /// Events that the tracer had no room for, exact.
+  /// Events that the tracer had no room for in the whole recording, exact.
   public var discardedEvents: UInt64
-  /// Packets that are missing; how many events they held is not known.
+  /// Packets that are missing in the whole recording; how many events they held is not known.
   public var lostPackets: UInt64
   /// Whether anything is lost, damaged or not understood.
   public var isPartial: Bool
@@ -75,6 +75,8 @@ public struct WindowReport: Codable, Equatable, Sendable {
   public var begin: Int64
   /// Last instant.
   public var end: Int64
+  /// Gaps, places where events are lost, that begin in it. Losses are counted for the whole recording only.
+  public var gaps: UInt64
 }
 
 /// A stream of a trace: for LTTng what one CPU recorded.

@@ -135,7 +135,9 @@ public struct ReportBuilder {
       paths: paths, begin: window?.recording.lowerBound ?? result.begin,
       end: window?.recording.upperBound ?? result.end, duration: duration,
       isUnixTime: trace.traces.first?.clocks.first.map { $0.isAbsolute || $0.name == "monotonic" } ?? false,
-      window: window.map { WindowReport(begin: $0.span.lowerBound, end: $0.span.upperBound) }, events: events,
+      window: window.map {
+        WindowReport(begin: $0.span.lowerBound, end: $0.span.upperBound, gaps: result.gaps)
+      }, events: events,
       otherEvents: analysis.otherEvents.reduce(0, &+), discardedEvents: discarded, lostPackets: packets,
       isPartial: discarded > 0 || packets > 0 || !problems.isEmpty || result.strangers > 0
         || streams.contains { $0.isDamaged },

@@ -207,14 +207,16 @@ public struct LockReport: Codable, Equatable, Sendable {
   public var wait: LatencyReport
 }
 
-/// The time between two marks of the guest.
+/// The time between two marks of the guest, as far as it is analysed.
 public struct PhaseReport: Codable, Equatable, Sendable {
   /// Value of the mark that begins it; nil: the start of the trace.
   public var value: UInt32?
   /// vCPU that wrote the mark.
   public var vcpu: Int?
-  /// When it begins.
+  /// When it begins in what is analysed.
   public var begin: Int64
+  /// When its mark was written, where that was before the window analysed.
+  public var since: Int64?
   /// How long it is.
   public var duration: Int64
   /// Userspace exits of all vCPUs in it.

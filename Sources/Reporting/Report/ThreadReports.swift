@@ -89,22 +89,25 @@ extension ReportBuilder {
       wait: latency(lock.wait))
   }
 
-  /// The time between consecutive marks; exits before the first mark are a phase of their own.
+  /// The time between consecutive marks. What is before the first one is a phase of its own, or the end of the one
+  /// that is going on where a window begins.
   func phases() -> [PhaseReport] {
-    guard !result.marks.isEmpty, let span else { return [] }
+    guard !result.marks.isEmpty || result.markBefore != nil, let span else { return [] }
     var phases: [PhaseReport] = []
     func add(
-      _ mark: GuestMark?, from: Int64, to: Int64, _ before: ExitCounts, _ after: ExitCounts
+      _ mark: GuestMark?, since: Int64? = nil, from: Int64, to: Int64, _ before: ExitCounts,
+      _ after: ExitCounts
     ) {
       let counts = after - before
       phases.append(
         PhaseReport(
-          value: mark?.value, vcpu: mark?.vcpu, begin: from, duration: to - from, exits: counts.exits,
-          io: counts.io, mmio: counts.mmio, hlt: counts.hlt, kicks: counts.kicks))
+          value: mark?.value, vcpu: mark?.vcpu, begin: from, since: since, duration: to - from,
+          exits: counts.exits, io: counts.io, mmio: counts.mmio, hlt: counts.hlt, kicks: counts.kicks))
     }
+    let first = result.marks.first
     add(
-      nil, from: span.lowerBound, to: result.marks[0].exemplar.timestamp, ExitCounts(), result.marks[0].counts
-    )
+      result.markBefore, since: result.markBefore?.exemplar.timestamp, from: span.lowerBound,
+      to: first?.exemplar.timestamp ?? span.upperBound, ExitCounts(), first?.counts ?? result.counts)
     for (mark, next) in zip(result.marks, result.marks.dropFirst()) {
       add(mark, from: mark.exemplar.timestamp, to: next.exemplar.timestamp, mark.counts, next.counts)
     }
