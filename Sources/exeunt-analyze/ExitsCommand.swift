@@ -15,9 +15,12 @@ struct ExitsCommand: ParsableCommand {
         exeunt-analyze exits run1
         exeunt-analyze exits --reason io --address 0x3f8 run1
         exeunt-analyze exits --device serial0 --by vcpu run1
+        exeunt-analyze exits --from 1.5 --to 2 run1
       """)
 
   @OptionGroup var options: AnalysisOptions
+
+  @OptionGroup var part: WindowOptions
 
   @Option(help: ArgumentHelp("Put together by reason, device, address or vcpu.", valueName: "grouping"))
   var by = ExitGrouping.device
@@ -54,13 +57,14 @@ struct ExitsCommand: ParsableCommand {
 
   func run() throws {
     let trace = try options.open()
+    let window = try part.window(in: trace)
     var configuration = Configuration()
     configuration.reason = reason?.value
     configuration.address = address?.value
     configuration.vcpu = vcpu?.value
     configuration.separatesVcpus = by == .vcpu
-    let analysis = options.analyse(trace, configuration)
-    let builder = ReportBuilder(trace, paths: options.directories, analysis: analysis)
+    let analysis = options.analyse(trace, configuration, window: window?.part)
+    let builder = ReportBuilder(trace, paths: options.directories, analysis: analysis, window: window)
     try options.check(device: device, among: builder.exitDeviceNames)
     for limit in failIfOver { try options.check(device: limit.device, among: builder.exitDeviceNames) }
     try options.finish(builder.exits(by: by, device: device, filter: filter), thresholds: failIfOver)

@@ -12,9 +12,12 @@ struct PathsCommand: ParsableCommand {
       EXAMPLES:
         exeunt-analyze paths run1
         exeunt-analyze paths --device doorbell0 --queue 0 run1
+        exeunt-analyze paths --from 1.5 --to 2 run1
       """)
 
   @OptionGroup var options: AnalysisOptions
+
+  @OptionGroup var part: WindowOptions
 
   @Option(help: ArgumentHelp("Only this device.", valueName: "name"))
   var device: String?
@@ -24,7 +27,9 @@ struct PathsCommand: ParsableCommand {
 
   func run() throws {
     let trace = try options.open()
-    let builder = ReportBuilder(trace, paths: options.directories, analysis: options.analyse(trace))
+    let window = try part.window(in: trace)
+    let analysis = options.analyse(trace, window: window?.part)
+    let builder = ReportBuilder(trace, paths: options.directories, analysis: analysis, window: window)
     try options.check(device: device, among: builder.pathDeviceNames)
     var words: [String] = []
     if let device { words.append("device \(device)") }
