@@ -64,7 +64,8 @@ struct AnalysisOptions: ParsableArguments {
         "the trace is not complete: \(report.trace.discardedEvents) events lost, \(report.trace.lostPackets) packets "
           + "missing, \(report.trace.diagnostics.count) damaged places")
     }
-    for threshold in thresholds { report.findings += threshold.findings(in: report) }
+    if !thresholds.isEmpty { report.limits = thresholds.map { $0.check(report) } }
+    for limit in report.limits ?? [] { report.findings += limit.findings }
     let text: String
     do {
       text = format == .json ? try report.json() : TextRenderer.render(report, usesColor: Terminal.usesColor)

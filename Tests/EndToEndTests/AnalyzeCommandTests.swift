@@ -48,6 +48,15 @@ struct AnalyzeCommandTests {
     #expect(try analyze("--fail-if-over", "reason=io,p50=1ns", Self.trace("mixed")).status == 1)
     let passed = try analyze("--fail-if-over", "reason=io,max=1000s", Self.trace("mixed"))
     #expect(passed.status == 0)
+    #expect(passed.text.contains("limit: reason io, max at most 1000 s: "))
+    let json = try analyze(
+      "--format", "json", "--fail-if-over", "reason=io,p50=1ns", "--fail-if-over", "max=1000s",
+      Self.trace("mixed"))
+    let report = try #require(try JSONSerialization.jsonObject(with: json.standardOutput) as? [String: Any])
+    let limits = try #require(report["limits"] as? [[String: Any]])
+    #expect(limits.map { $0["limit"] as? Int } == [1, 1_000_000_000_000])
+    #expect((limits[0]["over"] as? [Any])?.count == (report["findings"] as? [Any])?.count)
+    #expect((limits[1]["over"] as? [Any])?.isEmpty == true)
     #expect(try analyze("exits", "--fail-if-over", "max=1ns", Self.trace("mixed")).text.contains("FOUND"))
   }
 

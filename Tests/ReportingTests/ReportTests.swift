@@ -238,8 +238,11 @@ struct ReportTests {
   func thresholds() throws {
     let report = try Self.builder("mixed").1.summary()
     func findings(_ reason: String?, _ device: String?, _ statistic: String, _ limit: Int64) -> [String] {
-      LatencyThreshold(reason: reason, device: device, statistic: statistic, limit: limit).findings(
-        in: report)
+      let threshold = LatencyThreshold(reason: reason, device: device, statistic: statistic, limit: limit)
+      let check = threshold.check(report)
+      #expect(check.over.count <= check.checked && check.over.allSatisfy { $0.value > limit })
+      #expect(check.findings.count == check.over.count)
+      return check.findings
     }
     let io = try #require(report.summary).exits.filter { $0.reason == "io" && $0.handling.count > 0 }
     #expect(findings("io", nil, "max", 0).count == io.count)
@@ -247,6 +250,9 @@ struct ReportTests {
     #expect(findings(nil, "serial0", "p50", 0).allSatisfy { $0.contains("serial0") })
     #expect(!findings(nil, "serial0", "p50", 0).isEmpty)
     #expect(findings("hypercall", nil, "p99", 0).isEmpty)
+    let limit = LatencyThreshold(reason: "io", device: nil, statistic: "p99.9", limit: 1_000)
+    #expect(limit.check(report).checked == io.count)
+    #expect(limit.check(report).limit == 1_000 && limit.check(report).reason == "io")
   }
 
   @Test("losses make a report partial and are told by stream")

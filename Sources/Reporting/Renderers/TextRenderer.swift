@@ -174,6 +174,16 @@ public struct TextRenderer {
   }
 
   private mutating func footer() {
+    for (place, limit) in (report.limits ?? []).enumerated() {
+      if place == 0 { line() }
+      var words = ["limit:"]
+      if let reason = limit.reason { words.append("reason \(reason),") }
+      if let device = limit.device { words.append("device \(device),") }
+      words.append("\(limit.statistic) at most \(Text.duration(limit.limit)):")
+      words.append(number(limit.checked, "kind") + " of exits checked,")
+      words.append(limit.over.isEmpty ? "none over it" : "\(limit.over.count) over it")
+      paragraph(words.joined(separator: " "))
+    }
     for finding in report.findings {
       line()
       lines += wrapped("FOUND: " + finding).map(bold)

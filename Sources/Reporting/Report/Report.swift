@@ -25,6 +25,8 @@ public struct Report: Codable, Equatable, Sendable {
   public var timeline: TimelineReport?
   /// Of `paths`.
   public var paths: PathsReport?
+  /// The limits that were asked for; nil: none.
+  public var limits: [ThresholdReport]?
   /// What the user asked to fail on and was found; empty: nothing.
   public var findings: [String] = []
 
