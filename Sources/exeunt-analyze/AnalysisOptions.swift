@@ -28,7 +28,10 @@ struct AnalysisOptions: ParsableArguments {
   }
 
   /// Opens the trace, or ends the program with one line and status 3.
-  func open() throws -> Trace {
+  func open() throws -> Trace { try open(directories) }
+
+  /// Opens some of the directories as one trace.
+  func open(_ directories: [String]) throws -> Trace {
     signal(SIGPIPE, SIG_IGN)
     do throws(TraceError) {
       return try Trace(opening: directories)
@@ -59,10 +62,12 @@ struct AnalysisOptions: ParsableArguments {
   /// Prints the report and ends with the status that it deserves.
   func finish(_ report: Report, thresholds: [LatencyThreshold] = []) throws {
     var report = report
-    if failOnLoss && report.trace.isPartial {
+    let traces = [report.trace] + (report.compare.map { [$0.other] } ?? [])
+    for trace in traces where failOnLoss && trace.isPartial {
+      let name = traces.count > 1 ? "the trace \(trace.paths.joined(separator: " "))" : "the trace"
       report.findings.append(
-        "the trace is not complete: \(report.trace.discardedEvents) events lost, \(report.trace.lostPackets) packets "
-          + "missing, \(report.trace.diagnostics.count) damaged places")
+        "\(name) is not complete: \(trace.discardedEvents) events lost, \(trace.lostPackets) packets missing, "
+          + "\(trace.diagnostics.count) damaged places")
     }
     if !thresholds.isEmpty { report.limits = thresholds.map { $0.check(report) } }
     for limit in report.limits ?? [] { report.findings += limit.findings }
@@ -81,8 +86,8 @@ struct AnalysisOptions: ParsableArguments {
       for finding in report.findings { Terminal.report(finding) }
       throw ExitCode(1)
     }
-    if !report.trace.diagnostics.isEmpty {
-      Terminal.report("the trace is damaged, only a part of it could be read: \(report.trace.diagnostics[0])")
+    if let damage = traces.lazy.compactMap(\.diagnostics.first).first {
+      Terminal.report("the trace is damaged, only a part of it could be read: \(damage)")
       throw ExitCode(3)
     }
   }

@@ -13,6 +13,7 @@ struct ExeuntAnalyze: ParsableCommand {
         exeunt-analyze exits --reason io --address 0x3f8 run1
         exeunt-analyze timeline --around slowest run1
         exeunt-analyze paths --device doorbell0 run1
+        exeunt-analyze compare run1 run2    two runs side by side
         exeunt-analyze summary --format json run1 | jq .summary.vcpus
 
       EXIT STATUS:
@@ -23,7 +24,8 @@ struct ExeuntAnalyze: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      SummaryCommand.self, ExitsCommand.self, TimelineCommand.self, PathsCommand.self, DumpCommand.self,
+      SummaryCommand.self, ExitsCommand.self, TimelineCommand.self, PathsCommand.self,
+      CompareCommand.self, DumpCommand.self,
     ],
     defaultSubcommand: SummaryCommand.self)
 

@@ -30,6 +30,27 @@ struct AnalyzeCommandTests {
     #expect(report[command] is [String: Any])
   }
 
+  @Test("two recordings side by side, each on its own")
+  func compare() throws {
+    let names = ["doorbell-ioeventfd", "doorbell-exits"].map(Self.trace)
+    let output = try analyze("compare", names[0], names[1])
+    #expect(output.status == 0)
+    #expect(output.text.contains("\nB: "))
+    #expect(!output.text.contains("several VMMs"))
+    let json = try analyze("compare", "--format", "json", names[0], names[1])
+    let report = try #require(try JSONSerialization.jsonObject(with: json.standardOutput) as? [String: Any])
+    #expect(report["command"] as? String == "compare")
+    let trace = try #require(report["trace"] as? [String: Any])
+    let other = try #require((report["compare"] as? [String: Any])?["other"] as? [String: Any])
+    #expect(trace["paths"] as? [String] == [names[0]] && other["paths"] as? [String] == [names[1]])
+    for directories in [[names[0]], names + names] {
+      let output = try run(Tools.analyzer, ["compare"] + directories)
+      #expect(output.status == 2 && output.standardOutput.isEmpty)
+    }
+    #expect(try analyze("compare", names[0], names[1] + "/nothing").status == 3)
+    #expect(try analyze("compare", "--fail-on-loss", names[0], Self.trace("lossy")).status == 1)
+  }
+
   @Test("filters narrow exits down")
   func filters() throws {
     let output = try analyze(

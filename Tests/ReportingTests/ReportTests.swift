@@ -289,6 +289,11 @@ struct ReportDocumentTests {
         for stage in report.paths?.paths.flatMap(\.stages) ?? [] { names.insert(stage.name) }
       }
     }
+    let (one, two) = (
+      try ReportTests.builder("doorbell-exits").1.summary(), try ReportTests.builder("mixed").1.summary()
+    )
+    collect(
+      try JSONSerialization.jsonObject(with: Data(try Report.comparing(one, with: two).json().utf8)))
     #expect(names.count > 100)
     for name in names.sorted() { #expect(document.contains("`\(name)`"), "\(name) is not documented") }
   }

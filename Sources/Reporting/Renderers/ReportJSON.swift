@@ -20,28 +20,39 @@ extension Report {
   }
 
   /// A value of the machine's configuration by name, in words.
-  func configuration(_ name: String) -> String? {
+  func configuration(_ name: String) -> String? { configuration()[name] }
+
+  /// The machine's configuration in words; empty when there is none or it cannot be read.
+  func configuration() -> [String: String] {
     guard let text = machine?.configuration,
       let values = try? JSONDecoder().decode([String: ConfigurationValue].self, from: Data(text.utf8))
-    else { return nil }
-    return values[name]?.text
+    else { return [:] }
+    return values.mapValues(\.text)
   }
 }
 
-/// A value of the configuration that has a name in text; other values are nil.
+/// A value of the configuration in words.
 private struct ConfigurationValue: Decodable {
-  let text: String?
+  let text: String
 
   init(from decoder: any Decoder) throws {
-    let container = try decoder.singleValueContainer()
-    if let value = try? container.decode(Bool.self) {
-      text = value ? "on" : "off"
-    } else if let value = try? container.decode(Int64.self) {
-      text = String(value)
-    } else if let value = try? container.decode(String.self) {
-      text = value
+    if let list = try? [ConfigurationValue](from: decoder) {
+      text = list.map(\.text).joined(separator: " ")
+    } else if let values = try? [String: ConfigurationValue](from: decoder) {
+      text = values.sorted { $0.key < $1.key }.map { name, value in
+        value.text.isEmpty ? name : "\(name)=\(value.text)"
+      }.joined(separator: " ")
     } else {
-      text = (try? container.decode([String].self)).map { $0.joined(separator: " ") }
+      let container = try decoder.singleValueContainer()
+      if let value = try? container.decode(Bool.self) {
+        text = value ? "on" : "off"
+      } else if let value = try? container.decode(Int64.self) {
+        text = String(value)
+      } else if let value = try? container.decode(Double.self) {
+        text = String(value)
+      } else {
+        text = (try? container.decode(String.self)) ?? "none"
+      }
     }
   }
 }

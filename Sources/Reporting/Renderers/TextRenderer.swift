@@ -15,11 +15,12 @@ public struct TextRenderer {
   ///   - usesColor: Whether to use colour; for terminals.
   public static func render(_ report: Report, usesColor: Bool = false) -> String {
     var renderer = TextRenderer(report: report, usesColor: usesColor)
-    renderer.header()
+    renderer.headers()
     if report.summary != nil { renderer.summary() }
     if report.exits != nil { renderer.exits() }
     if report.timeline != nil { renderer.timeline() }
     if report.paths != nil { renderer.paths() }
+    if report.compare != nil { renderer.compare() }
     renderer.footer()
     let lines = renderer.lines.map { Text.printable($0, keepsColor: usesColor) }
     return lines.joined(separator: "\n").replacing(Text.space, with: " ") + "\n"
@@ -97,6 +98,20 @@ public struct TextRenderer {
   var isExeunt: Bool { report.trace.begin != nil }
 
   // MARK: What was run and read
+
+  /// That of the trace, or of both traces that are compared.
+  private mutating func headers() {
+    guard let compare = report.compare else { return header() }
+    var other = Report(command: report.command, trace: compare.other)
+    other.machine = compare.otherMachine
+    for (place, side) in [("A", report), ("B", other)].enumerated() {
+      if place > 0 { line() }
+      paragraph("\(side.0): " + side.1.trace.paths.joined(separator: " "))
+      var renderer = TextRenderer(report: side.1, usesColor: usesColor)
+      renderer.header()
+      lines += renderer.lines
+    }
+  }
 
   private mutating func header() {
     if let machine = report.machine { lines += wrapped(describe(machine)).map(bold) }

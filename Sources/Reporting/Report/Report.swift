@@ -11,7 +11,7 @@ public struct Report: Codable, Equatable, Sendable {
   public var format = "exeunt-report"
   /// Version of the structure.
   public var version = Report.currentVersion
-  /// The command that made it: `summary`, `exits`, `timeline` or `paths`.
+  /// The command that made it: `summary`, `exits`, `timeline`, `paths` or `compare`.
   public var command: String
   /// What was read, and what was lost.
   public var trace: TraceReport
@@ -25,6 +25,8 @@ public struct Report: Codable, Equatable, Sendable {
   public var timeline: TimelineReport?
   /// Of `paths`.
   public var paths: PathsReport?
+  /// Of `compare`.
+  public var compare: CompareReport?
   /// The limits that were asked for; nil: none.
   public var limits: [ThresholdReport]?
   /// What the user asked to fail on and was found; empty: nothing.

@@ -32,7 +32,9 @@ enum AnalysisTarget {
     if let complaint = closes(analysis.models.result()) { return complaint }
     let builder = ReportBuilder(trace, paths: [directory], analysis: analysis)
     let summary = builder.summary()
-    if let complaint = render(summary) { return complaint }
+    for report in [summary, Report.comparing(summary, with: summary)] {
+      if let complaint = render(report) { return complaint }
+    }
     if isShared {
       guard isOrdered(trace) else { return nil }
       let shared = ReportBuilder(

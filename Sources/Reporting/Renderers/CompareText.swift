@@ -1,0 +1,98 @@
+/// Two recordings side by side.
+extension TextRenderer {
+  mutating func compare() {
+    guard let compare = report.compare else { return }
+    differences(compare)
+    threads(
+      "Where the time went", compare.threads.filter { $0.kind == "vcpu" },
+      ["in KVM_RUN", "dispatch", "lock", "other", "unknown", "outside"])
+    threads(
+      "Event loops", compare.threads.filter { $0.kind == "loop" },
+      ["asleep", "polling", "handling", "lock", "other", "unknown", "outside"])
+    rows("Userspace exits", compare.exits, most: 16)
+    rows("I/O paths", compare.paths, most: 16)
+    if !compare.exits.isEmpty || !compare.paths.isEmpty {
+      line(dim("  ×: B÷A; exits: times of handling; paths: times of the stage"))
+    }
+  }
+
+  private mutating func differences(_ compare: CompareReport) {
+    guard report.machine != nil || compare.otherMachine != nil else { return }
+    guard !compare.differences.isEmpty else { return heading("The configurations are the same") }
+    var table = TextTable([.left, .left, .left])
+    table.add(["Configuration", "A", "B"])
+    for difference in compare.differences.prefix(24) {
+      table.add(["  " + difference.name, difference.a ?? "–", difference.b ?? "–"])
+    }
+    show(table)
+    if compare.differences.count > 24 { line("  and \(compare.differences.count - 24) more (--format json)") }
+  }
+
+  private mutating func threads(_ title: String, _ threads: [ThreadComparisonReport], _ states: [String]) {
+    guard !threads.isEmpty else { return }
+    var table = TextTable([.left, .left] + Array(repeating: .right, count: states.count))
+    table.add([title, ""] + states)
+    for thread in threads.prefix(32) {
+      for (side, times) in [("A", thread.a), ("B", thread.b)] {
+        let whole = times.map { $0.reduce(0) { $0 &+ $1.time } } ?? 0
+        let cells =
+          times?.map { Text.percent($0.time, of: whole) } ?? Array(repeating: "–", count: states.count)
+        let name = side == "A" ? "  " + thread.name : only(thread.a == nil, thread.b == nil)
+        table.add([name, side] + cells)
+      }
+    }
+    show(table)
+    if threads.count > 32 { line("  and \(threads.count - 32) more (--format json)") }
+  }
+
+  /// What stands under the name of something.
+  private func only(_ isMissingA: Bool, _ isMissingB: Bool) -> String {
+    isMissingA ? "    only in B" : isMissingB ? "    only in A" : ""
+  }
+
+  private mutating func rows(_ title: String, _ rows: [ComparisonReport], most: Int) {
+    guard !rows.isEmpty else { return }
+    var table = TextTable(
+      [.left, .left] + Array(repeating: [.right, .left], count: 4).flatMap { $0 }, separator: " ")
+    table.add([title, "", "per s", "×", "p50", "×", "p99", "×", "total", "×"])
+    // The last row of exits is their sum.
+    let shown = rows.count <= most ? rows : Array(rows.prefix(most - 1)) + [rows[rows.count - 1]]
+    for row in shown {
+      for (side, measure) in [("A", row.a), ("B", row.b)] {
+        let ratio = side == "B" ? row.ratio : nil
+        let name = side == "A" ? "  " + shortName(row.name) : only(row.a == nil, row.b == nil)
+        table.add([name, side] + cells(measure, ratio))
+      }
+    }
+    show(table)
+    if rows.count > shown.count { line("  and \(rows.count - shown.count) more (--format json)") }
+  }
+
+  /// With a path's stage as it is called elsewhere in text, and not too long for a column.
+  private func shortName(_ name: String) -> String {
+    let stages = [
+      " kick_to_arrival": " kick→arrival", " handler": " handled", " arrival_to_interrupt": " arrival→irq",
+      " kick_to_interrupt": " kick→irq",
+    ]
+    let stage = stages.first { name.hasSuffix($0.key) }
+    let short = stage.map { name.dropLast($0.key.count) + $0.value } ?? name
+    return short.count <= 36 ? short : String(short.prefix(35)) + "…"
+  }
+
+  private func cells(_ measure: MeasureReport?, _ ratio: RatioReport?) -> [String] {
+    guard let measure else { return ["–", "", "–", "", "–", "", "–", ""] }
+    func times(_ ratio: Double?) -> String {
+      ratio.map { "×" + ($0 >= 999.5 ? Text.count(UInt64(min($0.rounded(), 1e18))) : Text.significant($0)) }
+        ?? ""
+    }
+    let rate =
+      measure.perSecond >= 99.95
+      ? Text.count(UInt64(min(measure.perSecond.rounded(), 1e18))) : Text.significant(measure.perSecond)
+    return [
+      rate, times(ratio?.perSecond), measure.p50.map(Text.duration) ?? "–", times(ratio?.p50),
+      measure.p99.map(Text.duration) ?? "–", times(ratio?.p99),
+      measure.p50 == nil ? "–" : Text.duration(measure.total),
+      times(ratio?.total),
+    ]
+  }
+}
