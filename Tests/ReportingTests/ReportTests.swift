@@ -123,6 +123,33 @@ struct ReportTests {
     }
   }
 
+  @Test("the text says no duration that the JSON does not have", arguments: names)
+  func durations(_ name: String) throws {
+    let summary = try Self.builder(name).1.summary()
+    let other = try Self.builder("doorbell-exits").1.summary()
+    for report in [summary, Report.comparing(summary, with: other)] {
+      var known: Set<String> = []
+      func collect(_ value: Any) {
+        if let object = value as? [String: Any] { object.values.forEach(collect) }
+        if let array = value as? [Any] { array.forEach(collect) }
+        if let number = value as? NSNumber {
+          known.insert(Text.duration(number.int64Value).replacing(Text.space, with: " "))
+        }
+      }
+      collect(try JSONSerialization.jsonObject(with: Data(try report.json().utf8)))
+      var found = 0
+      for line in TextRenderer.render(report).split(separator: "\n") {
+        // The date of the recording, and what several vCPUs add up to.
+        if line.contains(" s recorded from ") || line.hasPrefix("  dispatch of all") { continue }
+        for duration in line.matches(of: /[0-9.]+ (?:ns|µs|ms|s)\b/) {
+          #expect(known.contains(String(duration.output)), "\(line)")
+          found += 1
+        }
+      }
+      #expect(found > 20)
+    }
+  }
+
   @Test("text fits 100 columns and has no trailing or unbreakable spaces", arguments: names)
   func width(_ name: String) throws {
     for report in try Self.all(name) {

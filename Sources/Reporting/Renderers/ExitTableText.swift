@@ -40,10 +40,9 @@ extension TextRenderer {
       suggestion(
         "  \(exits.count - shown.count) more kinds, \(Text.count(rest)) exits: ", "exits --by address")
     }
-    paragraph(
-      "times: handling, from the exit to the next entry; @: seconds from the start; ×n: n addresses"
-        + (hasTail(shown.map(\.handling) + [all.handling]) ? "; !: 100 times the p50 or more" : ""), indent: 2
-    )
+    let marks =
+      hasTail(shown.map(\.handling) + [all.handling]) ? "; !: ≥\(Text.space)100\(Text.space)× p50" : ""
+    line(dim("  times: handling, exit to next entry; @: seconds from the start; ×n: n addresses" + marks))
   }
 
   private func hasTail(_ latencies: [LatencyReport]) -> Bool {

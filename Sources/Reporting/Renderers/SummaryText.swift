@@ -238,17 +238,18 @@ extension TextRenderer {
   }
 
   private mutating func hints(_ summary: SummaryReport) {
-    line()
+    var commands: [String] = []
     if let exit = summary.exits.first(where: { $0.reason != nil && $0.handling.count > 0 }) {
-      var command = "exits --reason \(exit.reason ?? "")"
-      if let device = exit.device { command += " --device \(Text.shellWord(device))" }
-      suggestion("ask further:  ", command)
+      let device = exit.device.map { " --device \(Text.shellWord($0))" } ?? ""
+      commands.append("exits --reason \(exit.reason ?? "")" + device)
       if let slowest = exit.handling.maximumExemplar {
-        suggestion("              ", "timeline --around \(moment(slowest.timestamp))")
+        commands.append("timeline --around \(moment(slowest.timestamp))")
       }
     }
-    if let path = summary.paths.first {
-      suggestion("              ", "paths --device \(Text.shellWord(path.device))")
+    if let path = summary.paths.first { commands.append("paths --device \(Text.shellWord(path.device))") }
+    for (place, command) in commands.enumerated() {
+      if place == 0 { line() }
+      suggestion(place == 0 ? "ask further:  " : "              ", command)
     }
   }
 }
