@@ -20,14 +20,18 @@ let monitor: [Target] = [
   .target(name: "KVM", dependencies: ["Platform", "CKVM"], swiftSettings: swift),
   .target(name: "GuestRAM", dependencies: ["Platform", "CLinux"], swiftSettings: swift),
   .target(name: "Devices", dependencies: ["GuestRAM"], swiftSettings: swift),
+  .target(name: "Boot", dependencies: ["GuestRAM", "Platform"], swiftSettings: swift),
   .target(name: "GuestPrograms", dependencies: ["CGuestPrograms"], swiftSettings: swift),
   .target(
     name: "Machine",
-    dependencies: ["Platform", "KVM", "CKVM", "GuestRAM", "Devices", "GuestPrograms", "CTracepoints"],
+    dependencies: [
+      "Platform", "KVM", "CKVM", "GuestRAM", "Boot", "Devices", "GuestPrograms", "CTracepoints",
+    ],
     swiftSettings: swift),
   .target(name: "Recorder", dependencies: ["Platform"], swiftSettings: swift),
   .executableTarget(
-    name: "exeunt", dependencies: ["Machine", "Recorder", "GuestPrograms", "Platform", argumentParser],
+    name: "exeunt",
+    dependencies: ["Machine", "Boot", "Recorder", "GuestPrograms", "Platform", argumentParser],
     swiftSettings: swift),
 ]
 
@@ -72,6 +76,8 @@ let package = Package(
     .testTarget(name: "GuestRAMTests", dependencies: ["GuestRAM", "TestSupport"], swiftSettings: swift),
     .testTarget(
       name: "DevicesTests", dependencies: ["Devices", "GuestRAM", "TestSupport"], swiftSettings: swift),
+    .testTarget(
+      name: "BootTests", dependencies: ["Boot", "GuestRAM", "Platform", "TestSupport"], swiftSettings: swift),
     .testTarget(name: "GuestProgramsTests", dependencies: ["GuestPrograms"], swiftSettings: swift),
     .testTarget(
       name: "KVMTests", dependencies: ["KVM", "CKVM", "GuestRAM", "CTestGuests"], swiftSettings: swift),

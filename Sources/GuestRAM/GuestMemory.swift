@@ -117,6 +117,17 @@ public final class GuestMemory: @unchecked Sendable {
     return Array(UnsafeRawBufferPointer(start: pointer, count: count))
   }
 
+  /// Lets somebody fill bytes of RAM in place, such as from a file. No vCPU is running.
+  ///
+  /// - Parameter fill: is given all of the bytes, and must not keep them.
+  /// - Throws: `GuestMemoryError` when they are not all RAM; what `fill` throws.
+  public func fill(
+    at address: GuestAddress, count: Int, _ fill: (UnsafeMutableRawBufferPointer) throws -> Void
+  ) throws {
+    let pointer = try checkedHost(address, count)
+    try fill(UnsafeMutableRawBufferPointer(start: pointer, count: count))
+  }
+
   /// Sets bytes of RAM to zero.
   public func clear(count: Int, at address: GuestAddress) throws(GuestMemoryError) {
     let pointer = try checkedHost(address, count)

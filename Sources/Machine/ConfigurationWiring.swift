@@ -25,8 +25,10 @@ extension MachineConfiguration {
       )
     }
     if let timeout, !(timeout > 0) { throw MachineError("--timeout \(timeout) s: give a time above zero") }
-    try BootState(mode: mode, loadAddress: loadAddress, entry: entry)
-      .validate(memory: RAMLayout(bytes: memory))
+    if bootProtocol == nil {
+      try BootState(mode: mode, loadAddress: loadAddress, entry: entry)
+        .validate(memory: RAMLayout(bytes: memory))
+    }
     for (name, cpu) in pins {
       guard threadNames.contains(name) else {
         throw MachineError(

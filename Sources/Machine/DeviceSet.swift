@@ -29,11 +29,13 @@ struct DeviceSet {
   /// Makes the devices.
   ///
   /// - Parameters:
+  ///   - levels: sets the lines that the test device drives.
   ///   - line: makes the line of a device; called once for each line.
   ///   - routes: present where the I/O APIC is one of the devices.
   init(
-    memory: GuestMemory, observer: any DeviceObserver, control: any PowerControl, output: any ByteSink,
-    routes: InterruptRoutes?, line: (DeviceID, UInt32) throws(MachineError) -> any InterruptLine
+    memory: GuestMemory, vcpus: Int, observer: any DeviceObserver, control: any PowerControl,
+    output: any ByteSink, levels: any InterruptLevels, routes: InterruptRoutes?,
+    line: (DeviceID, UInt32) throws(MachineError) -> any InterruptLine
   ) throws(MachineError) {
     serial = Serial16550A(
       id: DeviceID(1), name: "serial0", interrupt: try line(DeviceID(1), DeviceSet.serialLine), output: output
@@ -46,24 +48,27 @@ struct DeviceSet {
     let keyboard = KeyboardController(id: DeviceID(5), control: control)
     let debugExit = DebugExitPort(id: DeviceID(6), control: control)
     let powerOff = PowerOffPort(id: DeviceID(7), control: control)
-    var placements = [
-      Placement(device: serial, isPort: true, start: 0x3f8, length: 8, line: Int32(DeviceSet.serialLine)),
-      Placement(
-        device: doorbell, isPort: true, start: UInt64(DeviceSet.doorbellPort), length: 0x140,
-        line: Int32(DeviceSet.doorbellLine)),
-      Placement(
-        device: doorbell, isPort: false, start: DeviceSet.doorbellMemory, length: 0x1000, window: 1,
-        line: Int32(DeviceSet.doorbellLine)),
-      Placement(device: scratch, isPort: true, start: 0x590, length: 8),
-      Placement(device: scratch, isPort: false, start: 0xd000_1000, length: 0x1000, window: 1),
-      Placement(device: marker, isPort: true, start: 0x580, length: 4),
-      Placement(device: keyboard, isPort: true, start: 0x60, length: 1),
-      Placement(
-        device: keyboard, isPort: true, start: 0x64, length: 1, window: KeyboardController.commandWindow),
-      Placement(device: debugExit, isPort: true, start: 0xf4, length: 4),
-      Placement(device: powerOff, isPort: true, start: 0x604, length: 2),
-    ]
-    var devices: [any BusDevice] = [serial, doorbell, scratch, marker, keyboard, debugExit, powerOff]
+    let firmware = FirmwareDevices(memory.layout, vcpus: vcpus, levels: levels)
+    var placements =
+      [
+        Placement(device: serial, isPort: true, start: 0x3f8, length: 8, line: Int32(DeviceSet.serialLine)),
+        Placement(
+          device: doorbell, isPort: true, start: UInt64(DeviceSet.doorbellPort), length: 0x140,
+          line: Int32(DeviceSet.doorbellLine)),
+        Placement(
+          device: doorbell, isPort: false, start: DeviceSet.doorbellMemory, length: 0x1000, window: 1,
+          line: Int32(DeviceSet.doorbellLine)),
+        Placement(device: scratch, isPort: true, start: 0x590, length: 8),
+        Placement(device: scratch, isPort: false, start: 0xd000_1000, length: 0x1000, window: 1),
+        Placement(device: marker, isPort: true, start: 0x580, length: 4),
+        Placement(device: keyboard, isPort: true, start: 0x60, length: 1),
+        Placement(
+          device: keyboard, isPort: true, start: 0x64, length: 1, window: KeyboardController.commandWindow),
+        Placement(device: debugExit, isPort: true, start: 0xf4, length: 4),
+        Placement(device: powerOff, isPort: true, start: 0x604, length: 2),
+      ] + firmware.placements
+    var devices: [any BusDevice] =
+      [serial, doorbell, scratch, marker, keyboard, debugExit, powerOff] + firmware.devices
     if let routes {
       let controller = IOAPIC(id: DeviceID(8), sink: routes)
       placements.append(

@@ -89,6 +89,35 @@ final class UnconnectedLine: InterruptLine {
   func pulse(by thread: ThreadContext) {}
 }
 
+/// Lines whose levels are set: through KVM_IRQ_LINE, or, where the I/O APIC is in this process, as a message for each
+/// rising edge.
+final class LineLevels: InterruptLevels {
+  private let kernel: KernelMachine
+  private let routes: InterruptRoutes?
+  private let isConnected: Bool
+
+  init(kernel: KernelMachine, routes: InterruptRoutes?, isConnected: Bool) {
+    self.kernel = kernel
+    self.routes = routes
+    self.isConnected = isConnected
+  }
+
+  func set(line: UInt32, high: Bool, device: DeviceID, by thread: ThreadContext) {
+    guard isConnected else { return }
+    if let routes {
+      if high { MessageLine(device: device, line: line, routes: routes).pulse(by: thread) }
+      return
+    }
+    if high {
+      exeunt_trace_interrupt(
+        thread.kind.rawValue, thread.id, thread.sequence, device.rawValue, line,
+        InterruptMechanism.irqLine.rawValue)
+    }
+    // Fails only for a line that does not exist; the controllers have all of the test device's.
+    try? kernel.machine.setInterruptLine(line, high: high)
+  }
+}
+
 /// The machine's descriptor, shared by everything that raises interrupts.
 final class KernelMachine: Sendable {
   let machine: VirtualMachine

@@ -65,8 +65,11 @@ public final class Machine {
     let routes = configuration.interruptController == .split ? InterruptRoutes(kernel: kernel) : nil
     let output = try configuration.serial.makeOutput()
     self.output = output
+    let levels = LineLevels(
+      kernel: kernel, routes: routes, isConnected: configuration.interruptController != .none)
     devices = try DeviceSet(
-      memory: memory, observer: observer, control: control, output: output, routes: routes
+      memory: memory, vcpus: configuration.vcpus, observer: observer, control: control, output: output,
+      levels: levels, routes: routes
     ) { device, line throws(MachineError) in
       try configuration.makeLine(device: device, line: line, kernel: kernel, routes: routes)
     }
@@ -100,22 +103,35 @@ public final class Machine {
     try load()
   }
 
-  /// Copies the image into RAM and sets the first vCPU's state.
+  /// Puts what is run into RAM and sets the first vCPU's state.
   private func load() throws(MachineError) {
+    switch image.content {
+    case .flat(let bytes, let parameterBlock): try load(flat: bytes, parameterBlock)
+    case .kernel(let plan):
+      do {
+        try plan.load(into: memory)
+      } catch {
+        throw MachineError("--kernel \(configuration.guest): \(error)")
+      }
+      try plan.entry.apply(to: vcpus[0].vcpu)
+    }
+  }
+
+  private func load(flat bytes: [UInt8], _ parameterBlock: [UInt8]?) throws(MachineError) {
     let start = GuestAddress(configuration.loadAddress)
     do {
-      try memory.write(image.bytes, at: start)
-      if let block = image.parameterBlock {
+      try memory.write(bytes, at: start)
+      if let block = parameterBlock {
         try memory.write(block, at: GuestAddress(ParameterLocation.address))
         // An old report must not pass for the one of this run.
         try memory.clear(count: ReportLocation.byteCount, at: GuestAddress(ReportLocation.address))
       }
     } catch {
       throw MachineError(
-        "the image does not fit: \(image.bytes.count) bytes at \(start) with \(memory.size >> 20) MiB of RAM; "
+        "the image does not fit: \(bytes.count) bytes at \(start) with \(memory.size >> 20) MiB of RAM; "
           + "choose another --load or more --memory")
     }
-    try bootState.checkRoom(imageSize: image.bytes.count)
+    try bootState.checkRoom(imageSize: bytes.count)
     try bootState.apply(to: vcpus[0].vcpu, memory: memory)
   }
 
@@ -140,7 +156,7 @@ public final class Machine {
 
   /// The report block of a built-in guest.
   func readReport() -> [UInt8]? {
-    guard image.parameterBlock != nil else { return nil }
+    guard case .flat(_, .some) = image.content else { return nil }
     return try? memory.read(count: ReportLocation.byteCount, at: GuestAddress(ReportLocation.address))
   }
 }

@@ -1,4 +1,4 @@
-import GuestPrograms
+import Boot
 
 /// Everything that decides how a machine is built and run. It is recorded whole in the trace (`vm_info`).
 public struct MachineConfiguration: Sendable, Codable, Equatable {
@@ -74,6 +74,14 @@ public struct MachineConfiguration: Sendable, Codable, Equatable {
   public var readsInput = false
   /// Whether locks are traced even when they are free.
   public var traceLocks = false
+  /// How a kernel is booted; nil for flat images and built-in guests, to which the three below apply.
+  public var bootProtocol: BootPlan.BootProtocol?
+  /// What the kernel is.
+  public var kernel: String?
+  /// A kernel's command line.
+  public var commandLine: String?
+  /// A kernel's ramdisk, or its modules.
+  public var ramdisks: [String]?
   /// The mode of a flat image.
   public var mode = Mode.real
   /// The guest physical address that the image is copied to.
@@ -85,18 +93,27 @@ public struct MachineConfiguration: Sendable, Codable, Equatable {
   public init() {}
 }
 
-/// What is run: an image's bytes, and for built-in guests the blocks that go with it.
+/// What is run.
 public struct GuestImage: Sendable {
-  /// The image, copied to the load address at power-on and at each reset.
-  public var bytes: [UInt8]
-  /// The parameter block of a built-in guest, copied to 0x7000.
-  public var parameterBlock: [UInt8]?
-
-  /// Makes an image.
-  public init(bytes: [UInt8], parameterBlock: [UInt8]? = nil) {
-    self.bytes = bytes
-    self.parameterBlock = parameterBlock
+  /// The kinds of guests.
+  public enum Content: Sendable {
+    /// Bytes that are copied to the load address at power-on and at each reset, and for built-in guests the parameter
+    /// block, copied to 0x7000.
+    case flat([UInt8], parameterBlock: [UInt8]?)
+    /// A kernel, with all that its boot protocol puts beside it.
+    case kernel(BootPlan)
   }
+
+  /// What is run.
+  public var content: Content
+
+  /// Makes a flat image.
+  public init(bytes: [UInt8], parameterBlock: [UInt8]? = nil) {
+    content = .flat(bytes, parameterBlock: parameterBlock)
+  }
+
+  /// Makes an image of a kernel.
+  public init(_ plan: BootPlan) { content = .kernel(plan) }
 }
 
 /// A machine that could not be built or run, with what was tried, what failed and what to do.

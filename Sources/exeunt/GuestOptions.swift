@@ -1,4 +1,5 @@
 import ArgumentParser
+import Boot
 import Glibc
 import GuestPrograms
 import Machine
@@ -12,6 +13,27 @@ struct GuestOptions: ParsableArguments {
 
   @Option(help: ArgumentHelp("A flat image: bytes that are copied to RAM as they are.", valueName: "file"))
   var flat: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "A kernel: bzImage, ELF vmlinux, multiboot; anything else is taken as a flat image.", valueName: "file")
+  )
+  var kernel: String?
+
+  @Option(help: ArgumentHelp("A kernel's command line.", valueName: "text"))
+  var append: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "A kernel's ramdisk; for multiboot, modules: FILE[ ARGUMENTS], separated by commas (,, is a comma).",
+      valueName: "file"))
+  var initrd: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "How a kernel is entered: linux64, linux32, pvh or multiboot. (default: the first of pvh, linux64, linux32 "
+        + "that it offers)", valueName: "protocol"))
+  var bootProtocol: BootPlan.BootProtocol?
 
   @Option(help: ArgumentHelp("Where a flat image is copied to. (default: 0x10000)", valueName: "address"))
   var load: Address?
@@ -28,18 +50,22 @@ struct GuestOptions: ParsableArguments {
   var parameters: [String] = []
 
   func validate() throws {
-    switch (name, flat) {
-    case (nil, nil):
-      throw ValidationError("say what to run: --guest NAME (see `exeunt guests`) or --flat FILE")
-    case (.some, .some): throw ValidationError("--guest and --flat exclude each other")
-    case (.some, nil):
-      if load != nil || entry != nil || mode != nil {
-        throw ValidationError("--load, --entry and --mode go with --flat; a built-in guest brings its own")
-      }
-    case (nil, .some):
-      if let first = parameters.first {
-        throw ValidationError("\"\(first)\": parameters go with --guest; a flat image takes none")
-      }
+    let given = [("--guest", name), ("--kernel", kernel), ("--flat", flat)].filter { $0.1 != nil }.map(\.0)
+    guard given.count == 1 else {
+      throw ValidationError(
+        given.isEmpty
+          ? "say what to run: --guest NAME (see `exeunt guests`), --kernel FILE or --flat FILE"
+          : "\(given[0]) and \(given[1]) exclude each other")
+    }
+    if name != nil, load != nil || entry != nil || mode != nil {
+      throw ValidationError("--load, --entry and --mode go with --flat; a built-in guest brings its own")
+    }
+    if name == nil, let first = parameters.first {
+      throw ValidationError(
+        "\"\(first)\": parameters go with --guest; a flat image takes none, and a kernel's go with --append")
+    }
+    if kernel == nil, append != nil || initrd != nil || bootProtocol != nil {
+      throw ValidationError("--append, --initrd and --boot-protocol go with --kernel")
     }
   }
 
@@ -65,12 +91,24 @@ struct GuestOptions: ParsableArguments {
       try program.check(arguments, on: GuestMachine(configuration))
       return .builtIn(program, arguments)
     }
-    configuration.guest = flat ?? ""
+    configuration.readsInput = true
+    if let kernel {
+      let selection = KernelSelection(
+        path: kernel, commandLine: append ?? "", ramdisks: initrd, bootProtocol: bootProtocol)
+      if let plan = try selection.plan(&configuration) {
+        guard load == nil, entry == nil, mode == nil else {
+          throw ValidationError("--load, --entry and --mode go with a flat image; \(kernel) brings its own")
+        }
+        return .kernel(plan)
+      }
+    }
+    let path = flat ?? kernel ?? ""
+    configuration.guest = path
     configuration.mode = mode ?? .real
     configuration.loadAddress = load?.value ?? 0x10000
     configuration.entry = entry?.value ?? configuration.loadAddress
-    configuration.readsInput = true
-    return .flat(try FlatImage.read(flat ?? "", limit: configuration.memory))
+    return .flat(
+      try FlatImage.read(path, option: kernel == nil ? "--flat" : "--kernel", limit: configuration.memory))
   }
 }
 
@@ -78,11 +116,13 @@ struct GuestOptions: ParsableArguments {
 enum GuestSelection {
   case builtIn(GuestProgram, GuestArguments)
   case flat([UInt8])
+  case kernel(BootPlan)
 
   /// The image, and the parameter block of a built-in guest, which depends on the host's clock.
   func image(_ configuration: MachineConfiguration, tscKilohertz: UInt32) throws(GuestError) -> GuestImage {
     switch self {
     case .flat(let bytes): return GuestImage(bytes: bytes)
+    case .kernel(let plan): return GuestImage(plan)
     case .builtIn(let program, let arguments):
       var machine = GuestMachine(configuration)
       machine.tscKilohertz = tscKilohertz
@@ -96,9 +136,11 @@ enum GuestSelection {
 enum FlatImage {
   /// Reads a file.
   ///
-  /// - Parameter limit: guest RAM in bytes; a larger file is refused before it is read.
-  static func read(_ path: String, limit: UInt64) throws -> [UInt8] {
-    func failure(_ what: String) -> ValidationError { ValidationError("--flat \(path): \(what)") }
+  /// - Parameters:
+  ///   - option: the option that names it, for messages.
+  ///   - limit: guest RAM in bytes; a larger file is refused before it is read.
+  static func read(_ path: String, option: String, limit: UInt64) throws -> [UInt8] {
+    func failure(_ what: String) -> ValidationError { ValidationError("\(option) \(path): \(what)") }
     var information = stat()
     // Before it is opened: a FIFO without a writer would be waited for.
     if stat(path, &information) == 0, information.st_mode & S_IFMT != S_IFREG {

@@ -56,4 +56,7 @@ EXEUNT_TEST_IMAGE(hole)
 EXEUNT_TEST_IMAGE(entry_long)
 EXEUNT_TEST_IMAGE(unmapped)
 
+// A multiboot kernel, for 1 MiB.
+EXEUNT_TEST_IMAGE(multiboot)
+
 #endif

@@ -1,0 +1,225 @@
+/// ACPI tables, as firmware leaves them below 1 MiB (ACPI 6.4, chapter 5): from them a kernel learns of processors,
+/// interrupt controllers, the power management timer, and devices on no bus that could be asked.
+public struct FirmwareTables: Sendable {
+  /// A virtio device behind memory-mapped registers.
+  public struct VirtioDevice: Sendable {
+    /// The registers' guest physical address.
+    public let address: UInt32
+    /// The registers' bytes.
+    public let size: UInt32
+    /// The interrupt line.
+    public let line: UInt32
+
+    /// Describes a device.
+    public init(address: UInt32, size: UInt32, line: UInt32) {
+      self.address = address
+      self.size = size
+      self.line = line
+    }
+  }
+
+  /// Where the tables stand; the first is the root pointer.
+  static let window: Range<UInt64> = 0xe_0000..<0x10_0000
+  /// The first port of the power management registers: events 0, control 4, timer 8.
+  public static let powerManagementPort: UInt16 = 0x600
+  /// The interrupt line of power management events, of which there are none.
+  public static let controlLine: UInt16 = 9
+
+  /// Virtual CPUs; their numbers are their local APICs'.
+  public var vcpus: Int
+  /// Whether there are a local APIC for each vCPU and an I/O APIC.
+  public var hasInterruptControllers: Bool
+  /// Whether there are two 8259s as well.
+  public var hasLegacyControllers: Bool
+  /// Devices on no bus.
+  public var virtioDevices: [VirtioDevice]
+
+  /// Describes a machine.
+  public init(
+    vcpus: Int, hasInterruptControllers: Bool, hasLegacyControllers: Bool, virtioDevices: [VirtioDevice] = []
+  ) {
+    self.vcpus = vcpus
+    self.hasInterruptControllers = hasInterruptControllers
+    self.hasLegacyControllers = hasLegacyControllers
+    self.virtioDevices = virtioDevices
+  }
+
+  /// All tables, to be put at the window's start.
+  ///
+  /// - Throws: when they do not fit.
+  public func bytes() throws(BootError) -> [UInt8] {
+    // One after the other, each at a multiple of 64, which the firmware control structure asks for.
+    var image = ByteBuilder(count: 64)
+    func place(_ table: [UInt8]) -> UInt64 {
+      let filler = (64 - image.count % 64) % 64
+      image.append([UInt8](repeating: 0, count: filler))
+      let address = FirmwareTables.window.lowerBound + UInt64(image.count)
+      image.append(table)
+      return address
+    }
+    let control = place(controlStructure)
+    let description = place(systemDescription)
+    let fixed = place(fixedDescription(control: control, description: description))
+    var listed = [fixed]
+    if hasInterruptControllers { listed.append(place(interruptControllers)) }
+    var root32 = ByteBuilder()
+    var root64 = ByteBuilder()
+    for address in listed {
+      root32.append(UInt32(address))
+      root64.append(address)
+    }
+    let short = place(FirmwareTables.table("RSDT", revision: 1, root32.bytes))
+    let long = place(FirmwareTables.table("XSDT", revision: 1, root64.bytes))
+    image.put(rootPointer(short: short, long: long), at: 0)
+    guard image.count <= FirmwareTables.window.count else {
+      throw .noRoom(
+        "the ACPI tables of \(vcpus) vCPUs and \(virtioDevices.count) devices do not fit; use fewer")
+    }
+    return image.bytes
+  }
+
+  /// The root system description pointer (5.2.5.3).
+  private func rootPointer(short: UInt64, long: UInt64) -> [UInt8] {
+    var pointer = ByteBuilder()
+    pointer.append("RSD PTR ", count: 8)
+    pointer.append(UInt8(0))  // checksum of the first 20 bytes
+    pointer.append("EXEUNT", count: 6)
+    pointer.append(UInt8(2))  // revision: with a 64-bit address
+    pointer.append(UInt32(short))
+    pointer.append(UInt32(36))
+    pointer.append(long)
+    pointer.append(UInt32(0))  // checksum of all, and reserved bytes
+    pointer.put(FirmwareTables.checksum(pointer.bytes[..<20]), at: 8)
+    pointer.put(FirmwareTables.checksum(pointer.bytes[...]), at: 32)
+    return pointer.bytes
+  }
+
+  /// The firmware ACPI control structure (5.2.10), which has no checksum.
+  private var controlStructure: [UInt8] {
+    var structure = ByteBuilder(count: 64)
+    structure.put(Array("FACS".utf8), at: 0)
+    structure.put(UInt32(64), at: 4)
+    structure.put(UInt8(2), at: 32)  // version
+    return structure.bytes
+  }
+
+  /// The fixed ACPI description table (5.2.9): where the power management registers are.
+  private func fixedDescription(control: UInt64, description: UInt64) -> [UInt8] {
+    let base = UInt64(FirmwareTables.powerManagementPort)
+    var body = ByteBuilder(count: 244 - 36)
+    func put<Value: FixedWidthInteger>(_ value: Value, _ offset: Int) { body.put(value, at: offset - 36) }
+    put(UInt32(control), 36)
+    put(UInt32(description), 40)
+    put(FirmwareTables.controlLine, 46)
+    // SMI_CMD (48) stays 0: the machine has no system management mode and is in ACPI mode from the start.
+    put(UInt32(base), 56)  // PM1a events
+    put(UInt32(base + 4), 64)  // PM1a control
+    put(UInt32(base + 8), 76)  // timer
+    put(UInt8(4), 88)
+    put(UInt8(2), 89)
+    put(UInt8(4), 91)
+    put(UInt16(0xffff), 96)  // no C2
+    put(UInt16(0xffff), 98)  // no C3
+    put(UInt8(0x32), 108)  // the century in CMOS
+    // What there is of the PC (IAPC_BOOT_ARCH): devices of the ISA bus and an 8042; no VGA, no MSI to rely on.
+    put(UInt16(1 << 0 | 1 << 1 | 1 << 2), 109)
+    // WBINVD works; C1 on all; power and sleep buttons are no fixed hardware; a reset register; timer of 24 bits.
+    put(UInt32(1 << 0 | 1 << 2 | 1 << 4 | 1 << 5 | 1 << 10), 112)
+    body.put(FirmwareTables.port(0x64, bits: 8), at: 116 - 36)
+    put(UInt8(0xfe), 128)
+    put(UInt8(4), 131)  // minor version, of 6.4
+    put(control, 132)
+    put(description, 140)
+    body.put(FirmwareTables.port(base, bits: 32), at: 148 - 36)
+    body.put(FirmwareTables.port(base + 4, bits: 16), at: 172 - 36)
+    body.put(FirmwareTables.port(base + 8, bits: 32), at: 208 - 36)
+    return FirmwareTables.table("FACP", revision: 6, body.bytes)
+  }
+
+  /// A port as a generic address (5.2.3.2).
+  private static func port(_ port: UInt64, bits: UInt8) -> [UInt8] {
+    var address = ByteBuilder()
+    address.append([1, bits, 0, bits == 8 ? 1 : bits == 16 ? 2 : 3])
+    address.append(port)
+    return address.bytes
+  }
+
+  /// The multiple APIC description table (5.2.12).
+  private var interruptControllers: [UInt8] {
+    var body = ByteBuilder()
+    body.append(UInt32(0xfee0_0000))
+    body.append(UInt32(hasLegacyControllers ? 1 : 0))
+    for id in 0..<vcpus {
+      if id < 255 {
+        body.append([0, 8, UInt8(id), UInt8(id)])
+        body.append(UInt32(1))  // enabled
+      } else {
+        body.append([9, 16, 0, 0])
+        body.append(UInt32(id))
+        body.append(UInt32(1))
+        body.append(UInt32(id))
+      }
+    }
+    body.append([1, 12, 0, 0])
+    body.append(UInt32(0xfec0_0000))
+    body.append(UInt32(0))
+    // The line of power management events is level-triggered and active high.
+    body.append([2, 10, 0, UInt8(FirmwareTables.controlLine)])
+    body.append(UInt32(FirmwareTables.controlLine))
+    body.append(UInt16(0b1101))
+    body.append([4, 6, 0xff, 0, 0, 1])  // non-maskable interrupts at LINT1 of every processor
+    return FirmwareTables.table("APIC", revision: 5, body.bytes)
+  }
+
+  /// The differentiated system description table: devices, and how the machine is switched off.
+  private var systemDescription: [UInt8] {
+    let serial = AML.device(
+      "COM1",
+      [
+        AML.name("_HID", AML.eisaID("PNP0501")), AML.name("_UID", AML.integer(0)),
+        AML.name("_CRS", AML.resources([AML.ports(0x3f8, count: 8), AML.interrupt(4)])),
+      ])
+    let clock = AML.device(
+      "RTC0",
+      [
+        AML.name("_HID", AML.eisaID("PNP0B00")),
+        AML.name("_CRS", AML.resources([AML.ports(0x70, count: 2)])),
+      ])
+    let virtio = virtioDevices.enumerated().map { index, device in
+      let digits = String(index, radix: 16, uppercase: true)
+      return AML.device(
+        "V" + String(repeating: "0", count: max(0, 3 - digits.count)) + digits,
+        [
+          AML.name("_HID", AML.string("LNRO0005")), AML.name("_UID", AML.integer(UInt64(index))),
+          AML.name("_CCA", AML.integer(1)),
+          AML.name(
+            "_CRS",
+            AML.resources([AML.memory(device.address, size: device.size), AML.interrupt(device.line)])),
+        ])
+    }
+    let sleep = AML.name(
+      "\\_S5", AML.package([AML.integer(5), AML.integer(0), AML.integer(0), AML.integer(0)]))
+    return FirmwareTables.table(
+      "DSDT", revision: 2, AML.scope("\\_SB", [serial, clock] + virtio) + sleep)
+  }
+
+  /// A table with its header (5.2.6).
+  private static func table(_ signature: String, revision: UInt8, _ body: [UInt8]) -> [UInt8] {
+    var table = ByteBuilder()
+    table.append(signature, count: 4)
+    table.append(UInt32(36 + body.count))
+    table.append(revision)
+    table.append(UInt8(0))
+    table.append("EXEUNT", count: 6)
+    table.append("EXEUNT", count: 8)
+    table.append(UInt32(1))
+    table.append("EXNT", count: 4)
+    table.append(UInt32(1))
+    table.append(body)
+    table.put(checksum(table.bytes[...]), at: 9)
+    return table.bytes
+  }
+
+  /// What makes the sum of all bytes zero.
+  private static func checksum(_ bytes: ArraySlice<UInt8>) -> UInt8 { 0 &- bytes.reduce(0, &+) }
+}

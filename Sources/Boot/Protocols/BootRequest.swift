@@ -1,0 +1,186 @@
+import GuestRAM
+
+/// What is to be booted, and the machine it is booted on.
+public struct BootRequest: Sendable {
+  /// A file that goes along with the kernel: a ramdisk, or a multiboot module with its command line.
+  public struct Module: Sendable {
+    /// The bytes.
+    public let source: any ImageSource
+    /// What the kernel is told about it: for multiboot, the name and what follows it.
+    public let commandLine: String
+
+    /// Describes a module.
+    public init(source: any ImageSource, commandLine: String) {
+      self.source = source
+      self.commandLine = commandLine
+    }
+  }
+
+  /// The kernel, which has been recognised.
+  public var image: KernelImage
+  /// The file it is in.
+  public var source: any ImageSource
+  /// The kernel's name, which a multiboot command line begins with.
+  public var name: String
+  /// The command line.
+  public var commandLine: String
+  /// Ramdisks or modules.
+  public var modules: [Module]
+  /// The protocol that is wanted; nil for the best that the kernel offers.
+  public var bootProtocol: BootPlan.BootProtocol?
+  /// Where RAM is.
+  public var layout: RAMLayout
+  /// What the firmware's tables describe.
+  public var firmware: FirmwareTables
+
+  /// Describes what is to be booted.
+  public init(
+    image: KernelImage, source: any ImageSource, name: String, commandLine: String, modules: [Module],
+    bootProtocol: BootPlan.BootProtocol? = nil, layout: RAMLayout, firmware: FirmwareTables
+  ) {
+    self.image = image
+    self.source = source
+    self.name = name
+    self.commandLine = commandLine
+    self.modules = modules
+    self.bootProtocol = bootProtocol
+    self.layout = layout
+    self.firmware = firmware
+  }
+
+  /// The protocols by which the kernel can be entered, best first.
+  var offered: [BootPlan.BootProtocol] {
+    switch image {
+    case .linux(let image): image.has64BitEntry ? [.linux64, .linux32] : [.linux32]
+    case .elf(let image):
+      (image.pvhEntry == nil ? [] : [.pvh]) + [image.is64Bit ? .linux64 : .linux32]
+    case .multiboot: [.multiboot]
+    case .flat: []
+    }
+  }
+
+  /// Plans the boot: decides where everything goes and finds that it fits.
+  public func plan() throws(BootError) -> BootPlan {
+    guard let best = offered.first else {
+      throw .unsupported("is no kernel: it is neither a bzImage nor ELF, and has no multiboot header")
+    }
+    let chosen = bootProtocol ?? best
+    guard offered.contains(chosen) else {
+      throw .unsupported(
+        "cannot be entered by \(chosen.rawValue); it offers \(offered.map(\.rawValue).joined(separator: ", "))"
+      )
+    }
+    guard !commandLine.utf8.contains(0) else { throw .unsupported("the command line contains a zero byte") }
+    if chosen != .multiboot, modules.count > 1 {
+      throw .unsupported("takes one ramdisk, and \(modules.count) files are given with --initrd")
+    }
+    switch chosen {
+    case .linux64, .linux32: return try linuxPlan(longMode: chosen == .linux64)
+    case .pvh: return try pvhPlan()
+    case .multiboot: return try multibootPlan()
+    }
+  }
+}
+
+/// What a plan is put together from: room, pieces and the state at entry.
+struct PlanBuilder {
+  var allocator: AddressAllocator
+  private(set) var pieces: [BootPlan.Piece] = []
+
+  /// Where information for the kernel goes: low memory, above what its own start-up code uses of the first page.
+  static let lowWindow: Range<UInt64> = 0x500..<AddressAllocator.lowEnd
+
+  /// Begins with the image's segments, which cannot move, and the firmware's tables.
+  init(_ request: BootRequest) throws(BootError) {
+    allocator = AddressAllocator(layout: request.layout)
+    let tables = try request.firmware.bytes()
+    try add(tables, what: "the firmware's tables", at: FirmwareTables.window.lowerBound)
+  }
+
+  mutating func add(_ bytes: [UInt8], what: String, at address: UInt64) throws(BootError) {
+    try allocator.take(address..<address + UInt64(bytes.count), what: what)
+    pieces.append(BootPlan.Piece(what: what, address: address, content: .bytes(bytes)))
+  }
+
+  /// Adds an image's segments.
+  mutating func add(_ segments: [ELFImage.Segment], of source: any ImageSource) throws(BootError) {
+    for segment in segments {
+      guard !segment.range.overlaps(AddressAllocator.hole) else {
+        throw .noRoom(
+          "has a segment at \(ELFImage.text(segment.range)), where a PC has its firmware "
+            + "(\(ELFImage.text(AddressAllocator.hole)))")
+      }
+      try allocator.take(segment.range, what: "a segment of the image")
+      pieces.append(
+        BootPlan.Piece(
+          what: "the image", address: segment.physicalAddress,
+          content: .file(source, offset: segment.fileOffset, count: segment.fileSize)))
+      if segment.memorySize > segment.fileSize {
+        pieces.append(
+          BootPlan.Piece(
+            what: "the image", address: segment.physicalAddress + segment.fileSize,
+            content: .zeros(segment.memorySize - segment.fileSize)))
+      }
+    }
+  }
+
+  /// Adds a piece whose room was taken.
+  mutating func place(_ piece: BootPlan.Piece) { pieces.append(piece) }
+
+  /// Adds bytes in low memory.
+  mutating func addLow(_ bytes: [UInt8], alignment: UInt64 = 16, what: String) throws(BootError) -> UInt64 {
+    let address = try allocator.lowest(
+      UInt64(bytes.count), alignment: alignment, in: PlanBuilder.lowWindow, what: what)
+    pieces.append(BootPlan.Piece(what: what, address: address, content: .bytes(bytes)))
+    return address
+  }
+
+  /// Adds text with a zero behind it, in low memory.
+  mutating func addText(_ text: String, what: String) throws(BootError) -> UInt64 {
+    try addLow(Array(text.utf8) + [0], what: what)
+  }
+
+  /// Adds a file, as high as it may be below 4 GiB, on a page of its own.
+  mutating func addHigh(_ source: any ImageSource, limit: UInt64, what: String) throws(BootError) -> UInt64 {
+    let end = min(limit, allocator.lowRAMEnd)
+    let start = AddressAllocator.hole.upperBound
+    guard source.size > 0 else { throw .truncated("\(what) is empty") }
+    let size = (source.size + 4095) & ~4095
+    guard end > start, size <= end - start else {
+      throw .noRoom("there is no room for \(what), \(source.size) bytes; give more --memory")
+    }
+    let address = try allocator.highest(size, alignment: 4096, in: start..<end, what: what)
+    pieces.append(
+      BootPlan.Piece(what: what, address: address, content: .file(source, offset: 0, count: source.size)))
+    return address
+  }
+
+  /// Adds the descriptor table: code at 0x10 and data at 0x18, as Linux asks for, and a task state segment.
+  mutating func addDescriptors(longMode: Bool) throws(BootError) -> UInt64 {
+    var table = ByteBuilder()
+    for descriptor: UInt64 in [
+      0, 0, longMode ? 0x00af_9b00_0000_ffff : 0x00cf_9b00_0000_ffff, 0x00cf_9300_0000_ffff,
+      0x0000_8b00_0000_0067, 0,
+    ] { table.append(descriptor) }
+    return try addLow(table.bytes, what: "the descriptor table")
+  }
+
+  /// Adds page tables that map the first 4 GiB one to one, with pages of 2 MiB.
+  mutating func addPageTables() throws(BootError) -> UInt64 {
+    let presentWritable: UInt64 = 3
+    let large: UInt64 = 1 << 7
+    let root = try allocator.lowest(
+      6 * 4096, alignment: 4096, in: PlanBuilder.lowWindow, what: "the page tables")
+    var tables = ByteBuilder(count: 6 * 4096)
+    tables.put(root + 0x1000 | presentWritable, at: 0)
+    for directory in 0..<4 {
+      tables.put(root + 0x2000 + UInt64(directory) << 12 | presentWritable, at: 0x1000 + 8 * directory)
+      for entry in 0..<512 {
+        let page = UInt64(directory) << 30 | UInt64(entry) << 21
+        tables.put(page | large | presentWritable, at: 0x2000 + directory << 12 + 8 * entry)
+      }
+    }
+    pieces.append(BootPlan.Piece(what: "the page tables", address: root, content: .bytes(tables.bytes)))
+    return root
+  }
+}

@@ -1,0 +1,97 @@
+/// Linux's own protocol: boot_params, by Documentation/arch/x86/boot.rst and zero-page.rst.
+extension BootRequest {
+  func linuxPlan(longMode: Bool) throws(BootError) -> BootPlan {
+    var builder = try PlanBuilder(self)
+    var parameters = ByteBuilder(count: 4096)
+    let entry: UInt64
+    let what: String
+    let ramdiskEnd: UInt64
+    let commandLineLimit: Int
+    switch image {
+    case .linux(let image):
+      let start = try placeKernel(image, &builder)
+      parameters.put(image.header, at: LinuxImage.headerOffset)
+      parameters.put(UInt32(truncatingIfNeeded: start), at: 0x214)  // code32_start
+      entry = start + (longMode ? 0x200 : 0)
+      what =
+        "bzImage" + (image.release.isEmpty ? "" : " \(image.release)")
+        + ", boot protocol \(image.version >> 8).\(image.version & 0xff)"
+      ramdiskEnd = image.ramdiskLimit + 1
+      commandLineLimit = image.commandLineLimit
+    case .elf(let image):
+      try builder.add(image.segments, of: source)
+      // What the setup header of a bzImage would say.
+      parameters.put(UInt16(0xaa55), at: 0x1fe)
+      parameters.put([UInt8]("HdrS".utf8), at: 0x202)
+      parameters.put(UInt16(0x20f), at: 0x206)
+      parameters.put(UInt8(1), at: 0x211)  // LOADED_HIGH
+      parameters.put(UInt32(0x100_0000), at: 0x230)  // kernel_alignment
+      entry = image.entry
+      what = "vmlinux"
+      ramdiskEnd = 1 << 32
+      commandLineLimit = 4096
+    case .multiboot, .flat:
+      throw .unsupported("is no Linux kernel")
+    }
+    guard commandLine.utf8.count <= commandLineLimit else {
+      throw .unsupported(
+        "takes a command line of \(commandLineLimit) characters; --append has \(commandLine.utf8.count)")
+    }
+
+    let descriptors = try builder.addDescriptors(longMode: longMode)
+    let pageTables = longMode ? try builder.addPageTables() : 0
+    let text = try builder.addText(commandLine, what: "the command line")
+    parameters.put(UInt8(0xff), at: 0x210)  // type_of_loader: none that has a number
+    parameters.put(UInt16(0xffff), at: 0x1fa)  // vid_mode: normal
+    parameters.put(UInt32(text), at: 0x228)  // cmd_line_ptr
+    parameters.put(FirmwareTables.window.lowerBound, at: 0x70)  // acpi_rsdp_addr
+    if let ramdisk = modules.first {
+      let address = try builder.addHigh(ramdisk.source, limit: ramdiskEnd, what: "the ramdisk")
+      parameters.put(UInt32(address), at: 0x218)
+      parameters.put(UInt32(ramdisk.source.size), at: 0x21c)
+    }
+    let map = MemoryMap(layout)
+    parameters.put(UInt8(map.entries.count), at: 0x1e8)
+    for (index, range) in map.entries.enumerated() {
+      parameters.put(range.start, at: 0x2d0 + 20 * index)
+      parameters.put(range.length, at: 0x2d8 + 20 * index)
+      parameters.put(range.kind, at: 0x2e0 + 20 * index)
+    }
+    let page = try builder.addLow(parameters.bytes, alignment: 4096, what: "boot_params")
+    return BootPlan(
+      bootProtocol: longMode ? .linux64 : .linux32, description: what,
+      entry: BootPlan.Entry(
+        isLongMode: longMode, instruction: entry, pageTables: pageTables, descriptors: descriptors, rsi: page),
+      pieces: builder.pieces)
+  }
+
+  /// Decides where a bzImage is loaded, and takes all that it needs until it knows its memory map.
+  private func placeKernel(_ image: LinuxImage, _ builder: inout PlanBuilder) throws(BootError) -> UInt64 {
+    let low = AddressAllocator.hole.upperBound
+    var start = low
+    if image.isRelocatable {
+      start = (max(low, image.preferredAddress) + image.alignment - 1) & ~(image.alignment - 1)
+      let end = builder.allocator.lowRAMEnd
+      if start > end || image.initialSize > end - start {
+        // Where it wants to be there is not enough RAM: as low as it may be.
+        start = (low + image.alignment - 1) & ~(image.alignment - 1)
+      }
+    } else if image.preferredAddress > low {
+      // It moves itself there.
+      guard image.preferredAddress < 1 << 52 else {
+        throw .malformed("wants to run at \(hexadecimal(image.preferredAddress)), which no processor has")
+      }
+      let own = image.preferredAddress..<image.preferredAddress + image.initialSize
+      if own.lowerBound >= low + image.codeSize {
+        try builder.allocator.take(own, what: "the kernel while it starts")
+      }
+    }
+    let size = image.isRelocatable || image.preferredAddress <= low ? image.initialSize : image.codeSize
+    try builder.allocator.take(start..<start + size, what: "the kernel while it starts")
+    builder.place(
+      BootPlan.Piece(
+        what: "the kernel", address: start,
+        content: .file(source, offset: image.codeOffset, count: image.codeSize)))
+    return start
+  }
+}

@@ -1,0 +1,109 @@
+import CTestGuests
+import Foundation
+import TestSupport
+import Testing
+
+/// A multiboot kernel of ours that keeps to what kvm-unit-tests' programs expect of a machine.
+@Suite("A multiboot kernel on a whole machine", .enabled(if: kvmIsUsable, kvmReason))
+struct MultibootTests {
+  private static let image: [UInt8] = {
+    let image = exeunt_test_image_multiboot()
+    return Array(UnsafeRawBufferPointer(start: image.bytes, count: Int(image.length)))
+  }()
+
+  /// The kernel as a 32-bit ELF file, or with its own address fields.
+  private func withKernel(isELF: Bool = true, _ body: (_ file: String, _ directory: String) throws -> Void)
+    throws
+  {
+    try withTemporaryDirectory { directory in
+      var file = Self.image
+      if isELF {
+        file = KernelFiles.elf(
+          is64Bit: false, entry: 0x10_0020, [.init(at: 0x10_0000, Self.image, memorySize: 0x1_0000)])
+      } else {
+        var writer = KernelFiles.Writer(file)
+        writer.put(UInt32(1 << 16), at: 4)
+        writer.put(0 &- 0x1bad_b002 &- UInt32(1 << 16), at: 8)
+        file = writer.bytes
+      }
+      let path = "\(directory)/test.flat"
+      try Data(file).write(to: URL(filePath: path))
+      try body(path, directory)
+    }
+  }
+
+  @Test(
+    "It finds its command line, modules, memory, tables, processors and lines, and ends with its own status",
+    arguments: ["kernel", "split"], [1, 2, 4])
+  func everything(irqchip: String, vcpus: Int) throws {
+    try withKernel { file, directory in
+      try Data("one".utf8).write(to: URL(filePath: "\(directory)/m1"))
+      try Data("two, three".utf8).write(to: URL(filePath: "\(directory)/m2"))
+      let outcome = try Exeunt.run([
+        "run", "--kernel", file, "--append", "test.flat some words 5", "--memory", "128M", "--cpus",
+        "\(vcpus)",
+        "--irqchip", irqchip, "--initrd", "\(directory)/m1 with words,\(directory)/m2", "--timeout", "40s",
+      ])
+      let count = String(format: "%08x", vcpus)
+      #expect(
+        outcome.standardOutput == """
+          test.flat some words 5
+          module \(directory)/m1 with words: one
+          module \(directory)/m2: two, three
+          upper 0001fc00
+          usable 0001fe7f
+          table FACP
+          table APIC
+          processors \(count)
+          online \(count)
+          line raised
+
+          """)
+      #expect(outcome.exitStatus == 11, "\(outcome.standardError)")
+    }
+  }
+
+  @Test("By its own address fields, and success by kvm-unit-tests' convention")
+  func addressFields() throws {
+    try withKernel(isELF: false) { file, _ in
+      let outcome = try Exeunt.run(["run", "--kernel", file, "--append", "0", "--timeout", "40s"])
+      #expect(outcome.standardOutput.hasPrefix("\(file) 0\nupper 0000fc00\n"), "\(outcome.standardOutput)")
+      #expect(outcome.exitStatus == 1, "\(outcome.standardError)")
+    }
+  }
+
+  @Test("Bad kernels cost status 2, and nothing is run")
+  func refusals() throws {
+    try withKernel { file, directory in
+      func run(_ arguments: [String], says: String) throws {
+        let outcome = try Exeunt.run(["run"] + arguments)
+        #expect(outcome.exitStatus == 2)
+        #expect(outcome.standardOutput.isEmpty)
+        #expect(outcome.standardError.contains(says), "\(outcome.standardError)")
+      }
+      try run(["--kernel", "\(directory)/none"], says: "cannot be opened")
+      try run(["--kernel", directory], says: "is not a file")
+      try run(
+        ["--kernel", file, "--initrd", "\(directory)/none"],
+        says: "--initrd \(directory)/none: cannot be opened")
+      try run(["--kernel", file, "--boot-protocol", "pvh"], says: "it offers multiboot")
+      try run(["--kernel", file, "--load", "0x200000"], says: "brings its own")
+      try run(["--kernel", file, "--flat", file], says: "exclude each other")
+      try run(["--flat", file, "--append", "x"], says: "go with --kernel")
+      try run(["--kernel", file, "--memory", "1M"], says: "not all in RAM of 1 MiB")
+      let cut = "\(directory)/cut"
+      try Data(try Data(contentsOf: URL(filePath: file)).prefix(600)).write(to: URL(filePath: cut))
+      try run(["--kernel", cut], says: "the file ends within the segment at 0x100000")
+    }
+  }
+
+  @Test("A file that is no kernel is a flat image")
+  func flat() throws {
+    try Exeunt.withImage(.nobody) { file in
+      #expect(try Exeunt.run(["run", "--kernel", file, "--mode", "real"]).exitStatus == 0)
+      let outcome = try Exeunt.run(["run", "--kernel", file, "--append", "x"])
+      #expect(outcome.exitStatus == 2)
+      #expect(outcome.standardError.contains("mean nothing to a flat image"))
+    }
+  }
+}

@@ -1,0 +1,407 @@
+// A multiboot kernel for whole machines, loaded to 1 MiB: tells on the serial port what its loader and the firmware's
+// tables say, starts every processor that they name, and ends with the digit that its command line ends with.
+//
+// It keeps to what kvm-unit-tests' programs expect of a machine: multiboot with flags 0, secondary processors started
+// at address 0 by broadcast, their number from fw_cfg, interrupt lines through the test device, exit through 0xf4.
+#include "guest.h"
+
+#define BASE 0x100000
+#define AT(label) (((label) - exeunt_test_multiboot) + BASE)
+#define STACK (BASE + 0x4000)
+#define AP_STACKS (BASE + 0x5000)
+
+#define LOCAL_APIC 0xfee00000
+#define IO_APIC 0xfec00000
+#define LINE 10
+#define VECTOR 0x40
+
+    .code32
+
+.macro PRINT label
+    movl    $AT(\label), %esi
+    call    .Lputs
+.endm
+
+BEGIN multiboot
+.Lheader:
+    .long   0x1badb002, 0, -0x1badb002
+    // For the variant that is no ELF file; looked at only with flag 16.
+    .long   AT(.Lheader), BASE, 0, BASE + 0x10000, AT(.Lentry)
+
+.Lentry:
+    cmpl    $0x2badb002, %eax
+    jne     .Lbad_magic
+    movl    $STACK, %esp
+    lgdt    AT(.Lgdt_register)
+    movl    $0x10, %eax
+    movl    %eax, %ds
+    movl    %eax, %es
+    movl    %eax, %ss
+    ljmpl   $8, $AT(1f)
+1:  movl    %ebx, %ebp
+
+    movl    16(%ebp), %esi
+    call    .Lputs
+    PRINT   .Lnewline
+
+    // Modules: their text, then what is in them.
+    movl    20(%ebp), %ecx
+    movl    24(%ebp), %edi
+2:  testl   %ecx, %ecx
+    jz      4f
+    PRINT   .Lmodule_text
+    movl    8(%edi), %esi
+    call    .Lputs
+    PRINT   .Lcolon
+    movl    (%edi), %esi
+3:  cmpl    4(%edi), %esi
+    jae     3f
+    lodsb
+    call    .Lputc
+    jmp     3b
+3:  PRINT   .Lnewline
+    addl    $16, %edi
+    decl    %ecx
+    jmp     2b
+
+    // Memory above 1 MiB, KiB; then all that the map calls usable.
+4:  PRINT   .Lupper_text
+    movl    8(%ebp), %eax
+    call    .Lputhex
+    xorl    %ebx, %ebx
+    movl    48(%ebp), %edi
+    movl    44(%ebp), %ecx
+    addl    %edi, %ecx
+5:  cmpl    %ecx, %edi
+    jae     6f
+    cmpl    $1, 20(%edi)
+    jne     17f
+    movl    12(%edi), %eax
+    movl    16(%edi), %edx
+    shrdl   $10, %edx, %eax
+    addl    %eax, %ebx
+17: addl    (%edi), %edi
+    addl    $4, %edi
+    jmp     5b
+6:  PRINT   .Lusable_text
+    movl    %ebx, %eax
+    call    .Lputhex
+
+    // The root pointer, and each table that it leads to.
+    movl    $0xe0000, %edi
+7:  cmpl    $0x20445352, (%edi)
+    jne     8f
+    cmpl    $0x20525450, 4(%edi)
+    je      9f
+8:  addl    $16, %edi
+    cmpl    $0x100000, %edi
+    jb      7b
+    jmp     .Lbad_tables
+9:  movl    %edi, %esi
+    movl    $20, %ecx
+    call    .Lchecksum
+    movl    16(%edi), %edi
+    movl    %edi, %esi
+    movl    4(%edi), %ecx
+    call    .Lchecksum
+    movl    4(%edi), %ecx
+    addl    %edi, %ecx
+    addl    $36, %edi
+10: cmpl    %ecx, %edi
+    jae     .Ltables_done
+    movl    (%edi), %ebx
+    pushl   %ecx
+    movl    %ebx, %esi
+    movl    4(%ebx), %ecx
+    call    .Lchecksum
+    PRINT   .Ltable_text
+    movl    %ebx, %esi
+    movl    $4, %ecx
+11: lodsb
+    call    .Lputc
+    decl    %ecx
+    jnz     11b
+    PRINT   .Lnewline
+    cmpl    $0x43495041, (%ebx)
+    jne     12f
+    call    .Lprocessors
+12: cmpl    $0x50434146, (%ebx)
+    jne     13f
+    movl    76(%ebx), %edx
+    movl    %edx, AT(.Ltimer_port)
+    // The description table has a checksum as well.
+    movl    40(%ebx), %esi
+    movl    4(%esi), %ecx
+    call    .Lchecksum
+13: popl    %ecx
+    addl    $4, %edi
+    jmp     10b
+
+.Ltables_done:
+    PRINT   .Lprocessors_text
+    movl    AT(.Lprocessor_count), %eax
+    call    .Lputhex
+
+    // fw_cfg says the same.
+    movl    $0x510, %edx
+    movl    $5, %eax
+    outw    %ax, %dx
+    incl    %edx
+    inb     %dx, %al
+    movb    %al, %bl
+    inb     %dx, %al
+    movb    %al, %bh
+    cmpw    AT(.Lprocessor_count), %bx
+    jne     .Lbad_count
+
+    // The timer counts; the clock's battery is good.
+    movl    AT(.Ltimer_port), %edx
+    inl     %dx, %eax
+    movl    %eax, %ebx
+14: inl     %dx, %eax
+    cmpl    %eax, %ebx
+    je      14b
+    movb    $0x0d, %al
+    outb    %al, $0x70
+    inb     $0x71, %al
+    cmpb    $0x80, %al
+    jne     .Lbad_device
+
+    // The test device's register.
+    movl    $0x12345678, %eax
+    outl    %eax, $0xe0
+    inb     $0xe9, %al
+    cmpb    $0x56, %al
+    jne     .Lbad_device
+
+    call    .Lstart_processors
+    PRINT   .Lonline_text
+    movl    AT(.Lonline), %eax
+    call    .Lputhex
+    call    .Ltry_line
+    PRINT   .Lline_text
+
+    // The exit code: the last character of the command line.
+    movl    16(%ebp), %esi
+15: lodsb
+    testb   %al, %al
+    jz      16f
+    movb    %al, %bl
+    jmp     15b
+16: movzbl  %bl, %eax
+    subl    $0x30, %eax
+.Lexit:
+    movl    $PORT_DEBUG_EXIT, %edx
+    outl    %eax, %dx
+1:  hlt
+    jmp     1b
+
+.Lbad_magic:
+    EXIT    $100
+.Lbad_tables:
+    EXIT    $101
+.Lbad_checksum:
+    EXIT    $102
+.Lbad_count:
+    EXIT    $103
+.Lbad_device:
+    EXIT    $104
+
+// esi: text that ends with zero. Changes eax, edx, esi.
+.Lputs:
+    lodsb
+    testb   %al, %al
+    jz      1f
+    call    .Lputc
+    jmp     .Lputs
+1:  ret
+
+// al: a character. Changes edx.
+.Lputc:
+    pushl   %eax
+    movl    $PORT_SERIAL + 5, %edx
+1:  inb     %dx, %al
+    testb   $0x20, %al
+    jz      1b
+    popl    %eax
+    movl    $PORT_SERIAL, %edx
+    outb    %al, %dx
+    ret
+
+// eax: a number, printed with eight digits and a new line. Changes eax, edx.
+.Lputhex:
+    pushl   %ecx
+    movl    $8, %ecx
+1:  roll    $4, %eax
+    pushl   %eax
+    andl    $15, %eax
+    movb    AT(.Ldigits)(%eax), %al
+    call    .Lputc
+    popl    %eax
+    decl    %ecx
+    jnz     1b
+    movb    $10, %al
+    call    .Lputc
+    popl    %ecx
+    ret
+
+// esi, ecx: bytes that must sum up to zero. Changes eax, ecx, esi.
+.Lchecksum:
+    xorl    %eax, %eax
+1:  addb    (%esi), %al
+    incl    %esi
+    decl    %ecx
+    jnz     1b
+    testb   %al, %al
+    jnz     .Lbad_checksum
+    ret
+
+// ebx: the table of interrupt controllers. Counts enabled local APICs. Changes eax, ecx, esi.
+.Lprocessors:
+    movl    4(%ebx), %ecx
+    addl    %ebx, %ecx
+    leal    44(%ebx), %esi
+1:  cmpl    %ecx, %esi
+    jae     3f
+    cmpb    $0, (%esi)
+    jne     2f
+    testb   $1, 4(%esi)
+    jz      2f
+    incl    AT(.Lprocessor_count)
+2:  movzbl  1(%esi), %eax
+    addl    %eax, %esi
+    jmp     1b
+3:  ret
+
+// Starts all other processors at address 0, and waits until each has said that it is there.
+.Lstart_processors:
+    movl    $AT(.Ltrampoline), %esi
+    xorl    %edi, %edi
+    movl    $(.Ltrampoline_end - .Ltrampoline), %ecx
+1:  lodsb
+    movb    %al, (%edi)
+    incl    %edi
+    decl    %ecx
+    jnz     1b
+    movl    $0x1ff, LOCAL_APIC + 0xf0
+    movl    $0xc4500, LOCAL_APIC + 0x300
+    movl    $0xc4600, LOCAL_APIC + 0x300
+2:  pause
+    movl    AT(.Lonline), %eax
+    cmpl    AT(.Lprocessor_count), %eax
+    jne     2b
+    ret
+
+    .code16
+.Ltrampoline:
+    cli
+    movl    %cr0, %eax
+    orb     $1, %al
+    movl    %eax, %cr0
+    lgdtl   .Ltrampoline_gdt - .Ltrampoline
+    ljmpl   $8, $AT(.Lsecondary)
+.Ltrampoline_gdt:
+    .word   3 * 8 - 1
+    .long   AT(.Lgdt)
+.Ltrampoline_end:
+    .code32
+
+.Lsecondary:
+    movl    $0x10, %eax
+    movl    %eax, %ds
+    movl    %eax, %es
+    movl    %eax, %ss
+    movl    $1, %eax
+    lock xaddl %eax, AT(.Lonline)
+1:  cli
+    hlt
+    jmp     1b
+
+// Raises a line through the test device, and waits for its interrupt.
+.Ltry_line:
+    movl    $AT(.Lhandler), %eax
+    movw    %ax, AT(.Lidt) + VECTOR * 8
+    movw    $8, AT(.Lidt) + VECTOR * 8 + 2
+    movw    $0x8e00, AT(.Lidt) + VECTOR * 8 + 4
+    shrl    $16, %eax
+    movw    %ax, AT(.Lidt) + VECTOR * 8 + 6
+    lidt    AT(.Lidt_register)
+    movb    $0xff, %al
+    outb    %al, $0x21
+    outb    %al, $0xa1
+    movl    $0x10 + 2 * LINE + 1, IO_APIC
+    movl    LOCAL_APIC + 0x20, %eax
+    andl    $0xff000000, %eax
+    movl    %eax, IO_APIC + 0x10
+    movl    $0x10 + 2 * LINE, IO_APIC
+    movl    $VECTOR, IO_APIC + 0x10
+    sti
+    movl    $0x2000 + LINE, %edx
+    movb    $1, %al
+    outb    %al, %dx
+1:  pause
+    cmpl    $0, AT(.Lraised)
+    je      1b
+    xorb    %al, %al
+    outb    %al, %dx
+    cli
+    ret
+
+.Lhandler:
+    incl    AT(.Lraised)
+    movl    $0, LOCAL_APIC + 0xb0
+    pushl   %eax
+    // What iret does; KVM's emulator has it in real mode only.
+    movl    4(%esp), %eax
+    xchgl   12(%esp), %eax
+    movl    %eax, 8(%esp)
+    popl    %eax
+    addl    $4, %esp
+    popfl
+    ret
+
+    .balign 8
+.Lgdt:
+    .quad   0
+    .quad   0x00cf9b000000ffff
+    .quad   0x00cf93000000ffff
+.Lgdt_register:
+    .word   3 * 8 - 1
+    .long   AT(.Lgdt)
+    .balign 4
+.Lidt_register:
+    .word   (VECTOR + 1) * 8 - 1
+    .long   AT(.Lidt)
+    .balign 4
+.Lprocessor_count:
+    .long   0
+.Lonline:
+    .long   1
+.Lraised:
+    .long   0
+.Ltimer_port:
+    .long   0
+.Ldigits:
+    .ascii  "0123456789abcdef"
+.Lmodule_text:
+    .asciz  "module "
+.Lcolon:
+    .asciz  ": "
+.Lupper_text:
+    .asciz  "upper "
+.Lusable_text:
+    .asciz  "usable "
+.Ltable_text:
+    .asciz  "table "
+.Lprocessors_text:
+    .asciz  "processors "
+.Lonline_text:
+    .asciz  "online "
+.Lline_text:
+    .asciz  "line raised\n"
+.Lnewline:
+    .asciz  "\n"
+    .balign 8
+.Lidt:
+    .skip   (VECTOR + 1) * 8
+END multiboot

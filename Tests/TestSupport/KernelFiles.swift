@@ -1,0 +1,144 @@
+/// Kernel files for tests, sound ones that a test can then damage.
+public enum KernelFiles {
+  /// A piece of an ELF executable.
+  public struct Segment {
+    /// Where it is loaded.
+    public var physicalAddress: UInt64
+    /// Where it believes to be.
+    public var virtualAddress: UInt64
+    /// What is in the file.
+    public var bytes: [UInt8]
+    /// Bytes in memory.
+    public var memorySize: UInt64
+
+    /// Describes a piece.
+    public init(
+      at physicalAddress: UInt64, virtualAddress: UInt64? = nil, _ bytes: [UInt8], memorySize: UInt64? = nil
+    ) {
+      self.physicalAddress = physicalAddress
+      self.virtualAddress = virtualAddress ?? physicalAddress
+      self.bytes = bytes
+      self.memorySize = memorySize ?? UInt64(bytes.count)
+    }
+  }
+
+  /// Little-endian numbers, one after the other.
+  public struct Writer {
+    /// What was written.
+    public private(set) var bytes: [UInt8]
+
+    /// Begins with bytes.
+    public init(_ bytes: [UInt8] = []) { self.bytes = bytes }
+
+    /// Appends a number.
+    public mutating func add<Value: FixedWidthInteger>(_ value: Value) {
+      bytes += KernelFiles.bytes(value)
+    }
+
+    /// Appends bytes.
+    public mutating func add(_ more: [UInt8]) { bytes += more }
+
+    /// Overwrites with a number.
+    public mutating func put<Value: FixedWidthInteger>(_ value: Value, at offset: Int) {
+      bytes.replaceSubrange(offset..<offset + MemoryLayout<Value>.size, with: KernelFiles.bytes(value))
+    }
+  }
+
+  static func bytes<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
+    (0..<MemoryLayout<Value>.size).map { UInt8(truncatingIfNeeded: value >> Value(8 * $0)) }
+  }
+
+  /// A note as Xen's for the PVH entry.
+  public static func pvhNote(entry: UInt32) -> [UInt8] {
+    var note = Writer()
+    note.add(UInt32(4))
+    note.add(UInt32(4))
+    note.add(UInt32(18))
+    note.add(Array("Xen\0".utf8))
+    note.add(entry)
+    return note.bytes
+  }
+
+  /// An ELF executable for x86.
+  public static func elf(is64Bit: Bool, entry: UInt64, _ segments: [Segment], notes: [UInt8] = []) -> [UInt8]
+  {
+    let headerSize = is64Bit ? 64 : 52
+    let programHeaderSize = is64Bit ? 56 : 32
+    let count = segments.count + (notes.isEmpty ? 0 : 1)
+    var file = Writer()
+    file.add([0x7f, 0x45, 0x4c, 0x46, is64Bit ? 2 : 1, 1, 1] + [UInt8](repeating: 0, count: 9))
+    func word(_ value: UInt64) {
+      if is64Bit { file.add(value) } else { file.add(UInt32(truncatingIfNeeded: value)) }
+    }
+    file.add(UInt16(2))
+    file.add(UInt16(is64Bit ? 62 : 3))
+    file.add(UInt32(1))
+    word(entry)
+    word(UInt64(headerSize))
+    word(0)
+    file.add(UInt32(0))
+    for value in [headerSize, programHeaderSize, count, 0, 0, 0] { file.add(UInt16(value)) }
+    var offset = UInt64(headerSize + count * programHeaderSize)
+    func programHeader(kind: UInt32, _ segment: Segment) {
+      file.add(kind)
+      if is64Bit { file.add(UInt32(7)) }
+      word(offset)
+      word(segment.virtualAddress)
+      word(segment.physicalAddress)
+      word(UInt64(segment.bytes.count))
+      word(segment.memorySize)
+      if !is64Bit { file.add(UInt32(7)) }
+      word(4)
+      offset += UInt64(segment.bytes.count)
+    }
+    for segment in segments { programHeader(kind: 1, segment) }
+    if !notes.isEmpty { programHeader(kind: 4, Segment(at: 0, notes)) }
+    for segment in segments { file.add(segment.bytes) }
+    file.add(notes)
+    return file.bytes
+  }
+
+  /// A bzImage with boot protocol 2.15 and four sectors of setup code.
+  ///
+  /// - Parameter code: the protected-mode kernel; a multiple of 16 bytes.
+  public static func bzImage(
+    _ code: [UInt8], preferredAddress: UInt64 = 0x100_0000, initialSize: UInt32 = 0x20_0000,
+    isRelocatable: Bool = true, has64BitEntry: Bool = true, release: String = "6.1.0-test"
+  ) -> [UInt8] {
+    var file = Writer([UInt8](repeating: 0, count: 5 * 512))
+    file.put(UInt8(4), at: 0x1f1)
+    file.put(UInt32(code.count / 16), at: 0x1f4)
+    file.put(UInt16(0xaa55), at: 0x1fe)
+    file.put(UInt8(0xeb), at: 0x200)
+    file.put(UInt8(0x6a), at: 0x201)
+    for (index, byte) in "HdrS".utf8.enumerated() { file.put(byte, at: 0x202 + index) }
+    file.put(UInt16(0x20f), at: 0x206)
+    file.put(UInt16(0x400), at: 0x20e)
+    file.put(UInt8(1), at: 0x211)
+    file.put(UInt32(0x10_0000), at: 0x214)
+    file.put(UInt32(0x7fff_ffff), at: 0x22c)
+    file.put(UInt32(0x20_0000), at: 0x230)
+    file.put(UInt8(isRelocatable ? 1 : 0), at: 0x234)
+    file.put(UInt16(has64BitEntry ? 1 : 0), at: 0x236)
+    file.put(UInt32(2047), at: 0x238)
+    file.put(UInt32(0x100), at: 0x248)
+    file.put(UInt32(code.count - 0x100), at: 0x24c)
+    file.put(preferredAddress, at: 0x258)
+    file.put(initialSize, at: 0x260)
+    for (index, byte) in (release + " (by a test)\0").utf8.enumerated() { file.put(byte, at: 0x600 + index) }
+    file.add(code)
+    return file.bytes
+  }
+
+  /// A multiboot header: magic, flags, checksum, and the address fields.
+  public static func multibootHeader(
+    flags: UInt32, header: UInt32 = 0, load: UInt32 = 0, loadEnd: UInt32 = 0, zeroEnd: UInt32 = 0,
+    entry: UInt32 = 0
+  ) -> [UInt8] {
+    var bytes = Writer()
+    for value in [0x1bad_b002, flags, 0 &- 0x1bad_b002 &- flags, header, load, loadEnd, zeroEnd, entry] {
+      bytes.add(value)
+    }
+    return bytes.bytes
+  }
+}
