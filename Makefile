@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz bench lint fmt clean
+.PHONY: help demo test guest-kernel fuzz bench lint fmt clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## run a guest with every exit recorded, and show where its time went
 	@.ci/packages demo
@@ -11,6 +11,9 @@ demo: ## run a guest with every exit recorded, and show where its time went
 test: ## build everything and run all tests
 	@.ci/packages test
 	@.ci/test
+
+guest-kernel: ## build the small Linux kernel that tests boot, into .cache/guest-kernel (about 6 minutes, once)
+	@.ci/guest-kernel
 
 fuzz: ## hunt for input that crashes, hangs or misleads the reader and the devices (FUZZ_SECONDS=3600 in all)
 	@.ci/fuzz $(or $(FUZZ_SECONDS),3600)
