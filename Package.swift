@@ -67,7 +67,7 @@ let package = Package(
     .target(name: "CTestGuests", path: "Tests/TestGuests", cSettings: c),
     .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport", swiftSettings: swift),
     .target(
-      name: "FuzzTargets", dependencies: ["Reporting", "Analysis", "CTF", "Devices", "GuestRAM"],
+      name: "FuzzTargets", dependencies: ["Reporting", "Analysis", "CTF", "Devices", "Boot", "GuestRAM"],
       path: "Tests/Fuzz/Targets", swiftSettings: swift),
     .testTarget(
       name: "FuzzTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Tests", swiftSettings: swift),

@@ -62,6 +62,9 @@ public struct BootPlan: Sendable {
   public let entry: Entry
   let pieces: [Piece]
 
+  /// Where in guest physical memory something is put, in no order.
+  public var ranges: [Range<UInt64>] { pieces.map { $0.address..<$0.address + $0.length } }
+
   /// Puts everything into RAM.
   ///
   /// - Throws: when a file cannot be read any more.

@@ -10,6 +10,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case analysis
   /// The input is a series of accesses to the devices' registers and of changes to guest RAM.
   case devices
+  /// The input is a kernel file: bzImage, ELF, multiboot, or anything else.
+  case kernels
 
   /// Runs one input.
   ///
@@ -21,6 +23,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .events, .fragments: EventsTarget.run(input)
     case .analysis: AnalysisTarget.run(input)
     case .devices: DevicesTarget.run(input)
+    case .kernels: KernelsTarget.run(input)
     }
   }
 }

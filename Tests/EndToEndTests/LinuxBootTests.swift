@@ -1,0 +1,126 @@
+import Foundation
+import Testing
+
+/// The kernels of `make guest-kernel` (Tests/GuestKernel/README.md), booted as a user would.
+enum GuestKernel {
+  static let directory = Tools.root.appendingPathComponent(".cache/guest-kernel")
+  static func path(_ name: String) -> String { directory.appendingPathComponent(name).path }
+  static var isBuilt: Bool {
+    ["vmlinux", "vmlinux-int3", "bzImage", "distribution", "initrd"].allSatisfy {
+      FileManager.default.fileExists(atPath: path($0))
+    }
+  }
+
+  /// What the kernel has to be told so that KVM without hardware virtualization can run it; others are not hurt.
+  static let commandLine =
+    "console=ttyS0 panic=-1 reboot=k noxsave nosmap clearcpuid=smap,popcnt,rdrand,rdseed,fsgsbase,erms,fsrm "
+    + "tsc=reliable lpj=10384400"
+
+  /// Boots a kernel until it resets the machine.
+  static func boot(_ kernel: String, _ arguments: [String]) throws -> Output {
+    try run(
+      Tools.exeunt,
+      [
+        "run", "--kernel", path(kernel), "--initrd", path("initrd"), "--append", commandLine, "--on-reboot",
+        "exit",
+        "--timeout", "10m",
+      ] + arguments)
+  }
+
+  /// The kernel's own last words where its first program ran, or could not.
+  static func isFinished(_ console: String) -> Bool {
+    console.contains("init: a program runs") || console.contains("Attempted to kill init!")
+  }
+}
+
+// One after the other: each boot keeps a processor busy.
+@Suite(
+  "Linux boots", .serialized, .enabled(if: Tools.hasKVM, "needs /dev/kvm"),
+  .enabled(if: GuestKernel.isBuilt, "needs the kernel that `make guest-kernel` builds"))
+struct LinuxBootTests {
+  @Test(
+    "A vmlinux by its PVH entry to /init, recorded; the report has every exit of the boot by device",
+    .enabled(if: Tools.canRecord, "needs lttng-sessiond and babeltrace2"))
+  func recorded() throws {
+    let directory = try TemporaryDirectory()
+    let trace = directory.url.appendingPathComponent("trace").path
+    let resultFile = directory.url.appendingPathComponent("result.json")
+    let output = try GuestKernel.boot("vmlinux", ["--trace", trace, "--result", resultFile.path])
+    #expect(output.status == 0, "\(output.standardError)")
+    #expect(output.text.contains("Linux version 6.1."), "\(output.text)")
+    #expect(output.text.contains("Run /init as init process"), "\(output.text)")
+    #expect(GuestKernel.isFinished(output.text), "\(output.text)")
+    let result = try JSONDecoder().decode(RecordedRun.RunResult.self, from: Data(contentsOf: resultFile))
+    #expect(result.trace?.eventsLost == 0)
+
+    let summary = try AnalyzerReport(["summary"], trace)
+    #expect(summary.trace.discardedEvents == 0)
+    #expect(summary.trace.events == result.trace?.eventsRecorded)
+    let vcpu = try #require(summary.summary?.vcpus.first)
+    #expect(
+      vcpu.inKvmRun + vcpu.dispatch + vcpu.lockWait + vcpu.other + vcpu.unknown + vcpu.outside == vcpu.span)
+    let exits = try #require(try AnalyzerReport(["exits", "--by", "address"], trace).exits).groups.map(
+      \.exits)
+    #expect(exits.reduce(0) { $0 + $1.count } == result.exits[0])
+    // Each character of the console is one write to the serial port's first register.
+    let written = exits.filter { $0.device == "serial0" && $0.direction == "out" && $0.address == 0x3f8 }
+    let characters = UInt64(output.standardOutput.count)
+    #expect(written.reduce(0) { $0 + $1.count } >= characters)
+    #expect(written.reduce(0) { $0 + $1.count } < characters + 100)
+    #expect(exits.contains { $0.device == "i8042" && $0.direction == "out" && $0.count == 1 }, "the reset")
+    #expect(try run(Tools.analyzer, [trace]).text.contains("serial0"))
+  }
+
+  @Test("A vmlinux by its 64-bit entry, with the self-test of int3, to /init")
+  func breakpoints() throws {
+    let output = try GuestKernel.boot("vmlinux-int3", ["--boot-protocol", "linux64"])
+    #expect(output.status == 0, "\(output.standardError)")
+    #expect(output.text.contains("Run /init as init process"), "\(output.text)")
+    #expect(GuestKernel.isFinished(output.text), "\(output.text)")
+  }
+
+  /// Runs until the console has said something; the run is then ended.
+  private func console(of arguments: [String], until words: String, seconds: TimeInterval) throws -> String {
+    let directory = try TemporaryDirectory()
+    let console = directory.url.appendingPathComponent("console")
+    let process = Process()
+    process.executableURL = Tools.exeunt
+    process.arguments = ["run", "--serial", console.path, "--timeout", "10m"] + arguments
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    defer {
+      process.terminate()
+      process.waitUntilExit()
+    }
+    let end = Date(timeIntervalSinceNow: seconds)
+    var text = ""
+    while Date() < end, process.isRunning, !text.contains(words) {
+      Thread.sleep(forTimeInterval: 0.05)
+      text = (try? String(contentsOf: console, encoding: .utf8)) ?? ""
+    }
+    return text
+  }
+
+  @Test("A bzImage unpacks itself and starts, by both entries", arguments: ["linux64", "linux32"])
+  func bzImage(_ entry: String) throws {
+    let text = try console(
+      of: [
+        "--kernel", GuestKernel.path("bzImage"), "--boot-protocol", entry, "--append",
+        GuestKernel.commandLine.replacing("console=ttyS0", with: "earlyprintk=ttyS0"),
+      ], until: "Hypervisor detected: KVM", seconds: 400)
+    #expect(text.contains("Linux version 6.1."), "\(text)")
+    #expect(text.contains("Hypervisor detected: KVM"), "\(text)")
+  }
+
+  @Test("A distribution's bzImage is entered, and its unpacker speaks")
+  func distribution() throws {
+    let text = try console(
+      of: [
+        "--kernel", GuestKernel.path("distribution"), "--memory", "256M", "--append",
+        "earlyprintk=serial,ttyS0,115200 nokaslr",
+      ], until: "cmdline.", seconds: 100)
+    #expect(text.contains("KASLR disabled: 'nokaslr' on cmdline."), "\(text)")
+  }
+}
