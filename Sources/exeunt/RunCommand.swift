@@ -15,12 +15,17 @@ struct RunCommand: ParsableCommand {
       argument, something that this host lacks), 4 where the guest crashed, 6 where --timeout ended it, 128 + n for \
       signal n.
 
-      With a flat image, the serial port reads standard input; on a terminal, Control-A x quits.
+      A kernel (bzImage, vmlinux, multiboot) is entered by the first of PVH, Linux's 64-bit and 32-bit protocols that \
+      it offers; a file that is none of these is a flat image.
+
+      With a kernel or a flat image, the serial port reads standard input; on a terminal, Control-A x quits.
 
       EXAMPLES:
         exeunt run --guest port-io iterations=100000
         exeunt run --guest doorbell iterations=10000 wait=interrupt --trace run1
         exeunt run --guest smp --cpus 2 --ioeventfd off --pin vcpu0=0,vcpu1=1
+        exeunt run --kernel vmlinux --initrd initrd --append 'console=ttyS0' --trace boot
+        exeunt run --kernel vmexit.flat --append 'vmexit.flat cpuid' --memory 128M
         exeunt run --flat kernel.bin --mode long --memory 256M --timeout 10s
       """)
 

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import boot
 import exits
 import measure
 import reading
@@ -118,6 +119,9 @@ def parts(options):
     if "exits" in options.parts:
         with tempfile.TemporaryDirectory(prefix="work-", dir=options.cache) as directory:
             yield exits.compare(tools, tools.image(), Path(directory), options.iterations, options.rounds)
+    if "boot" in options.parts:
+        with tempfile.TemporaryDirectory(prefix="work-", dir=options.cache) as directory:
+            yield boot.compare(tools, options.guest_kernel, Path(directory), options.boots)
     if "tracepoints" in options.parts:
         yield tracing.cost(
             tools, options.cache, options.tracepoints, 100 * options.tracepoints, options.rounds)
@@ -145,14 +149,19 @@ def main():
         "--streams", type=int, default=64,
         help="streams of one more trace, as large as the largest; even, 0 for none (default: %(default)s)")
     parser.add_argument(
-        "--parts", nargs="+", choices=["exits", "tracepoints", "reading"],
-        default=["exits", "tracepoints", "reading"], help="which comparisons to make (default: all)")
+        "--parts", nargs="+", choices=["exits", "boot", "tracepoints", "reading"],
+        default=["exits", "boot", "tracepoints", "reading"], help="which comparisons to make (default: all)")
+    parser.add_argument("--boots", type=int, default=3, help="rounds of booting Linux (default: %(default)s)")
+    parser.add_argument(
+        "--guest-kernel", type=Path, default=ROOT / ".cache" / "guest-kernel",
+        help="where `make guest-kernel` put the kernel")
     parser.add_argument("--markdown", action="store_true", help="print the tables for docs/benchmarks.md")
     parser.add_argument("--no-build", action="store_true", help="use the release build that is there")
     parser.add_argument(
         "--cache", type=Path, default=ROOT / ".cache" / "bench", help="recorded traces and C programs")
     options = parser.parse_args()
-    if min([options.iterations - 1, options.rounds, options.reading_rounds, options.tracepoints, *options.events]) < 1:
+    if min([options.iterations - 1, options.rounds, options.reading_rounds, options.tracepoints, options.boots,
+            *options.events]) < 1:
         parser.error("counts must be at least 1, and iterations at least 2")
     if options.streams < 0 or options.streams % 2:
         parser.error("a number of streams has to be even")
