@@ -55,10 +55,10 @@ END breakpoints
 
 // Touches 32 768 ports and 70 000 addresses that nobody has, each once, and one of each three times more.
 BEGIN scan
-    movl    $0x2000, %edx
+    movl    $0x3000, %edx
 2:  inb     %dx, %al
     incl    %edx
-    cmpl    $0xa000, %edx
+    cmpl    $0xb000, %edx
     jne     2b
     movl    $0xe0000000, %edx
     movl    $70000, %ecx
@@ -66,7 +66,7 @@ BEGIN scan
     addl    $8, %edx
     decl    %ecx
     jnz     3b
-    movl    $0x2000, %edx
+    movl    $0x3000, %edx
     inb     %dx, %al
     inb     %dx, %al
     inb     %dx, %al
