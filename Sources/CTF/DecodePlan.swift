@@ -48,6 +48,8 @@ struct Step {
     case encodedString, encodedText, encodedTextSequence
     /// `operand` bytes; as many as register `offset` says.
     case blob, blobSequence
+    /// At least `operand` bits follow.
+    case room
     /// Repeat up to the matching `endLoop`, at step `offset` - 1, `operand` times.
     case loop
     /// The same, as often as register `slot` says; an element has at least `operand` bits.

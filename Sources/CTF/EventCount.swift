@@ -6,6 +6,7 @@ extension Trace {
   /// - Parameter threads: Packets are independent of each other; so many threads share them.
   /// - Returns: The number of events and what was wrong on the way.
   public func decodeAll(threads: Int) -> (events: UInt64, diagnostics: [Diagnostic]) {
+    if let many { return decode(many, threads: threads) }
     let pieces = packetRanges(pieces: max(1, threads))
     let results = ResultList(count: pieces.count)
     let bytes = windowBytes(readers: 1)
@@ -15,6 +16,26 @@ extension Trace {
       DispatchQueue.concurrentPerform(iterations: pieces.count) { piece in
         results.set(piece, self.decode(pieces[piece], windowBytes: bytes))
       }
+    }
+    return results.sum
+  }
+
+  /// The same for very many streams, shared out by their numbers.
+  private func decode(_ many: ManyStreams, threads: Int) -> (events: UInt64, diagnostics: [Diagnostic]) {
+    let pieces = max(1, threads)
+    let results = ResultList(count: pieces)
+    DispatchQueue.concurrentPerform(iterations: pieces) { piece in
+      var events: UInt64 = 0
+      var diagnostics: [Diagnostic] = []
+      var tape = TapeOutput()
+      defer { tape.deallocate() }
+      for number in many.count * piece / pieces..<many.count * (piece + 1) / pieces {
+        guard let record = self.record(number) else { continue }
+        let cursor = EventCursor(record, windowBytes: 16 << 10, window: nil)
+        events += cursor.decodeAll(packets: 0..<Int.max, into: &tape)
+        if diagnostics.count < TraceOpener.maximumDiagnostics { diagnostics += cursor.diagnostics }
+      }
+      results.set(piece, (events, diagnostics))
     }
     return results.sum
   }

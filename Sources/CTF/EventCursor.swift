@@ -1,10 +1,12 @@
 /// Decodes one stream completely, event by event: headers first, so that streams can be merged, then the rest.
 final class EventCursor {
+  // Simple values, set and read by one thread and never passed on while they are used: their accesses need no check at
+  // run time.
   let stream: Int
   /// The timestamp of the event whose header has been read, ns.
-  private(set) var timestamp: Int64 = 0
+  @exclusivity(unchecked) private(set) var timestamp: Int64 = 0
   /// The index of its event class.
-  private(set) var event = 0
+  @exclusivity(unchecked) private(set) var event = 0
   private(set) var context = ContextOutput()
   var packet: Int { walker.packet }
   /// The timestamps wanted of the current packet's events.
@@ -17,12 +19,19 @@ final class EventCursor {
   private let clock: ClockConversion
   /// Kept alive by the walker's record.
   private let plans: UnsafePointer<PlanPointers>
-  private var isInPacket = false
+  @exclusivity(unchecked) private var isInPacket = false
+  /// The first step back in time, and how many there were.
+  private(set) var stepsBack: StepsBack?
+  @exclusivity(unchecked) private var last = Int64.min
+  /// Whether the event decoded last is too large for a tape.
+  @exclusivity(unchecked) private(set) var isLarge = false
+  /// Where the contexts and the payload of a large event begin, and the clock there.
+  private var body = (position: 0, clock: UInt64(0))
   /// Where the event begins whose header has been read, and the clock there.
-  private var start = 0
-  private var startClock: UInt64 = 0
+  @exclusivity(unchecked) private var start = 0
+  @exclusivity(unchecked) private var startClock: UInt64 = 0
   /// The losses before the events still to come.
-  private(set) var gaps: [StreamWalker.Gap] = []
+  @exclusivity(unchecked) private(set) var gaps: [StreamWalker.Gap] = []
 
   init(_ record: StreamRecord, windowBytes: Int, window: Range<Int64>?) {
     stream = record.number
@@ -65,6 +74,8 @@ final class EventCursor {
         event = table.index(id)
         if event >= 0 {
           timestamp = clock(state.clock)
+          if timestamp < last { noteStepBack() }
+          last = timestamp
           return true
         }
         abandon(at: start, "the event id \(id) is not declared")
@@ -76,8 +87,11 @@ final class EventCursor {
   }
 
   /// Decodes contexts and payload of the event whose header has been read; false when it cannot be decoded.
+  ///
+  /// An event that is too large for memory only gets `isLarge`; ``readLarge(into:)`` delivers its values.
   func decode(into tape: inout TapeOutput) -> Bool {
     let plan = plans[event]
+    isLarge = false
     while true {
       var cursor = walker.cursor
       var state = walker.state
@@ -90,18 +104,83 @@ final class EventCursor {
         abandon(at: start, "an event has no bits")
         return false
       }
-      guard status == .complete || status == .shortage else {
+      guard status == .complete || status == .shortage || status == .tooLarge else {
         abandon(at: walker.cursor.position, status.message)
         return false
       }
-      guard restart() else { return false }
-      var id: UInt64 = 0
-      guard case .event = HeaderDecoder.decode(walker.record.plan.header, &walker.cursor, &walker.state, &id)
-      else {
+      walker.state.clock = startClock
+      if status != .tooLarge, walker.refill(from: start) {
+        guard readHeaderAgain() else { return false }
+        continue
+      }
+      if status != .tooLarge, walker.cursor.limit >= walker.cursor.content {
         abandon(at: start, DecodeStatus.shortage.message)
         return false
       }
+      return checkLarge()
     }
+  }
+
+  private func readHeaderAgain() -> Bool {
+    var id: UInt64 = 0
+    guard case .event = HeaderDecoder.decode(header, &walker.cursor, &walker.state, &id) else {
+      abandon(at: start, DecodeStatus.shortage.message)
+      return false
+    }
+    return true
+  }
+
+  /// Goes over a large event once, so that it is not shown before it is known to be whole.
+  private func checkLarge() -> Bool {
+    guard walker.move(to: start), readHeaderAgain() else { return false }
+    body = (walker.cursor.position, walker.state.clock)
+    var nothing = NoOutput()
+    let status = PieceReader.run(plans[event], walker, &nothing)
+    guard status == .complete else {
+      abandon(at: walker.cursor.position, status.message)
+      return false
+    }
+    isLarge = true
+    return true
+  }
+
+  /// Delivers the values of a large event that has been decoded.
+  func readLarge(into receiver: any EventPieces) {
+    let end = (position: walker.cursor.position, clock: walker.state.clock)
+    walker.state.clock = body.clock
+    var pieces = TapePieces(receiver)
+    defer { pieces.deallocate() }
+    if walker.move(to: body.position) {
+      let status = PieceReader.run(plans[event], walker, &pieces)
+      if status != .complete { abandon(at: walker.cursor.position, "the file has changed while it was read") }
+    }
+    walker.state.clock = end.clock
+    if isInPacket { _ = walker.move(to: end.position) }
+  }
+
+  @inline(never)
+  private func noteStepBack() {
+    stepsBack = StepsBack(
+      stream: stream, count: (stepsBack?.count ?? 0) + 1, from: stepsBack?.from ?? last,
+      to: stepsBack?.to ?? timestamp)
+  }
+
+  /// Whether the buffer has been given back.
+  @exclusivity(unchecked) private(set) var isParked = false
+
+  /// Gives back the buffer until the next event is wanted.
+  func park() {
+    guard !isParked else { return }
+    walker.park()
+    isParked = true
+  }
+
+  /// Gets a buffer again; false, and the packet is given up, when the file is not what it was.
+  func unpark() -> Bool {
+    isParked = false
+    if walker.unpark() { return true }
+    abandon(at: walker.cursor.position, "the file cannot be read again")
+    return false
   }
 
   func takeGaps() -> [StreamWalker.Gap] {
@@ -141,6 +220,17 @@ final class EventCursor {
     }
   }
 
+  /// Passes over events of one size without headers that are in memory as a whole: nothing can be wrong with them.
+  private func skipFlat(_ cursor: inout BitCursor) -> UInt64 {
+    let size = plans[0].flatBits
+    guard size > 0, size < Int.max, size & (header.alignment - 1) == 0,
+      cursor.position & (header.alignment - 1) == 0, cursor.limit > cursor.position
+    else { return 0 }
+    let count = (cursor.limit - cursor.position) / size
+    cursor.position += count * size
+    return UInt64(count)
+  }
+
   /// Events of the packet as long as they are in memory and sound; false when something has to be done first.
   private func decodePacket(_ total: inout UInt64, _ tape: inout TapeOutput) -> Bool {
     var cursor = walker.cursor
@@ -153,12 +243,13 @@ final class EventCursor {
       total += count
       tape = local
     }
+    if header.shape == .none, table.index(header.defaultID) == 0 { count += skipFlat(&cursor) }
     while true {
       switch header.shape {
       case .compact: count &+= fast.decode(CompactHeader(), mask: mask, &cursor, &state.clock, local.words)
       case .large(let offset):
         count &+= fast.decode(LargeHeader(offset: offset), mask: mask, &cursor, &state.clock, local.words)
-      case .general: break
+      case .none, .general: break
       }
       // One event with care: it is not simple, or the window or the packet ends.
       let start = cursor.position

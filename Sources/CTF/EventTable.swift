@@ -13,12 +13,12 @@ struct EventTable {
     dense = .allocate(capacity: max(1, Int(denseCount)))
     dense.initialize(repeating: -1, count: max(1, Int(denseCount)))
     for (id, index) in plan.eventIndex where id < denseCount { dense[Int(id)] = Int32(index) }
-    only = plan.header.hasEventID || plan.events.count != 1 ? -1 : 0
+    only = plan.header.defaultID == UInt64.max && plan.events.count == 1 ? 0 : -1
   }
 
   func deallocate() { dense.deallocate() }
 
-  /// The index of an event, -1 when there is none; a header without ids goes with a stream of one event.
+  /// The index of an event, -1 when there is none; a header without an id goes with a stream of one event.
   @inline(__always)
   func index(_ id: UInt64) -> Int {
     id < denseCount ? Int(dense[Int(id)]) : slow(id)

@@ -28,7 +28,7 @@ struct FastEvents {
     switch stream.header.shape {
     case .compact: extended = CompactHeader.extended
     case .large: extended = LargeHeader.extended
-    case .general: extended = 0
+    case .none, .general: extended = 0
     }
     let ids = stream.eventIndex.filter { $0.key < min(Self.limit, extended) }
     count = ids.keys.max().map { $0 + 1 } ?? 0

@@ -178,6 +178,9 @@ public final class EnumerationType: Sendable {
 
 /// Elements of one type.
 public final class ArrayType: Sendable {
+  /// The largest constant length: no file has room for more.
+  static let maximumLength: UInt64 = 1 << 48
+
   /// How many elements there are.
   public enum Length: Sendable {
     /// Always that many.

@@ -12,9 +12,10 @@ enum HeaderDecoder {
   static func decode(
     _ plan: EventHeaderPlan, _ cursor: inout BitCursor, _ state: inout DecodeState, _ id: inout UInt64
   ) -> Outcome {
+    guard cursor.position < cursor.content else { return .endOfPacket }
+    // Content that is left over belongs to an event: alignment beyond the content's end is an error.
     let mask = plan.alignment &- 1
     let start = (cursor.position &+ mask) & ~mask
-    guard start < cursor.content else { return .endOfPacket }
     switch plan.shape {
     case .compact:
       guard start &+ 32 <= cursor.limit else { return .shortage }
@@ -36,6 +37,10 @@ enum HeaderDecoder {
         cursor.position = end
         return .event
       }
+    case .none:
+      id = plan.defaultID
+      cursor.position = start
+      return .event
     case .general: break
     }
     cursor.position = start
@@ -47,9 +52,10 @@ enum HeaderDecoder {
     _ plan: EventHeaderPlan, _ cursor: inout BitCursor, _ state: inout DecodeState, _ id: inout UInt64
   ) -> Outcome {
     var nothing = NoOutput()
+    state.registers[Register.eventID] = plan.defaultID
     switch Interpreter.run(plan.plan.pointers, &cursor, &state, &nothing) {
     case .complete:
-      id = plan.hasEventID ? state.registers[Register.eventID] : UInt64.max
+      id = state.registers[Register.eventID]
       return .event
     case .shortage: return .shortage
     case let status: return .failed(status)

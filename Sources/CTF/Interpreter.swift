@@ -28,7 +28,7 @@ enum DecodeStatus: UInt8 {
     case .complete: "complete"
     case .shortage: "the event goes beyond the end of the packet's content"
     case .noOption: "no option of a variant goes with its tag"
-    case .tooLong: "a sequence has more elements than the packet has room for"
+    case .tooLong: "an array has more elements than the packet has room for"
     case .tooManyEmpty: "too many array elements without a single bit"
     case .tooLarge: "the event has too many values"
     case .tooWide: "a length, tag, id, size or time does not fit in 64 bits"
@@ -101,21 +101,45 @@ struct DecodeState {
 
 /// The sixth stage: runs the steps of a plan over the bits of a packet.
 enum Interpreter {
+  /// Where the steps of a plan go on, when they had to stop because of a shortage of bits or of room for values.
+  struct Place {
+    /// Index of the step that was not done.
+    var step = 0
+    /// The number of loops that are under way.
+    var depth = 0
+    /// The number of elements without a single bit so far.
+    var empty = 0
+  }
+
   @inline(__always)
   static func run<Output: DecodeOutput>(
     _ plan: PlanPointers, _ cursor: inout BitCursor, _ state: inout DecodeState, _ output: inout Output
   ) -> DecodeStatus {
+    var place = Place()
+    return run(plan, &cursor, &state, &output, from: &place)
+  }
+
+  /// Runs the steps from a place on. Steps that return `shortage` or `tooLarge` have done nothing: they can be tried
+  /// again with more bits or room.
+  @inline(__always)
+  static func run<Output: DecodeOutput>(
+    _ plan: PlanPointers, _ cursor: inout BitCursor, _ state: inout DecodeState, _ output: inout Output,
+    from place: inout Place
+  ) -> DecodeStatus {
     let steps = plan.steps
     let ranges = plan.ranges
-    var step = steps
+    var step = steps + place.step
     var position = cursor.position
     // The run that loads refer to: its first byte and its first bit.
     var bytes = cursor.base
     var bits = 0
     var value: UInt64 = 0
-    var depth = 0
-    var empty = 0
-    defer { cursor.position = position }
+    var depth = place.depth
+    var empty = place.empty
+    defer {
+      cursor.position = position
+      place = Place(step: step - steps, depth: depth, empty: empty)
+    }
     while true {
       switch step.pointee.kind {
       case .end: return .complete
@@ -208,6 +232,8 @@ enum Interpreter {
         let length = size == 0 ? 0 : memchr(start, 0, size).map { UnsafeRawPointer($0) - start } ?? size
         guard output.putText(start, length, step.pointee.slot) else { return .tooLarge }
         position &+= size &* 8
+      case .room:
+        guard step.pointee.operand <= UInt64(max(0, cursor.content &- position)) else { return .tooLong }
       case .loop, .loopSequence:
         var count = step.pointee.operand
         if step.pointee.kind == .loopSequence {
@@ -239,7 +265,7 @@ enum Interpreter {
         depth &-= 1
       case .skip:
         position &+= Int(truncatingIfNeeded: step.pointee.operand)
-        guard position <= cursor.limit else { return position <= cursor.content ? .shortage : .tooLong }
+        guard position <= cursor.content else { return .tooLong }
       case .skipSequence:
         let count = state.registers[Int(step.pointee.slot)]
         let (total, overflow) = count.multipliedReportingOverflow(by: step.pointee.operand)
@@ -248,7 +274,6 @@ enum Interpreter {
           return .tooLong
         }
         position &+= Int(total) &- (count == 0 ? 0 : Int(step.pointee.offset))
-        guard position <= cursor.limit else { return .shortage }
       case .variant:
         let tag = state.registers[Int(step.pointee.slot)]
         guard output.reserve(1) else { return .tooLarge }

@@ -144,10 +144,7 @@ extension PlanCompiler {
     var effects: [Step] = []
     if let register = meaning(key) { effects.append(Step(kind: .keep, slot: UInt16(register))) }
     if let register = references.registers[key] { effects.append(Step(kind: .keep, slot: UInt16(register))) }
-    if let clock = type.clock, !type.isSigned {
-      guard model.clocks.contains(where: { $0.name == clock }) else {
-        throw failure("a field is mapped to the clock '\(clock)', which is not declared")
-      }
+    if let clock = try self.clock(of: type, key) {
       if let other = references.clock, other != clock {
         throw failure("the fields of one stream are mapped to two clocks, '\(other)' and '\(clock)'")
       }
@@ -160,21 +157,47 @@ extension PlanCompiler {
     return effects
   }
 
-  /// The register that the specification gives to a field of a header or packet context.
+  /// The name of the clock that an integer is a value of.
+  ///
+  /// Timestamps of packets and events that are mapped to none belong to the trace's only clock, or to one in ns where
+  /// the trace declares none: so do other readers.
+  private func clock(of type: IntegerType, _ key: FieldKey) throws(TraceError) -> String? {
+    guard !type.isSigned else { return nil }
+    if let clock = type.clock {
+      guard model.clocks.contains(where: { $0.name == clock }) else {
+        throw failure("a field is mapped to the clock '\(clock)', which is not declared")
+      }
+      return clock
+    }
+    let isTimestamp =
+      switch scope {
+      case .packetContext: meaning(key) == Register.timestampBegin || meaning(key) == Register.timestampEnd
+      case .eventHeader: memberName(key) == "timestamp"
+      default: false
+      }
+    return isTimestamp && model.clocks.count <= 1 ? model.clocks.first?.name ?? References.implicitClock : nil
+  }
+
+  /// The register that the specification gives to a field of a header or packet context. Ids may be nested, as in
+  /// LTTng's event headers; the one that is decoded last counts.
   private func meaning(_ key: FieldKey) -> Int? {
     guard let structure = currentRoot else { return nil }
     switch scope {
-    case .packetHeader where key.count == 2: return Register.packetHeader[structure.fields[key[1]].name]
+    case .packetHeader where key.count == 2:
+      if structure.fields[key[1]].name == "magic" {
+        return key[1] == 0 && structure.fields[0].type.isMagic ? Register.magic : nil
+      }
+      return Register.packetHeader[structure.fields[key[1]].name]
+    case .packetHeader: return memberName(key) == "stream_id" ? Register.streamID : nil
     case .packetContext where key.count == 2: return Register.packetContext[structure.fields[key[1]].name]
-    case .eventHeader where key.count == 2:
-      return structure.fields[key[1]].name == "id" ? Register.eventID : nil
-    case .eventHeader where key.count == 4:
-      // LTTng's headers: the field `id` of the options of a variant called `v`.
-      guard structure.fields[key[1]].name == "v", case .variant(let variant) = structure.fields[key[1]].type,
-        case .structure(let option) = variant.options[key[2]].type, option.fields[key[3]].name == "id"
-      else { return nil }
-      return Register.eventID
+    case .eventHeader: return memberName(key) == "id" ? Register.eventID : nil
     default: return nil
     }
+  }
+
+  /// The name of the field that is being decoded, if it is a member of a structure.
+  private func memberName(_ key: FieldKey) -> String? {
+    guard let frame = frames.last, frame.key.count + 1 == key.count else { return nil }
+    return frame.structure.fields[key[key.count - 1]].name
   }
 }

@@ -16,6 +16,8 @@ struct PacketHeader {
   var discarded: UInt64?
   var sequence: UInt64?
   var cpu: UInt64?
+  /// Whether the packet carries another UUID than the metadata.
+  var hasOtherUUID = false
   /// What is wrong with the packet's sizes, although its begin can be read.
   var defect: TraceError?
 }
@@ -74,14 +76,13 @@ extension TracePlans {
       if let packetHeader {
         var nothing = NoOutput()
         status = Interpreter.run(packetHeader.pointers, &cursor, &state, &nothing)
-        if status == .complete { header.stream = try checkHeader(window, offset, state, failure) }
+        if status == .complete { try checkHeader(&header, window, state, failure) }
       } else if model.format == .ctf2 {
         header.stream = try streamIndex(window, offset, state, failure)
       }
       if let expected, status == .complete, header.stream != expected {
         throw failure(0, "the packet belongs to another stream class than the one before it")
       }
-      guard header.stream < streams.count else { throw failure(0, "the metadata declares no stream") }
       if status == .complete, let plan = streams[header.stream].packetContext {
         status = Interpreter.run(plan.pointers, &cursor, &state, &context)
       }
@@ -107,31 +108,33 @@ extension TracePlans {
   }
 
   private func checkHeader(
-    _ window: PacketWindow, _ offset: Int, _ state: DecodeState, _ failure: (Int, String) -> TraceError
-  ) throws(TraceError) -> Int {
+    _ header: inout PacketHeader, _ window: PacketWindow, _ state: DecodeState,
+    _ failure: (Int, String) -> TraceError
+  ) throws(TraceError) {
     if hasMagic, state.registers[Register.magic] != Self.magic {
       let found = String(state.registers[Register.magic], radix: 16)
       throw failure(0, "the packet's magic number is 0x\(found), not 0xc1fc1fc1")
     }
     if hasUUID, let uuid = model.uuid {
       let position = Int(state.registers[Register.uuidPosition])
-      let bytes = UnsafeRawBufferPointer(start: window.address(offset) + position, count: 16)
-      guard bytes.elementsEqual(uuid) else {
-        throw failure(position * 8, "the packet's UUID is not that of the metadata")
-      }
+      let bytes = UnsafeRawBufferPointer(start: window.address(header.offset) + position, count: 16)
+      header.hasOtherUUID = !bytes.elementsEqual(uuid)
     }
-    if model.format == .ctf2 { return try streamIndex(window, offset, state, failure) }
+    if model.format == .ctf2 {
+      header.stream = try streamIndex(window, header.offset, state, failure)
+      return
+    }
     guard hasStreamID else {
       guard streams.count <= 1 else {
         throw failure(0, "the packet does not say which of \(streams.count) streams it belongs to")
       }
-      return 0
+      return
     }
     let id = state.registers[Register.streamID]
-    guard let index = streams.firstIndex(where: { $0.streamClass.id == id }) else {
+    guard let index = streamPlaces[id] else {
       throw failure(0, "the packet belongs to stream \(id), which the metadata does not declare")
     }
-    return index
+    header.stream = index
   }
 
   private func readContext(
@@ -141,7 +144,8 @@ extension TracePlans {
     let fields = streams[header.stream].contextFields
     let hasRoles = model.format == .ctf2
     func value(_ register: Int) -> UInt64? {
-      (hasRoles ? isPresent(register, state) : fields.contains(register)) ? state.registers[register] : nil
+      (hasRoles ? isPresent(register, state) : fields >> UInt64(register) & 1 == 1)
+        ? state.registers[register] : nil
     }
     header.begin = value(Register.timestampBegin).map { hasRoles ? state.clock : $0 }
     header.end = value(Register.timestampEnd)

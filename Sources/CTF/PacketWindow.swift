@@ -1,18 +1,24 @@
 /// A stretch of a data file in memory, from which packets are decoded.
 final class PacketWindow {
-  /// Windows never grow beyond this: an event that is larger cannot be read.
-  static let maximumBytes = 32 << 20
+  /// Room for a run of fields (``PlanCompiler/maximumRunBits``, the largest padding and integer on top) and some text:
+  /// with a window of this size everything can be read, if need be in pieces.
+  static let sufficientBytes = 64 << 10
+  /// Windows never grow beyond this: larger events are read in pieces.
+  static let maximumBytes = 4 << 20
   /// Bytes behind the buffer that may be loaded, but mean nothing: fields are loaded eight bytes at a time.
   private static let slack = 8
 
   private(set) var file: DataFile?
   private var buffer: UnsafeMutableRawBufferPointer
+  private let largest: Int
   /// Offset in the file of the buffer's first byte.
   private(set) var start = 0
   /// Number of bytes in the buffer.
   private(set) var count = 0
 
-  init(capacity: Int) {
+  /// - Parameter largest: How far it may grow, in bytes.
+  init(capacity: Int, largest: Int = maximumBytes) {
+    self.largest = max(capacity, Self.sufficientBytes, min(largest, Self.maximumBytes))
     buffer = Self.allocate(capacity)
   }
 
@@ -34,6 +40,12 @@ final class PacketWindow {
     file = try DataFile(path: path)
   }
 
+  /// Forgets the file.
+  func close() {
+    file = nil
+    count = 0
+  }
+
   /// Where byte `offset` of the file is, or would be.
   func address(_ offset: Int) -> UnsafeRawPointer {
     UnsafeRawPointer(bitPattern: UInt(bitPattern: buffer.baseAddress) &+ UInt(bitPattern: offset &- start))
@@ -51,11 +63,15 @@ final class PacketWindow {
 
   /// Makes the buffer hold at least twice as much; false when it is as large as it may be.
   func grow() -> Bool {
-    guard buffer.count < Self.maximumBytes else { return false }
-    let size = min(Self.maximumBytes, buffer.count * 4)
+    guard buffer.count < largest else { return false }
+    resize(min(largest, buffer.count * 4))
+    return true
+  }
+
+  /// Gives the buffer another size; it is empty then.
+  func resize(_ size: Int) {
     buffer.deallocate()
     buffer = Self.allocate(size)
     count = 0
-    return true
   }
 }

@@ -5,7 +5,8 @@
 struct PlanCompiler {
   /// The most steps of one plan: metadata can make types that grow exponentially by naming each other.
   static let maximumSteps = 1 << 19
-  static let maximumRunBits = 1 << 24
+  /// Runs are cut behind this many bits, so that the least window has room for one.
+  static let maximumRunBits = 1 << 17
 
   /// What all plans of a trace share.
   final class References {
@@ -18,6 +19,9 @@ struct PlanCompiler {
     var located = LocatedFields()
     /// Where the positions of UUIDs in the packet header are kept (CTF 2).
     var uuidRegisters: [FieldKey: Int] = [:]
+
+    /// What stands for the clock of a trace that has timestamps and declares none; no identifier.
+    static let implicitClock = ""
   }
 
   /// What a row wants of the payload: slot of each top-level field index; nil decodes everything to a tape.
@@ -36,7 +40,7 @@ struct PlanCompiler {
   var owner = (stream: 0, event: 0)
   /// The structure of `scope`.
   var currentRoot: StructureType?
-  private var frames: [Frame] = []
+  var frames: [Frame] = []
   /// What is known about the position: it is `remainder` modulo `modulus` bits.
   private(set) var modulus: Int
   private(set) var remainder: Int
@@ -58,7 +62,7 @@ struct PlanCompiler {
   }
 
   /// A structure whose fields are being decoded.
-  private struct Frame {
+  struct Frame {
     let structure: StructureType
     let key: FieldKey
     /// How many fields have been decoded.
@@ -144,6 +148,12 @@ struct PlanCompiler {
     if modulus >= alignment {
       let padding = (alignment - remainder % alignment) % alignment
       guard padding > 0 else { return }
+      if padding > Self.maximumRunBits {
+        closeRun()
+        try append(Step(kind: .align, operand: UInt64(alignment)))
+        move(padding)
+        return
+      }
       if run == nil { try openRun() }
       run?.bits += padding
       move(padding)
@@ -238,6 +248,9 @@ struct PlanCompiler {
     closeRun()
     // Every element begins at a multiple of its alignment; nothing more is known inside the loop.
     let alignment = array.element.alignment
+    if register == nil, array.minimumBits > Self.maximumRunBits {
+      try append(Step(kind: .room, operand: UInt64(array.minimumBits)))
+    }
     let loop = steps.count
     let minimum = array.element.minimumBits
     if let register {

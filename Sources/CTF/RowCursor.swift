@@ -1,5 +1,5 @@
 /// Where the values of one row go.
-struct RowOutput: DecodeOutput {
+struct RowOutput: PieceOutput {
   /// The first field's word.
   var row: UnsafeMutablePointer<UInt64>
   /// The block's strings, their size and how much of it is used.
@@ -22,6 +22,13 @@ struct RowOutput: DecodeOutput {
       index &+= 1
     } while index < count
     return value
+  }
+  mutating func drain() -> Bool { false }
+  /// Of texts that are larger than any window only those that are not wanted can be passed over.
+  mutating func putPart(_ start: UnsafeRawPointer, _ count: Int, _ slot: UInt16, isFirst: Bool, isLast: Bool)
+    -> Bool
+  {
+    slot == Step.noSlot
   }
   @inline(__always) mutating func putStructure(_ value: UInt64) {}
   @inline(__always) mutating func putText(_ start: UnsafeRawPointer, _ count: Int, _ slot: UInt16) -> Bool {
@@ -199,6 +206,11 @@ final class RowCursor {
         leavePacket()
       case .shortage(let position):
         guard !walker.refill(from: position) else { continue }
+        if walker.cursor.limit < walker.cursor.content, walker.cursor.position >= 0,
+          decodeLarge(from: position, &stringCount)
+        {
+          continue
+        }
         walker.abandonPacket(at: position, DecodeStatus.shortage.message)
         leavePacket()
       case .failed(let position, let message):
@@ -290,7 +302,7 @@ final class RowCursor {
       case .large(let offset):
         stop = fast.decode(
           LargeHeader(offset: offset), mask: mask, upTo: lossPosition, clock, &cursor, &state.clock, &block)
-      case .general: stop = block.made < capacity ? .careful : .full
+      case .none, .general: stop = block.made < capacity ? .careful : .full
       }
       switch stop {
       case .full: return .full
@@ -351,6 +363,36 @@ final class RowCursor {
         block.skipped &+= 1
       }
     }
+  }
+
+  /// Decodes an event that is larger than the window; false when that is not possible.
+  private func decodeLarge(from start: Int, _ stringCount: inout Int) -> Bool {
+    var id: UInt64 = 0
+    guard walker.move(to: start),
+      case .event = HeaderDecoder.decode(walker.record.plan.header, &walker.cursor, &walker.state, &id),
+      table.index(id) >= 0
+    else { return false }
+    let entry = entries[table.index(id)]
+    let timestamp = walker.record.plan.clock(walker.state.clock)
+    let row = rows + count * stride + Row.firstField
+    if entry.isPartial { row.update(repeating: 0, count: stride - Row.firstField) }
+    var output = RowOutput(
+      row: row, strings: strings, stringCapacity: stringCapacity, stringCount: stringCount)
+    guard PieceReader.run(entry.plan, walker, &output) == .complete else { return false }
+    guard filter.judge(timestamp) == .inside else { return true }
+    if timestamp < last { isUnordered = true }
+    last = timestamp
+    guard entry.isSelected else {
+      others += 1
+      return true
+    }
+    row[-2] = UInt64(bitPattern: timestamp)
+    row[-1] =
+      UInt64(entry.tag) | UInt64(stream) << 16 | UInt64(UInt32(truncatingIfNeeded: walker.packet)) << 32
+    stringCount = output.stringCount
+    count += 1
+    delivered += 1
+    return true
   }
 
   private func deliver(_ gap: StreamWalker.Gap) {

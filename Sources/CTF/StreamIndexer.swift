@@ -2,68 +2,119 @@
 ///
 /// LTTng's own index files are not used: the headers say the same, and they are what will be decoded.
 struct FileIndexer {
-  /// What one file holds.
+  /// What one file holds of one stream class.
   struct Result {
     let path: String
     let size: Int
-    var stream = 0
-    var instanceID: UInt64?
-    var index = PacketIndex()
-    var first: PacketHeader?
-    var last: PacketHeader?
-    var begin: Int64?
-    var end: Int64?
-    var isOrdered = true
-    var discarded: UInt64 = 0
-    var lost: UInt64 = 0
-    var cpu: UInt64?
-    var hasSeveralCPUs = false
-    var damage: TraceError?
+    let stream: Int
+    /// nil when there is none, or several.
+    fileprivate(set) var instanceID: UInt64?
+    /// All packets of the file, also those of other classes.
+    fileprivate(set) var index = PacketIndex()
+    /// The number of packets of this class.
+    fileprivate(set) var packetCount = 0
+    /// Whether there are packets of other classes.
+    fileprivate(set) var isMixed = false
+    let first: PacketHeader
+    fileprivate(set) var last: PacketHeader
+    fileprivate(set) var begin: Int64?
+    fileprivate(set) var end: Int64?
+    fileprivate(set) var isOrdered = true
+    fileprivate(set) var discarded: UInt64 = 0
+    fileprivate(set) var lost: UInt64 = 0
+    fileprivate(set) var cpu: UInt64?
+    fileprivate(set) var hasSeveralCPUs = false
+    fileprivate(set) var hasOtherUUID = false
+    fileprivate(set) var isDamaged = false
   }
 
-  static func index(_ path: String, _ plans: TracePlans) -> Result {
-    var result = Result(path: path, size: 0)
+  /// - Returns: The streams in the file, none when it is empty, and what ended the walk before the file's end.
+  ///
+  /// - Parameter window: Used for reading; the same one for many files keeps the heap in one piece.
+  static func index(
+    _ path: String, _ plans: TracePlans, _ window: PacketWindow
+  ) -> (results: [Result], damage: TraceError?) {
+    var results: [Result] = []
+    var index = PacketIndex()
+    var damage: TraceError?
     do throws(TraceError) {
-      let window = PacketWindow(capacity: 8192)
       try window.open(path)
       let size = window.file?.size ?? 0
-      result = Result(path: path, size: size)
       guard size < 1 << 56 else { throw TraceError(file: path, message: "the file is too large") }
       var state = DecodeState(registerCount: plans.registerCount)
       defer { state.deallocate() }
       var nothing = NoOutput()
       var offset = 0
+      // The result that the packet before belongs to.
+      var current = 0
+      var places: [Int: Int] = [:]
       while offset < size {
         let header = try plans.readHeader(
-          window, at: offset, index: result.index.packetCount,
-          expected: result.first == nil ? nil : result.stream, &state, context: &nothing)
-        result.add(header, plans)
+          window, at: offset, index: index.packetCount, expected: nil, &state, context: &nothing)
+        let clock = plans.streams[header.stream].clock
+        if results.isEmpty || results[current].stream != header.stream {
+          if let place = places[header.stream] {
+            current = place
+            results[current].add(header, clock)
+          } else {
+            current = results.count
+            places[header.stream] = current
+            results.append(Result(path: path, size: size, header, clock))
+          }
+        } else {
+          results[current].add(header, clock)
+        }
+        // An unknown end must not hide the packet from a search by time.
+        index.append(
+          offset: header.offset, begin: header.begin.map { clock($0) } ?? Int64.min,
+          end: header.end.map { clock($0) } ?? Int64.max)
         if let defect = header.defect { throw defect }
         offset += header.packetBits / 8
       }
     } catch {
-      result.damage = error
+      damage = error
     }
-    return result
+    window.close()
+    for place in results.indices {
+      results[place].index = index
+      results[place].isDamaged = damage != nil
+      if results.count > 1 {
+        results[place].isMixed = true
+        // The index is that of all: no packet can be left out by its time.
+        results[place].isOrdered = false
+      }
+    }
+    return (results, damage)
   }
 }
 
 extension FileIndexer.Result {
-  fileprivate mutating func add(_ header: PacketHeader, _ plans: TracePlans) {
-    let clock = plans.streams[header.stream].clock
+  fileprivate init(path: String, size: Int, _ header: PacketHeader, _ clock: ClockConversion) {
+    self.path = path
+    self.size = size
+    stream = header.stream
+    instanceID = header.instanceID
+    cpu = header.cpu
+    first = header
+    last = header
+    addTimes(header, clock)
+  }
+
+  fileprivate mutating func add(_ header: PacketHeader, _ clock: ClockConversion) {
+    if header.cpu != cpu { hasSeveralCPUs = true }
+    if header.instanceID != instanceID { instanceID = nil }
+    let losses = StreamWalker.losses(last, header, isFirst: false)
+    discarded += losses.events
+    lost += losses.packets
+    last = header
+    addTimes(header, clock)
+  }
+
+  private mutating func addTimes(_ header: PacketHeader, _ clock: ClockConversion) {
+    packetCount += 1
+    if header.hasOtherUUID { hasOtherUUID = true }
     let begin = header.begin.map { clock($0) }
     let end = header.end.map { clock($0) } ?? begin
-    if first == nil {
-      stream = header.stream
-      instanceID = header.instanceID
-      cpu = header.cpu
-      first = header
-    } else {
-      if header.cpu != cpu { hasSeveralCPUs = true }
-      let losses = StreamWalker.losses(last, header, isFirst: false)
-      discarded += losses.events
-      lost += losses.packets
-    }
     if let begin {
       if let previous = self.end, begin < previous { isOrdered = false }
       self.begin = min(self.begin ?? begin, begin)
@@ -74,9 +125,5 @@ extension FileIndexer.Result {
       if let begin, end < begin { isOrdered = false }
       self.end = max(self.end ?? end, end)
     }
-    // An unknown end must not hide the packet from a search by time.
-    index.append(
-      offset: header.offset, begin: begin ?? Int64.min, end: header.end == nil ? Int64.max : end ?? Int64.max)
-    last = header
   }
 }

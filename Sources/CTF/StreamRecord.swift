@@ -49,6 +49,8 @@ struct StreamFile: Sendable {
   /// Index, in the stream, of the file's first packet.
   let firstPacket: Int
   let index: PacketIndex
+  /// Whether it also holds packets of other stream classes, which are passed over.
+  let isMixed: Bool
 }
 
 /// A stream with what is needed to read it.

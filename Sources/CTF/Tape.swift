@@ -15,15 +15,15 @@
 /// | BLOB | address and length in bytes |
 /// | optional field | 1 and the field, or 0 |
 struct TapeOutput: DecodeOutput {
-  /// One event may have so many words; more are refused rather than kept in memory.
-  static let maximumWords = 1 << 21
+  /// An event with more words is read in pieces rather than kept in memory. A run of fields has no more.
+  static let maximumWords = 1 << 18
 
   private(set) var words: UnsafeMutablePointer<UInt64>
   private var capacity: Int
-  private var count = 0
+  private(set) var count = 0
 
-  init() {
-    capacity = 1024
+  init(capacity: Int = 1024) {
+    self.capacity = capacity
     words = .allocate(capacity: capacity)
     words.initialize(repeating: 0, count: capacity)
   }
@@ -90,7 +90,7 @@ struct TapeOutput: DecodeOutput {
 
 /// A tape that keeps its own copy of texts: a packet's context outlives what is in memory of the packet.
 struct ContextOutput: DecodeOutput {
-  private var tape = TapeOutput()
+  private var tape = TapeOutput(capacity: 32)
   private var texts: [UnsafeMutablePointer<UInt8>] = []
 
   var words: UnsafePointer<UInt64> { UnsafePointer(tape.words) }

@@ -6,31 +6,44 @@
 public final class Trace: Sendable {
   /// The traces found, in the order of their paths.
   public let traces: [TraceInfo]
-  /// The streams of all traces.
+  /// The streams of all traces; none when it was opened for very many streams and has them: see ``stream(_:)``.
   public let streams: [StreamInfo]
+  /// The number of streams.
+  public let streamCount: Int
   /// What was wrong but survivable so far; readers add what they find in packets.
   public let diagnostics: [Diagnostic]
+  /// What is odd, but no reason to doubt that everything was read.
+  public let warnings: [Diagnostic]
   let records: [StreamRecord]
+  let many: ManyStreams?
 
   /// Opens traces and indexes their packets.
   ///
-  /// - Parameter paths: Directories, searched recursively for `metadata`.
+  /// - Parameters:
+  ///   - paths: Directories, searched recursively for `metadata`.
+  ///   - allowsMany: Whether the caller does without ``streams`` where there are thousands of files. Memory stays flat
+  ///     then: ``MergedEvents`` opens streams when their time has come.
   /// - Throws: When a path holds no trace, its metadata is invalid or nothing in it can be read.
-  public init(opening paths: [String]) throws(TraceError) {
+  public init(opening paths: [String], allowsMany: Bool = false) throws(TraceError) {
     var finder = TraceFinder()
     for path in paths { try finder.search(path) }
-    var opener = TraceOpener(diagnostics: finder.diagnostics)
+    let files = finder.found.reduce(0) { $0 + $1.names.count }
+    var opener = TraceOpener(
+      diagnostics: finder.diagnostics, isMany: allowsMany && files > ManyStreams.threshold)
     for group in try opener.readMetadata(finder.found) { try opener.open(group) }
-    guard opener.records.count <= Row.maximumStreams else {
+    guard allowsMany || opener.records.count <= Row.maximumStreams else {
       throw TraceError(
         file: paths.first ?? "",
-        message: "\(opener.records.count) streams; at most \(Row.maximumStreams) can be read")
+        message: "\(opener.records.count) streams; at most \(Row.maximumStreams) can be analyzed")
     }
-    if opener.records.isEmpty, let reason = opener.diagnostics.first { throw reason }
+    many = opener.many
+    streamCount = opener.many?.count ?? opener.records.count
+    if streamCount == 0, let reason = opener.diagnostics.first { throw reason }
     traces = opener.traces
     streams = opener.streams
     records = opener.records
     diagnostics = opener.diagnostics
+    warnings = opener.warnings
   }
 
   /// The environment of the first trace.
@@ -95,9 +108,20 @@ public final class Trace: Sendable {
     return PacketLocation(file: file.path, packet: number, byteOffset: offset)
   }
 
+  /// What is known of a stream; nil when there is none of this number, or its file is gone.
+  public func stream(_ number: Int) -> StreamInfo? {
+    guard number >= 0, number < streamCount else { return nil }
+    return many.map { $0.open(number)?.0 } ?? streams[number]
+  }
+
+  /// What is needed to read a stream.
+  func record(_ number: Int) -> StreamRecord? {
+    many.map { $0.open(number)?.1 } ?? records[number]
+  }
+
   /// The size of the buffer of each stream's reader, so that all together stay small.
   func windowBytes(readers: Int = 1) -> Int {
-    let share = (16 << 20) / max(1, records.count * readers)
+    let share = (16 << 20) / max(1, streamCount * readers)
     return max(8 << 10, min(256 << 10, share))
   }
 }

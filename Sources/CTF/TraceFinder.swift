@@ -5,7 +5,12 @@ struct TraceFinder {
   /// A directory with metadata and its data files.
   struct Found {
     let directory: String
-    var dataFiles: [String]
+    /// Names of the data files, sorted. Not paths: there may be very many.
+    var names: [String]
+
+    func path(_ name: String) -> String {
+      directory.hasSuffix("/") ? directory + name : "\(directory)/\(name)"
+    }
   }
 
   private static let maximumDepth = 32
@@ -69,14 +74,17 @@ struct TraceFinder {
         continue
       }
       guard stat(full, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
-      if name == "metadata" { hasMetadata = true } else { files.append(full) }
+      if name == "metadata" { hasMetadata = true } else { files.append(name) }
     }
     closedir(directory)
     guard entries <= Self.maximumEntries else {
       throw TraceError(
         file: path, message: "more than \(Self.maximumEntries) files; give a smaller directory")
     }
-    if hasMetadata { found.append(Found(directory: path, dataFiles: files.sorted())) }
+    if hasMetadata {
+      files.sort()
+      found.append(Found(directory: path, names: files))
+    }
     for directory in directories.sorted() { try visit(directory, depth: depth + 1) }
   }
 }

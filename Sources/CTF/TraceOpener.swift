@@ -12,8 +12,27 @@ struct TraceOpener {
   private(set) var streams: [StreamInfo] = []
   private(set) var records: [StreamRecord] = []
   private(set) var diagnostics: [Diagnostic]
+  private(set) var warnings: [Diagnostic] = []
+  /// Where streams are, instead of `streams` and `records`, when there are very many.
+  private(set) var many: ManyStreams?
+  private let window = PacketWindow(capacity: 8192)
+  /// More problems than this are counted, not kept.
+  static let maximumDiagnostics = 1000
 
-  init(diagnostics: [Diagnostic]) { self.diagnostics = diagnostics }
+  /// - Parameter isMany: Whether to keep only where streams are.
+  init(diagnostics: [Diagnostic], isMany: Bool) {
+    self.diagnostics = diagnostics
+    many = isMany ? ManyStreams() : nil
+  }
+
+  /// What is known of a stream that is in one file.
+  static func record(
+    _ results: [FileIndexer.Result], _ plans: TracePlans, trace: Int, number: Int
+  ) -> (StreamInfo, StreamRecord) {
+    var opener = TraceOpener(diagnostics: [], isMany: false)
+    opener.add(results, plans, trace: trace, number: number)
+    return (opener.streams[0], opener.records[0])
+  }
 
   /// Reads all metadata and groups directories by UUID. Fails only when none can be read.
   mutating func readMetadata(_ found: [TraceFinder.Found]) throws(TraceError) -> [Group] {
@@ -51,11 +70,21 @@ struct TraceOpener {
       try TracePlans(group.model, file: group.file)
     }
     var results: [FileIndexer.Result] = []
-    for path in group.directories.flatMap(\.dataFiles) {
-      let result = FileIndexer.index(path, plans)
-      if let damage = result.damage { diagnostics.append(damage) }
-      // An empty file is a stream without packets.
-      if result.first != nil { results.append(result) }
+    for directory in group.directories {
+      for (place, name) in directory.names.enumerated() {
+        let path = directory.path(name)
+        let (found, damage) = FileIndexer.index(path, plans, window)
+        if let damage, diagnostics.count < Self.maximumDiagnostics { diagnostics.append(damage) }
+        if found.contains(where: \.hasOtherUUID), warnings.count < Self.maximumDiagnostics {
+          warnings.append(TraceError(file: path, message: "packets carry another UUID than the metadata"))
+        }
+        if many != nil {
+          for result in found { many?.add(result, place, directory, plans, trace: traces.count) }
+        } else {
+          // An empty file is a stream without packets.
+          results += found
+        }
+      }
     }
     var members: [[FileIndexer.Result]] = []
     var places: [StreamKey: Int] = [:]
@@ -68,7 +97,7 @@ struct TraceOpener {
         members.append([result])
       }
     }
-    for files in members { add(files, plans) }
+    for files in members { add(files, plans, trace: traces.count, number: records.count) }
     traces.append(
       TraceInfo(
         directories: group.directories.map(\.directory), uuid: group.model.uuid,
@@ -80,7 +109,9 @@ struct TraceOpener {
     let instance: UInt64
   }
 
-  private mutating func add(_ unsorted: [FileIndexer.Result], _ plans: TracePlans) {
+  private mutating func add(
+    _ unsorted: [FileIndexer.Result], _ plans: TracePlans, trace: Int, number: Int
+  ) {
     let results = unsorted.enumerated().sorted {
       ($0.element.begin ?? Int64.min, $0.offset) < ($1.element.begin ?? Int64.min, $1.offset)
     }.map(\.element)
@@ -89,21 +120,23 @@ struct TraceOpener {
     var isOrdered = true
     var end: Int64?
     var packets = 0
+    var ownPackets = 0
     var discarded: UInt64 = 0
     var lost: UInt64 = 0
     var previous: PacketHeader?
     for result in results {
       files.append(
-        StreamFile(path: result.path, size: result.size, firstPacket: packets, index: result.index))
+        StreamFile(
+          path: result.path, size: result.size, firstPacket: packets, index: result.index,
+          isMixed: result.isMixed))
       packets += result.index.packetCount
+      ownPackets += result.packetCount
       if !result.isOrdered { isOrdered = false }
       if let end, let begin = result.begin, begin < end { isOrdered = false }
       end = result.end.map { max(end ?? $0, $0) } ?? end
-      if let first = result.first {
-        let losses = StreamWalker.losses(previous, first, isFirst: previous == nil)
-        discarded += losses.events
-        lost += losses.packets
-      }
+      let losses = StreamWalker.losses(previous, result.first, isFirst: previous == nil)
+      discarded += losses.events
+      lost += losses.packets
       discarded += result.discarded
       lost += result.lost
       previous = result.last
@@ -111,13 +144,13 @@ struct TraceOpener {
     let cpu = results[0].cpu
     let isOneCPU = results.allSatisfy { !$0.hasSeveralCPUs && $0.cpu == cpu }
     records.append(
-      StreamRecord(number: records.count, plans: plans, plan: plan, files: files, isOrdered: isOrdered))
+      StreamRecord(number: number, plans: plans, plan: plan, files: files, isOrdered: isOrdered))
     streams.append(
       StreamInfo(
-        trace: traces.count, classID: plan.streamClass.id, instanceID: results[0].instanceID,
-        cpu: isOneCPU ? cpu : nil, files: files.map(\.path), packetCount: packets,
+        trace: trace, classID: plan.streamClass.id, instanceID: results[0].instanceID,
+        cpu: isOneCPU ? cpu : nil, files: files.map(\.path), packetCount: ownPackets,
         byteCount: files.reduce(0) { $0 + $1.size }, begin: results.compactMap(\.begin).min(), end: end,
-        discardedEvents: discarded, lostPackets: lost, earlierPackets: results[0].first?.sequence ?? 0,
-        isDamaged: results.contains { $0.damage != nil }))
+        discardedEvents: discarded, lostPackets: lost, earlierPackets: results[0].first.sequence ?? 0,
+        isDamaged: results.contains(where: \.isDamaged)))
   }
 }

@@ -3,6 +3,8 @@ final class TracePlans: Sendable {
   let model: TraceModel
   let packetHeader: DecodePlan?
   let streams: [StreamPlan]
+  /// Index into `streams` by id.
+  let streamPlaces: [UInt64: Int]
   let registerCount: Int
   /// Whether packets begin with the magic number, say their stream, carry the UUID.
   let hasMagic: Bool
@@ -25,12 +27,17 @@ final class TracePlans: Sendable {
     assert(references.count == count)
     packetHeader = header
     self.streams = streams
+    streamPlaces = Dictionary(
+      streams.enumerated().map { ($1.streamClass.id, $0) }, uniquingKeysWith: { first, _ in first })
     registerCount = references.count
     uuidRegisters = references.uuidRegisters.values.sorted()
     let fields = model.packetHeader?.fields ?? []
     let isNamed = model.format == .ctf1
-    hasMagic = isNamed ? fields.first?.name == "magic" : fields.first?.type.hasRole(.magic) ?? false
-    hasStreamID = isNamed && fields.contains { $0.name == "stream_id" && $0.type.isUnsignedInteger }
+    hasMagic =
+      isNamed
+      ? fields.first.map { $0.name == "magic" && $0.type.isMagic } ?? false
+      : fields.first?.type.hasRole(.magic) ?? false
+    hasStreamID = isNamed && model.packetHeader?.hasMember("stream_id") ?? false
     hasStreamInstanceID =
       isNamed && fields.contains { $0.name == "stream_instance_id" && $0.type.isUnsignedInteger }
     discardsAtPacketEnd = model.environment.contains {
@@ -48,7 +55,10 @@ final class TracePlans: Sendable {
     var compiler = PlanCompiler(model, references, file: file, roots: [:], start: (1 << 40, 0))
     try compiler.add(model.packetHeader, .packetHeader)
     var streams: [StreamPlan] = []
-    for (number, stream) in model.streamClasses.enumerated() {
+    // A trace without streams has packets without events.
+    let none = StreamClass(id: 0, packetContext: nil, eventHeader: nil, eventContext: nil, events: [])
+    let classes = model.streamClasses.isEmpty ? [none] : model.streamClasses
+    for (number, stream) in classes.enumerated() {
       references.clock = nil
       streams.append(
         try StreamPlan(
@@ -63,7 +73,8 @@ final class TracePlans: Sendable {
 final class StreamPlan: Sendable {
   let streamClass: StreamClass
   let packetContext: DecodePlan?
-  let contextFields: Set<Int>
+  /// Bit n: the context has the field of register n.
+  let contextFields: UInt64
   let header: EventHeaderPlan
   /// Contexts and payload of each event, decoded to a tape, in the order of `streamClass.events`.
   let events: [DecodePlan]
@@ -95,11 +106,16 @@ final class StreamPlan: Sendable {
     context.owner.stream = number
     try context.add(stream.packetContext, .packetContext)
     packetContext = stream.packetContext == nil ? nil : context.finish()
-    contextFields = Set(
-      (stream.packetContext?.fields ?? []).compactMap {
-        $0.type.isUnsignedInteger ? Register.packetContext[$0.name] : nil
-      })
-    let alignment = stream.eventHeader?.alignment ?? 1
+    contextFields = (stream.packetContext?.fields ?? []).reduce(0) { fields, field in
+      guard field.type.isUnsignedInteger, let register = Register.packetContext[field.name] else {
+        return fields
+      }
+      return fields | 1 << UInt64(register)
+    }
+    // Without headers, and with only one kind of event, every event begins where its first part is aligned to.
+    let only = stream.events.count == 1 ? stream.events[0] : nil
+    let begin = stream.eventHeader ?? only.flatMap { stream.eventContext ?? $0.context ?? $0.payload }
+    let alignment = begin?.alignment ?? 1
     var header = PlanCompiler(model, references, file: file, roots: context.roots, start: (alignment, 0))
     header.owner.stream = number
     try header.add(stream.eventHeader, .eventHeader)
@@ -122,11 +138,11 @@ final class StreamPlan: Sendable {
         ? EventHeaderPlan.Shape(roles: stream.eventHeader)
         : EventHeaderPlan.Shape(stream.eventHeader, model.byteOrder),
       // In CTF 2 it is class 0 that follows where nothing is said.
-      hasEventID: stream.hasRoles || stream.eventHeader?.hasEventID ?? false)
+      defaultID: stream.hasRoles ? 0 : UInt64.max)
     eventIndex = Dictionary(
       stream.events.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
     let clock = references.clock.flatMap { name in model.clocks.first { $0.name == name } }
-    hasClock = clock != nil
+    hasClock = references.clock != nil
     self.clock = ClockConversion(clock)
     self.references = .init(references)
   }
@@ -181,6 +197,8 @@ struct EventHeaderPlan: Sendable {
   /// Headers that need no interpreter, all little-endian.
   enum Shape: Sendable, Equatable {
     case general
+    /// No header at all.
+    case none
     /// LTTng's compact header: 5 bits of id, 27 bits of time; ids from 31 on use the general plan.
     case compact
     /// LTTng's large header: 16 bits of id, 32 bits of time `offset` bytes from the begin; ids from 65535 on use
@@ -192,14 +210,14 @@ struct EventHeaderPlan: Sendable {
   /// Alignment of the header's first bit, in bits.
   let alignment: Int
   let shape: Shape
-  /// Whether headers say which event follows.
-  let hasEventID: Bool
+  /// The event id where a header says none: UInt64.max for the only event.
+  let defaultID: UInt64
 }
 
 extension EventHeaderPlan.Shape {
   /// Recognises LTTng's headers by their structure.
   init(_ header: StructureType?, _ byteOrder: ByteOrder) {
-    self = .general
+    self = header == nil ? .none : .general
     guard let header, header.fields.count == 2, header.alignment >= 8, header.fields[0].name == "id",
       header.fields[1].name == "v", case .enumeration(let id) = header.fields[0].type,
       case .variant(let variant) = header.fields[1].type, variant.tag == [header.originalNames[0]],
@@ -275,9 +293,26 @@ extension FieldType {
   }
 }
 
+extension FieldType {
+  /// Whether this can be the magic number of packets.
+  var isMagic: Bool {
+    guard case .integer(let type) = self else { return false }
+    return type.size == 32 && !type.isSigned
+  }
+
+  fileprivate func hasMember(_ name: String) -> Bool {
+    switch self {
+    case .structure(let type): type.hasMember(name)
+    case .variant(let type): type.options.contains { $0.type.hasMember(name) }
+    case .array(let type): type.element.hasMember(name)
+    default: false
+    }
+  }
+}
+
 extension StructureType {
-  /// Whether an event header says which event follows, directly or as LTTng does it.
-  var hasEventID: Bool {
-    fields.contains { $0.name == "id" && $0.type.isUnsignedInteger }
+  /// Whether an unsigned integer of that name is in the structure, at any depth.
+  fileprivate func hasMember(_ name: String) -> Bool {
+    fields.contains { ($0.name == name && $0.type.isUnsignedInteger) || $0.type.hasMember(name) }
   }
 }

@@ -228,8 +228,8 @@ extension Parser {
   }
 
   private func constant(_ count: UInt64) throws(TraceError) -> ArrayType.Length {
-    guard count <= UInt64(UInt32.max) else {
-      throw failure("an array of \(count) elements is longer than \(UInt32.max)")
+    guard count <= ArrayType.maximumLength else {
+      throw failure("an array of \(count) elements is longer than \(ArrayType.maximumLength)")
     }
     return .constant(Int(count))
   }

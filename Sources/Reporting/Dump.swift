@@ -24,7 +24,12 @@ public struct Dump: ~Copyable {
 
   private let trace: Trace
   private let style: DumpProgram.Style
-  private let streams: UnsafeMutablePointer<DumpStream>
+  private static let maximumStreams = 4096
+
+  private let streams: UnsafeMutablePointer<UnsafeMutablePointer<DumpStream>?>
+  /// The numbers of the streams that have been made.
+  private var known: [Int] = []
+  private var classes: [Key: DumpEvents] = [:]
   private var sink: ByteSink
   private var clock = DumpClock()
 
@@ -33,48 +38,78 @@ public struct Dump: ~Copyable {
     self.trace = trace
     style = format == .text ? .text : .json
     sink = ByteSink(descriptor: descriptor)
-    struct Key: Hashable {
-      let streamClass: ObjectIdentifier
-      let trace: Int
-    }
-    var known: [Key: DumpEvents] = [:]
-    streams = .allocate(capacity: max(1, trace.streams.count))
-    for (number, info) in trace.streams.enumerated() {
-      let streamClass = trace.streamClass(of: number)
-      let key = Key(streamClass: ObjectIdentifier(streamClass), trace: info.trace)
-      let events =
-        known[key]
-        ?? DeepStack.run(levels: streamClass.height) {
-          DumpEvents(streamClass, trace.traces[info.trace], style, trace: info.trace)
-        }
-      known[key] = events
-      (streams + number).initialize(to: DumpStream(events: events, hasClock: trace.hasClock(stream: number)))
-    }
+    streams = .allocate(capacity: max(1, trace.streamCount))
+    streams.initialize(repeating: nil, count: max(1, trace.streamCount))
   }
 
   deinit {
-    for number in trace.streams.indices { streams[number].context.deallocate() }
-    streams.deinitialize(count: trace.streams.count)
+    for number in known { Self.forget(streams + number) }
     streams.deallocate()
+  }
+
+  private struct Key: Hashable {
+    let streamClass: ObjectIdentifier
+    let trace: Int
+  }
+
+  /// What a dump knows about a stream; made when its first event comes.
+  @inline(__always)
+  private mutating func stream(_ number: Int) -> UnsafeMutablePointer<DumpStream> {
+    streams[number] ?? makeStream(number)
+  }
+
+  @inline(never)
+  private mutating func makeStream(_ number: Int) -> UnsafeMutablePointer<DumpStream> {
+    // It can all be made again.
+    if known.count >= Self.maximumStreams { forgetStreams() }
+    let streamClass = trace.streamClass(of: number)
+    let index = trace.traceNumber(of: number)
+    let key = Key(streamClass: ObjectIdentifier(streamClass), trace: index)
+    let (style, info) = (style, trace.traces[index])
+    let events =
+      classes[key]
+      ?? DeepStack.run(levels: streamClass.height) { DumpEvents(streamClass, info, style, trace: index) }
+    classes[key] = events
+    let stream = UnsafeMutablePointer<DumpStream>.allocate(capacity: 1)
+    stream.initialize(to: DumpStream(events: events, hasClock: trace.hasClock(stream: number)))
+    streams[number] = stream
+    known.append(number)
+    return stream
+  }
+
+  private static func forget(_ place: UnsafeMutablePointer<UnsafeMutablePointer<DumpStream>?>) {
+    place.pointee?.pointee.context.deallocate()
+    place.pointee?.deinitialize(count: 1)
+    place.pointee?.deallocate()
+    place.pointee = nil
+  }
+
+  private mutating func forgetStreams() {
+    for number in known { Self.forget(streams + number) }
+    known.removeAll()
+    classes.removeAll()
   }
 
   /// Prints all events.
   ///
   /// - Parameters:
   ///   - window: Only events with timestamps in this half-open range of ns.
-  ///   - onGap: Told of lost events, before the event that follows them is printed.
+  ///   - onGap: Told of lost events, before the event that follows them is printed, and of what else is odd.
   /// - Returns: How it ended, and what was wrong in the packets but survivable.
   public mutating func run(
     window: Range<Int64>? = nil, onGap: (String) -> Void
   ) -> (Outcome, [Diagnostic]) {
+    for warning in trace.warnings { onGap("WARNING: \(warning)") }
     var events = MergedEvents(trace, window: window)
     while let event = events.next() {
       for gap in events.takeGaps() { report(gap, onGap) }
       print(event)
+      if event.isLarge { printLarge(event, events) }
       if sink.failure != nil { break }
     }
     for gap in events.takeGaps() { report(gap, onGap) }
     sink.flush()
+    for steps in events.stepsBack { report(steps, onGap) }
     let outcome: Outcome =
       switch sink.failure {
       case nil: .complete
@@ -89,16 +124,24 @@ public struct Dump: ~Copyable {
     // Standard error and output may be the same terminal: keep the order.
     sink.flush()
     let what = gap.kind == .discardedEvents ? "event" : "packet"
-    let stream = trace.streams[gap.stream]
+    guard let stream = trace.stream(gap.stream) else { return }
     onGap(
       "WARNING: Tracer discarded \(gap.count) \(what)\(gap.count == 1 ? "" : "s") between "
         + "[\(DumpClock.text(gap.begin))] and [\(DumpClock.text(gap.end))] in stream \(stream.files.first ?? "")"
         + " (stream class ID: \(stream.classID)).")
   }
 
+  private func report(_ steps: StepsBack, _ onGap: (String) -> Void) {
+    guard let stream = trace.stream(steps.stream) else { return }
+    onGap(
+      "WARNING: Timestamps run backwards \(steps.count) time\(steps.count == 1 ? "" : "s"), first from "
+        + "[\(DumpClock.text(steps.from))] to [\(DumpClock.text(steps.to))], in stream "
+        + "\(stream.files.first ?? "") (stream class ID: \(stream.classID)).")
+  }
+
   private mutating func print(_ event: EventRecord) {
-    if streams[event.stream].packet != event.packet { renderContext(event) }
-    let stream = streams + event.stream
+    let stream = stream(event.stream)
+    if stream.pointee.packet != event.packet { renderContext(event, stream) }
     if stream.pointee.hasClock {
       switch style {
       case .text: clock.write(event.timestamp, to: &sink)
@@ -118,21 +161,30 @@ public struct Dump: ~Copyable {
     let entry = stream.pointee.events.entry(event.event)
     write(entry.pointee.title)
     write(stream.pointee.context)
-    if let code = entry.pointee.code { DumpInterpreter.run(code, event.values, &sink) }
+    if let code = entry.pointee.code, !event.isLarge { DumpInterpreter.run(code, event.values, &sink) }
+  }
+
+  /// Prints the values of an event that is not in memory as a whole.
+  private mutating func printLarge(_ event: EventRecord, _ events: borrowing MergedEvents) {
+    guard let code = stream(event.stream).pointee.events.entry(event.event).pointee.code else { return }
+    withUnsafeMutablePointer(to: &sink) { sink in
+      let pieces = DumpPieces(code, sink)
+      events.readLarge(into: pieces)
+      pieces.finish()
+    }
   }
 
   /// The packet's context is the same for all its events: it is printed once and copied.
-  private mutating func renderContext(_ event: EventRecord) {
-    streams[event.stream].packet = event.packet
-    let events = streams[event.stream].events
-    guard let code = events.context else { return }
+  private mutating func renderContext(_ event: EventRecord, _ stream: UnsafeMutablePointer<DumpStream>) {
+    stream.pointee.packet = event.packet
+    guard let code = stream.pointee.events.context else { return }
     var memory = ByteSink.inMemory()
     DumpInterpreter.run(code, event.packetContext, &memory)
     let text = memory.take()
-    streams[event.stream].context.deallocate()
+    stream.pointee.context.deallocate()
     let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: text.count)
     _ = copy.initialize(from: text)
-    streams[event.stream].context = copy
+    stream.pointee.context = copy
   }
 
   @inline(__always)

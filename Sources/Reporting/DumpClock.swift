@@ -10,10 +10,10 @@ struct DumpClock {
   mutating func write(_ timestamp: Int64, to sink: inout ByteSink) {
     sink.byte(UInt8(ascii: "["))
     time(timestamp, to: &sink)
-    sink.text("] (+")
-    // Differences are unsigned there, so a step back is a very large one.
-    if let last, UInt64(bitPattern: timestamp &- last) != UInt64.max {
-      let difference = UInt64(bitPattern: timestamp &- last)
+    // babeltrace2 aborts at a step back.
+    sink.text(last.map { timestamp < $0 } ?? false ? "] (-" : "] (+")
+    if let last {
+      let difference = (timestamp &- last).magnitude
       sink.decimal(difference / 1_000_000_000)
       sink.byte(UInt8(ascii: "."))
       sink.decimal(difference % 1_000_000_000, digits: 9)

@@ -35,21 +35,42 @@ final class DumpCode {
 
 /// Prints values as a program says.
 enum DumpInterpreter {
-  private struct Loop {
+  struct Loop {
     var left: UInt64
     var index: UInt64
   }
 
+  /// Where printing goes on.
+  struct Place {
+    var step = 0
+    var loops: [Loop] = []
+  }
+
   static func run(_ code: DumpCode, _ values: UnsafePointer<UInt64>, _ sink: inout ByteSink) {
+    var place = Place()
+    run(code, values, nil, &place, &sink)
+  }
+
+  /// Prints as far as there are words: `available` of them, nil when there are all.
+  @inline(__always)
+  static func run(
+    _ code: DumpCode, _ values: UnsafePointer<UInt64>, _ available: Int?, _ resume: inout Place,
+    _ sink: inout ByteSink
+  ) {
     let isText = code.isText
     let literals = UnsafePointer(code.literals.baseAddress!)
     let steps = code.steps.baseAddress!
     let count = code.steps.count
     var word = values
-    var place = 0
-    var loops: [Loop] = []
+    let end = available.map { values + $0 }
+    var place = resume.step
+    var loops = resume.loops
+    defer {
+      if available != nil { resume = Place(step: place, loops: loops) }
+    }
     while place < count {
       let step = steps[place]
+      if let end, end - word < step.words { return }
       place &+= 1
       switch step.kind {
       case .literal: sink.bytes(literals + step.a, step.b &- step.a)

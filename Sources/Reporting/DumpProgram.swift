@@ -45,6 +45,19 @@ struct DumpProgram {
     var kind: Kind
     var a = 0
     var b = 0
+
+    /// The number of words that the step takes.
+    var words: Int {
+      switch kind {
+      case .literal, .loop, .element, .endLoop, .jump: 0
+      // The label is chosen by the number that follows.
+      case .enumeration: b
+      case .unsigned, .signed, .hexadecimal, .octal, .binary, .float, .boolean, .sequence, .variant: 1
+      case .text, .encodedText, .blob, .quadruple: 2
+      case .wideDecimal, .wideHexadecimal, .wideOctal, .wideBinary, .bits, .flags: (a + 63) / 64
+      case .skip: a
+      }
+    }
   }
 
   let style: Style

@@ -24,8 +24,14 @@ enum TextEscape {
     return result + [UInt8(ascii: "\"")]
   }
 
-  static func write(_ start: UnsafePointer<UInt8>, _ length: Int, to sink: inout ByteSink) {
-    sink.byte(UInt8(ascii: "\""))
+  /// - Parameters:
+  ///   - opens: Whether this is the first part of a text.
+  ///   - closes: Whether it is the last one.
+  static func write(
+    _ start: UnsafePointer<UInt8>, _ length: Int, to sink: inout ByteSink, opens: Bool = true,
+    closes: Bool = true
+  ) {
+    if opens { sink.byte(UInt8(ascii: "\"")) }
     table.withUnsafeBufferPointer { table in
       var plain = 0
       for index in 0..<length where table[Int(start[index])] != 0 {
@@ -44,14 +50,16 @@ enum TextEscape {
       }
       sink.bytes(start + plain, length - plain)
     }
-    sink.byte(UInt8(ascii: "\""))
+    if closes { sink.byte(UInt8(ascii: "\"")) }
   }
 }
 
 /// Strings of JSON (RFC 8259).
 enum JSONText {
-  static func quoted(_ text: String) -> String {
-    var result = "\""
+  static func quoted(_ text: String) -> String { "\"" + escaped(text) + "\"" }
+
+  private static func escaped(_ text: String) -> String {
+    var result = ""
     for scalar in text.unicodeScalars {
       switch scalar {
       case "\"": result += "\\\""
@@ -65,12 +73,32 @@ enum JSONText {
       default: result.unicodeScalars.append(scalar)
       }
     }
-    return result + "\""
+    return result
   }
 
   /// Bytes of a trace; what is no UTF-8 becomes U+FFFD.
-  static func write(_ start: UnsafePointer<UInt8>, _ length: Int, to sink: inout ByteSink) {
-    sink.array(
-      Array(quoted(String(decoding: UnsafeBufferPointer(start: start, count: length), as: UTF8.self)).utf8))
+  ///
+  /// - Parameters:
+  ///   - opens: Whether this is the first part of a text.
+  ///   - closes: Whether it is the last one.
+  static func write(
+    _ start: UnsafePointer<UInt8>, _ length: Int, to sink: inout ByteSink, opens: Bool = true,
+    closes: Bool = true
+  ) {
+    if opens { sink.byte(UInt8(ascii: "\"")) }
+    var done = 0
+    while done < length {
+      // A limited number of bytes at a time, cut before the begin of a character.
+      var end = min(length, done + largestPart)
+      if end < length {
+        for _ in 0..<3 where end > done + 1 && start[end] & 0xc0 == 0x80 { end -= 1 }
+      }
+      let part = UnsafeBufferPointer(start: start + done, count: end - done)
+      sink.array(Array(escaped(String(decoding: part, as: UTF8.self)).utf8))
+      done = end
+    }
+    if closes { sink.byte(UInt8(ascii: "\"")) }
   }
+
+  private static let largestPart = 1 << 16
 }

@@ -45,7 +45,7 @@ struct DumpCommand: ParsableCommand {
     signal(SIGPIPE, SIG_IGN)
     let trace: Trace
     do throws(TraceError) {
-      trace = try Trace(opening: directories)
+      trace = try Trace(opening: directories, allowsMany: true)
     } catch {
       report("cannot read the trace: \(error)")
       throw ExitCode(3)
@@ -55,7 +55,7 @@ struct DumpCommand: ParsableCommand {
     case .none:
       let (events, problems) = trace.decodeAll(threads: threads)
       diagnostics += problems
-      report("\(events) events in \(trace.streams.count) streams decoded")
+      report("\(events) events in \(trace.streamCount) streams decoded")
     case .text, .json:
       var dump = Dump(trace, format: format == .json ? .json : .text, descriptor: STDOUT_FILENO)
       let (outcome, problems) = dump.run(onGap: report)

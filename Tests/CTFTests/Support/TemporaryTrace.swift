@@ -36,10 +36,10 @@ final class TemporaryTrace {
 }
 
 /// The lines of a dump of some directories, with all diagnostics.
-func dump(_ paths: [String], format: Dump.Format = .text) throws -> (
+func dump(_ paths: [String], format: Dump.Format = .text, allowsMany: Bool = false) throws -> (
   lines: [String], diagnostics: [Diagnostic]
 ) {
-  let trace = try Trace(opening: paths)
+  let trace = try Trace(opening: paths, allowsMany: allowsMany)
   let file = FileManager.default.temporaryDirectory.appendingPathComponent("dump-\(UUID().uuidString)").path
   let descriptor = open(file, O_CREAT | O_RDWR, 0o600)
   defer {
@@ -80,5 +80,17 @@ enum Babeltrace {
     process.waitUntilExit()
     guard process.terminationStatus == 0 else { return nil }
     return data.split(separator: 10).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// Reads a trace and writes it again with `sink.ctf.fs`.
+  static func rewrite(_ directory: String, to copy: String) throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: path ?? "")
+    process.arguments = [directory, "--component", "sink.ctf.fs", "--params", "path=\"\(copy)\""]
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
   }
 }

@@ -1,0 +1,155 @@
+/// Where the values of an event go that is read in pieces.
+protocol PieceOutput: DecodeOutput {
+  /// Takes what has been put so far: the window is about to move, or there is no more room. False when nothing is left
+  /// to take, so that there will never be room.
+  mutating func drain() -> Bool
+  /// A part of a text that is larger than the window, instead of `putText`; the last one may be empty.
+  mutating func putPart(_ start: UnsafeRawPointer, _ count: Int, _ slot: UInt16, isFirst: Bool, isLast: Bool)
+    -> Bool
+}
+
+extension NoOutput: PieceOutput {
+  mutating func drain() -> Bool { false }
+  mutating func putPart(_ start: UnsafeRawPointer, _ count: Int, _ slot: UInt16, isFirst: Bool, isLast: Bool)
+    -> Bool
+  { true }
+}
+
+/// Decodes events that are larger than the window or the tape: the window moves along, and values are handed on
+/// whenever it does.
+enum PieceReader {
+  /// Decodes contexts and payload of the event at the walker's cursor.
+  ///
+  /// - Returns: `complete`, and the cursor is behind the event; or why that is not possible.
+  @inline(never)
+  static func run<Output: PieceOutput>(
+    _ plan: PlanPointers, _ walker: StreamWalker, _ output: inout Output
+  ) -> DecodeStatus {
+    var place = Interpreter.Place()
+    while true {
+      var cursor = walker.cursor
+      var state = walker.state
+      let status = Interpreter.run(plan, &cursor, &state, &output, from: &place)
+      walker.cursor = cursor
+      walker.state = state
+      switch status {
+      case .complete:
+        _ = output.drain()
+        return cursor.position <= cursor.content ? .complete : .shortage
+      case .tooLarge: guard output.drain() else { return .tooLarge }
+      case .shortage:
+        // Texts that have been put are in the window.
+        _ = output.drain()
+        if walker.slide(to: cursor.position) { continue }
+        let step = plan.steps[place.step]
+        let result: DecodeStatus =
+          switch step.kind {
+          case .string: text(walker, nil, step.slot, &output)
+          case .text: text(walker, step.operand, step.slot, &output)
+          case .textSequence: text(walker, walker.state.registers[Int(step.offset)], step.slot, &output)
+          default: .shortage
+          }
+        guard result == .complete else { return result }
+        place.step += 1
+      default: return status
+      }
+    }
+  }
+
+  /// A text that does not fit in the window: up to a NUL, or of `size` bytes, shown up to a NUL.
+  private static func text<Output: PieceOutput>(
+    _ walker: StreamWalker, _ size: UInt64?, _ slot: UInt16, _ output: inout Output
+  ) -> DecodeStatus {
+    var left = size.map { Int(clamping: $0) } ?? Int.max
+    var isFirst = true
+    // Whether no NUL has come yet.
+    var isShown = true
+    while true {
+      let position = walker.cursor.position
+      if walker.bytes(from: position).count < 8, walker.slide(to: position) {}
+      let bytes = UnsafeRawBufferPointer(rebasing: walker.bytes(from: position).prefix(left))
+      guard let start = bytes.baseAddress, !bytes.isEmpty else { return .shortage }
+      let nul = isShown ? bytes.firstIndex(of: 0) : nil
+      var taken = bytes.count
+      if size == nil, let nul { taken = nul + 1 }
+      let isLast = size == nil ? nul != nil : taken == left
+      if isShown, nul == nil, !isLast {
+        // Characters are not cut, so that each part can be shown by itself.
+        let cut = incompleteCharacter(bytes)
+        if cut < taken { taken -= cut }
+      }
+      let shown = isShown ? nul ?? taken : 0
+      if shown > 0 || isFirst || isLast {
+        guard output.putPart(start, shown, slot, isFirst: isFirst, isLast: isLast) else { return .tooLarge }
+      }
+      isFirst = false
+      if nul != nil { isShown = false }
+      if size != nil { left -= taken }
+      walker.cursor.position = position + taken * 8
+      if isLast { return .complete }
+    }
+  }
+
+  /// The number of bytes at the end that are the begin of a UTF-8 character, 0 to 3.
+  private static func incompleteCharacter(_ bytes: UnsafeRawBufferPointer) -> Int {
+    for back in 1...3 where back < bytes.count {
+      let byte = bytes[bytes.count - back]
+      if byte & 0xc0 == 0x80 { continue }
+      let length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1
+      return length > back ? back : 0
+    }
+    return 0
+  }
+}
+
+/// Receives the values of an event that is too large to be in memory as a whole.
+public protocol EventPieces: AnyObject {
+  /// More words, as ``EventRecord/values`` would have them. Texts are valid during the call.
+  func words(_ words: UnsafePointer<UInt64>, _ count: Int)
+  /// A part of a text, in place of the two words of a text.
+  func text(_ part: UnsafeBufferPointer<UInt8>, isFirst: Bool, isLast: Bool)
+}
+
+/// Hands on what comes onto a tape.
+struct TapePieces: PieceOutput {
+  private var tape = TapeOutput()
+  private let receiver: any EventPieces
+
+  init(_ receiver: any EventPieces) { self.receiver = receiver }
+
+  func deallocate() { tape.deallocate() }
+
+  mutating func restart() { tape.restart() }
+  @inline(__always) mutating func reserve(_ words: Int) -> Bool { tape.reserve(words) }
+  @inline(__always) mutating func put(_ value: UInt64, _ slot: UInt16) { tape.put(value, slot) }
+  @inline(__always)
+  mutating func load(_ fields: UnsafePointer<FieldLoad>, _ count: Int, _ bytes: UnsafeRawPointer) -> UInt64 {
+    tape.load(fields, count, bytes)
+  }
+  @inline(__always) mutating func putStructure(_ value: UInt64) { tape.putStructure(value) }
+  @inline(__always)
+  mutating func putText(_ start: UnsafeRawPointer, _ count: Int, _ slot: UInt16) -> Bool {
+    tape.putText(start, count, slot)
+  }
+  mutating func putText(
+    _ start: UnsafeRawPointer, _ count: Int, _ encoding: TextEncoding, _ slot: UInt16
+  ) -> Bool {
+    tape.putText(start, count, encoding, slot)
+  }
+
+  mutating func drain() -> Bool {
+    guard tape.count > 0 else { return false }
+    receiver.words(UnsafePointer(tape.words), tape.count)
+    tape.restart()
+    return true
+  }
+
+  mutating func putPart(_ start: UnsafeRawPointer, _ count: Int, _ slot: UInt16, isFirst: Bool, isLast: Bool)
+    -> Bool
+  {
+    receiver.text(
+      UnsafeRawBufferPointer(start: start, count: count).assumingMemoryBound(to: UInt8.self),
+      isFirst: isFirst, isLast: isLast)
+    return true
+  }
+}
