@@ -1,9 +1,14 @@
 import CTF
 import Testing
 
-/// Traces that LTTng-UST recorded; Fixtures/make says how.
+/// Traces that LTTng-UST and programs of barectf recorded; Fixtures/make says how.
 @Suite struct RecordedTraceTests {
-  static let names = ["kinds", "pid", "lossy", "rotated-files", "chunks"]
+  static let names = ["kinds", "pid", "lossy", "rotated-files", "chunks"] + barectf
+  static let barectf = [
+    "little-default", "big-default", "little-aligned", "big-packed", "little-packed", "no-clock",
+    "no-counters",
+    "small-sizes",
+  ].map { "barectf-\($0)" }
 
   @Test(.enabled(if: Babeltrace.path != nil, "babeltrace2 is not installed"), arguments: names)
   func dumpEqualsBabeltrace(name: String) throws {
@@ -19,6 +24,31 @@ import Testing
     // 3000 exits of 4 events on each of 2 threads, and 3 events more.
     #expect(trace.decodeAll(threads: 1).events + discarded == 3000 * 4 * 2 + 3)
     #expect(discarded > 0)
+  }
+
+  /// babeltrace2 writes the trace anew, with its own metadata, packets and headers.
+  @Test(.enabled(if: Babeltrace.path != nil, "babeltrace2 is not installed"), arguments: names)
+  func babeltracesCopyHasTheSameEvents(name: String) throws {
+    let copy = try TemporaryTrace(metadata: nil, files: [:])
+    try Babeltrace.rewrite(fixture(name), to: copy.path)
+    let (lines, diagnostics) = try dump([copy.path])
+    #expect(diagnostics == [])
+    #expect(try lines == dump([fixture(name)]).lines)
+  }
+
+  @Test(arguments: barectf)
+  func whatBarectfDiscardedIsCounted(name: String) throws {
+    let trace = try Trace(opening: [fixture(name)])
+    let discarded = trace.streams.reduce(0) { $0 + $1.discardedEvents }
+    // 40 events of two kinds, and one of the third kind each third time.
+    let emitted: UInt64 = 40 * 2 + 14
+    let recorded = trace.decodeAll(threads: 1).events
+    if name == "barectf-no-counters" {
+      #expect(recorded < emitted && discarded == 0)
+    } else {
+      #expect(recorded + discarded == emitted)
+      #expect(discarded > 0)
+    }
   }
 
   @Test(arguments: names)
