@@ -3,7 +3,7 @@ import Testing
 
 /// Traces that LTTng-UST and programs of barectf recorded; Fixtures/make says how.
 @Suite struct RecordedTraceTests {
-  static let names = ["kinds", "pid", "lossy", "rotated-files", "chunks"] + barectf
+  static let names = ["kinds", "pid", "lossy", "rotated-files", "chunks", "snapshot"] + barectf
   static let barectf = [
     "little-default", "big-default", "little-aligned", "big-packed", "little-packed", "no-clock",
     "no-counters",
@@ -71,6 +71,26 @@ import Testing
     #expect(trace.streams.count == 2)
     #expect(trace.streams.contains { $0.files.count > 1 })
     #expect(trace.streams.map(\.cpu) == [0, 1])
+  }
+
+  /// A snapshot begins in the middle of a recording: nothing of it is lost, whatever came before.
+  @Test func aSnapshotIsTheEndOfTheRecordingWithoutGaps() throws {
+    let trace = try Trace(opening: [fixture("snapshot")])
+    #expect(trace.streams.contains { $0.earlierPackets > 0 })
+    #expect(trace.streams.allSatisfy { $0.discardedEvents == 0 && $0.lostPackets == 0 })
+    var selection = FieldSelection()
+    selection.select(event: "exeunt:dispatch_end", tag: 0, fields: ["thread", "seq"])
+    var rows = MergedRows(trace, selection: selection)
+    var last: [UInt64: UInt64] = [:]
+    while let run = rows.nextRun() {
+      for index in 0..<run.count {
+        let row = run.base + index * run.stride
+        #expect(Row.tag(row) != Row.gapTag)
+        if let before = last[row[2]] { #expect(row[3] == before + 1) }
+        last[row[2]] = row[3]
+      }
+    }
+    #expect(!last.isEmpty && last.values.allSatisfy { $0 == 2999 })
   }
 
   @Test func severalTracesAreMergedInTime() throws {

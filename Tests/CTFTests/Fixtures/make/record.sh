@@ -37,5 +37,10 @@ contexts="" session rotated-files "--subbuf-size=4k --num-subbuf=16 --tracefile-
 "$HOME/loop" 600 2 && lttng destroy
 contexts="" session chunks "--subbuf-size=4k --num-subbuf=16"
 "$HOME/loop" 30 2 && lttng rotate && "$HOME/loop" 30 2 && lttng rotate && "$HOME/loop" 30 2 && lttng destroy
+# A snapshot of a channel that overwrites its oldest packets: it begins in the middle.
+lttng create snapshot --snapshot --output="$out/snapshot"
+lttng enable-channel -u --overwrite --subbuf-size=4k --num-subbuf=4 c
+lttng enable-event -u -c c 'exeunt:*'
+lttng start && "$HOME/loop" 3000 2 && lttng stop && lttng snapshot record && lttng destroy
 kill $daemon
 find "$out" -name index | xargs rm -r
