@@ -13,9 +13,10 @@ enum HeaderDecoder {
     _ plan: EventHeaderPlan, _ cursor: inout BitCursor, _ state: inout DecodeState, _ id: inout UInt64
   ) -> Outcome {
     guard cursor.position < cursor.content else { return .endOfPacket }
-    // Content that is left over belongs to an event: alignment beyond the content's end is an error.
+    // Padding up to the next event may end the content; one that leads beyond it belongs to an event that is cut.
     let mask = plan.alignment &- 1
     let start = (cursor.position &+ mask) & ~mask
+    if start == cursor.content { return .endOfPacket }
     switch plan.shape {
     case .compact:
       guard start &+ 32 <= cursor.limit else { return .shortage }
