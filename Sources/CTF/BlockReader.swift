@@ -6,6 +6,8 @@ struct BlockReader {
   private var values: [Parser.Attribute] = []
   private var types: [(name: String, type: FieldType, line: Int)] = []
   private var names: Set<String> = []
+  /// What the values take.
+  private var bytes = 0
   private var askedValues: Set<String> = []
   private var askedTypes: Set<String> = []
 
@@ -27,6 +29,8 @@ struct BlockReader {
       try statement(&parser, scope, isKept)
     }
     try parser.expect(.semicolon, "after the \(keyword) block")
+    // The values of other blocks live no longer than this.
+    if keyword != "env" { try parser.keep(-bytes) }
   }
 
   private mutating func statement(
@@ -62,8 +66,10 @@ struct BlockReader {
     let value = try parser.value()
     try parser.expect(.semicolon, "after a value")
     guard isKept else { return }
-    if case .string(let text) = value { try parser.keep(text.utf8.count) }
-    try parser.keep(128 + name.utf8.count)
+    var bytes = 128 + name.utf8.count
+    if case .string(let text) = value { bytes += text.utf8.count }
+    try parser.keep(bytes)
+    self.bytes += bytes
     values.append(.init(name: name, value: value, line: start))
   }
 

@@ -106,7 +106,7 @@ extension Parser {
     }
     let options = try fields(TypeScope(parent: scope), "variant")
     if options.isEmpty { throw failure("a variant has no options") }
-    try keep(256)
+    try keep(256 + 80 * options.count)
     var type = VariantType(tag: nil, options: options)
     guard type.weight <= Self.maximumWeight else {
       throw failure("a variant has more than \(Self.maximumWeight) options, nested fields included")

@@ -166,7 +166,7 @@ struct MetadataReader {
     stream.eventHeader = try block.structure("event.header")
     stream.eventContext = try block.structure("event.context")
     try block.finish()
-    try parser.keep(384)
+    try parser.keep(448)
     guard streams.updateValue(stream, forKey: id) == nil else {
       throw block.failure(block.line, "there are two streams with the id \(id)")
     }
@@ -183,7 +183,7 @@ struct MetadataReader {
     _ = try block.signedNumber("loglevel")
     _ = try block.string("model.emf.uri")
     try block.finish()
-    try parser.keep(256)
+    try parser.keep(256 + event.name.utf8.count)
     guard events.count <= Self.maximumClasses else { throw block.failure(block.line, "too many events") }
   }
 

@@ -328,7 +328,8 @@ struct PlanCompiler {
     let tags = find(path, variant.anchor)
     guard tags.count == 1, let tag = tags.first, case .enumeration(let enumeration) = tag.type else {
       throw failure(
-        "the tag '\(path.joined(separator: "."))' of a variant is no enumeration decoded before it")
+        "the tag '\(path.joined(separator: ".").prefix(64))' of a variant is no enumeration decoded before it"
+      )
     }
     closeRun()
     let step = steps.count
@@ -343,7 +344,8 @@ struct PlanCompiler {
     }
     guard ranges.count > first else {
       throw failure(
-        "the tag '\(path.joined(separator: "."))' of a variant has no label that is the name of an option")
+        "the tag '\(path.joined(separator: ".").prefix(64))' of a variant has no label that is the name of an option"
+      )
     }
     steps[step].offset = UInt32(first)
     steps[step].operand = UInt64(ranges.count - first)
@@ -389,10 +391,12 @@ struct PlanCompiler {
   private mutating func lengthRegister(_ path: [String], _ anchor: Anchor?) throws(TraceError) -> Int {
     let fields = find(path, anchor)
     guard let first = fields.first else {
-      throw failure("the length '\(path.joined(separator: "."))' of a sequence is no field decoded before it")
+      throw failure(
+        "the length '\(path.joined(separator: ".").prefix(64))' of a sequence is no field decoded before it")
     }
     guard fields.allSatisfy({ $0.type.isUnsignedInteger }) else {
-      throw failure("the length '\(path.joined(separator: "."))' of a sequence is no unsigned integer")
+      throw failure(
+        "the length '\(path.joined(separator: ".").prefix(64))' of a sequence is no unsigned integer")
     }
     let register = try register(first.key)
     // Whichever option of a variant is there leaves its value in the same place.

@@ -221,7 +221,7 @@ extension Parser {
       guard array.height <= Self.maximumDepth else {
         throw failure("types are nested more than \(Self.maximumDepth) levels deep")
       }
-      try keep(160)
+      try keep(360)
       result = .array(array)
     }
     return result
@@ -278,7 +278,7 @@ extension Parser {
       if anchor.targets.isEmpty {
         throw failure("'\(path.joined(separator: ".").prefix(64))' is no field decoded before it")
       }
-      try keep(64 + 8 * path.count)
+      try keep(80 + 8 * path.count)
       return anchor
     }
     let reference = UnresolvedReference(path.joined(separator: "."), line: line, isUsed: isInScope)
