@@ -3,7 +3,9 @@ extension Parser {
   typealias Fields = [(name: String, type: FieldType)]
 
   /// Reads the body of a structure or variant, braces included.
-  private mutating func fields(_ inner: TypeScope, _ what: String) throws(TraceError) -> Fields {
+  private mutating func fields(
+    _ inner: TypeScope, _ what: String, structure: Int? = nil
+  ) throws(TraceError) -> Fields {
     try enter()
     try expect(.leftBrace, "to begin the \(what)")
     var fields: Fields = []
@@ -21,7 +23,10 @@ extension Parser {
           throw failure("expected the name of a field, found \(token.shown)")
         }
         try keep(192 + name.utf8.count)
-        guard inner.declare(name, type, at: fields.count) else {
+        let isNew =
+          structure.map { visible.declare(name, type, at: fields.count, of: $0) }
+          ?? inner.declare(option: name)
+        guard isNew else {
           throw failure("the \(what) has two fields called '\(name.prefix(64))'")
         }
         if case .variant(let variant) = type, variant.tag == nil {
@@ -52,8 +57,8 @@ extension Parser {
       return (name, type, false)
     }
     let id = newStructure()
-    let inner = TypeScope(parent: scope, structure: id)
-    let fields = try fields(inner, "structure")
+    let fields = try fields(TypeScope(parent: scope), "structure", structure: id)
+    visible.close(id)
     var alignment = 1
     if try takeWord("align") {
       try expect(.leftParenthesis, "after 'align'")
@@ -90,8 +95,8 @@ extension Parser {
     var tag: (path: [String], anchor: Anchor?)?
     if try take(.less) {
       let path = try reference("a variant's tag")
-      let anchor = path[0] == "env" ? nil : try anchor(path, in: scope)
-      if let anchor { try check(tag: anchor, path) }
+      let anchor = path[0] == "env" ? nil : try anchor(path)
+      if let anchor, anchor.structure >= 0 { try check(tag: anchor, path) }
       tag = (path, anchor)
       try expect(.greater, "after the variant's tag")
     }
@@ -101,7 +106,7 @@ extension Parser {
         throw failure("the variant '\(name.prefix(64))' is unknown")
       }
       guard let tag else { return (name, type, false) }
-      if let anchor = tag.anchor { try check(labels: anchor, type) }
+      if let anchor = tag.anchor, anchor.structure >= 0 { try check(labels: anchor, type) }
       return (name, type.tagged(tag.path, anchor: tag.anchor), false)
     }
     let options = try fields(TypeScope(parent: scope), "variant")
@@ -112,7 +117,7 @@ extension Parser {
       throw failure("a variant has more than \(Self.maximumWeight) options, nested fields included")
     }
     if let tag {
-      if let anchor = tag.anchor { try check(labels: anchor, type) }
+      if let anchor = tag.anchor, anchor.structure >= 0 { try check(labels: anchor, type) }
       type = type.tagged(tag.path, anchor: tag.anchor)
     }
     if let name {

@@ -47,6 +47,8 @@ struct Parser {
   /// Those of the definition that is being read.
   var current: [UnresolvedReference] = []
 
+  /// The fields that a relative path may mean.
+  var visible = VisibleFields()
   /// The integer type that was given in full last.
   var lastInteger: FieldType?
 
@@ -207,11 +209,10 @@ struct Parser {
 final class UnresolvedReference {
   let name: String
   let line: Int
-  var isUsed: Bool
+  var isUsed = false
 
-  init(_ name: String, line: Int, isUsed: Bool) {
+  init(_ name: String, line: Int) {
     self.name = name
     self.line = line
-    self.isUsed = isUsed
   }
 }

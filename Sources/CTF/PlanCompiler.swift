@@ -7,6 +7,8 @@ struct PlanCompiler {
   static let maximumSteps = 1 << 19
   /// Runs are cut behind this many bits, so that the least window has room for one.
   static let maximumRunBits = 1 << 17
+  /// The most structures that are searched for names of definitions which have to be found where they are used.
+  static let maximumLookups = 1 << 22
 
   /// What all plans of a trace share.
   final class References {
@@ -41,6 +43,9 @@ struct PlanCompiler {
   /// The structure of `scope`.
   var currentRoot: StructureType?
   var frames: [Frame] = []
+  /// The frame of each structure that anchors know.
+  private var places: [Int: Int] = [:]
+  private var lookups = 0
   /// What is known about the position: it is `remainder` modulo `modulus` bits.
   private(set) var modulus: Int
   private(set) var remainder: Int
@@ -196,12 +201,14 @@ struct PlanCompiler {
     case .array(let array): try emit(array, key, slot)
     case .structure(let structure):
       try align(structure.alignment)
+      places[structure.id] = frames.count
       frames.append(Frame(structure: structure, key: key))
       for index in structure.fields.indices {
         let inner = key.count == 1 && scope == .payload ? slots?[index] : nil
         try emit(structure.fields[index].type, key + index, inner)
         frames[frames.count - 1].count += 1
       }
+      places[structure.id] = nil
       frames.removeLast()
     case .variant(let variant): try emit(variant, key)
     case .boolean(let bits): try emit(boolean: bits, key, slot)
@@ -325,7 +332,7 @@ struct PlanCompiler {
 
   private mutating func emit(_ variant: VariantType, _ key: FieldKey) throws(TraceError) {
     guard let path = variant.tag else { throw failure("a variant has no tag") }
-    let tags = find(path, variant.anchor)
+    let tags = try find(path, variant.anchor)
     guard tags.count == 1, let tag = tags.first, case .enumeration(let enumeration) = tag.type else {
       throw failure(
         "the tag '\(path.joined(separator: ".").prefix(64))' of a variant is no enumeration decoded before it"
@@ -389,7 +396,7 @@ struct PlanCompiler {
   }
 
   private mutating func lengthRegister(_ path: [String], _ anchor: Anchor?) throws(TraceError) -> Int {
-    let fields = find(path, anchor)
+    let fields = try find(path, anchor)
     guard let first = fields.first else {
       throw failure(
         "the length '\(path.joined(separator: ".").prefix(64))' of a sequence is no field decoded before it")
@@ -409,19 +416,25 @@ struct PlanCompiler {
   /// A relative path means what it says where it stands in the metadata. Where no structure around it there has such a
   /// field, it means one of the structures around the place where it is used, inner ones first, or of the scopes
   /// decoded before.
-  private func find(_ path: [String], _ anchor: Anchor?) -> [Visible] {
-    if let anchor {
-      guard let frame = frames.last(where: { $0.structure.id == anchor.structure }) else { return [] }
-      return anchor.targets.map { Visible(type: $0.type, key: frame.key + $0.indices) }
+  private mutating func find(_ path: [String], _ anchor: Anchor?) throws(TraceError) -> [Visible] {
+    if let anchor, anchor.structure >= 0 {
+      guard let place = places[anchor.structure] else { return [] }
+      return anchor.targets.map { Visible(type: $0.type, key: frames[place].key + $0.indices) }
     }
     for scope in DynamicScope.allCases where path.starts(with: scope.path) && path.count > scope.path.count {
       let rest = Array(path.dropFirst(scope.path.count))
       let fields = scope == self.scope ? frames.first.map { find(rest, in: $0) } ?? [] : find(rest, in: scope)
       if !fields.isEmpty { return fields }
     }
-    for frame in frames.reversed() {
-      let fields = find(path, in: frame)
-      if !fields.isEmpty { return fields }
+    if anchor == nil {
+      lookups += frames.count
+      guard lookups <= Self.maximumLookups else {
+        throw failure("names are looked up in more than \(Self.maximumLookups) structures")
+      }
+      for frame in frames.reversed() {
+        let fields = find(path, in: frame)
+        if !fields.isEmpty { return fields }
+      }
     }
     for scope in DynamicScope.allCases.reversed() where scope.rawValue < self.scope.rawValue {
       let fields = find(path, in: scope)

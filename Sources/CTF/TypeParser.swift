@@ -169,7 +169,7 @@ extension Parser {
   {
     let type = try resolve(specifier, pointers: try pointers(), in: scope)
     if case .identifier = token { throw failure("the left side of a typealias cannot have a name") }
-    return try lengths(of: type, in: scope)
+    return try lengths(of: type)
   }
 
   /// The name and the type of a declarator, nil when it has no name.
@@ -180,7 +180,7 @@ extension Parser {
     guard case .identifier(let name) = token else { return nil }
     if Token.keywords.contains(name) { throw failure("the reserved word '\(name)' cannot be a name") }
     try advance()
-    return (name, try lengths(of: type, in: scope))
+    return (name, try lengths(of: type))
   }
 
   private mutating func resolve(
@@ -199,7 +199,7 @@ extension Parser {
   }
 
   /// The array lengths behind a name: the first one is the outermost.
-  private mutating func lengths(of element: FieldType, in scope: TypeScope) throws(TraceError) -> FieldType {
+  private mutating func lengths(of element: FieldType) throws(TraceError) -> FieldType {
     var lengths: [(length: ArrayType.Length, anchor: Anchor?)] = []
     while try take(.leftBracket) {
       switch token {
@@ -207,7 +207,7 @@ extension Parser {
         let length = try number()
         guard !length.isNegative else { throw failure("an array's length cannot be negative") }
         lengths.append((try constant(length.magnitude), nil))
-      default: lengths.append(try reference(in: scope))
+      default: lengths.append(try lengthReference())
       }
       try expect(.rightBracket, "after an array's length")
       guard lengths.count <= Self.maximumDimensions else {
@@ -234,9 +234,7 @@ extension Parser {
     return .constant(Int(count))
   }
 
-  private mutating func reference(
-    in scope: TypeScope
-  ) throws(TraceError) -> (length: ArrayType.Length, anchor: Anchor?) {
+  private mutating func lengthReference() throws(TraceError) -> (length: ArrayType.Length, anchor: Anchor?) {
     let path = try reference("an array's length")
     if path[0] == "env" {
       guard path.count == 2, let count = environment[path[1]] else {
@@ -246,7 +244,7 @@ extension Parser {
       }
       return (try constant(count), nil)
     }
-    let anchor = try anchor(path, in: scope)
+    let anchor = try anchor(path)
     for target in anchor?.targets ?? [] where !target.type.isUnsignedInteger {
       throw failure(
         "the length '\(path.joined(separator: ".").prefix(64))' of a sequence is no unsigned integer")
@@ -270,23 +268,22 @@ extension Parser {
   }
 
   /// The field of an enclosing structure that a relative path means; nil when the use of the type has to tell.
-  mutating func anchor(_ path: [String], in scope: TypeScope) throws(TraceError) -> Anchor? {
+  mutating func anchor(_ path: [String]) throws(TraceError) -> Anchor? {
     if DynamicScope.allCases.contains(where: { path.starts(with: $0.path) && path.count > $0.path.count }) {
       return nil
     }
-    if let anchor = scope.anchor(path) {
+    if let anchor = visible.anchor(path) {
       if anchor.targets.isEmpty {
         throw failure("'\(path.joined(separator: ".").prefix(64))' is no field decoded before it")
       }
       try keep(80 + 8 * path.count)
       return anchor
     }
-    let reference = UnresolvedReference(path.joined(separator: "."), line: line, isUsed: isInScope)
-    if !isInScope {
-      unresolved.append(reference)
-      current.append(reference)
-      try keep(96)
-    }
+    guard !isInScope else { return .earlierScope }
+    let reference = UnresolvedReference(path.joined(separator: "."), line: line)
+    unresolved.append(reference)
+    current.append(reference)
+    try keep(96)
     return nil
   }
 

@@ -1,20 +1,15 @@
-/// The names visible at a place in the metadata (CTF 1.8, section 7.3.1): types, and in a structure its fields so far.
+/// The names of types visible at a place in the metadata (CTF 1.8, section 7.3.1).
 final class TypeScope {
   let parent: TypeScope?
-  /// The structure whose body this is; nil for other scopes.
-  private let structure: Int?
   private var aliases: [String: FieldType] = [:]
   private var structures: [String: StructureType] = [:]
   private var variants: [String: VariantType] = [:]
   private var enumerations: [String: EnumerationType] = [:]
-  private var fields: [String: (index: Int, type: FieldType)] = [:]
+  private var options: Set<String> = []
   /// What definitions of this scope refer to without seeing it, by kind and name.
   var unresolved: [String: [UnresolvedReference]] = [:]
 
-  init(parent: TypeScope?, structure: Int? = nil) {
-    self.parent = parent
-    self.structure = structure
-  }
+  init(parent: TypeScope?) { self.parent = parent }
 
   func alias(_ name: String) -> FieldType? { find(name, \.aliases) }
   func structure(_ name: String) -> StructureType? { find(name, \.structures) }
@@ -39,35 +34,13 @@ final class TypeScope {
     Self.put(type, name, &enumerations)
   }
 
-  /// Takes note of a field or option.
-  func declare(_ name: String, _ type: FieldType, at index: Int) -> Bool {
-    Self.put((index, type), name, &fields)
-  }
+  /// Takes note of a variant's option.
+  func declare(option name: String) -> Bool { options.insert(name).inserted }
 
   private static func put<T>(_ value: T, _ name: String, _ table: inout [String: T]) -> Bool {
     if table[name] != nil { return false }
     table[name] = value
     return true
-  }
-
-  /// The field of the innermost structure around that has one of this name; nil when none has, no targets when the
-  /// rest of the path leads nowhere.
-  func anchor(_ path: [String]) -> Anchor? {
-    var scope: TypeScope? = self
-    while let current = scope {
-      if let structure = current.structure, let field = current.field(path[0]) {
-        return Anchor(structure: structure, targets: field.type.targets(path.dropFirst(), [field.index]))
-      }
-      scope = current.parent
-    }
-    return nil
-  }
-
-  /// An underscore in front is no part of a name, wherever it stands.
-  private func field(_ name: String) -> (index: Int, type: FieldType)? {
-    if let field = fields[name] { return field }
-    if name.utf8.first == UInt8(ascii: "_"), let field = fields[String(name.dropFirst())] { return field }
-    return fields["_" + name]
   }
 }
 
@@ -79,6 +52,9 @@ struct Anchor: Sendable {
     let indices: [Int]
     let type: FieldType
   }
+
+  /// That no structure around has the first name: a field of an earlier scope is meant.
+  static let earlierScope = Anchor(structure: -1, targets: [])
 
   /// The structure that the first name is a field of: ``StructureType/id``.
   let structure: Int
