@@ -9,7 +9,14 @@ final class TypeScope {
   /// What definitions of this scope refer to without seeing it, by kind and name.
   var unresolved: [String: [UnresolvedReference]] = [:]
 
-  init(parent: TypeScope?) { self.parent = parent }
+  /// Nothing is defined in a scope as long as one inside it is open: one without definitions is no step on the way out.
+  init(parent: TypeScope?) {
+    self.parent = parent.flatMap { $0.isEmpty ? $0.parent : $0 }
+  }
+
+  private var isEmpty: Bool {
+    aliases.isEmpty && structures.isEmpty && variants.isEmpty && enumerations.isEmpty && unresolved.isEmpty
+  }
 
   func alias(_ name: String) -> FieldType? { find(name, \.aliases) }
   func structure(_ name: String) -> StructureType? { find(name, \.structures) }
