@@ -74,7 +74,8 @@ class Tools:
     def _product(self, name, build):
         if build:
             measure.progress(f"building {name} (release)")
-            self._call(["swift", "build", "-c", "release", "--package-path", ROOT, "--product", name])
+            self._call([
+                "swift", "build", "-c", "release", "--static-swift-stdlib", "--package-path", ROOT, "--product", name])
         where = subprocess.run(
             ["swift", "build", "-c", "release", "--package-path", ROOT, "--show-bin-path"],
             stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
