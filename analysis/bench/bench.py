@@ -148,7 +148,8 @@ def main():
         "--events", type=int, nargs="+", default=[1_000_000, 10_000_000], help="sizes of the traces read")
     parser.add_argument(
         "--streams", type=int, default=64,
-        help="streams of one more trace, as large as the largest; even, 0 for none (default: %(default)s)")
+        help="streams of one more trace, as large as the largest; a multiple of the CPUs, 0 for none "
+        "(default: %(default)s)")
     parser.add_argument(
         "--parts", nargs="+", choices=["exits", "boot", "tracepoints", "reading"],
         default=["exits", "boot", "tracepoints", "reading"], help="which comparisons to make (default: all)")
@@ -164,8 +165,8 @@ def main():
     if min([options.iterations - 1, options.rounds, options.reading_rounds, options.tracepoints, options.boots,
             *options.events]) < 1:
         parser.error("counts must be at least 1, and iterations at least 2")
-    if options.streams < 0 or options.streams % 2:
-        parser.error("a number of streams has to be even")
+    if options.streams < 0 or options.streams % CPU_STREAMS:
+        parser.error("each recording has a stream for each CPU: the number of streams has to be a multiple")
     try:
         described = machine()
         print(f"Machine: {described}\n")

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import math
+import os
 import shutil
 
 import measure
@@ -34,20 +35,20 @@ def recorded(tools, cache, events, progress=measure.progress):
 
 
 def recorded_streams(tools, cache, streams, events):
-    """A trace of `streams` streams that overlap in time: as many recordings at once as it takes, each of a guest with
-    two vCPUs on CPUs of their own, so that each CPU's stream is a busy one; kept in `cache` between runs."""
+    """A trace of `streams` streams that overlap in time: as many recordings at once as it takes with one for each CPU.
+    The guests are many more than the CPUs, so the scheduler moves them and all streams fill; kept in `cache`."""
     directory = cache / f"trace-{streams}-streams-{events}"
     if directory.exists():
         found, lost = tracing.counts(directory)
         if lost == 0 and found >= events:
             return directory, found
-    guests = streams // 2
+    guests = streams // os.cpu_count()
     buffers = ["--trace-subbuf-size", "4M", "--trace-subbufs", "4"]
 
     def record(number, iterations):
         tools.run(
-            [tools.exeunt, "run", *tools.guest("smp", iterations=iterations), "--cpus", "2", "--pin",
-             "vcpu0=0,vcpu1=1,io0=0", "--serial", "none", *buffers, "--trace", str(directory / f"guest{number:02}")],
+            [tools.exeunt, "run", *tools.guest("port-io", iterations=iterations), "--serial", "none", *buffers,
+             "--trace", str(directory / f"guest{number:02}")],
             scratch=f"used-{number}")
 
     def anew():
