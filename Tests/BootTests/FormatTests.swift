@@ -132,6 +132,7 @@ import Testing
       ("setup code beyond the end", changed(linux, 0x1f1, UInt8(200)), "within the setup code"),
       ("a payload beyond the kernel", changed(linux, 0x24c, UInt32(5000)), "payload of 5000 bytes"),
       ("an alignment that is none", changed(linux, 0x230, UInt32(3)), "no power of two"),
+      ("an address beyond all", changed(linux, 0x258, UInt64.max - 4096), "which no processor has"),
       ("a bzImage that is cut", Array(linux.prefix(0x280)), "within the Linux setup header"),
       ("multiboot with a video mode", kludge(File.multibootHeader(flags: 1 << 16 | 4)), "video mode"),
       ("multiboot with something unknown", kludge(File.multibootHeader(flags: 1 << 16 | 32)), "flags 0x20"),

@@ -90,6 +90,9 @@ public struct LinuxImage: Sendable {
     }
     self.alignment = max(alignment, 1)
     preferredAddress = version >= 0x20a ? start.number(0x258) : 0
+    guard preferredAddress < 1 << 52 else {
+      throw .malformed("wants to run at \(hexadecimal(preferredAddress)), which no processor has")
+    }
     initialSize = max(size, version >= 0x20a ? UInt64(start.number(0x260, UInt32.self)) : 0)
     ramdiskLimit = version >= 0x203 ? UInt64(start.number(0x22c, UInt32.self)) : 0x37ff_ffff
     commandLineLimit = version >= 0x206 ? Int(start.number(0x238, UInt32.self)) : 255

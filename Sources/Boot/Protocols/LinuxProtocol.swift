@@ -69,24 +69,24 @@ extension BootRequest {
   private func placeKernel(_ image: LinuxImage, _ builder: inout PlanBuilder) throws(BootError) -> UInt64 {
     let low = AddressAllocator.hole.upperBound
     var start = low
+    var size = image.initialSize
     if image.isRelocatable {
       start = (max(low, image.preferredAddress) + image.alignment - 1) & ~(image.alignment - 1)
       let end = builder.allocator.lowRAMEnd
-      if start > end || image.initialSize > end - start {
+      if start > end || size > end - start {
         // Where it wants to be there is not enough RAM: as low as it may be.
         start = (low + image.alignment - 1) & ~(image.alignment - 1)
       }
     } else if image.preferredAddress > low {
-      // It moves itself there.
-      guard image.preferredAddress < 1 << 52 else {
-        throw .malformed("wants to run at \(hexadecimal(image.preferredAddress)), which no processor has")
-      }
+      // It moves itself there, be it into a part of where it is loaded.
       let own = image.preferredAddress..<image.preferredAddress + image.initialSize
-      if own.lowerBound >= low + image.codeSize {
+      size = image.codeSize
+      if own.lowerBound >= low + size {
         try builder.allocator.take(own, what: "the kernel while it starts")
+      } else {
+        size = max(size, own.upperBound - low)
       }
     }
-    let size = image.isRelocatable || image.preferredAddress <= low ? image.initialSize : image.codeSize
     try builder.allocator.take(start..<start + size, what: "the kernel while it starts")
     builder.place(
       BootPlan.Piece(

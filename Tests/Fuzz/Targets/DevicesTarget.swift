@@ -11,7 +11,9 @@ enum DevicesTarget {
   /// Steps beyond these are not looked at: a hang must show as one step that does not end.
   private static let maximumSteps = 512
 
-  private final class Quiet: InterruptLine, DeviceObserver, PowerControl, InterruptMessageSink, ByteSink {
+  private final class Quiet: InterruptLine, DeviceObserver, PowerControl, InterruptMessageSink, ByteSink,
+    InterruptLevels
+  {
     let wantsKickStamps: Bool
     init(wantsKickStamps: Bool) { self.wantsKickStamps = wantsKickStamps }
     func pulse(by thread: ThreadContext) {}
@@ -23,6 +25,9 @@ enum DevicesTarget {
     func reset() {}
     func debugExit(value: UInt32) {}
     func put(_ byte: UInt8) {}
+    func set(line: UInt32, high: Bool, device: DeviceID, by thread: ThreadContext) {
+      precondition(line < TestDevice.lineCount)
+    }
     func routesChanged(_ routes: [IOAPIC.Route]) {
       precondition(routes.count <= IOAPIC.lineCount && routes.allSatisfy { $0.line < IOAPIC.lineCount })
     }
@@ -61,9 +66,22 @@ enum DevicesTarget {
       doorbell = Doorbell(
         id: DeviceID(2), name: "doorbell0", memory: memory, interrupt: quiet, observer: quiet)
       ioapic = IOAPIC(id: DeviceID(3), sink: quiet)
+      let test = TestDevice(id: DeviceID(14), levels: quiet)
       bus = try Bus(
         name: "port", limit: 1 << 48,
         [
+          .init(
+            start: 0x70, length: 2,
+            device: RealTimeClock(id: DeviceID(9), ramBelow4GiB: ramBytes, ramAbove4GiB: 0) { 1_795_525_629 }),
+          .init(start: 0x4d0, length: 2, device: EdgeLevelControl(id: DeviceID(12))),
+          .init(
+            start: 0x510, length: 2,
+            device: FirmwareConfiguration(id: DeviceID(13), ramBelow4GiB: ramBytes, vcpus: 2)),
+          .init(start: 0x600, length: 4, device: PowerManagementEvents(id: DeviceID(11))),
+          .init(start: 0x608, length: 4, device: PowerManagementTimer(id: DeviceID(10)) { 1_795_525_629 }),
+          .init(start: 0xe0, length: 16, device: test),
+          .init(
+            start: 0x2000, length: UInt64(TestDevice.lineCount), device: test, window: TestDevice.linesWindow),
           .init(start: 0x60, length: 1, device: KeyboardController(id: DeviceID(4), control: quiet)),
           .init(start: 0xf4, length: 4, device: DebugExitPort(id: DeviceID(5), control: quiet)),
           .init(start: 0x3f8, length: 8, device: serial),
