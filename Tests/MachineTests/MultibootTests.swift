@@ -72,6 +72,21 @@ struct MultibootTests {
     }
   }
 
+  @Test("A reset boots the kernel anew, as it was")
+  func reset() throws {
+    let image = exeunt_test_image_multiboot_reset()
+    let bytes = Array(UnsafeRawBufferPointer(start: image.bytes, count: Int(image.length)))
+    try withTemporaryDirectory { directory in
+      let path = "\(directory)/reset.flat"
+      let file = KernelFiles.elf(
+        is64Bit: false, entry: 0x10_0020, [.init(at: 0x10_0000, bytes, memorySize: 0x1_0000)])
+      try Data(file).write(to: URL(filePath: path))
+      let outcome = try Exeunt.run(["run", "--kernel", path, "--timeout", "40s"])
+      #expect(outcome.exitStatus == 7, "\(outcome.standardError)")
+      #expect(outcome.standardError.contains("1 resets"))
+    }
+  }
+
   @Test("Bad kernels cost status 2, and nothing is run")
   func refusals() throws {
     try withKernel { file, directory in

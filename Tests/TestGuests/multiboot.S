@@ -405,3 +405,39 @@ BEGIN multiboot
 .Lidt:
     .skip   (VECTOR + 1) * 8
 END multiboot
+
+#undef AT
+#define AT(label) (((label) - exeunt_test_multiboot_reset) + BASE)
+
+// Resets the machine once. The second time everything must be as it was the first, but for RAM that is not the image's.
+BEGIN multiboot_reset
+.Lreset_header:
+    .long   0x1badb002, 0, -0x1badb002
+    .long   0, 0, 0, 0, 0
+    cmpl    $0x2badb002, %eax
+    jne     1f
+    cmpl    $0x24d, (%ebx)
+    jne     2f
+    cmpl    $0x5eed, AT(.Lreset_data)
+    jne     3f
+    cmpl    $0, BASE + 0x8000
+    jne     4f
+    movl    $0, AT(.Lreset_data)
+    movl    $1, BASE + 0x8000
+    movl    $0, (%ebx)
+    incl    0x200000
+    cmpl    $2, 0x200000
+    je      5f
+    movb    $0xfe, %al
+    outb    %al, $PORT_RESET
+6:  hlt
+    jmp     6b
+1:  EXIT    $100
+2:  EXIT    $101
+3:  EXIT    $102
+4:  EXIT    $103
+5:  EXIT    $3
+    .balign 4
+.Lreset_data:
+    .long   0x5eed
+END multiboot_reset

@@ -56,7 +56,8 @@ EXEUNT_TEST_IMAGE(hole)
 EXEUNT_TEST_IMAGE(entry_long)
 EXEUNT_TEST_IMAGE(unmapped)
 
-// A multiboot kernel, for 1 MiB.
+// Multiboot kernels, for 1 MiB.
 EXEUNT_TEST_IMAGE(multiboot)
+EXEUNT_TEST_IMAGE(multiboot_reset)
 
 #endif
