@@ -20,6 +20,8 @@ public struct TraceAnalysis: Sendable {
   public let unknownEvents: [String]
   /// Threads that read.
   public let workers: Int
+  /// Whether time ran backwards somewhere.
+  let isUnordered: Bool
 
   /// Reads a trace.
   ///
@@ -39,9 +41,12 @@ public struct TraceAnalysis: Sendable {
     let result = read(
       trace, configuration: configuration, slices: slices, window: window, workers: workers,
       progress: progress)
-    // Where packets are damaged a slice cannot always know which gaps reach into it from before. What a report says
-    // must not depend on the number of threads, so such a trace is read once more, in one piece.
-    guard slices.count > 1, !result.diagnostics.isEmpty || !trace.diagnostics.isEmpty else { return result }
+    // Where packets are damaged a slice cannot always know which gaps reach into it from before, and where time runs
+    // backwards slices have their own order. What a report says must not depend on the number of threads, so such a
+    // trace is read once more, in one piece.
+    guard slices.count > 1,
+      result.isUnordered || !result.diagnostics.isEmpty || !trace.diagnostics.isEmpty
+    else { return result }
     return read(
       trace, configuration: configuration, slices: cut([Int64.min..<Int64.max], at: window), window: window,
       workers: 1, progress: progress)
@@ -74,6 +79,7 @@ private struct SliceReading: Sendable {
   var otherEvents: [UInt64]
   var deliveredEvents: [UInt64]
   var diagnostics: [Diagnostic]
+  var isUnordered: Bool
   var missingFields: [String]
   var unknownEvents: [String]
 }
@@ -120,7 +126,8 @@ private final class Supply: Sendable {
     while let run = rows.nextRun() { analysis.consume(run) }
     return SliceReading(
       analysis: analysis, otherEvents: rows.otherEvents, deliveredEvents: rows.deliveredEvents,
-      diagnostics: rows.diagnostics, missingFields: rows.missing.map { "\($0.event).\($0.field)" },
+      diagnostics: rows.diagnostics, isUnordered: rows.isUnordered,
+      missingFields: rows.missing.map { "\($0.event).\($0.field)" },
       unknownEvents: rows.unknownEvents)
   }
 
@@ -140,6 +147,7 @@ private final class Supply: Sendable {
         whole.deliveredEvents = []
       }
       whole.analysis.merge(reading.analysis)
+      whole.isUnordered = whole.isUnordered || reading.isUnordered
       whole.otherEvents = sum(whole.otherEvents, reading.otherEvents)
       whole.deliveredEvents = sum(whole.deliveredEvents, reading.deliveredEvents)
       for diagnostic in reading.diagnostics where !whole.diagnostics.contains(diagnostic) {
@@ -158,7 +166,8 @@ private final class Supply: Sendable {
     return TraceAnalysis(
       models: whole.analysis, calibration: configuration.calibration, otherEvents: whole.otherEvents,
       deliveredEvents: whole.deliveredEvents, diagnostics: whole.diagnostics,
-      missingFields: whole.missingFields, unknownEvents: whole.unknownEvents, workers: workers)
+      missingFields: whole.missingFields, unknownEvents: whole.unknownEvents, workers: workers,
+      isUnordered: whole.isUnordered)
   }
 
   private func sum(_ left: [UInt64], _ right: [UInt64]) -> [UInt64] {

@@ -60,6 +60,9 @@ public struct MergedRows: ~Copyable {
   public var otherEvents: [UInt64] { counts { countsOthers ? $0.others : 0 } }
   /// Selected events decoded so far, by stream; all of them once `nextRun` has returned nil.
   public var deliveredEvents: [UInt64] { counts(\.delivered) }
+  /// Whether time ran backwards in a stream so far, or events were outside of their packets' times: then rows of
+  /// several streams are in another order when slices are read one by one than when the whole is.
+  public var isUnordered: Bool { cursors.contains { $0.isUnordered } }
   /// What was wrong in the packets read so far, but survivable.
   public var diagnostics: [Diagnostic] { setupDiagnostics + cursors.flatMap(\.diagnostics) }
 

@@ -93,7 +93,7 @@ final class RowCursor {
   private(set) var strings: UnsafeMutablePointer<UInt8>
   private(set) var others: UInt64 = 0
   private(set) var delivered: UInt64 = 0
-  /// Whether a timestamp was smaller than the one before.
+  /// Whether a timestamp was smaller than the one before, or an event outside of its packet's times.
   private(set) var isUnordered = false
   var diagnostics: [Diagnostic] { walker.diagnostics }
   private let capacity: Int
@@ -197,7 +197,9 @@ final class RowCursor {
       }
       switch decode(&stringCount) {
       case .full: return true
-      case .endOfPacket: leavePacket()
+      case .endOfPacket:
+        if let end = walker.header.end, walker.record.plan.clock(end) < last { isUnordered = true }
+        leavePacket()
       case .lossBegins: placeLoss()
       case .sliceEnds:
         // What is lost at the packet's end belongs to a later slice.
@@ -233,6 +235,12 @@ final class RowCursor {
   }
 
   private func enterPacket() {
+    // An event before its packet's begin, and a packet that begins before the last event, are steps back in time.
+    if let begin = walker.header.begin {
+      let time = walker.record.plan.clock(begin)
+      if time < last { isUnordered = true }
+      last = time
+    }
     // Packets in no order are one sequence of events, which a slice begins and ends in once.
     guard !filter.isSlice || walker.record.isOrdered else { return }
     filter.lower = walker.wanted.lowerBound

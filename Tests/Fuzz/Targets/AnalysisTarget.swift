@@ -36,7 +36,6 @@ enum AnalysisTarget {
       if let complaint = render(report) { return complaint }
     }
     if isShared {
-      guard isOrdered(trace) else { return nil }
       let shared = ReportBuilder(
         trace, paths: [directory], analysis: TraceAnalysis.read(trace, workers: 2)
       ).summary()
@@ -52,20 +51,6 @@ enum AnalysisTarget {
       if let complaint = render(report) { return complaint }
     }
     return drawTimeline(trace, builder)
-  }
-
-  /// Whether time runs forwards and every event is where its packet says: only then is a cut at a time a cut of what
-  /// happened.
-  private static func isOrdered(_ trace: Trace) -> Bool {
-    for window in [Int64.min..<Int64.max] + trace.timeSlices(8) {
-      var events = MergedEvents(trace, window: window)
-      var last = window.lowerBound
-      while let event = events.next() {
-        guard window.contains(event.timestamp), event.timestamp >= last else { return false }
-        last = event.timestamp
-      }
-    }
-    return true
   }
 
   /// The first line in which two reports differ.
