@@ -169,10 +169,10 @@ struct FirmwareDeviceTests {
     #expect(device.read(2, size: 2) & 0xffff == 0x1122)
     device.write(0, 4)
     #expect(device.read(0) == 0x1122_ff44)
-    for (line, value): (UInt32, UInt64) in [(3, 1), (3, 0x80), (23, 1), (3, 0), (0, 0), (24, 1)] {
+    for (line, value): (UInt32, UInt64) in [(3, 1), (3, 0x80), (23, 1), (3, 0), (0, 0), (24, 1), (3, 1)] {
       device.write(value, line, size: 1, window: TestDevice.linesWindow)
     }
-    #expect(levels.changes == ["3+", "23+", "3-"])
+    #expect(levels.changes == ["3+", "23+", "3-", "3+"])
     device.reset()
     #expect(device.read(0) == 0)
   }
