@@ -66,12 +66,11 @@ enum Babeltrace {
   }
 
   /// The lines it prints, nil when it fails, crashes or wants more than 10 seconds or 4 GB.
-  static func lines(_ directory: String) throws -> [String]? {
+  static func lines(_ directories: String...) throws -> [String]? {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    process.arguments = [
-      "-c", "ulimit -c 0 -v 4000000; exec timeout -s KILL 10 \"$0\" \"$1\"", path ?? "", directory,
-    ]
+    process.arguments =
+      ["-c", "ulimit -c 0 -v 4000000; exec timeout -s KILL 10 \"$0\" \"$@\"", path ?? ""] + directories
     let output = Pipe()
     process.standardOutput = output
     process.standardError = FileHandle.nullDevice
