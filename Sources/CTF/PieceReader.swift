@@ -41,14 +41,7 @@ enum PieceReader {
         // Texts that have been put are in the window.
         _ = output.drain()
         if walker.slide(to: cursor.position) { continue }
-        let step = plan.steps[place.step]
-        let result: DecodeStatus =
-          switch step.kind {
-          case .string: text(walker, nil, step.slot, &output)
-          case .text: text(walker, step.operand, step.slot, &output)
-          case .textSequence: text(walker, walker.state.registers[Int(step.offset)], step.slot, &output)
-          default: .shortage
-          }
+        let result = bytes(plan.steps[place.step], walker, &output)
         guard result == .complete else { return result }
         place.step += 1
       default: return status
@@ -56,9 +49,53 @@ enum PieceReader {
     }
   }
 
-  /// A text that does not fit in the window: up to a NUL, or of `size` bytes, shown up to a NUL.
-  private static func text<Output: PieceOutput>(
-    _ walker: StreamWalker, _ size: UInt64?, _ slot: UInt16, _ output: inout Output
+  /// What the bytes of a text or BLOB are.
+  private enum Contents {
+    case text(TextEncoding)
+    case blob
+
+    var unitBytes: Int {
+      switch self {
+      case .text(let encoding): encoding.unitBytes
+      case .blob: 1
+      }
+    }
+
+    /// Where the text among these bytes ends; nil when it goes on behind them, as BLOBs always do.
+    func end(_ bytes: UnsafeRawBufferPointer) -> Int? {
+      guard case .text(let encoding) = self, let start = bytes.baseAddress else { return nil }
+      return encoding == .utf8 ? bytes.firstIndex(of: 0) : encoding.length(start, bytes.count)
+    }
+
+    /// The number of bytes at the end that are the begin of a character.
+    func incomplete(_ bytes: UnsafeRawBufferPointer) -> Int {
+      guard case .text(let encoding) = self, let start = bytes.baseAddress else { return 0 }
+      return encoding == .utf8 ? incompleteCharacter(bytes) : encoding.incomplete(start, bytes.count)
+    }
+  }
+
+  /// A text or BLOB that does not fit in the window.
+  private static func bytes<Output: PieceOutput>(
+    _ step: Step, _ walker: StreamWalker, _ output: inout Output
+  ) -> DecodeStatus {
+    let encoding = TextEncoding(rawValue: step.size) ?? .utf8
+    let length = walker.state.registers + Int(step.offset)
+    return switch step.kind {
+    case .string: bytes(.text(.utf8), walker, nil, step.slot, &output)
+    case .text: bytes(.text(.utf8), walker, step.operand, step.slot, &output)
+    case .textSequence: bytes(.text(.utf8), walker, length.pointee, step.slot, &output)
+    case .encodedString: bytes(.text(encoding), walker, nil, step.slot, &output)
+    case .encodedText: bytes(.text(encoding), walker, step.operand, step.slot, &output)
+    case .encodedTextSequence: bytes(.text(encoding), walker, length.pointee, step.slot, &output)
+    case .blob: bytes(.blob, walker, step.operand, step.slot, &output)
+    case .blobSequence: bytes(.blob, walker, length.pointee, step.slot, &output)
+    default: .shortage
+    }
+  }
+
+  /// Bytes up to a NUL, or `size` of them, of a text shown up to a NUL.
+  private static func bytes<Output: PieceOutput>(
+    _ contents: Contents, _ walker: StreamWalker, _ size: UInt64?, _ slot: UInt16, _ output: inout Output
   ) -> DecodeStatus {
     var left = size.map { Int(clamping: $0) } ?? Int.max
     var isFirst = true
@@ -69,14 +106,19 @@ enum PieceReader {
       if walker.bytes(from: position).count < 8, walker.slide(to: position) {}
       let bytes = UnsafeRawBufferPointer(rebasing: walker.bytes(from: position).prefix(left))
       guard let start = bytes.baseAddress, !bytes.isEmpty else { return .shortage }
-      let nul = isShown ? bytes.firstIndex(of: 0) : nil
+      let nul = isShown ? contents.end(bytes) : nil
       var taken = bytes.count
-      if size == nil, let nul { taken = nul + 1 }
+      if size == nil, let nul { taken = nul + contents.unitBytes }
       let isLast = size == nil ? nul != nil : taken == left
-      if isShown, nul == nil, !isLast {
+      if isShown, nul == nil {
         // Characters are not cut, so that each part can be shown by itself.
-        let cut = incompleteCharacter(bytes)
-        if cut < taken { taken -= cut }
+        if isLast {
+          guard taken % contents.unitBytes == 0 else { return .cutCharacter }
+        } else {
+          let cut = contents.incomplete(bytes)
+          guard cut < taken else { return .shortage }
+          taken -= cut
+        }
       }
       let shown = isShown ? nul ?? taken : 0
       if shown > 0 || isFirst || isLast {

@@ -50,6 +50,14 @@ public enum TextEncoding: UInt8, Sendable {
     }
   }
 
+  /// The number of bytes at the end that are the begin of a character; not of UTF-8.
+  func incomplete(_ start: UnsafeRawPointer, _ count: Int) -> Int {
+    let rest = count % unitBytes
+    let whole = count - rest
+    guard unitBytes == 2, whole > 0, unit(start + whole - 2) >> 10 == 0x36 else { return rest }
+    return rest + 2
+  }
+
   private static let pieceBytes = 1 << 14
 
   /// The code unit of two or four bytes there.

@@ -88,31 +88,47 @@ extension DumpInterpreter {
   static func encodedText(
     _ word: UnsafePointer<UInt64>, _ encoding: TextEncoding, _ isText: Bool, _ sink: inout ByteSink
   ) {
-    guard let start = UnsafeRawPointer(bitPattern: UInt(word[0])), word[1] > 0 else {
+    guard let start = UnsafePointer<UInt8>(bitPattern: UInt(word[0])), word[1] > 0 else {
       sink.text("\"\"")
       return
     }
-    sink.byte(UInt8(ascii: "\""))
-    encoding.utf8(start, Int(word[1])) { bytes in
+    encodedText(start, Int(word[1]), encoding, isText, &sink, opens: true, closes: true)
+  }
+
+  /// A part of a text.
+  static func encodedText(
+    _ start: UnsafePointer<UInt8>, _ count: Int, _ encoding: TextEncoding, _ isText: Bool,
+    _ sink: inout ByteSink, opens: Bool, closes: Bool
+  ) {
+    if opens { sink.byte(UInt8(ascii: "\"")) }
+    encoding.utf8(start, count) { bytes in
       let quoted =
         isText
         ? TextEscape.quoted(Array(bytes))
         : Array(JSONText.quoted(String(decoding: bytes, as: UTF8.self)).utf8)
       sink.array(Array(quoted.dropFirst().dropLast()))
     }
-    sink.byte(UInt8(ascii: "\""))
+    if closes { sink.byte(UInt8(ascii: "\"")) }
   }
 
-  /// Digits of base 16, two for each byte.
   static func blob(_ word: UnsafePointer<UInt64>, _ isText: Bool, _ sink: inout ByteSink) {
+    let start = UnsafePointer<UInt8>(bitPattern: UInt(word[0]))
+    blob(start, start == nil ? 0 : Int(word[1]), isText, &sink, opens: true, closes: true)
+  }
+
+  /// A part of a BLOB: digits of base 16, two for each byte.
+  static func blob(
+    _ start: UnsafePointer<UInt8>?, _ count: Int, _ isText: Bool, _ sink: inout ByteSink, opens: Bool,
+    closes: Bool
+  ) {
     let digits: StaticString = "0123456789ABCDEF"
-    sink.text(isText ? "0x" : "\"")
-    if let start = UnsafePointer<UInt8>(bitPattern: UInt(word[0])) {
-      for index in 0..<Int(word[1]) {
+    if opens { sink.text(isText ? "0x" : "\"") }
+    if let start {
+      for index in 0..<count {
         sink.byte(digits.utf8Start[Int(start[index] >> 4)])
         sink.byte(digits.utf8Start[Int(start[index] & 15)])
       }
     }
-    if !isText { sink.byte(UInt8(ascii: "\"")) }
+    if closes, !isText { sink.byte(UInt8(ascii: "\"")) }
   }
 }

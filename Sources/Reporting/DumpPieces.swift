@@ -20,12 +20,19 @@ final class DumpPieces: EventPieces {
     // What stands before the text has been printed with the words before it, unless there were none.
     if isFirst { finish() }
     guard place.step < code.steps.count else { return }
-    let isShown = code.steps[place.step].kind == .text
-    if isShown, let start = part.baseAddress {
-      if code.isText {
+    let step = code.steps[place.step]
+    if let start = part.baseAddress {
+      switch step.kind {
+      case .text where code.isText:
         TextEscape.write(start, part.count, to: &sink.pointee, opens: isFirst, closes: isLast)
-      } else {
-        JSONText.write(start, part.count, to: &sink.pointee, opens: isFirst, closes: isLast)
+      case .text: JSONText.write(start, part.count, to: &sink.pointee, opens: isFirst, closes: isLast)
+      case .encodedText:
+        DumpInterpreter.encodedText(
+          start, part.count, TextEncoding(rawValue: UInt8(step.a)) ?? .utf8, code.isText, &sink.pointee,
+          opens: isFirst, closes: isLast)
+      case .blob:
+        DumpInterpreter.blob(start, part.count, code.isText, &sink.pointee, opens: isFirst, closes: isLast)
+      default: break
       }
     }
     if isLast { place.step += 1 }

@@ -1,0 +1,81 @@
+import CTF
+import Foundation
+import Testing
+
+@testable import CTF
+@testable import Reporting
+
+/// BLOBs and texts of CTF 2 that are larger than any window, and what stands around them.
+@Suite struct LargeFragmentsTests {
+  private static func metadata(_ encoding: String) -> [UInt8] {
+    let integer =
+      "\"type\":\"fixed-length-unsigned-integer\",\"byte-order\":\"little-endian\",\"alignment\":8"
+    let fragments = [
+      "{\"type\":\"preamble\",\"version\":2}", "{\"type\":\"trace-class\"}",
+      "{\"type\":\"data-stream-class\"}",
+      """
+      {"type":"event-record-class","name":"e","payload-field-class":{"type":"structure","member-classes":[
+        {"name":"n","field-class":{\(integer),"length":32}},
+        {"name":"b","field-class":{"type":"dynamic-length-blob","length-field-location":{"path":["n"]}}},
+        {"name":"s","field-class":{"type":"null-terminated-string","encoding":"\(encoding)"}},
+        {"name":"m","field-class":{\(integer),"length":32}},
+        {"name":"t","field-class":{"type":"dynamic-length-string","encoding":"\(encoding)",
+          "length-field-location":{"path":["m"]}}},
+        {"name":"last","field-class":{\(integer),"length":8}}]}}
+      """,
+    ]
+    return fragments.flatMap { [0x1e] + Array($0.utf8) + [0x0a] }
+  }
+
+  private func encode(_ text: String, _ encoding: String) -> [UInt8] {
+    func bytes(_ value: UInt32, _ count: Int) -> [UInt8] {
+      let little = (0..<count).map { UInt8(truncatingIfNeeded: value >> UInt32(8 * $0)) }
+      return encoding.hasSuffix("be") ? little.reversed() : little
+    }
+    switch encoding {
+    case "utf-8": return Array(text.utf8)
+    case "utf-16le", "utf-16be": return text.utf16.flatMap { bytes(UInt32($0), 2) }
+    default: return text.unicodeScalars.flatMap { bytes($0.value, 4) }
+    }
+  }
+
+  @Test(arguments: [("utf-8", 1), ("utf-16le", 2), ("utf-32be", 4)])
+  func largeValuesAreRead(_ encoding: String, _ unit: Int) throws {
+    // The pair in UTF-16 falls on every place of a window, as its period is odd.
+    let long = String(repeating: "a😀€", count: 600_000)
+    var bytes: [UInt8] = []
+    var expected: [String] = []
+    for (blob, string, text) in [(1, "", "x"), (9_000_001, long, "y"), (0, "z", long), (5_000_000, "w", "")] {
+      let contents = (0..<blob).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+      let encoded = encode(text, encoding)
+      func number(_ value: Int) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) } }
+      bytes += number(blob) + contents + encode(string, encoding) + [UInt8](repeating: 0, count: unit)
+      bytes += number(encoded.count) + encoded + [3]
+      let digits = Array("0123456789ABCDEF".utf8)
+      let shown = contents.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+      expected.append(
+        "e: { n = \(blob), b = 0x\(String(decoding: shown, as: UTF8.self)), s = \"\(string)\", "
+          + "m = \(encoded.count), t = \"\(text)\", last = 3 }")
+    }
+    let trace = try TemporaryTrace(metadata: Self.metadata(encoding), files: ["s": bytes])
+    let (lines, diagnostics) = try trace.dump()
+    #expect(diagnostics == [])
+    #expect(lines.count == expected.count)
+    // Not in one expectation: a failure would print megabytes.
+    for (line, wanted) in zip(lines, expected) { #expect((line == wanted) == true) }
+    let decoded = try Trace(opening: [trace.path]).decodeAll(threads: 1)
+    #expect(decoded.events == 4)
+    #expect(decoded.diagnostics == [])
+  }
+
+  @Test("a text that ends inside a code unit is refused, large as well")
+  func cutUnit() throws {
+    let text = [UInt8](repeating: 65, count: 9_000_001)
+    let size = (0..<4).map { UInt8(truncatingIfNeeded: text.count >> (8 * $0)) }
+    let bytes = [0, 0, 0, 0, 0, 0] + size + text + [3]
+    let trace = try TemporaryTrace(metadata: Self.metadata("utf-16le"), files: ["s": bytes])
+    let (lines, diagnostics) = try trace.dump()
+    #expect(lines == [])
+    #expect(diagnostics.first?.message == DecodeStatus.cutCharacter.message)
+  }
+}
