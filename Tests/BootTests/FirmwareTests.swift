@@ -85,6 +85,33 @@ import Testing
     #expect((Self.base + control) % 64 == 0)
   }
 
+  @Test(
+    "The multiprocessor table is pointed to, adds up, and lists processors and lines", arguments: [1, 3, 254])
+  func multiprocessor(count: Int) throws {
+    let tables = FirmwareTables(vcpus: count, hasInterruptControllers: true, hasLegacyControllers: true)
+    let pointer = Fields(bytes: try #require(try tables.multiprocessorPointer()))
+    #expect(pointer.hasBytes(Array("_MP_".utf8), at: 0))
+    #expect(pointer.count == 16)
+    #expect(sum(pointer, 0, 16) == 0)
+    let fields = Fields(bytes: try tables.bytes())
+    let start = Int(pointer.number(4, UInt32.self)) - Self.base
+    let length = Int(fields.number(start + 4, UInt16.self))
+    #expect(fields.hasBytes(Array("PCMP".utf8), at: start))
+    #expect(sum(fields, start, length) == 0)
+    var place = start + 44
+    var kinds = [Int](repeating: 0, count: 5)
+    while place < start + length {
+      kinds[Int(fields.bytes[place])] += 1
+      place += fields.bytes[place] == 0 ? 20 : 8
+    }
+    #expect(place == start + length)
+    #expect(kinds == [count, 1, 1, 16, 2])
+    #expect(fields.number(start + 34, UInt16.self) == UInt16(kinds.reduce(0, +)))
+    // More than it can tell of: ACPI alone.
+    let many = FirmwareTables(vcpus: 255, hasInterruptControllers: true, hasLegacyControllers: true)
+    #expect(try many.multiprocessorPointer() == nil)
+  }
+
   @Test("Too many of anything is refused")
   func limits() throws {
     #expect(refusal { _ = try tables(devices: 3000) }?.contains("do not fit") == true)

@@ -47,7 +47,15 @@ public struct FirmwareTables: Sendable {
   /// All tables, to be put at the window's start.
   ///
   /// - Throws: when they do not fit.
-  public func bytes() throws(BootError) -> [UInt8] {
+  public func bytes() throws(BootError) -> [UInt8] { try image().bytes }
+
+  /// What points to the multiprocessor table, to be put at the end of conventional memory; nil where there is none.
+  func multiprocessorPointer() throws(BootError) -> [UInt8]? {
+    try image().multiprocessorTable.map { MultiprocessorTable.pointer(to: UInt32($0)) }
+  }
+
+  /// The tables, and where the multiprocessor table is among them.
+  private func image() throws(BootError) -> (bytes: [UInt8], multiprocessorTable: UInt64?) {
     // One after the other, each at a multiple of 64, which the firmware control structure asks for.
     var image = ByteBuilder(count: 64)
     func place(_ table: [UInt8]) -> UInt64 {
@@ -71,11 +79,13 @@ public struct FirmwareTables: Sendable {
     let short = place(FirmwareTables.table("RSDT", revision: 1, root32.bytes))
     let long = place(FirmwareTables.table("XSDT", revision: 1, root64.bytes))
     image.put(rootPointer(short: short, long: long), at: 0)
+    let isDescribable = hasInterruptControllers && vcpus <= MultiprocessorTable.maximumProcessors
+    let multiprocessor = isDescribable ? place(MultiprocessorTable.bytes(vcpus: vcpus)) : nil
     guard image.count <= FirmwareTables.window.count else {
       throw .noRoom(
         "the ACPI tables of \(vcpus) vCPUs and \(virtioDevices.count) devices do not fit; use fewer")
     }
-    return image.bytes
+    return (image.bytes, multiprocessor)
   }
 
   /// The root system description pointer (5.2.5.3).

@@ -95,6 +95,9 @@ struct PlanBuilder {
     allocator = AddressAllocator(layout: request.layout)
     let tables = try request.firmware.bytes()
     try add(tables, what: "the firmware's tables", at: FirmwareTables.window.lowerBound)
+    if let pointer = try request.firmware.multiprocessorPointer() {
+      try add(pointer, what: "the multiprocessor table's pointer", at: AddressAllocator.hole.lowerBound)
+    }
   }
 
   mutating func add(_ bytes: [UInt8], what: String, at address: UInt64) throws(BootError) {
