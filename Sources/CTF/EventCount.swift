@@ -1,5 +1,3 @@
-import Dispatch
-
 extension Trace {
   /// Decodes every field of every event and keeps nothing: what a reader is timed with.
   ///
@@ -13,7 +11,7 @@ extension Trace {
     if pieces.count == 1 {
       results.set(0, decode(pieces[0], windowBytes: bytes))
     } else {
-      DispatchQueue.concurrentPerform(iterations: pieces.count) { piece in
+      Workers.perform(pieces.count) { piece in
         results.set(piece, self.decode(pieces[piece], windowBytes: bytes))
       }
     }
@@ -24,7 +22,7 @@ extension Trace {
   private func decode(_ many: ManyStreams, threads: Int) -> (events: UInt64, diagnostics: [Diagnostic]) {
     let pieces = max(1, threads)
     let results = ResultList(count: pieces)
-    DispatchQueue.concurrentPerform(iterations: pieces) { piece in
+    Workers.perform(pieces) { piece in
       var events: UInt64 = 0
       var diagnostics: [Diagnostic] = []
       var tape = TapeOutput()

@@ -2,7 +2,7 @@ import Glibc
 import Synchronization
 
 /// Threads that do one thing and end.
-enum Workers {
+package enum Workers {
   private final class Work {
     let body: @Sendable () -> Void
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }
@@ -10,7 +10,7 @@ enum Workers {
 
   /// Runs `body` on `count` threads at once, one of them the calling one, and returns when all have ended.
   /// Where no thread can be made, fewer run: `body` has to take its work from a common supply.
-  static func run(_ count: Int, _ body: @escaping @Sendable () -> Void) {
+  package static func run(_ count: Int, _ body: @escaping @Sendable () -> Void) {
     var threads: [pthread_t] = []
     for _ in 1..<max(1, count) {
       var thread = pthread_t()
@@ -32,6 +32,23 @@ enum Workers {
     for thread in threads { pthread_join(thread, nil) }
   }
 
+  private final class Supply: Sendable {
+    let next = Atomic<Int>(0)
+  }
+
+  /// Calls `body` with each number below `count`, on as many threads as there are processors, and returns when all
+  /// calls have.
+  package static func perform(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+    let supply = Supply()
+    run(min(count, processors)) {
+      while true {
+        let number = supply.next.add(1, ordering: .relaxed).oldValue
+        guard number < count else { return }
+        body(number)
+      }
+    }
+  }
+
   /// CPUs that this process may use.
-  static var processors: Int { max(1, Int(sysconf(CInt(_SC_NPROCESSORS_ONLN)))) }
+  package static var processors: Int { max(1, Int(sysconf(CInt(_SC_NPROCESSORS_ONLN)))) }
 }
