@@ -42,10 +42,10 @@ import Testing
   @Test(arguments: [("utf-8", 1), ("utf-16le", 2), ("utf-32be", 4)])
   func largeValuesAreRead(_ encoding: String, _ unit: Int) throws {
     // The pair in UTF-16 falls on every place of a window, as its period is odd.
-    let long = String(repeating: "a😀€", count: 600_000)
+    let long = String(repeating: "a😀€", count: 540_000)
     var bytes: [UInt8] = []
     var expected: [String] = []
-    for (blob, string, text) in [(1, "", "x"), (9_000_001, long, "y"), (0, "z", long), (5_000_000, "w", "")] {
+    for (blob, string, text) in [(1, "", "x"), (4_300_001, long, "y"), (0, "z", long)] {
       let contents = (0..<blob).map { UInt8(truncatingIfNeeded: $0 &* 31) }
       let encoded = encode(text, encoding)
       func number(_ value: Int) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) } }
@@ -64,13 +64,13 @@ import Testing
     // Not in one expectation: a failure would print megabytes.
     for (line, wanted) in zip(lines, expected) { #expect((line == wanted) == true) }
     let decoded = try Trace(opening: [trace.path]).decodeAll(threads: 1)
-    #expect(decoded.events == 4)
+    #expect(decoded.events == 3)
     #expect(decoded.diagnostics == [])
   }
 
   @Test("a text that ends inside a code unit is refused, large as well")
   func cutUnit() throws {
-    let text = [UInt8](repeating: 65, count: 9_000_001)
+    let text = [UInt8](repeating: 65, count: 4_300_001)
     let size = (0..<4).map { UInt8(truncatingIfNeeded: text.count >> (8 * $0)) }
     let bytes = [0, 0, 0, 0, 0, 0] + size + text + [3]
     let trace = try TemporaryTrace(metadata: Self.metadata("utf-16le"), files: ["s": bytes])
