@@ -5,8 +5,9 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-int clinux_memfd_create(const char *name, unsigned int flags) {
-    return (int)syscall(SYS_memfd_create, name, flags);
+void clinux_name_memory(void *start, size_t length, const char *name) {
+    const int set_vma = 0x53564d41, set_vma_anonymous_name = 0;
+    prctl(set_vma, set_vma_anonymous_name, start, length, name);
 }
 
 int clinux_pin_this_thread(int cpu) {

@@ -8,7 +8,7 @@ import Synchronization
 public final class GuestMemory: @unchecked Sendable {
   /// Where RAM appears to the guest.
   public let layout: RAMLayout
-  /// What the memory is made of, for messages and the state dump: `memfd`, a path, `hugetlbfs …`.
+  /// What the memory is made of, for messages and the state dump: `anonymous`, a path, `hugetlbfs …`.
   public let backing: String
   private let mapping: MemoryMapping
   // Copies of the two possible regions, so that the way to a byte is two comparisons without an array.

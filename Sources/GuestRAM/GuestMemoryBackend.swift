@@ -4,8 +4,8 @@ import Platform
 
 /// What guest RAM is made of.
 public enum GuestMemoryBackend: Sendable, Equatable {
-  /// An anonymous file in memory: memfd_create(2).
-  case memfd
+  /// Memory of this process alone, in huge pages where the host gives them: mmap(2), MAP_ANONYMOUS.
+  case anonymous
   /// A file, which is made and sized as needed, or an unnamed file in a directory: on hugetlbfs, huge pages.
   case path(String)
 }
@@ -28,25 +28,77 @@ extension GuestMemory {
   public static func allocate(
     bytes: UInt64, backend: GuestMemoryBackend, preallocate: Bool
   ) throws(GuestMemoryAllocationError) -> GuestMemory {
-    let file = try BackingFile.make(backend, bytes: bytes)
-    try file.checkHostCanHold(bytes: bytes, preallocate: preallocate)
-    let mapping: MemoryMapping
-    do {
-      try file.resize(bytes)
-      mapping = try MemoryMapping(descriptor: file.descriptor.raw, length: Int(bytes))
-    } catch {
-      throw file.failure("mapping \(describe(bytes: bytes)) of guest RAM", error)
-    }
-    if preallocate {
-      // MADV_POPULATE_WRITE (Linux 5.14) fails with an error where touching the pages would be killed by SIGBUS.
-      let populateWrite: CInt = 23
-      if madvise(mapping.base, mapping.length, populateWrite) != 0 {
-        // EFAULT (madvise(2)): touching a page would have been killed by SIGBUS, because the file system is full.
-        let error = Errno.current == .badAddress ? Errno.noSpace : Errno.current
-        throw file.failure("preallocating \(describe(bytes: bytes)) of guest RAM", error)
+    switch backend {
+    case .anonymous:
+      let source = "anonymous memory"
+      let advice = "choose a smaller --memory"
+      try checkHostCanHold(bytes: bytes, preallocate: preallocate)
+      let mapping = try mapped(bytes, from: source, advice) { length throws(Errno) in
+        try MemoryMapping(anonymous: length, alignment: 2 << 20)
       }
+      // As QEMU does: fewer faults while the guest starts, and fewer levels of page tables for all that it does.
+      mapping.adviseHugePages()
+      mapping.setName("guest-ram")
+      if preallocate { try populate(mapping, of: source, advice) }
+      return GuestMemory(layout: RAMLayout(bytes: bytes), mapping: mapping, backing: "anonymous")
+    case .path(let path):
+      let file = try BackingFile.make(path: path, bytes: bytes)
+      if file.isHostMemory { try checkHostCanHold(bytes: bytes, preallocate: preallocate) }
+      let mapping = try mapped(bytes, from: file.name, file.advice) { length throws(Errno) in
+        try file.resize(bytes)
+        return try MemoryMapping(descriptor: file.descriptor.raw, length: length)
+      }
+      if preallocate { try populate(mapping, of: file.name, file.advice) }
+      return GuestMemory(layout: RAMLayout(bytes: bytes), mapping: mapping, backing: file.name)
     }
-    return GuestMemory(layout: RAMLayout(bytes: bytes), mapping: mapping, backing: file.name)
+  }
+
+  private static func mapped(
+    _ bytes: UInt64, from source: String, _ advice: String, _ map: (Int) throws(Errno) -> MemoryMapping
+  ) throws(GuestMemoryAllocationError) -> MemoryMapping {
+    do {
+      guard let length = Int(exactly: bytes) else { throw Errno.noMemory }
+      return try map(length)
+    } catch {
+      throw GuestMemoryAllocationError(
+        description:
+          "mapping \(describe(bytes: bytes)) of guest RAM from \(source) failed: \(error); \(advice)")
+    }
+  }
+
+  private static func populate(_ mapping: borrowing MemoryMapping, of source: String, _ advice: String)
+    throws(GuestMemoryAllocationError)
+  {
+    // MADV_POPULATE_WRITE (Linux 5.14) fails with an error where touching the pages would be killed by SIGBUS.
+    let populateWrite: CInt = 23
+    guard madvise(mapping.base, mapping.length, populateWrite) != 0 else { return }
+    // EFAULT (madvise(2)): touching a page would have been killed by SIGBUS, because the file system is full.
+    let error = Errno.current == .badAddress ? Errno.noSpace : Errno.current
+    throw GuestMemoryAllocationError(
+      description:
+        "preallocating \(describe(bytes: UInt64(mapping.length))) of guest RAM from \(source) failed: "
+        + "\(error); \(advice)")
+  }
+
+  /// Refuses what the host has no memory for: without this the guest would start and the host's out-of-memory killer
+  /// would end the run some time later.
+  private static func checkHostCanHold(bytes: UInt64, preallocate: Bool) throws(GuestMemoryAllocationError) {
+    let pages = sysconf(CInt(_SC_PHYS_PAGES))
+    let pageSize = sysconf(CInt(_SC_PAGESIZE))
+    guard pages > 0, pageSize > 0 else { return }
+    let shortage = shortage(
+      bytes: bytes, preallocate: preallocate, total: UInt64(pages) * UInt64(pageSize),
+      available: availableMemory())
+    if let shortage { throw GuestMemoryAllocationError(description: shortage) }
+  }
+
+  /// MemAvailable of proc(5), in bytes.
+  private static func availableMemory() -> UInt64? {
+    guard let text = TextFile.read("/proc/meminfo"),
+      let line = text.split(separator: "\n").first(where: { $0.hasPrefix("MemAvailable:") }),
+      let kibibytes = line.split(separator: " ").dropFirst().first.flatMap({ UInt64($0) })
+    else { return nil }
+    return kibibytes << 10
   }
 
   /// What is wrong with asking a host for RAM that is made of the host's own; nil where it may be had.
@@ -76,48 +128,38 @@ extension GuestMemory {
 private struct BackingFile: ~Copyable {
   let descriptor: FileDescriptor
   let name: String
-  let isHugeTLB: Bool
-  /// Whether every page of it is a page of the host's memory, which nothing can take back: memfd and tmpfs.
+  /// What to do where it cannot be as large as RAM.
+  let advice: String
+  /// Whether every page of it is a page of the host's memory, which nothing can take back: tmpfs.
   let isHostMemory: Bool
 
-  static func make(_ backend: GuestMemoryBackend, bytes: UInt64) throws(GuestMemoryAllocationError)
-    -> BackingFile
-  {
-    switch backend {
-    case .memfd:
-      let raw = clinux_memfd_create("guest-ram", UInt32(MFD_CLOEXEC))
-      guard raw >= 0 else {
-        throw GuestMemoryAllocationError(
-          description:
-            "making guest RAM: memfd_create failed: \(Errno.current); use --mem-path with a file instead")
-      }
-      return BackingFile(
-        descriptor: FileDescriptor(owning: raw), name: "memfd", isHugeTLB: false, isHostMemory: true)
-    case .path(let path):
-      let opened = try open(path)
-      var information = statfs()
-      guard fstatfs(opened.raw, &information) == 0 else {
-        throw GuestMemoryAllocationError(description: "--mem-path \(path): fstatfs failed: \(Errno.current)")
-      }
-      let kind = UInt32(truncatingIfNeeded: information.f_type)
-      guard kind == UInt32(CLINUX_HUGETLBFS_MAGIC) else {
-        return BackingFile(
-          descriptor: opened, name: path, isHugeTLB: false, isHostMemory: kind == UInt32(CLINUX_TMPFS_MAGIC))
-      }
-      let pageSize = max(UInt64(information.f_bsize), 1)
-      let page = GuestMemory.describe(bytes: pageSize)
-      guard bytes % pageSize == 0 else {
-        throw GuestMemoryAllocationError(
-          description:
-            "--mem-path \(path): its huge pages have \(page), and --memory is not a multiple of that")
-      }
-      guard UInt64(information.f_bfree) >= bytes / pageSize else {
-        throw GuestMemoryAllocationError(
-          description: "--mem-path \(path): \(information.f_bfree) huge pages of \(page) are free, "
-            + "\(bytes / pageSize) are needed; reserve more through /proc/sys/vm/nr_hugepages")
-      }
-      return BackingFile(descriptor: opened, name: "hugetlbfs \(path)", isHugeTLB: true, isHostMemory: false)
+  static func make(path: String, bytes: UInt64) throws(GuestMemoryAllocationError) -> BackingFile {
+    let descriptor = try open(path)
+    var information = statfs()
+    guard fstatfs(descriptor.raw, &information) == 0 else {
+      throw GuestMemoryAllocationError(description: "--mem-path \(path): fstatfs failed: \(Errno.current)")
     }
+    let kind = UInt32(truncatingIfNeeded: information.f_type)
+    guard kind == UInt32(CLINUX_HUGETLBFS_MAGIC) else {
+      return BackingFile(
+        descriptor: descriptor, name: path, advice: "choose a smaller --memory or another --mem-path",
+        isHostMemory: kind == UInt32(CLINUX_TMPFS_MAGIC))
+    }
+    let pageSize = max(UInt64(information.f_bsize), 1)
+    let page = GuestMemory.describe(bytes: pageSize)
+    guard bytes % pageSize == 0 else {
+      throw GuestMemoryAllocationError(
+        description: "--mem-path \(path): its huge pages have \(page), and --memory is not a multiple of that"
+      )
+    }
+    guard UInt64(information.f_bfree) >= bytes / pageSize else {
+      throw GuestMemoryAllocationError(
+        description: "--mem-path \(path): \(information.f_bfree) huge pages of \(page) are free, "
+          + "\(bytes / pageSize) are needed; reserve more through /proc/sys/vm/nr_hugepages")
+    }
+    return BackingFile(
+      descriptor: descriptor, name: "hugetlbfs \(path)",
+      advice: "reserve more huge pages through /proc/sys/vm/nr_hugepages", isHostMemory: false)
   }
 
   /// Opens the file, or makes an unnamed one where the path is a directory, as QEMU does.
@@ -155,35 +197,5 @@ private struct BackingFile: ~Copyable {
     var information = stat()
     guard fstat(descriptor.raw, &information) == 0 else { throw Errno.current }
     if UInt64(information.st_size) < bytes, ftruncate(descriptor.raw, Int(bytes)) != 0 { throw Errno.current }
-  }
-
-  /// Refuses what the host has no memory for: without this the guest would start and the host's out-of-memory killer
-  /// would end the run some time later.
-  borrowing func checkHostCanHold(bytes: UInt64, preallocate: Bool) throws(GuestMemoryAllocationError) {
-    guard bytes <= UInt64(Int.max) else { throw failure("allocating \(bytes) bytes of guest RAM", .noMemory) }
-    let pages = sysconf(CInt(_SC_PHYS_PAGES))
-    let pageSize = sysconf(CInt(_SC_PAGESIZE))
-    guard isHostMemory, pages > 0, pageSize > 0 else { return }
-    let shortage = GuestMemory.shortage(
-      bytes: bytes, preallocate: preallocate, total: UInt64(pages) * UInt64(pageSize),
-      available: BackingFile.availableMemory())
-    if let shortage { throw GuestMemoryAllocationError(description: shortage) }
-  }
-
-  /// MemAvailable of proc(5), in bytes.
-  private static func availableMemory() -> UInt64? {
-    guard let text = TextFile.read("/proc/meminfo"),
-      let line = text.split(separator: "\n").first(where: { $0.hasPrefix("MemAvailable:") }),
-      let kibibytes = line.split(separator: " ").dropFirst().first.flatMap({ UInt64($0) })
-    else { return nil }
-    return kibibytes << 10
-  }
-
-  borrowing func failure(_ doing: String, _ error: Errno) -> GuestMemoryAllocationError {
-    let advice =
-      isHugeTLB
-      ? "reserve more huge pages through /proc/sys/vm/nr_hugepages"
-      : "choose a smaller --memory or another --mem-path"
-    return GuestMemoryAllocationError(description: "\(doing) from \(name) failed: \(error); \(advice)")
   }
 }

@@ -1,3 +1,4 @@
+import Boot
 import CTracepoints
 import Devices
 import GuestRAM
@@ -55,8 +56,10 @@ public final class Machine {
     let builder = try MachineBuilder(configuration)
     let kernel = builder.kernel
     self.configuration = configuration
-    image = try makeImage(builder.timeStampCounterKHz)
+    let image = try makeImage(builder.timeStampCounterKHz)
+    self.image = image
     memory = builder.memory
+    let loading = KernelLoading(image, into: memory)
     self.kernel = kernel
     let control = builder.control
     self.control = control
@@ -98,18 +101,20 @@ public final class Machine {
     statistics = builder.makeStatistics(of: vcpus)
     warnings = builder.warnings
     dump = StateDump(
-      configuration: configuration, configurationText: configuration.text, host: HostDescription.current(),
+      configuration: configuration, host: HostDescription.current(),
       timeStampCounterKHz: builder.timeStampCounterKHz)
-    try load()
+    try load(loading)
   }
 
   /// Puts what is run into RAM and sets the first vCPU's state.
-  private func load() throws(MachineError) {
+  ///
+  /// - Parameter loading: a kernel that is on its way already.
+  private func load(_ loading: KernelLoading? = nil) throws(MachineError) {
     switch image.content {
     case .flat(let bytes, let parameterBlock): try load(flat: bytes, parameterBlock)
     case .kernel(let plan):
-      do {
-        try plan.load(into: memory)
+      do throws(BootError) {
+        if let loading { try loading.finish() } else { try plan.load(into: memory) }
       } catch {
         throw MachineError("--kernel \(configuration.guest): \(error)")
       }

@@ -23,7 +23,7 @@ final class MachineBuilder {
     try MachineBuilder.check(system, for: configuration)
     do {
       memory = try GuestMemory.allocate(
-        bytes: configuration.memory, backend: configuration.memoryPath.map { .path($0) } ?? .memfd,
+        bytes: configuration.memory, backend: configuration.memoryPath.map { .path($0) } ?? .anonymous,
         preallocate: configuration.preallocate)
     } catch {
       throw MachineError(error.description)

@@ -7,7 +7,6 @@ import Platform
 /// session begins to listen to a machine that is already running.
 struct StateDump {
   let configuration: MachineConfiguration
-  let configurationText: String
   let host: HostDescription
   let timeStampCounterKHz: UInt32
 
@@ -16,9 +15,12 @@ struct StateDump {
     kicks: KickDescriptors?
   ) {
     recordClocks()
-    exeunt_trace_vm_info(
-      ExeuntVersion.current, configuration.guest, host.kvm, host.kernel, configurationText, host.processID,
-      configuration.memory, timeStampCounterKHz, UInt16(vcpus.count), UInt16(loops.count))
+    // Encoding the configuration takes a third of a millisecond, which a start that nobody listens to need not wait for.
+    if Tracing.isEnabled {
+      exeunt_trace_vm_info(
+        ExeuntVersion.current, configuration.guest, host.kvm, host.kernel, configuration.text, host.processID,
+        configuration.memory, timeStampCounterKHz, UInt16(vcpus.count), UInt16(loops.count))
+    }
     for runner in vcpus {
       let offset = runner.timeStampCounterOffset
       exeunt_trace_vcpu_info(

@@ -27,6 +27,37 @@ public struct MemoryMapping: ~Copyable, @unchecked Sendable {
     self.length = length
   }
 
+  /// Maps anonymous memory, which is zero, private, and given no page before it is touched; nothing is reserved.
+  ///
+  /// - Parameters:
+  ///   - length: bytes, a multiple of the page size greater than zero.
+  ///   - alignment: what the address is a multiple of: a power of two, at least the page size.
+  public init(anonymous length: Int, alignment: Int) throws(Errno) {
+    precondition(alignment > 0 && alignment & (alignment - 1) == 0, "the alignment is no power of two")
+    let (room, overflow) = length.addingReportingOverflow(alignment)
+    guard length > 0, !overflow else { throw Errno.invalidArgument }
+    let address = mmap(
+      nil, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    guard let address, address != MAP_FAILED else { throw Errno.current }
+    // What is before and after the aligned part goes back.
+    let before = (alignment - Int(bitPattern: address) & (alignment - 1)) & (alignment - 1)
+    if before > 0 { munmap(address, before) }
+    munmap(address + before + length, alignment - before)
+    base = address + before
+    self.length = length
+  }
+
+  /// Tells the kernel that huge pages suit this memory, where its policy for them is `madvise`: madvise(2),
+  /// MADV_HUGEPAGE. A kernel without them goes on with ordinary pages.
+  public func adviseHugePages() {
+    madvise(base, length, MADV_HUGEPAGE)
+  }
+
+  /// Names anonymous memory in /proc/PID/maps: prctl(2), PR_SET_VMA_ANON_NAME. A kernel before 5.17 leaves it unnamed.
+  public func setName(_ name: String) {
+    clinux_name_memory(base, length, name)
+  }
+
   /// Ends this process, with a message on standard error, as soon as memory of the mapping is touched that the file
   /// behind it no longer has (SIGBUS): there is nothing to go on with. One mapping of a process can be watched.
   ///

@@ -17,7 +17,7 @@ func request(
 }
 
 func ram(megabytes: UInt64 = 64) throws -> GuestMemory {
-  try GuestMemory.allocate(bytes: megabytes << 20, backend: .memfd, preallocate: false)
+  try GuestMemory.allocate(bytes: megabytes << 20, backend: .anonymous, preallocate: false)
 }
 
 extension GuestMemory {

@@ -49,7 +49,7 @@ struct DoorbellTests {
   private let line = CountingLine()
 
   init() throws {
-    memory = try GuestMemory.allocate(bytes: 1 << 20, backend: .memfd, preallocate: false)
+    memory = try GuestMemory.allocate(bytes: 1 << 20, backend: .anonymous, preallocate: false)
   }
 
   private func doorbell(_ observer: RecordingObserver) -> Doorbell {

@@ -19,12 +19,32 @@ struct GuestMemoryBackendTests {
   ) -> String {
     let error = #expect(throws: GuestMemoryAllocationError.self, sourceLocation: sourceLocation) {
       _ = try GuestMemory.allocate(
-        bytes: bytes, backend: path.map { .path($0) } ?? .memfd, preallocate: preallocate)
+        bytes: bytes, backend: path.map { .path($0) } ?? .anonymous, preallocate: preallocate)
     }
     if let path {
       #expect(error?.description.contains(path) == true, sourceLocation: sourceLocation)
     }
     return error?.description ?? ""
+  }
+
+  @Test("Anonymous RAM can have huge pages: its regions begin where one would, in guest and host alike")
+  func anonymous() throws {
+    let memory = try GuestMemory.allocate(bytes: 4 << 30, backend: .anonymous, preallocate: false)
+    #expect(memory.backing == "anonymous")
+    #expect(memory.layout.regions.count == 2)
+    for region in memory.layout.regions {
+      let host = UInt64(UInt(bitPattern: memory.hostMemory(of: region).baseAddress))
+      #expect(host % (2 << 20) == 0 && region.start.value % (2 << 20) == 0)
+    }
+    // "hg" is in the flags of a mapping that huge pages were asked for, where the kernel has them: proc(5), smaps.
+    guard status("/sys/kernel/mm/transparent_hugepage") != nil else { return }
+    let start = String(
+      UInt(bitPattern: memory.hostMemory(of: memory.layout.regions[0]).baseAddress), radix: 16)
+    let text = try #require(TextFile.read("/proc/self/smaps", limit: 1 << 24))
+    let lines = text.split(separator: "\n")
+    let begin = try #require(lines.firstIndex { $0.hasPrefix("\(start)-") })
+    let flags = try #require(lines[begin...].first { $0.hasPrefix("VmFlags:") })
+    #expect(flags.split(separator: " ").contains("hg"), "\(flags)")
   }
 
   @Test("A file is made as large as RAM and holds what the guest writes")

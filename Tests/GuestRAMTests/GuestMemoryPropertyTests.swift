@@ -47,7 +47,7 @@ struct GuestMemoryPropertyTests {
 
   @Test("Reads, writes and refusals agree around every boundary", arguments: sizes)
   func agreesWithReference(size: UInt64) throws {
-    let memory = try GuestMemory.allocate(bytes: size, backend: .memfd, preallocate: false)
+    let memory = try GuestMemory.allocate(bytes: size, backend: .anonymous, preallocate: false)
     var reference = ReferenceMemory(size: size)
     var random = SeededGenerator(seed: size)
     let high = size > 3 << 30 ? 4 << 30 + (size - 3 << 30) : 4 << 30
@@ -91,7 +91,7 @@ struct GuestMemoryPropertyTests {
 
   @Test("Runs of bytes are copied whole or not at all", arguments: sizes)
   func copiesAgree(size: UInt64) throws {
-    let memory = try GuestMemory.allocate(bytes: size, backend: .memfd, preallocate: false)
+    let memory = try GuestMemory.allocate(bytes: size, backend: .anonymous, preallocate: false)
     var reference = ReferenceMemory(size: size)
     var random = SeededGenerator(seed: ~size)
     let high = size > 3 << 30 ? 4 << 30 + (size - 3 << 30) : 4 << 30
@@ -125,7 +125,7 @@ struct GuestMemoryPropertyTests {
 
   @Test("A count that no memory has is refused, not computed with")
   func absurdCounts() throws {
-    let memory = try GuestMemory.allocate(bytes: 5 << 30, backend: .memfd, preallocate: false)
+    let memory = try GuestMemory.allocate(bytes: 5 << 30, backend: .anonymous, preallocate: false)
     for address: UInt64 in [0, 1, 3 << 30, 4 << 30, .max] {
       for count in [-1, Int.min, Int.max, 5 << 30 + 1] {
         #expect(!memory.contains(GuestAddress(address), count: count))
@@ -147,7 +147,7 @@ struct GuestMemoryPropertyTests {
 
   @Test("Published numbers keep their order and refuse what is not aligned or not RAM")
   func publishedNumbers() throws {
-    let memory = try GuestMemory.allocate(bytes: 1 << 20, backend: .memfd, preallocate: false)
+    let memory = try GuestMemory.allocate(bytes: 1 << 20, backend: .anonymous, preallocate: false)
     let end: UInt64 = 1 << 20
     for order in [ByteOrder.little, .big] {
       try memory.storeReleasing(0x0102_0304, at: GuestAddress(end - 4), order)
@@ -187,7 +187,7 @@ struct GuestMemoryPropertyTests {
 
   @Test("The memory given to KVM is what the accessors see, in both regions")
   func hostMemory() throws {
-    let memory = try GuestMemory.allocate(bytes: 4 << 30, backend: .memfd, preallocate: false)
+    let memory = try GuestMemory.allocate(bytes: 4 << 30, backend: .anonymous, preallocate: false)
     #expect(memory.size == 4 << 30)
     for region in memory.layout.regions {
       let host = memory.hostMemory(of: region)

@@ -23,7 +23,7 @@ final class BareGuest {
 
   init(_ image: exeunt_test_image, mode: Mode = .real, interruptControllers: Bool = false) throws {
     let system = try KVMSystem()
-    memory = try GuestMemory.allocate(bytes: 1 << 20, backend: .memfd, preallocate: false)
+    memory = try GuestMemory.allocate(bytes: 1 << 20, backend: .anonymous, preallocate: false)
     let machine = try system.createVirtualMachine()
     try machine.setIdentityMapAddress(0xfeff_c000)
     try machine.setTSSAddress(0xfeff_d000)

@@ -75,7 +75,7 @@ struct SystemTests {
   @Test("Requests that the kernel refuses say which they were")
   func refusals() throws {
     let machine = try KVMSystem().createVirtualMachine()
-    let memory = try GuestMemory.allocate(bytes: 1 << 20, backend: .memfd, preallocate: false)
+    let memory = try GuestMemory.allocate(bytes: 1 << 20, backend: .anonymous, preallocate: false)
     let ram = memory.hostMemory(of: memory.layout.regions[0])
     try machine.setMemory(slot: 0, guestAddress: 0, memory: ram)
     let overlap = #expect(throws: KVMError.self) {

@@ -131,4 +131,40 @@ struct DescriptorTests {
     #expect(mapping.bytes.count == 8192)
     #expect(mapping.bytes.allSatisfy { $0 == 0 })
   }
+
+  @Test("Anonymous memory lies where it is wanted, is zero, and all of it goes away")
+  func anonymousMapping() throws {
+    for length in [0, -1, Int.min, Int.max] {
+      #expect(throws: Errno.self) { _ = try MemoryMapping(anonymous: length, alignment: 4096) }
+    }
+    for alignment in [4096, 1 << 16, 2 << 20, 1 << 30] {
+      for length in [4096, 3 * 4096, 2 << 20, 5 << 20] {
+        let mapping = try MemoryMapping(anonymous: length, alignment: alignment)
+        #expect(Int(bitPattern: mapping.base) % alignment == 0)
+        #expect(mapping.bytes.count == length)
+        mapping.adviseHugePages()
+        mapping.setName("test")
+        #expect(mapping.bytes[0] == 0 && mapping.bytes[length - 1] == 0)
+        mapping.bytes[length - 1] = 1
+      }
+    }
+    // Of what the alignment of a hundred mappings needed, nothing is left: neither beside them nor after them. Other
+    // tests map memory meanwhile, but not as much as that.
+    let before = try virtualSize()
+    func map(_ count: Int) throws {
+      guard count > 0 else { return }
+      let mapping = try MemoryMapping(anonymous: 4096, alignment: 4 << 30)
+      #expect(try virtualSize() < before + 200 << 30)
+      try map(count - 1)
+      _ = mapping.length
+    }
+    for _ in 0..<10 { try map(100) }
+    #expect(try virtualSize() < before + 200 << 30)
+  }
+
+  /// Bytes of this process's address space: proc(5), statm.
+  private func virtualSize() throws -> Int {
+    let text = try #require(TextFile.read("/proc/self/statm"))
+    return try #require(text.split(separator: " ").first.flatMap { Int($0) }) * 4096
+  }
 }

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/memfd.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -19,8 +18,9 @@
 #include <termios.h>
 #include <unistd.h>
 
-// memfd_create(2) is behind _GNU_SOURCE, which Swift's importer does not define.
-int clinux_memfd_create(const char *name, unsigned int flags);
+// prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME) of Linux 5.17 is not in every <sys/prctl.h>. Where the kernel lacks it,
+// memory stays unnamed.
+void clinux_name_memory(void *start, size_t length, const char *name);
 
 // CPU_SET and its kin are macros. Pins the calling thread; 0 or -errno.
 int clinux_pin_this_thread(int cpu);

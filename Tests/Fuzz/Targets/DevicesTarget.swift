@@ -34,7 +34,8 @@ enum DevicesTarget {
   }
 
   /// RAM is kept from one input to the next, but cleared.
-  private static let memory = try? GuestMemory.allocate(bytes: ramBytes, backend: .memfd, preallocate: false)
+  private static let memory = try? GuestMemory.allocate(
+    bytes: ramBytes, backend: .anonymous, preallocate: false)
 
   static func run(_ input: [UInt8]) -> String? {
     guard let memory else { return "no guest RAM" }
