@@ -67,6 +67,9 @@ extension VirtualMachine {
   public struct ControllerState: @unchecked Sendable {
     fileprivate var chips: [kvm_irqchip]
     fileprivate var timer: kvm_pit_state2?
+
+    /// Whether there is a timer.
+    public var hasTimer: Bool { timer != nil }
   }
 
   /// Reads both 8259s, the I/O APIC and, if there is one, the timer: KVM_GET_IRQCHIP, KVM_GET_PIT2.

@@ -119,6 +119,14 @@ public final class Machine {
         throw MachineError("--kernel \(configuration.guest): \(error)")
       }
       try plan.entry.apply(to: vcpus[0].vcpu)
+      // Multiboot kernels expect the machine as firmware leaves it; the other protocols' do it all themselves.
+      if plan.bootProtocol == .multiboot, configuration.interruptController == .kernel {
+        do {
+          try kernel.machine.setFirmwareInterrupts(timer: powerOn.controllers?.hasTimer ?? false)
+        } catch {
+          throw MachineError("setting the interrupt controllers' state at entry: \(error)")
+        }
+      }
     }
   }
 

@@ -141,6 +141,26 @@ import Testing
       }, megabytes: 5000)
   }
 
+  @Test("Multiboot: firmware's interrupt vectors, unless the kernel is loaded there")
+  func interruptVectors() throws {
+    func vectors(segmentAt start: UInt64) throws -> [UInt32] {
+      let (plan, memory) = try boot(
+        request(
+          File.elf(
+            is64Bit: false, entry: start + 0x20, [.init(at: start, File.multibootHeader(flags: 0) + code)])))
+      let handlers = plan.ranges.filter { $0.contains(0xf_f000) }
+      #expect(handlers.count == 1)
+      return try (0..<256).map { try memory.number(4 * $0) as UInt32 }
+    }
+    let table = try vectors(segmentAt: 0x10_0000)
+    #expect(table.allSatisfy { (0xf000_f000..<0xf000_f080).contains($0) })
+    // The timer, the first 8259's other lines, the second one's, and all that is no line.
+    #expect(table[8] == 0xf000_f000)
+    #expect(Set(table).count == 4)
+    for same in [9..<16, 0x70..<0x78, 0x78..<0x100] { #expect(Set(table[same]).count == 1) }
+    #expect(try vectors(segmentAt: 0x300)[0x10] == 0)
+  }
+
   @Test("Multiboot: information, map, modules, and a command line that begins with the kernel's name")
   func multiboot() throws {
     let file = File.elf(

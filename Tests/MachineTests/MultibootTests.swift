@@ -73,8 +73,13 @@ struct MultibootTests {
   }
 
   @Test("A reset boots the kernel anew, as it was")
-  func reset() throws {
-    let image = exeunt_test_image_multiboot_reset()
+  func reset() throws { try runResetting(exeunt_test_image_multiboot_reset()) }
+
+  @Test("Back in real mode the timer and the lines interrupt as firmware leaves them, after a reset too")
+  func realMode() throws { try runResetting(exeunt_test_image_multiboot_real()) }
+
+  /// Runs a kernel that resets the machine once and ends with 3 when all is well.
+  private func runResetting(_ image: exeunt_test_image) throws {
     let bytes = Array(UnsafeRawBufferPointer(start: image.bytes, count: Int(image.length)))
     try withTemporaryDirectory { directory in
       let path = "\(directory)/reset.flat"

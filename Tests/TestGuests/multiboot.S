@@ -441,3 +441,134 @@ BEGIN multiboot_reset
 .Lreset_data:
     .long   0x5eed
 END multiboot_reset
+
+#undef AT
+#define AT(label) (((label) - exeunt_test_multiboot_real) + BASE)
+// Where the part in real mode is copied to, and a count that no reset clears.
+#define REAL 0x8000
+#define PASSES 0x7000
+#define REAL_AT(label) (((label) - .Lreal_start) + REAL)
+
+// Goes back to real mode, where interrupts arrive as firmware left it: the timer's, which is counted, and, through the
+// second 8259, a line of the test device. Takes all that away and resets the machine, once.
+BEGIN multiboot_real
+.Lreal_header:
+    .long   0x1badb002, 0, -0x1badb002
+    .long   0, 0, 0, 0, 0
+    movl    $REAL, %esp
+    movl    $AT(.Lreal_start), %esi
+    movl    $REAL, %edi
+    movl    $(.Lreal_end - .Lreal_start), %ecx
+    cld
+    rep movsb
+    lgdt    REAL_AT(.Lreal_gdt_register)
+    lidt    REAL_AT(.Lreal_idt_register)
+    movl    $0x10, %eax
+    movl    %eax, %ds
+    movl    %eax, %ss
+    ljmpl   $8, $REAL_AT(.Lreal_code)
+
+.Lreal_start:
+    .code16
+.Lreal_code:
+    movl    %cr0, %eax
+    andb    $0xfe, %al
+    movl    %eax, %cr0
+    ljmp    $0, $REAL_AT(1f)
+1:  xorw    %ax, %ax
+    movw    %ax, %ds
+    movw    %ax, %ss
+    inb     $0x21, %al
+    cmpb    $0xfa, %al
+    jne     .Lreal_bad_mask
+    inb     $0xa1, %al
+    cmpb    $0xff, %al
+    jne     .Lreal_bad_mask
+
+    // Only the timer wakes from these.
+    movl    0x46c, %ebx
+    sti
+    hlt
+    hlt
+    cli
+    movl    0x46c, %eax
+    subl    %ebx, %eax
+    cmpl    $2, %eax
+    jb      .Lreal_bad_count
+
+    // The line, alone now, with a handler of its own first, which leaves the rest to firmware's.
+    movb    $0xfb, %al
+    outb    %al, $0x21
+    outb    %al, $0xa1
+    movl    0x72 * 4, %ebx
+    movl    %ebx, REAL_AT(.Lreal_old)
+    movl    $REAL_AT(.Lreal_handler), 0x72 * 4
+    call    .Lreal_raise
+    movl    %ebx, 0x72 * 4
+    call    .Lreal_raise
+    cmpb    $1, REAL_AT(.Lreal_count)
+    jne     .Lreal_bad_line
+    // Nothing is in service any more.
+    movb    $0x0b, %al
+    outb    %al, $0x20
+    outb    %al, $0xa0
+    inb     $0x20, %al
+    movb    %al, %ah
+    inb     $0xa0, %al
+    orb     %ah, %al
+    jnz     .Lreal_bad_line
+
+    incb    PASSES
+    cmpb    $2, PASSES
+    je      .Lreal_done
+    movb    $0xff, %al
+    outb    %al, $0x21
+    movb    $0x11, %al
+    outb    %al, $0xa0
+    movb    $0x30, %al
+    outb    %al, $0x43
+    movl    $0, 0x72 * 4
+    movb    $0xfe, %al
+    outb    %al, $PORT_RESET
+2:  hlt
+    jmp     2b
+.Lreal_bad_mask:
+    EXIT    $100
+.Lreal_bad_count:
+    EXIT    $101
+.Lreal_bad_line:
+    EXIT    $102
+.Lreal_done:
+    EXIT    $3
+
+.Lreal_raise:
+    movw    $0x200a, %dx
+    movb    $1, %al
+    outb    %al, %dx
+    decb    %al
+    outb    %al, %dx
+    sti
+    hlt
+    cli
+    ret
+
+.Lreal_handler:
+    incb    %cs:REAL_AT(.Lreal_count)
+    ljmp    *%cs:REAL_AT(.Lreal_old)
+
+    .balign 8
+.Lreal_gdt:
+    .quad   0, 0x008f9b000000ffff, 0x008f93000000ffff
+.Lreal_gdt_register:
+    .word   23
+    .long   REAL_AT(.Lreal_gdt)
+.Lreal_idt_register:
+    .word   0x3ff
+    .long   0
+.Lreal_old:
+    .long   0
+.Lreal_count:
+    .byte   0
+.Lreal_end:
+    .code32
+END multiboot_real

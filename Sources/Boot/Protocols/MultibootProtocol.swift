@@ -8,6 +8,12 @@ extension BootRequest {
         "has a segment at \(ELFImage.text(segment.range)), and is entered in 32-bit mode without paging")
     }
     try builder.add(image.segments, of: source)
+    try builder.add(InterruptVectors.code, what: "the interrupt handlers", at: InterruptVectors.handlers)
+    // A kernel that is loaded there brings its own.
+    if !image.segments.contains(where: { $0.range.overlaps(InterruptVectors.range) }) {
+      try builder.add(
+        InterruptVectors.table, what: "the interrupt vectors", at: InterruptVectors.range.lowerBound)
+    }
     let descriptors = try builder.addDescriptors(longMode: false)
     let text = try builder.addText(multibootCommandLine, what: "the command line")
     let loader = try builder.addText("exeunt", what: "the boot loader's name")

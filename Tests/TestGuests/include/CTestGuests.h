@@ -59,5 +59,6 @@ EXEUNT_TEST_IMAGE(unmapped)
 // Multiboot kernels, for 1 MiB.
 EXEUNT_TEST_IMAGE(multiboot)
 EXEUNT_TEST_IMAGE(multiboot_reset)
+EXEUNT_TEST_IMAGE(multiboot_real)
 
 #endif
