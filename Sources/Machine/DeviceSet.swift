@@ -46,6 +46,7 @@ struct DeviceSet {
     let scratch = ScratchRegister(id: DeviceID(3), name: "scratch0")
     let marker = MarkerPort(id: DeviceID(4), observer: observer)
     let keyboard = KeyboardController(id: DeviceID(5), control: control)
+    let resetControl = ResetControl(id: DeviceID(15), control: control)
     let debugExit = DebugExitPort(id: DeviceID(6), control: control)
     let powerOff = PowerOffPort(id: DeviceID(7), control: control)
     let firmware = FirmwareDevices(memory.layout, vcpus: vcpus, levels: levels)
@@ -64,11 +65,14 @@ struct DeviceSet {
         Placement(device: keyboard, isPort: true, start: 0x60, length: 1),
         Placement(
           device: keyboard, isPort: true, start: 0x64, length: 1, window: KeyboardController.commandWindow),
+        Placement(device: resetControl, isPort: true, start: 0xcf9, length: 1),
+        Placement(
+          device: resetControl, isPort: true, start: 0x92, length: 1, window: ResetControl.portAWindow),
         Placement(device: debugExit, isPort: true, start: 0xf4, length: 4),
         Placement(device: powerOff, isPort: true, start: 0x604, length: 2),
       ] + firmware.placements
     var devices: [any BusDevice] =
-      [serial, doorbell, scratch, marker, keyboard, debugExit, powerOff] + firmware.devices
+      [serial, doorbell, scratch, marker, keyboard, resetControl, debugExit, powerOff] + firmware.devices
     if let routes {
       let controller = IOAPIC(id: DeviceID(8), sink: routes)
       placements.append(

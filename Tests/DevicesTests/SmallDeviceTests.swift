@@ -40,6 +40,25 @@ struct SmallDeviceTests {
     #expect(control.requests == [.reset])
   }
 
+  @Test("The chipset resets where the bit becomes one, and only then")
+  func resetControl() {
+    for (window, bit) in [(0, UInt64(4)), (ResetControl.portAWindow, 1)] {
+      let control = RecordingControl()
+      let device = ResetControl(id: DeviceID(15), control: control)
+      device.write(0xff ^ bit, 0, size: 1, window: window)
+      #expect(control.requests.isEmpty)
+      device.write(bit, 0, size: 1, window: window)
+      device.write(bit | 2, 0, size: 1, window: window)
+      #expect(control.requests == [.reset])
+      #expect(device.read(0, size: 1, window: window) == bit | 2)
+      device.reset()
+      // Address line 20 is there always.
+      #expect(device.read(0, size: 1, window: window) == (window == ResetControl.portAWindow ? 2 : 0))
+      device.write(bit, 0, size: 1, window: window)
+      #expect(control.requests == [.reset, .reset])
+    }
+  }
+
   @Test("The marker passes on 32 bits")
   func marker() {
     let observer = RecordingObserver()

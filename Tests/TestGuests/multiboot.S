@@ -450,7 +450,7 @@ END multiboot_reset
 #define REAL_AT(label) (((label) - .Lreal_start) + REAL)
 
 // Goes back to real mode, where interrupts arrive as firmware left it: the timer's, which is counted, and, through the
-// second 8259, a line of the test device. Takes all that away and resets the machine, once.
+// second 8259, a line of the test device. Takes all that away and resets the machine, by port 0xcf9, then by port 0x92.
 BEGIN multiboot_real
 .Lreal_header:
     .long   0x1badb002, 0, -0x1badb002
@@ -519,7 +519,7 @@ BEGIN multiboot_real
     jnz     .Lreal_bad_line
 
     incb    PASSES
-    cmpb    $2, PASSES
+    cmpb    $3, PASSES
     je      .Lreal_done
     movb    $0xff, %al
     outb    %al, $0x21
@@ -528,10 +528,20 @@ BEGIN multiboot_real
     movb    $0x30, %al
     outb    %al, $0x43
     movl    $0, 0x72 * 4
-    movb    $0xfe, %al
-    outb    %al, $PORT_RESET
-2:  hlt
-    jmp     2b
+    cmpb    $2, PASSES
+    je      2f
+    movw    $0xcf9, %dx
+    movb    $2, %al
+    outb    %al, %dx
+    movb    $6, %al
+    outb    %al, %dx
+1:  hlt
+    jmp     1b
+2:  inb     $0x92, %al
+    orb     $1, %al
+    outb    %al, $0x92
+3:  hlt
+    jmp     3b
 .Lreal_bad_mask:
     EXIT    $100
 .Lreal_bad_count:

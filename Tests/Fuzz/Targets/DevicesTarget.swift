@@ -84,6 +84,7 @@ enum DevicesTarget {
           .init(
             start: 0x2000, length: UInt64(TestDevice.lineCount), device: test, window: TestDevice.linesWindow),
           .init(start: 0x60, length: 1, device: KeyboardController(id: DeviceID(4), control: quiet)),
+          .init(start: 0xcf9, length: 1, device: ResetControl(id: DeviceID(15), control: quiet)),
           .init(start: 0xf4, length: 4, device: DebugExitPort(id: DeviceID(5), control: quiet)),
           .init(start: 0x3f8, length: 8, device: serial),
           .init(start: 0x580, length: 4, device: MarkerPort(id: DeviceID(6), observer: quiet)),
