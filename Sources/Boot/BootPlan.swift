@@ -52,6 +52,8 @@ public struct BootPlan: Sendable {
     public var rbx: UInt64 = 0
     /// See `rax`.
     public var rsi: UInt64 = 0
+    /// See `rax`.
+    public var rsp: UInt64 = 0
   }
 
   /// The protocol that was chosen.
@@ -60,6 +62,8 @@ public struct BootPlan: Sendable {
   public let description: String
   /// The state at entry.
   public let entry: Entry
+  /// What the kernel asks for and does not get, for people.
+  public var warnings: [String] = []
   let pieces: [Piece]
 
   /// Where in guest physical memory something is put, in no order.

@@ -49,6 +49,7 @@ extension BootPlan.Entry {
       registers.rax = rax
       registers.rbx = rbx
       registers.rsi = rsi
+      registers.rsp = rsp
       try vcpu.setRegisters(registers)
     } catch {
       throw MachineError("setting the vCPU's state at entry: \(error)")

@@ -100,6 +100,7 @@ public final class Machine {
     powerOn = try builder.powerOnState(of: vcpus)
     statistics = builder.makeStatistics(of: vcpus)
     warnings = builder.warnings
+    if case .kernel(let plan) = image.content { warnings += plan.warnings }
     dump = StateDump(
       configuration: configuration, host: HostDescription.current(),
       timeStampCounterKHz: builder.timeStampCounterKHz)

@@ -44,6 +44,21 @@ import Testing
     #expect(image.release == "6.1.0-test")
   }
 
+  @Test("The last paragraph of a kernel need not be full", arguments: 0..<16)
+  func lastParagraph(missing: Int) throws {
+    let image = try LinuxImage(MemoryImage(File.bzImage(code, payloadSize: 16).dropLast(missing)))
+    #expect(image.codeSize == UInt64(code.count - missing))
+  }
+
+  @Test("PVH needs no entry but its own")
+  func onlyPVH() throws {
+    let file = File.elf(
+      is64Bit: true, entry: 0, [.init(at: 0x20_0000, code)], notes: File.pvhNote(entry: 0x20_0040))
+    #expect(try request(file).plan().bootProtocol == .pvh)
+    #expect(
+      refusal { _ = try request(file, bootProtocol: .linux64).plan() }?.hasSuffix("it offers pvh") == true)
+  }
+
   @Test("A multiboot header is found at every place where it may be, and nowhere else")
   func multibootPlaces() throws {
     for offset in [0, 4, 512, 8192 - 32, 8192 - 12, 8192 - 8] {
@@ -128,20 +143,36 @@ import Testing
       ("a setup header without length", changed(linux, 0x201, UInt8(2)), "impossible length"),
       ("a setup header that is too long", changed(linux, 0x201, UInt8(0xff)), "impossible length"),
       ("no kernel", changed(linux, 0x1f4, UInt32(0)), "syssize is 0"),
+      (
+        "a kernel that lacks a paragraph", Array(linux.dropLast(16)),
+        "4096 bytes are announced (syssize), 4080"
+      ),
       ("a kernel beyond the end", changed(linux, 0x1f4, UInt32.max), "68719476720 bytes are announced"),
       ("setup code beyond the end", changed(linux, 0x1f1, UInt8(200)), "within the setup code"),
       ("a payload beyond the kernel", changed(linux, 0x24c, UInt32(5000)), "payload of 5000 bytes"),
       ("an alignment that is none", changed(linux, 0x230, UInt32(3)), "no power of two"),
       ("an address beyond all", changed(linux, 0x258, UInt64.max - 4096), "which no processor has"),
       ("a bzImage that is cut", Array(linux.prefix(0x280)), "within the Linux setup header"),
-      ("multiboot with a video mode", kludge(File.multibootHeader(flags: 1 << 16 | 4)), "video mode"),
+      (
+        "an entry before what is loaded", changed(File.bzImage(code, has64BitEntry: false), 0x214, UInt32(0)),
+        "at 0x0, outside of what is loaded to 0x100000"
+      ),
+      (
+        "an entry behind it", changed(File.bzImage(code, has64BitEntry: false), 0x214, UInt32(0x10_1000)),
+        "at 0x101000, outside"
+      ),
       ("multiboot with something unknown", kludge(File.multibootHeader(flags: 1 << 16 | 32)), "flags 0x20"),
       ("multiboot that is no ELF", kludge(File.multibootHeader(flags: 3)), "is not ELF"),
       (
-        "multiboot in a 64-bit executable",
+        "multiboot with an entry that PVH's note does not make up for",
         File.elf(
-          is64Bit: true, entry: 0x20_0000, [.init(at: 0x20_0000, File.multibootHeader(flags: 0) + code)]),
-        "elf32-i386"
+          is64Bit: false, entry: 0, [.init(at: 0x20_0000, File.multibootHeader(flags: 0) + code)],
+          notes: File.pvhNote(entry: 0x20_0020)), "entry in none"
+      ),
+      (
+        "multiboot addresses where no loader looks",
+        [UInt8](repeating: 0x90, count: 8192 - 16) + File.multibootHeader(flags: 1 << 16) + code,
+        "beyond the first 8192 bytes"
       ),
       (
         "multiboot with a header before its load address",
@@ -197,7 +228,8 @@ import Testing
       for length in stride(from: 1, to: file.count, by: 7) {
         let cut = Array(file.prefix(length))
         guard let image = try? KernelImage(MemoryImage(cut)) else { continue }
-        // Too short to be recognised; never a kernel with parts missing.
+        // Too short to be recognised; never a kernel with parts missing, but for the filler of a bzImage's last paragraph.
+        if case .linux = image, length > file.count - 16 { continue }
         if case .flat = image { continue }
         Issue.record("\(length) bytes of \(file.count) pass for a kernel")
       }

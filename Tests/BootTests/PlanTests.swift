@@ -97,6 +97,38 @@ import Testing
     #expect(refusal { _ = try request(fixed, megabytes: 8).plan() }?.contains("--memory") == true)
   }
 
+  @Test("Where even that is too much, a smaller alignment that the kernel allows is taken, and told")
+  func smallerAlignment() throws {
+    var writer = File.Writer(File.bzImage(code, initialSize: 0xf0_0000))
+    writer.put(UInt32(0x100_0000), at: 0x230)
+    #expect(refusal { _ = try request(writer.bytes, megabytes: 16).plan() }?.contains("--memory") == true)
+    writer.put(UInt8(13), at: 0x235)
+    let (plan, memory) = try boot(request(writer.bytes, megabytes: 16), megabytes: 16)
+    #expect(plan.entry.instruction == 0x10_0200)
+    #expect(try memory.number(plan.entry.rsi + 0x230) as UInt32 == 0x10_0000)
+    #expect(try memory.number(plan.entry.rsi + 0x214) as UInt32 == 0x10_0000)
+    // With room enough it is as it was.
+    let large = try boot(request(writer.bytes))
+    #expect(large.0.entry.instruction == 0x100_0200)
+    #expect(try large.1.number(large.0.entry.rsi + 0x230) as UInt32 == 0x100_0000)
+  }
+
+  @Test("A 32-bit entry that is not at the start, wherever the kernel is loaded")
+  func entryOffset() throws {
+    var writer = File.Writer(File.bzImage(code, has64BitEntry: false))
+    writer.put(UInt32(0x10_0080), at: 0x214)
+    let (plan, memory) = try boot(request(writer.bytes))
+    #expect(plan.entry.instruction == 0x100_0080)
+    #expect(try memory.number(plan.entry.rsi + 0x214) as UInt32 == 0x100_0080)
+    // The 64-bit entry does not depend on it.
+    writer.put(UInt32(0), at: 0x214)
+    writer.put(UInt16(1), at: 0x236)
+    #expect(try request(writer.bytes).plan().entry.instruction == 0x100_0200)
+    #expect(
+      refusal { _ = try request(writer.bytes, bootProtocol: .linux32).plan() }?.hasSuffix("it offers linux64")
+        == true)
+  }
+
   @Test("vmlinux: boot_params as if it had a setup header; zeros behind its data")
   func vmlinux() throws {
     let file = File.elf(
@@ -148,16 +180,17 @@ import Testing
         request(
           File.elf(
             is64Bit: false, entry: start + 0x20, [.init(at: start, File.multibootHeader(flags: 0) + code)])))
-      let handlers = plan.ranges.filter { $0.contains(0xf_f000) }
+      let handlers = plan.ranges.filter { $0.contains(0xf_ff00) }
       #expect(handlers.count == 1)
       return try (0..<256).map { try memory.number(4 * $0) as UInt32 }
     }
     let table = try vectors(segmentAt: 0x10_0000)
-    #expect(table.allSatisfy { (0xf000_f000..<0xf000_f080).contains($0) })
-    // The timer, the first 8259's other lines, the second one's, and all that is no line.
-    #expect(table[8] == 0xf000_f000)
-    #expect(Set(table).count == 4)
-    for same in [9..<16, 0x70..<0x78, 0x78..<0x100] { #expect(Set(table[same]).count == 1) }
+    #expect(table.allSatisfy { (0xf000_ff00..<0xf000_fff0).contains($0) })
+    // Exceptions, the timer, the first 8259's other lines, the second one's, two answers, and what is not served.
+    #expect(Set(table).count == 7)
+    for same in [0..<8, 9..<16, 0x13..<0x70, 0x70..<0x78, 0x78..<0x100] {
+      #expect(Set(table[same]).count == 1)
+    }
     #expect(try vectors(segmentAt: 0x300)[0x10] == 0)
   }
 

@@ -11,15 +11,21 @@ struct MultibootTests {
     return Array(UnsafeRawBufferPointer(start: image.bytes, count: Int(image.length)))
   }()
 
-  /// The kernel as a 32-bit ELF file, or with its own address fields.
-  private func withKernel(isELF: Bool = true, _ body: (_ file: String, _ directory: String) throws -> Void)
+  /// What the kernel is in.
+  enum Format { case elf, elf64, addresses }
+
+  /// The kernel as an ELF file, or with its own address fields.
+  private func withKernel(
+    _ format: Format = .elf, _ body: (_ file: String, _ directory: String) throws -> Void
+  )
     throws
   {
     try withTemporaryDirectory { directory in
       var file = Self.image
-      if isELF {
+      if format != .addresses {
         file = KernelFiles.elf(
-          is64Bit: false, entry: 0x10_0020, [.init(at: 0x10_0000, Self.image, memorySize: 0x1_0000)])
+          is64Bit: format == .elf64, entry: 0x10_0020,
+          [.init(at: 0x10_0000, Self.image, memorySize: 0x1_0000)])
       } else {
         var writer = KernelFiles.Writer(file)
         writer.put(UInt32(1 << 16), at: 4)
@@ -63,12 +69,44 @@ struct MultibootTests {
     }
   }
 
-  @Test("By its own address fields, and success by kvm-unit-tests' convention")
-  func addressFields() throws {
-    try withKernel(isELF: false) { file, _ in
+  @Test(
+    "By its own address fields, and as a 64-bit executable; success by kvm-unit-tests' convention",
+    arguments: [Format.addresses, .elf64])
+  func formats(format: Format) throws {
+    try withKernel(format) { file, _ in
       let outcome = try Exeunt.run(["run", "--kernel", file, "--append", "0", "--timeout", "40s"])
       #expect(outcome.standardOutput.hasPrefix("\(file) 0\nupper 0000fc00\n"), "\(outcome.standardOutput)")
       #expect(outcome.exitStatus == 1, "\(outcome.standardError)")
+    }
+  }
+
+  @Test("A kernel that goes to real mode finds what a BIOS leaves, and the timer's third channel")
+  func realMode() throws {
+    let image = exeunt_test_image_bios()
+    let bytes = Array(UnsafeRawBufferPointer(start: image.bytes, count: Int(image.length)))
+    try withTemporaryDirectory { directory in
+      let path = "\(directory)/bios"
+      let file = KernelFiles.elf(is64Bit: false, entry: 0x2_0020, [.init(at: 0x2_0000, bytes)])
+      try Data(file).write(to: URL(filePath: path))
+      let outcome = try Exeunt.run(["run", "--kernel", path, "--timeout", "40s"])
+      #expect(outcome.exitStatus == 11, "\(outcome.standardError)")
+      #expect(outcome.standardError.contains("1 resets"))
+    }
+  }
+
+  @Test("A kernel that asks for a video mode runs, and what it does not get is said")
+  func videoMode() throws {
+    try withKernel { file, _ in
+      var writer = KernelFiles.Writer(Array(try Data(contentsOf: URL(filePath: file))))
+      let header = 52 + 32
+      writer.put(UInt32(4), at: header + 4)
+      writer.put(0 &- 0x1bad_b002 &- UInt32(4), at: header + 8)
+      try Data(writer.bytes).write(to: URL(filePath: file))
+      let outcome = try Exeunt.run(["run", "--kernel", file, "--append", "0", "--timeout", "40s"])
+      #expect(outcome.exitStatus == 1)
+      #expect(
+        outcome.standardError.contains(
+          "asks for a video mode (multiboot flag 2), and this machine has no display"))
     }
   }
 
@@ -76,7 +114,7 @@ struct MultibootTests {
   func reset() throws { try run(exeunt_test_image_multiboot_reset(), resets: 1) }
 
   @Test("Back in real mode interrupts come as firmware leaves them, after the chipset's resets too")
-  func realMode() throws { try run(exeunt_test_image_multiboot_real(), resets: 2) }
+  func firmwareInterrupts() throws { try run(exeunt_test_image_multiboot_real(), resets: 2) }
 
   /// Runs a kernel that resets the machine and ends with 3 when all is well.
   private func run(_ image: exeunt_test_image, resets: Int) throws {

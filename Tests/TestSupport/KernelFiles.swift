@@ -100,10 +100,13 @@ public enum KernelFiles {
 
   /// A bzImage with boot protocol 2.15 and four sectors of setup code.
   ///
-  /// - Parameter code: the protected-mode kernel; a multiple of 16 bytes.
+  /// - Parameters:
+  ///   - code: the protected-mode kernel; a multiple of 16 bytes.
+  ///   - payloadSize: bytes of the compressed kernel in it, from 0x100 on; nil: to the end.
   public static func bzImage(
     _ code: [UInt8], preferredAddress: UInt64 = 0x100_0000, initialSize: UInt32 = 0x20_0000,
-    isRelocatable: Bool = true, has64BitEntry: Bool = true, release: String = "6.1.0-test"
+    isRelocatable: Bool = true, has64BitEntry: Bool = true, payloadSize: Int? = nil,
+    release: String = "6.1.0-test"
   ) -> [UInt8] {
     var file = Writer([UInt8](repeating: 0, count: 5 * 512))
     file.put(UInt8(4), at: 0x1f1)
@@ -122,7 +125,7 @@ public enum KernelFiles {
     file.put(UInt16(has64BitEntry ? 1 : 0), at: 0x236)
     file.put(UInt32(2047), at: 0x238)
     file.put(UInt32(0x100), at: 0x248)
-    file.put(UInt32(code.count - 0x100), at: 0x24c)
+    file.put(UInt32(payloadSize ?? code.count - 0x100), at: 0x24c)
     file.put(preferredAddress, at: 0x258)
     file.put(initialSize, at: 0x260)
     for (index, byte) in (release + " (by a test)\0").utf8.enumerated() { file.put(byte, at: 0x600 + index) }

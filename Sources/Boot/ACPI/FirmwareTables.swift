@@ -81,7 +81,7 @@ public struct FirmwareTables: Sendable {
     image.put(rootPointer(short: short, long: long), at: 0)
     let isDescribable = hasInterruptControllers && vcpus <= MultiprocessorTable.maximumProcessors
     let multiprocessor = isDescribable ? place(MultiprocessorTable.bytes(vcpus: vcpus)) : nil
-    guard image.count <= FirmwareTables.window.count else {
+    guard FirmwareTables.window.lowerBound + UInt64(image.count) <= BIOSArea.codeWindow.lowerBound else {
       throw .noRoom(
         "the ACPI tables of \(vcpus) vCPUs and \(virtioDevices.count) devices do not fit; use fewer")
     }

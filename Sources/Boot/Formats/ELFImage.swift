@@ -16,8 +16,8 @@ public struct ELFImage: Sendable {
 
   /// Whether it is a 64-bit executable.
   let is64Bit: Bool
-  /// The physical address of the first instruction.
-  let entry: UInt64
+  /// The physical address of the first instruction; nil where the header names none and a note does.
+  let entry: UInt64?
   /// What is loaded, lowest address first, without overlaps.
   let segments: [Segment]
   /// The entry by Xen's note for 32-bit protected mode (XEN_ELFNOTE_PHYS32_ENTRY): PVH.
@@ -67,8 +67,6 @@ public struct ELFImage: Sendable {
       throw .malformed(
         "has segments that overlap: \(ELFImage.text(left.range)) and \(ELFImage.text(right.range))")
     }
-    let announced = layout.word(header, 24, 24)
-    entry = try ELFImage.physicalEntry(announced, segments)
     var pvh: UInt32?
     for note in loads where note.kind == 4 && pvh == nil {
       pvh = try ELFImage.pvhEntry(source, note)
@@ -77,6 +75,11 @@ public struct ELFImage: Sendable {
       throw .malformed("has a PVH entry \(hexadecimal(pvh)) that is in none of its segments")
     }
     pvhEntry = pvh
+    let announced = layout.word(header, 24, 24)
+    entry = ELFImage.physicalEntry(announced, segments)
+    guard entry != nil || pvh != nil else {
+      throw .malformed("has its entry \(hexadecimal(announced)) in none of its segments")
+    }
   }
 
   private static func checkKind(_ header: Fields, _ layout: Layout) throws(BootError) {
@@ -152,13 +155,13 @@ public struct ELFImage: Sendable {
   }
 
   /// An entry is meant as a physical address where that is in a segment, else as a virtual one.
-  private static func physicalEntry(_ entry: UInt64, _ segments: [Segment]) throws(BootError) -> UInt64 {
+  private static func physicalEntry(_ entry: UInt64, _ segments: [Segment]) -> UInt64? {
     if segments.contains(where: { $0.range.contains(entry) }) { return entry }
     for segment in segments
     where entry >= segment.virtualAddress && entry - segment.virtualAddress < segment.memorySize {
       return segment.physicalAddress + (entry - segment.virtualAddress)
     }
-    throw .malformed("has its entry \(hexadecimal(entry)) in none of its segments")
+    return nil
   }
 
   /// Looks for Xen's note 18 (xen/include/public/elfnote.h) in a segment of notes.

@@ -9,10 +9,14 @@ public struct LinuxImage: Sendable {
   let codeSize: UInt64
   /// Whether there is a 64-bit entry, 0x200 behind the start (XLF_KERNEL_64).
   let has64BitEntry: Bool
+  /// Where the 32-bit entry is, behind the start; nil where the header names a place outside of the code.
+  let entryOffset: UInt64?
   /// Whether it runs wherever it is loaded.
   let isRelocatable: Bool
-  /// What its load address must be a multiple of where it is relocatable.
+  /// What its load address should be a multiple of where it is relocatable.
   let alignment: UInt64
+  /// What its load address must be a multiple of; the same, or a smaller power of two.
+  let minimumAlignment: UInt64
   /// Where it wants to be loaded, or moves itself; 0 where it does not say.
   let preferredAddress: UInt64
   /// Bytes that it needs from its start on until it knows its memory map.
@@ -25,6 +29,8 @@ public struct LinuxImage: Sendable {
   let release: String
 
   static let headerOffset = 0x1f1
+  /// Where a bzImage is loaded unless it can be moved.
+  static let loadAddress: UInt64 = 0x10_0000
   private static let headerLimit = 0x290
 
   /// Whether a file claims to be one: the boot sector's mark and the header's magic.
@@ -60,12 +66,13 @@ public struct LinuxImage: Sendable {
     if version >= 0x204 {
       let announced = UInt64(start.number(0x1f4, UInt32.self)) * 16
       guard announced > 0 else { throw .malformed("announces a kernel of no bytes (syssize is 0)") }
-      guard announced <= size else {
+      // Counted in paragraphs of 16 bytes, of which the file need not fill the last.
+      guard announced < size + 16 else {
         throw .truncated(
           "the file ends within the kernel: \(announced) bytes are announced (syssize), \(size) are there")
       }
       // What follows, such as a signature, is not the kernel's.
-      size = announced
+      size = min(size, announced)
     }
     if version >= 0x208 {
       let payload = UInt64(start.number(0x248, UInt32.self))
@@ -83,12 +90,24 @@ public struct LinuxImage: Sendable {
     if has64BitEntry, size <= 0x200 {
       throw .malformed("announces a 64-bit entry at 0x200 in a kernel of \(size) bytes")
     }
+    let codeEntry = UInt64(start.number(0x214, UInt32.self))
+    entryOffset =
+      codeEntry >= LinuxImage.loadAddress && codeEntry - LinuxImage.loadAddress < size
+      ? codeEntry - LinuxImage.loadAddress : nil
+    guard has64BitEntry || entryOffset != nil else {
+      throw .unsupported(
+        "has its 32-bit entry (code32_start) at \(hexadecimal(codeEntry)), outside of what is loaded to "
+          + "\(hexadecimal(LinuxImage.loadAddress)): it starts in real mode, with the help of a BIOS, which this "
+          + "machine does not have")
+    }
     isRelocatable = version >= 0x205 && start.bytes[0x234] != 0
     let alignment = version >= 0x205 ? UInt64(start.number(0x230, UInt32.self)) : 0
     guard !isRelocatable || alignment.nonzeroBitCount == 1 else {
       throw .malformed("wants to be aligned to \(hexadecimal(alignment)), which is no power of two")
     }
     self.alignment = max(alignment, 1)
+    let least = version >= 0x20a ? start.bytes[0x235] : 0
+    minimumAlignment = 1...31 ~= least ? min(self.alignment, 1 << UInt64(least)) : self.alignment
     preferredAddress = version >= 0x20a ? start.number(0x258) : 0
     guard preferredAddress < 1 << 52 else {
       throw .malformed("wants to run at \(hexadecimal(preferredAddress)), which no processor has")

@@ -15,9 +15,19 @@ public struct MultibootImage: Sendable {
 
   static let magic: UInt32 = 0x1bad_b002
   static let searchLimit = 8192
-  // Page-aligned modules and memory information, which are always given; and the address fields.
-  private static let understood: UInt32 = 0b11
+  // Page-aligned modules and memory information, which are always given; a display, which there is none of; and the
+  // address fields.
+  private static let understood: UInt32 = 0b111
+  private static let wantsDisplay: UInt32 = 1 << 2
   private static let hasAddresses: UInt32 = 1 << 16
+
+  /// Whether the header asks for what its loader should tell about the display.
+  let wantsDisplay: Bool
+
+  /// The executable, where it is one.
+  var executable: ELFImage? {
+    if case .elf(let image) = content { image } else { nil }
+  }
 
   var segments: [ELFImage.Segment] {
     switch content {
@@ -41,9 +51,7 @@ public struct MultibootImage: Sendable {
   init(_ source: some ImageSource, headerOffset: Int, start: Fields) throws(BootError) {
     let flags: UInt32 = start.number(headerOffset + 4)
     let unmet = flags & 0xffff & ~MultibootImage.understood
-    if unmet & 4 != 0 {
-      throw .unsupported("asks its multiboot loader for a video mode (flag 2); this machine has no display")
-    }
+    wantsDisplay = flags & MultibootImage.wantsDisplay != 0
     guard unmet == 0 else {
       throw .unsupported("asks its multiboot loader for something unknown (flags \(hexadecimal(unmet)))")
     }
@@ -55,14 +63,11 @@ public struct MultibootImage: Sendable {
       guard start.hasBytes(ELFImage.magic, at: 0) else {
         throw .unsupported("has a multiboot header without addresses (flag 16) and is not ELF")
       }
+      // A 64-bit executable is entered in 32-bit mode as well.
       let image = try ELFImage(source)
-      guard !image.is64Bit else {
-        throw .unsupported(
-          "is a 64-bit executable with a multiboot header, which is entered in 32-bit mode; make it a 32-bit "
-            + "one (objcopy -O elf32-i386)")
-      }
+      guard let start = image.entry else { throw .malformed("has its entry in none of its segments") }
       content = .elf(image)
-      entry = image.entry
+      entry = start
     }
   }
 
@@ -70,7 +75,10 @@ public struct MultibootImage: Sendable {
     -> (piece: ELFImage.Segment, entry: UInt64)
   {
     guard offset + 32 <= start.count else {
-      throw .truncated("the file ends within the multiboot header's addresses")
+      throw .truncated(
+        source.size > UInt64(start.count)
+          ? "the multiboot header's addresses go beyond the first \(searchLimit) bytes"
+          : "the file ends within the multiboot header's addresses")
     }
     let header = UInt64(start.number(offset + 12, UInt32.self))
     let load = UInt64(start.number(offset + 16, UInt32.self))

@@ -51,10 +51,12 @@ public struct BootRequest: Sendable {
   /// The protocols by which the kernel can be entered, best first.
   var offered: [BootPlan.BootProtocol] {
     switch image {
-    case .linux(let image): image.has64BitEntry ? [.linux64, .linux32] : [.linux32]
+    case .linux(let image):
+      (image.has64BitEntry ? [.linux64] : []) + (image.entryOffset == nil ? [] : [.linux32])
     case .elf(let image):
-      (image.pvhEntry == nil ? [] : [.pvh]) + [image.is64Bit ? .linux64 : .linux32]
-    case .multiboot: [.multiboot]
+      (image.pvhEntry == nil ? [] : [.pvh])
+        + (image.entry == nil ? [] : [image.is64Bit ? .linux64 : .linux32])
+    case .multiboot(let image): [.multiboot] + (image.executable?.pvhEntry == nil ? [] : [.pvh])
     case .flat: []
     }
   }
@@ -87,17 +89,25 @@ struct PlanBuilder {
   var allocator: AddressAllocator
   private(set) var pieces: [BootPlan.Piece] = []
 
-  /// Where information for the kernel goes: low memory, above what its own start-up code uses of the first page.
-  static let lowWindow: Range<UInt64> = 0x500..<AddressAllocator.lowEnd
+  /// Where information for the kernel goes. In the pages below, many a kernel has page tables or a stack before it has read
+  /// what it was given; there things are only put where there is no room above.
+  static let lowWindow: Range<UInt64> = 0x9000..<AddressAllocator.lowEnd
+  private static let lowestWindow: Range<UInt64> = BIOSArea.window.upperBound..<lowWindow.lowerBound
 
-  /// Begins with the image's segments, which cannot move, and the firmware's tables.
+  /// Begins with what firmware leaves.
   init(_ request: BootRequest) throws(BootError) {
     allocator = AddressAllocator(layout: request.layout)
     let tables = try request.firmware.bytes()
     try add(tables, what: "the firmware's tables", at: FirmwareTables.window.lowerBound)
-    if let pointer = try request.firmware.multiprocessorPointer() {
-      try add(pointer, what: "the multiprocessor table's pointer", at: AddressAllocator.hole.lowerBound)
-    }
+    try add(BIOSArea.code, what: "the BIOS's code", at: BIOSArea.codeWindow.lowerBound)
+    let extended = BIOSArea.extended(multiprocessorPointer: try request.firmware.multiprocessorPointer())
+    try add(extended, what: "the extended BIOS data area", at: AddressAllocator.hole.lowerBound)
+  }
+
+  /// Adds the interrupt table and the BIOS data area, unless a segment of the image is there.
+  mutating func addDataArea() {
+    // Nothing else is ever put there.
+    try? add(BIOSArea.bytes, what: "the BIOS data area", at: BIOSArea.window.lowerBound)
   }
 
   mutating func add(_ bytes: [UInt8], what: String, at address: UInt64) throws(BootError) {
@@ -132,10 +142,18 @@ struct PlanBuilder {
 
   /// Adds bytes in low memory.
   mutating func addLow(_ bytes: [UInt8], alignment: UInt64 = 16, what: String) throws(BootError) -> UInt64 {
-    let address = try allocator.lowest(
-      UInt64(bytes.count), alignment: alignment, in: PlanBuilder.lowWindow, what: what)
+    let address = try takeLow(UInt64(bytes.count), alignment: alignment, what: what)
     pieces.append(BootPlan.Piece(what: what, address: address, content: .bytes(bytes)))
     return address
+  }
+
+  private mutating func takeLow(_ size: UInt64, alignment: UInt64, what: String) throws(BootError) -> UInt64 {
+    for window in [PlanBuilder.lowWindow, PlanBuilder.lowestWindow] {
+      if let address = try? allocator.lowest(size, alignment: alignment, in: window, what: what) {
+        return address
+      }
+    }
+    throw .noRoom("leaves no room in the first 639 KiB of RAM for \(what), \(size) bytes")
   }
 
   /// Adds text with a zero behind it, in low memory.
@@ -172,8 +190,7 @@ struct PlanBuilder {
   mutating func addPageTables() throws(BootError) -> UInt64 {
     let presentWritable: UInt64 = 3
     let large: UInt64 = 1 << 7
-    let root = try allocator.lowest(
-      6 * 4096, alignment: 4096, in: PlanBuilder.lowWindow, what: "the page tables")
+    let root = try takeLow(6 * 4096, alignment: 4096, what: "the page tables")
     var tables = ByteBuilder(count: 6 * 4096)
     tables.put(root + 0x1000 | presentWritable, at: 0)
     for directory in 0..<4 {

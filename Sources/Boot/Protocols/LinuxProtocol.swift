@@ -9,16 +9,20 @@ extension BootRequest {
     let commandLineLimit: Int
     switch image {
     case .linux(let image):
-      let start = try placeKernel(image, &builder)
+      let (start, alignment) = try placeKernel(image, &builder)
       parameters.put(image.header, at: LinuxImage.headerOffset)
-      parameters.put(UInt32(truncatingIfNeeded: start), at: 0x214)  // code32_start
-      entry = start + (longMode ? 0x200 : 0)
+      let offset = image.entryOffset ?? 0
+      parameters.put(UInt32(truncatingIfNeeded: start + offset), at: 0x214)  // code32_start
+      // Told where it is not what the kernel asked for.
+      if alignment < image.alignment { parameters.put(UInt32(alignment), at: 0x230) }
+      entry = start + (longMode ? 0x200 : offset)
       what =
         "bzImage" + (image.release.isEmpty ? "" : " \(image.release)")
         + ", boot protocol \(image.version >> 8).\(image.version & 0xff)"
       ramdiskEnd = image.ramdiskLimit + 1
       commandLineLimit = image.commandLineLimit
     case .elf(let image):
+      guard let start = image.entry else { throw .unsupported("has no entry but PVH's") }
       try builder.add(image.segments, of: source)
       // What the setup header of a bzImage would say.
       parameters.put(UInt16(0xaa55), at: 0x1fe)
@@ -26,7 +30,7 @@ extension BootRequest {
       parameters.put(UInt16(0x20f), at: 0x206)
       parameters.put(UInt8(1), at: 0x211)  // LOADED_HIGH
       parameters.put(UInt32(0x100_0000), at: 0x230)  // kernel_alignment
-      entry = image.entry
+      entry = start
       what = "vmlinux"
       ramdiskEnd = 1 << 32
       commandLineLimit = 4096
@@ -38,6 +42,7 @@ extension BootRequest {
         "takes a command line of \(commandLineLimit) characters; --append has \(commandLine.utf8.count)")
     }
 
+    builder.addDataArea()
     let descriptors = try builder.addDescriptors(longMode: longMode)
     let pageTables = longMode ? try builder.addPageTables() : 0
     let text = try builder.addText(commandLine, what: "the command line")
@@ -66,16 +71,27 @@ extension BootRequest {
   }
 
   /// Decides where a bzImage is loaded, and takes all that it needs until it knows its memory map.
-  private func placeKernel(_ image: LinuxImage, _ builder: inout PlanBuilder) throws(BootError) -> UInt64 {
-    let low = AddressAllocator.hole.upperBound
+  ///
+  /// - Returns: where that is, and what it is aligned to.
+  private func placeKernel(
+    _ image: LinuxImage, _ builder: inout PlanBuilder
+  ) throws(BootError) -> (start: UInt64, alignment: UInt64) {
+    let low = LinuxImage.loadAddress
     var start = low
     var size = image.initialSize
+    var alignment = image.alignment
     if image.isRelocatable {
-      start = (max(low, image.preferredAddress) + image.alignment - 1) & ~(image.alignment - 1)
       let end = builder.allocator.lowRAMEnd
-      if start > end || size > end - start {
-        // Where it wants to be there is not enough RAM: as low as it may be.
-        start = (low + image.alignment - 1) & ~(image.alignment - 1)
+      func fits(_ start: UInt64) -> Bool { start <= end && size <= end - start }
+      func aligned(_ address: UInt64) -> UInt64 { (address + alignment - 1) & ~(alignment - 1) }
+      start = aligned(max(low, image.preferredAddress))
+      if !fits(start) {
+        // Where it wants to be there is not enough RAM: as low as it may be, and on a smaller boundary where it must.
+        start = aligned(low)
+        while !fits(start), alignment > image.minimumAlignment {
+          alignment /= 2
+          start = aligned(low)
+        }
       }
     } else if image.preferredAddress > low {
       // It moves itself there, be it into a part of where it is loaded.
@@ -92,6 +108,6 @@ extension BootRequest {
       BootPlan.Piece(
         what: "the kernel", address: start,
         content: .file(source, offset: image.codeOffset, count: image.codeSize)))
-    return start
+    return (start, alignment)
   }
 }

@@ -8,13 +8,9 @@ extension BootRequest {
         "has a segment at \(ELFImage.text(segment.range)), and is entered in 32-bit mode without paging")
     }
     try builder.add(image.segments, of: source)
-    try builder.add(InterruptVectors.code, what: "the interrupt handlers", at: InterruptVectors.handlers)
-    // A kernel that is loaded there brings its own.
-    if !image.segments.contains(where: { $0.range.overlaps(InterruptVectors.range) }) {
-      try builder.add(
-        InterruptVectors.table, what: "the interrupt vectors", at: InterruptVectors.range.lowerBound)
-    }
+    builder.addDataArea()
     let descriptors = try builder.addDescriptors(longMode: false)
+    let stack = try builder.addLow([UInt8](repeating: 0, count: Self.stackSize), what: "a stack")
     let text = try builder.addText(multibootCommandLine, what: "the command line")
     let loader = try builder.addText("exeunt", what: "the boot loader's name")
 
@@ -56,9 +52,15 @@ extension BootRequest {
     return BootPlan(
       bootProtocol: .multiboot, description: "multiboot kernel",
       entry: BootPlan.Entry(
-        isLongMode: false, instruction: image.entry, descriptors: descriptors, rax: 0x2bad_b002, rbx: start),
+        isLongMode: false, instruction: image.entry, descriptors: descriptors, rax: 0x2bad_b002, rbx: start,
+        rsp: stack + UInt64(Self.stackSize)),
+      warnings: image.wantsDisplay
+        ? ["the kernel asks for a video mode (multiboot flag 2), and this machine has no display"] : [],
       pieces: builder.pieces)
   }
+
+  /// A kernel should make a stack of its own before it needs one, and some call a function first.
+  private static let stackSize = 4096
 
   /// The kernel's name and what is given with --append, which may begin with that name already.
   private var multibootCommandLine: String {

@@ -1,11 +1,16 @@
 /// Xen's PVH entry: hvm_start_info (xen/include/public/arch-x86/hvm/start_info.h, docs/misc/pvh.pandoc).
 extension BootRequest {
   func pvhPlan() throws(BootError) -> BootPlan {
-    guard case .elf(let image) = image, let entry = image.pvhEntry else {
-      throw .unsupported("has no PVH entry")
-    }
+    let executable: ELFImage? =
+      switch image {
+      case .elf(let image): image
+      case .multiboot(let image): image.executable
+      case .linux, .flat: nil
+      }
+    guard let image = executable, let entry = image.pvhEntry else { throw .unsupported("has no PVH entry") }
     var builder = try PlanBuilder(self)
     try builder.add(image.segments, of: source)
+    builder.addDataArea()
     let descriptors = try builder.addDescriptors(longMode: false)
     let text = try builder.addText(commandLine, what: "the command line")
 

@@ -60,5 +60,7 @@ EXEUNT_TEST_IMAGE(unmapped)
 EXEUNT_TEST_IMAGE(multiboot)
 EXEUNT_TEST_IMAGE(multiboot_reset)
 EXEUNT_TEST_IMAGE(multiboot_real)
+// And one for 128 KiB.
+EXEUNT_TEST_IMAGE(bios)
 
 #endif
