@@ -97,7 +97,7 @@ final class VcpuRunner: @unchecked Sendable {
       handleSystemEvent(type)
       return true
     case .internalError(let error):
-      if mend(error) { return true }
+      if InstructionMending.mend(error, of: vcpu) { return true }
       let instruction = error.instruction.map { hexadecimal($0, width: 2) }.joined(separator: " ")
       let what =
         error.suberror == 1
@@ -126,20 +126,6 @@ final class VcpuRunner: @unchecked Sendable {
     case 1: control.powerOff()
     case 2: control.reset()
     default: control.end(.crashed("vcpu\(index): the guest reported a crash (KVM_EXIT_SYSTEM_EVENT \(type))"))
-    }
-  }
-
-  /// Emulates `int3` where KVM's instruction emulator does not know it: the breakpoint exception is raised behind it.
-  private func mend(_ error: VcpuExit.InternalError) -> Bool {
-    guard error.suberror == 1, error.instruction.first == 0xcc else { return false }
-    do {
-      var registers = try vcpu.registers()
-      registers.rip &+= 1
-      try vcpu.setRegisters(registers)
-      try vcpu.inject(exception: 3)
-      return true
-    } catch {
-      return false
     }
   }
 

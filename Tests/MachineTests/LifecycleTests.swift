@@ -149,6 +149,12 @@ struct LifecycleTests {
     #expect(outcome == .debugExit(value: 3), "\(outcome)")
   }
 
+  @Test("Instructions that KVM's emulator lacks do what they do on a processor")
+  func mended() throws {
+    let outcome = try TestGuest.mended.run().outcome
+    #expect(outcome == .debugExit(value: 9), "\(outcome)")
+  }
+
   @Test("The end may be asked for from outside at any time, also before the guest has begun")
   func endedFromOutside() throws {
     for delay in [0, 0, 100, 1000, 5000, 20_000, 50_000] as [UInt32] {

@@ -40,6 +40,7 @@ struct TestGuest: Sendable {
   static let entryProtected = TestGuest(.protected, exeunt_test_image_entry_protected())
   static let hole = TestGuest(.long, exeunt_test_image_hole())
   static let entryLong = TestGuest(.long, exeunt_test_image_entry_long())
+  static let mended = TestGuest(.long, exeunt_test_image_mended())
   static let unmapped = TestGuest(.long, exeunt_test_image_unmapped())
 
   /// A machine that would run it, in this process. Thirty seconds are plenty for each of them.

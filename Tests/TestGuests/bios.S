@@ -117,3 +117,5 @@ BEGIN bios
     .word   3 * 8 - 1
     .long   AT(.Lbios_gdt)
 END bios
+
+    .section .note.GNU-stack, "", @progbits

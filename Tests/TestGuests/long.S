@@ -81,4 +81,43 @@ BEGIN unmapped
     hlt
 END unmapped
 
+// What kernels execute while they start and KVM's emulator does not know: floating point status, hints, and the switch of
+// access to users' pages where the processor has it.
+BEGIN mended
+    fninit
+    movq    $-1, %rax
+    fwait
+    fnstsw  %ax
+    cmpq    $-0x10000, %rax
+    jne     8f
+    movq    $0x1234567, %rsi
+    rdsspq  %rsi
+    cmpq    $0x1234567, %rsi
+    jne     7f
+    movl    $0x1234567, %ecx
+    rdsspd  %ecx
+    endbr64
+    cmpq    $0x1234567, %rcx
+    jne     7f
+    movl    $7, %eax
+    xorl    %ecx, %ecx
+    cpuid
+    btl     $20, %ebx
+    jnc     1f
+    stac
+    pushfq
+    popq    %rax
+    btl     $18, %eax
+    jnc     6f
+    clac
+    pushfq
+    popq    %rax
+    btl     $18, %eax
+    jc      6f
+1:  EXIT    $9
+8:  EXIT    $1
+7:  EXIT    $2
+6:  EXIT    $3
+END mended
+
     .section .note.GNU-stack, "", @progbits

@@ -55,6 +55,7 @@ EXEUNT_TEST_IMAGE(entry_protected)
 EXEUNT_TEST_IMAGE(hole)
 EXEUNT_TEST_IMAGE(entry_long)
 EXEUNT_TEST_IMAGE(unmapped)
+EXEUNT_TEST_IMAGE(mended)
 
 // Multiboot kernels, for 1 MiB.
 EXEUNT_TEST_IMAGE(multiboot)

@@ -1,0 +1,80 @@
+import CKVM
+import KVM
+
+/// Instructions that kernels execute while they start and that KVM's instruction emulator does not know, done here. KVM
+/// without hardware virtualization emulates all of a kernel's instructions; elsewhere none of these ever gets here.
+enum InstructionMending {
+  private enum Instruction {
+    /// `int3`: the breakpoint exception, behind it.
+    case breakpoint
+    /// `fwait`.
+    case wait
+    /// `fnstsw %ax`.
+    case storeStatus
+    /// `clac` and `stac`, which forbid and allow a kernel to touch its users' pages.
+    case setAccess(Bool)
+    /// One of the hints 0F 1E of a register, such as `rdssp`: without shadow stacks, nothing.
+    case hint(length: UInt64)
+
+    init?(_ bytes: [UInt8]) {
+      switch bytes.first {
+      case 0xcc: self = .breakpoint
+      case 0x9b: self = .wait
+      case 0xdf where bytes.dropFirst().first == 0xe0: self = .storeStatus
+      case 0x0f where bytes.starts(with: [0x0f, 0x01, 0xca]): self = .setAccess(false)
+      case 0x0f where bytes.starts(with: [0x0f, 0x01, 0xcb]): self = .setAccess(true)
+      case 0xf3:
+        let hasWidth = bytes.count > 1 && bytes[1] & 0xf0 == 0x40
+        let rest = bytes.dropFirst(hasWidth ? 2 : 1)
+        guard rest.starts(with: [0x0f, 0x1e]), let operand = rest.dropFirst(2).first, operand >= 0xc0 else {
+          return nil
+        }
+        self = .hint(length: hasWidth ? 5 : 4)
+      default: return nil
+      }
+    }
+  }
+
+  /// Does what KVM could not emulate, and leaves the vCPU behind it.
+  ///
+  /// - Returns: false where it is something else, or would raise an exception.
+  static func mend(_ error: VcpuExit.InternalError, of vcpu: borrowing Vcpu) -> Bool {
+    guard error.suberror == 1, let instruction = Instruction(error.instruction) else { return false }
+    do {
+      var registers = try vcpu.registers()
+      switch instruction {
+      case .breakpoint:
+        registers.rip &+= 1
+        try vcpu.setRegisters(registers)
+        try vcpu.inject(exception: 3)
+        return true
+      case .wait:
+        guard try hasFloatingPoint(vcpu), try vcpu.floatingPoint().fsw & 0x80 == 0 else { return false }
+        registers.rip &+= 1
+      case .storeStatus:
+        guard try hasFloatingPoint(vcpu) else { return false }
+        registers.rax = registers.rax & ~0xffff | UInt64(try vcpu.floatingPoint().fsw)
+        registers.rip &+= 2
+      case .setAccess(let isAllowed):
+        // For the most privileged level only.
+        guard try vcpu.systemRegisters().ss.dpl == 0 else { return false }
+        let flag: UInt64 = 1 << 18
+        registers.rflags = isAllowed ? registers.rflags | flag : registers.rflags & ~flag
+        registers.rip &+= 3
+      case .hint(let length):
+        // CR4.CET: shadow stacks may be on.
+        guard try vcpu.systemRegisters().cr4 & 1 << 23 == 0 else { return false }
+        registers.rip &+= length
+      }
+      try vcpu.setRegisters(registers)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /// Whether x87 instructions raise no exception: neither EM nor TS of CR0.
+  private static func hasFloatingPoint(_ vcpu: borrowing Vcpu) throws(KVMError) -> Bool {
+    try vcpu.systemRegisters().cr0 & 0b1100 == 0
+  }
+}
