@@ -1,7 +1,7 @@
 import GuestRAM
 
 /// What a guest is told about its memory, as firmware's function 0xE820 would (ACPI 6.4, section 15).
-struct MemoryMap {
+public struct MemoryMap {
   /// A range and what it is.
   struct Entry: Equatable {
     let start: UInt64
@@ -9,13 +9,16 @@ struct MemoryMap {
     let kind: UInt32
   }
 
+  /// Four pages that KVM keeps for itself on processors that cannot run real mode as it is: where QEMU has them, too.
+  public static let hypervisorPages: Range<UInt64> = 0xfeff_c000..<0xff00_0000
+
   static let usable: UInt32 = 1
   static let reserved: UInt32 = 2
 
   /// Lowest address first.
   let entries: [Entry]
 
-  /// RAM as it is, but for the top of the first MiB, where a PC has its firmware.
+  /// RAM as it is, but for the top of the first MiB, where a PC has its firmware; and what no device may be put over.
   init(_ layout: RAMLayout) {
     let low = layout.regions[0].length
     let hole = AddressAllocator.hole
@@ -30,6 +33,10 @@ struct MemoryMap {
       entries.append(
         Entry(start: hole.upperBound, length: low - hole.upperBound, kind: MemoryMap.usable))
     }
+    entries.append(
+      Entry(
+        start: MemoryMap.hypervisorPages.lowerBound, length: UInt64(MemoryMap.hypervisorPages.count),
+        kind: MemoryMap.reserved))
     for region in layout.regions.dropFirst() {
       entries.append(Entry(start: region.start.value, length: region.length, kind: MemoryMap.usable))
     }

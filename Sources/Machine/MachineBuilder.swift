@@ -1,3 +1,4 @@
+import Boot
 import CKVM
 import Glibc
 import GuestRAM
@@ -42,9 +43,9 @@ final class MachineBuilder {
     do {
       cpuid = try system.supportedCPUID()
       let machine = try system.createVirtualMachine()
-      // Three pages and one page below the BIOS area, where nothing else is (QEMU uses the same place).
-      try machine.setIdentityMapAddress(0xfeff_c000)
-      try machine.setTSSAddress(0xfeff_d000)
+      let pages = MemoryMap.hypervisorPages
+      try machine.setIdentityMapAddress(pages.lowerBound)
+      try machine.setTSSAddress(pages.lowerBound + 4096)
       for (slot, region) in memory.layout.regions.enumerated() {
         try machine.setMemory(
           slot: UInt32(slot), guestAddress: region.start.value, memory: memory.hostMemory(of: region))

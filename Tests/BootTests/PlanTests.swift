@@ -21,6 +21,10 @@ import Testing
       entries.filter { $0.2 == 1 }.reduce(0) { $0 + $1.1 } == megabytes << 20 - 0x10_0000 + 0x9_fc00,
       "\(entries)")
     for (left, right) in zip(entries, entries.dropFirst()) { #expect(left.0 + left.1 <= right.0) }
+    // What KVM keeps for itself, the firmware's tables, and what points to one of them.
+    for address: UInt64 in [0xfeff_c000, 0xfeff_ffff, 0xe_0000, 0xf_ffff, 0x9_fc00, 0x9_ffff] {
+      #expect(entries.contains { $0.2 == 2 && $0.0 <= address && address < $0.0 + $0.1 }, "\(entries)")
+    }
   }
 
   @Test("bzImage by the 64-bit entry: header, map, command line, ramdisk, page tables")
