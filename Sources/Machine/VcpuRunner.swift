@@ -103,6 +103,9 @@ final class VcpuRunner: @unchecked Sendable {
         error.suberror == 1
         ? "KVM could not emulate an instruction"
           + (instruction.isEmpty ? "" : " (\(instruction))")
+          + (HostDescription.current().kvm == "pvm"
+            ? "; without hardware virtualization it emulates a kernel's, and lacks some: see docs/guest-abi.md, "
+              + "\"Kernels on KVM without hardware virtualization\"" : "")
         : "KVM_EXIT_INTERNAL_ERROR, suberror \(error.suberror), data "
           + error.data.map { "0x" + String($0, radix: 16) }.joined(separator: " ")
       return crash(what)
