@@ -91,8 +91,14 @@ import Testing
 
   @Test("A relocatable bzImage that does not fit where it wants to be goes lower; another must fit")
   func relocation() throws {
-    let low = try request(File.bzImage(code), megabytes: 8).plan()
+    var old = File.Writer(File.bzImage(code))
+    old.put(UInt16(0x20c), at: 0x206)
+    let low = try request(old.bytes, megabytes: 8).plan()
     #expect(low.entry.instruction == 0x20_0200)
+    // A newer one would move itself back to where there is no RAM.
+    #expect(
+      refusal { _ = try request(File.bzImage(code), megabytes: 16).plan() }?
+        .contains("0x1000000–0x11fffff, which is not all in RAM of 16 MiB; give more --memory") == true)
     #expect(
       refusal { _ = try request(File.bzImage(code, initialSize: 0x700_0000), megabytes: 64).plan() }?
         .contains("give more --memory") == true)
@@ -104,6 +110,7 @@ import Testing
   @Test("Where even that is too much, a smaller alignment that the kernel allows is taken, and told")
   func smallerAlignment() throws {
     var writer = File.Writer(File.bzImage(code, initialSize: 0xf0_0000))
+    writer.put(UInt16(0x20c), at: 0x206)
     writer.put(UInt32(0x100_0000), at: 0x230)
     #expect(refusal { _ = try request(writer.bytes, megabytes: 16).plan() }?.contains("--memory") == true)
     writer.put(UInt8(13), at: 0x235)

@@ -19,6 +19,9 @@ public struct LinuxImage: Sendable {
   let minimumAlignment: UInt64
   /// Where it wants to be loaded, or moves itself; 0 where it does not say.
   let preferredAddress: UInt64
+  /// Whether it moves itself to the preferred address where it is loaded below, whatever its header says: Linux does so in
+  /// its first instructions (`LOAD_PHYSICAL_ADDR` in arch/x86/boot/compressed), in all kernels with this version.
+  var movesItselfUp: Bool { version >= 0x20d }
   /// Bytes that it needs from its start on until it knows its memory map.
   let initialSize: UInt64
   /// The highest byte that a ramdisk may have.

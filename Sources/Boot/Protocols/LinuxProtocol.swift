@@ -87,10 +87,11 @@ extension BootRequest {
       start = aligned(max(low, image.preferredAddress))
       if !fits(start) {
         // Where it wants to be there is not enough RAM: as low as it may be, and on a smaller boundary where it must.
-        start = aligned(low)
+        let lowest = image.movesItselfUp ? max(low, image.preferredAddress) : low
+        start = aligned(lowest)
         while !fits(start), alignment > image.minimumAlignment {
           alignment /= 2
-          start = aligned(low)
+          start = aligned(lowest)
         }
       }
     } else if image.preferredAddress > low {
