@@ -1,8 +1,8 @@
 /// Steps for the field classes that only CTF 2 has.
 extension PlanCompiler {
   /// What decoding an integer or boolean of CTF 2 brings about besides its value.
-  func roleEffects(_ type: IntegerType, _ key: FieldKey) -> [Step] {
-    var effects = keeping(key)
+  func roleEffects(_ type: IntegerType, _ key: FieldKey) throws(TraceError) -> [Step] {
+    var effects = try keeping(key)
     func keep(_ register: Int) {
       effects.append(Step(kind: .keep, slot: UInt16(register)))
       if scope == .eventHeader { return }
@@ -39,7 +39,7 @@ extension PlanCompiler {
   mutating func emit(boolean type: IntegerType, _ key: FieldKey, _ slot: UInt16?) throws(TraceError) {
     try align(type.alignment)
     let offset = try reserve(type.size)
-    let effects = keeping(key)
+    let effects = try keeping(key)
     try checkOrder(type.byteOrder ?? model.byteOrder, size: type.size, alignment: type.alignment, offset)
     if slots == nil || slot != nil || !effects.isEmpty {
       run?.fieldsStep = nil
@@ -83,30 +83,18 @@ extension PlanCompiler {
     }
     closeRun()
     if blob.roles.contains(.uuid) {
-      let register = try uuidRegister(key)
+      let register = try positionRegister(key)
+      references.uuidRegisters.insert(register)
       try append(Step(kind: .position, slot: UInt16(register)))
     }
     try append(step)
     forget()
   }
 
-  /// Where the position of a UUID is kept.
-  private func uuidRegister(_ key: FieldKey) throws(TraceError) -> Int {
-    if let register = references.uuidRegisters[key] { return register }
-    guard references.count < Int(Step.noSlot) else {
-      throw failure("more than 65 000 fields are referred to")
-    }
-    references.uuidRegisters[key] = references.count
-    references.count += 1
-    return references.count - 1
-  }
-
   mutating func emit(_ selection: SelectionType, _ key: FieldKey) throws(TraceError) {
     let (register, kind) = try selectorRegister(selection, from: key)
+    try clearPresences(key)
     closeRun()
-    for presence in references.located.resets[owned(key.indices)] ?? [] {
-      try append(Step(kind: .set, slot: UInt16(presence), operand: 0))
-    }
     let step = steps.count
     let first = ranges.count
     try append(

@@ -33,6 +33,9 @@ struct FieldKey: Hashable, Sendable {
     return current.index
   }
 
+  /// The scope that the field is in.
+  var scope: DynamicScope { DynamicScope(rawValue: self[0]) ?? .packetHeader }
+
   static func + (key: FieldKey, index: Int) -> FieldKey { FieldKey(Node(key.node, index)) }
 
   static func + (key: FieldKey, indices: [Int]) -> FieldKey { indices.reduce(key) { $0 + $1 } }

@@ -1,26 +1,3 @@
-/// What several plans have to know of the fields that others depend on, by location (CTF 2).
-struct LocatedFields: Sendable {
-  /// Where the value of a located field is kept.
-  struct Place: Sendable, Hashable {
-    /// The register of the value.
-    let register: Int
-    /// The register that says whether there is a value, if there may be none.
-    let presence: Int?
-  }
-
-  /// The places that each field has to be kept in.
-  var keeps: [[Int]: [Place]] = [:]
-  /// The presence registers that are cleared before a selection of which an option may have the field.
-  var resets: [[Int]: [Int]] = [:]
-  /// The place of each set of fields that one location can mean.
-  var places: [[[Int]]: Place] = [:]
-  /// How many types may still be looked at, and how many fields found: variants can make both grow exponentially.
-  var typesLeft = maximumTypes
-  var fieldsLeft = maximumFields
-  static let maximumTypes = 1 << 22
-  static let maximumFields = 1 << 17
-}
-
 /// Finds the fields that a field location can mean, seen from a field that depends on them (CTF 2, section 6.4.2).
 ///
 /// A selection that is decoded already can have had any of its options, so that a location can mean several fields;
@@ -123,10 +100,10 @@ extension PlanCompiler {
         places = [([origin.rawValue], root)]
       }
     }
-    var resolver = LocationResolver(from: key.indices, typesLeft: references.located.typesLeft)
+    var resolver = LocationResolver(from: key.indices, typesLeft: references.typesLeft)
     resolver.follow(places, location.path[...])
-    references.located.typesLeft = resolver.typesLeft
-    guard resolver.typesLeft > 0, resolver.fields.count <= references.located.fieldsLeft else {
+    references.typesLeft = resolver.typesLeft
+    guard resolver.typesLeft > 0, resolver.fields.count <= references.fieldsLeft else {
       throw failure("field locations lead through too many options of variants")
     }
     guard !resolver.fields.isEmpty else {
@@ -136,33 +113,10 @@ extension PlanCompiler {
     return resolver
   }
 
-  /// A key that no field of another stream class or event class has.
-  func owned(_ key: [Int]) -> [Int] {
-    switch DynamicScope(rawValue: key[0]) ?? .packetHeader {
-    case .packetHeader: [0] + key
-    case .packetContext, .eventHeader, .streamEventContext: [owner.stream] + key
-    case .eventContext, .payload: [owner.event] + key
-    }
-  }
-
-  /// The place where the value of the located fields is kept.
-  private mutating func place(_ found: LocationResolver) throws(TraceError) -> LocatedFields.Place {
-    let keys = found.fields.map { owned($0.key) }
-    if let place = references.located.places[keys] { return place }
-    references.located.fieldsLeft -= keys.count
-    let needed = found.selection == nil ? 1 : 2
-    guard references.count + needed <= Int(Step.noSlot) else {
-      throw failure("more than 65 000 fields are referred to")
-    }
-    let place = LocatedFields.Place(
-      register: references.count, presence: found.selection == nil ? nil : references.count + 1)
-    references.count += needed
-    references.located.places[keys] = place
-    for key in keys { references.located.keeps[key, default: []].append(place) }
-    if let selection = found.selection, let presence = place.presence {
-      references.located.resets[owned(selection), default: []].append(presence)
-    }
-    return place
+  private mutating func use(_ found: LocationResolver) throws(TraceError) -> Int {
+    references.fieldsLeft -= found.fields.count
+    return try use(
+      found.fields.map { FieldKey(indices: $0.key) }, in: found.selection.map { FieldKey(indices: $0) })
   }
 
   /// The register of a length, with a check in front that there is one.
@@ -174,7 +128,7 @@ extension PlanCompiler {
       throw failure(
         "'length-field-location' (\(location.description)) leads to a field that is no unsigned integer")
     }
-    return try use(try place(found))
+    return try use(found)
   }
 
   /// The register of a selector and what kind of value it is.
@@ -196,15 +150,7 @@ extension PlanCompiler {
     } else if !hasRanges {
       throw failure("\(what) leads to an integer, but there are no 'selector-field-ranges'")
     }
-    return (try use(try place(found)), kind)
-  }
-
-  private mutating func use(_ place: LocatedFields.Place) throws(TraceError) -> Int {
-    if let presence = place.presence {
-      closeRun()
-      try append(Step(kind: .require, slot: UInt16(presence)))
-    }
-    return place.register
+    return (try use(found), kind)
   }
 
   /// The kind of value that chooses.
@@ -218,20 +164,14 @@ extension PlanCompiler {
       }
     }
   }
-
-  /// Keeps the value loaded last where fields that depend on it look for it.
-  func keeping(_ key: FieldKey) -> [Step] {
-    if references.located.keeps.isEmpty { return [] }
-    var steps: [Step] = []
-    for place in references.located.keeps[owned(key.indices)] ?? [] {
-      steps.append(Step(kind: .keep, slot: UInt16(place.register)))
-      if let presence = place.presence { steps.append(Step(kind: .set, slot: UInt16(presence), operand: 1)) }
-    }
-    return steps
-  }
 }
 
 extension FieldKey {
   /// All numbers.
   var indices: [Int] { (0..<count).map { self[$0] } }
+
+  /// - Parameter indices: The scope's number first.
+  init(indices: [Int]) {
+    self = FieldKey(DynamicScope(rawValue: indices[0]) ?? .packetHeader) + Array(indices.dropFirst())
+  }
 }

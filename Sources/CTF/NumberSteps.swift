@@ -140,10 +140,10 @@ extension PlanCompiler {
 
   /// What decoding an integer brings about besides its value.
   mutating func effects(_ type: IntegerType, _ key: FieldKey) throws(TraceError) -> [Step] {
-    if model.format == .ctf2 { return roleEffects(type, key) }
+    if model.format == .ctf2 { return try roleEffects(type, key) }
     var effects: [Step] = []
     if let register = meaning(key) { effects.append(Step(kind: .keep, slot: UInt16(register))) }
-    if let register = references.registers[key] { effects.append(Step(kind: .keep, slot: UInt16(register))) }
+    effects += try keeping(key)
     if let clock = try self.clock(of: type, key) {
       if let other = references.clock, other != clock {
         throw failure("the fields of one stream are mapped to two clocks, '\(other)' and '\(clock)'")

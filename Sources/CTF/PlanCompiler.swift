@@ -10,22 +10,6 @@ struct PlanCompiler {
   /// The most structures that are searched for names of definitions which have to be found where they are used.
   static let maximumLookups = 1 << 22
 
-  /// What all plans of a trace share.
-  final class References {
-    /// Register of each field that something refers to, by scope and indices of its path.
-    var registers: [FieldKey: Int] = [:]
-    var count = Register.firstFree
-    /// The clock that integers of the current stream map.
-    var clock: String?
-    /// What field locations refer to (CTF 2).
-    var located = LocatedFields()
-    /// Where the positions of UUIDs in the packet header are kept (CTF 2).
-    var uuidRegisters: [FieldKey: Int] = [:]
-
-    /// What stands for the clock of a trace that has timestamps and declares none; no identifier.
-    static let implicitClock = ""
-  }
-
   /// What a row wants of the payload: slot of each top-level field index; nil decodes everything to a tape.
   let slots: [Int: UInt16]?
   let model: TraceModel
@@ -38,14 +22,16 @@ struct PlanCompiler {
   /// The structures of the scopes that are complete, for references from later ones.
   private(set) var roots: [DynamicScope: StructureType]
   var scope = DynamicScope.packetHeader
-  /// Numbers of the stream class and of the event class, unique in the trace.
-  var owner = (stream: 0, event: 0)
+  /// The number of the stream class.
+  let stream: Int
+  /// What fields of the event record class are referred to.
+  var local: ReferenceTable
   /// The structure of `scope`.
   var currentRoot: StructureType?
   var frames: [Frame] = []
   /// The frame of each structure that anchors know.
-  private var places: [Int: Int] = [:]
-  private var lookups = 0
+  private(set) var places: [Int: Int] = [:]
+  var lookups = 0
   /// What is known about the position: it is `remainder` modulo `modulus` bits.
   private(set) var modulus: Int
   private(set) var remainder: Int
@@ -60,12 +46,6 @@ struct PlanCompiler {
     var fieldsStep: Int?
   }
 
-  /// A field that has been decoded where the compiler stands.
-  private struct Visible {
-    let type: FieldType
-    let key: FieldKey
-  }
-
   /// A structure whose fields are being decoded.
   struct Frame {
     let structure: StructureType
@@ -74,11 +54,16 @@ struct PlanCompiler {
     var count = 0
   }
 
-  /// - Parameter start: What is known of the position at the start, in bits: it is `remainder` modulo `modulus`.
+  /// - Parameters:
+  ///   - stream: The number of the stream class.
+  ///   - start: What is known of the position at the start, in bits: it is `remainder` modulo `modulus`.
   init(
     _ model: TraceModel, _ references: References, file: String, roots: [DynamicScope: StructureType],
-    start: (modulus: Int, remainder: Int), slots: [Int: UInt16]? = nil
+    stream: Int = 0, local: ReferenceTable = ReferenceTable(), start: (modulus: Int, remainder: Int),
+    slots: [Int: UInt16]? = nil
   ) {
+    self.stream = stream
+    self.local = local
     self.model = model
     self.references = references
     self.file = file
@@ -332,15 +317,10 @@ struct PlanCompiler {
 
   private mutating func emit(_ variant: VariantType, _ key: FieldKey) throws(TraceError) {
     guard let path = variant.tag else { throw failure("a variant has no tag") }
-    let tags = try find(path, variant.anchor)
-    guard tags.count == 1, let tag = tags.first, case .enumeration(let enumeration) = tag.type else {
-      throw failure(
-        "the tag '\(path.joined(separator: ".").prefix(64))' of a variant is no enumeration decoded before it"
-      )
-    }
+    let (register, enumeration) = try tagRegister(path, variant.anchor)
+    try clearPresences(key)
     closeRun()
     let step = steps.count
-    let register = try self.register(tag.key)
     try append(Step(kind: .variant, size: enumeration.container.isSigned ? 1 : 0, slot: UInt16(register)))
     let first = ranges.count
     for (option, place) in enumeration.mappings(selecting: variant) {
@@ -382,79 +362,5 @@ struct PlanCompiler {
     var modulus = min(a.modulus, b.modulus)
     while modulus > 1, a.remainder % modulus != b.remainder % modulus { modulus /= 2 }
     return (modulus, a.remainder % modulus)
-  }
-
-  // MARK: References
-
-  private mutating func register(_ key: FieldKey) throws(TraceError) -> Int {
-    if let register = references.registers[key] { return register }
-    let register = references.count
-    guard register < Int(Step.noSlot) else { throw failure("more than 65 000 fields are referred to") }
-    references.count += 1
-    references.registers[key] = register
-    return register
-  }
-
-  private mutating func lengthRegister(_ path: [String], _ anchor: Anchor?) throws(TraceError) -> Int {
-    let fields = try find(path, anchor)
-    guard let first = fields.first else {
-      throw failure(
-        "the length '\(path.joined(separator: ".").prefix(64))' of a sequence is no field decoded before it")
-    }
-    guard fields.allSatisfy({ $0.type.isUnsignedInteger }) else {
-      throw failure(
-        "the length '\(path.joined(separator: ".").prefix(64))' of a sequence is no unsigned integer")
-    }
-    let register = try register(first.key)
-    // Whichever option of a variant is there leaves its value in the same place.
-    for field in fields { references.registers[field.key] = register }
-    return register
-  }
-
-  /// The field that a path names, several if it leads into a variant; none when there is none.
-  ///
-  /// A relative path means what it says where it stands in the metadata. Where no structure around it there has such a
-  /// field, it means one of the structures around the place where it is used, inner ones first, or of the scopes
-  /// decoded before.
-  private mutating func find(_ path: [String], _ anchor: Anchor?) throws(TraceError) -> [Visible] {
-    if let anchor, anchor.structure >= 0 {
-      guard let place = places[anchor.structure] else { return [] }
-      return anchor.targets.map { Visible(type: $0.type, key: frames[place].key + $0.indices) }
-    }
-    for scope in DynamicScope.allCases where path.starts(with: scope.path) && path.count > scope.path.count {
-      let rest = Array(path.dropFirst(scope.path.count))
-      let fields = scope == self.scope ? frames.first.map { find(rest, in: $0) } ?? [] : find(rest, in: scope)
-      if !fields.isEmpty { return fields }
-    }
-    if anchor == nil {
-      lookups += frames.count
-      guard lookups <= Self.maximumLookups else {
-        throw failure("names are looked up in more than \(Self.maximumLookups) structures")
-      }
-      for frame in frames.reversed() {
-        let fields = find(path, in: frame)
-        if !fields.isEmpty { return fields }
-      }
-    }
-    for scope in DynamicScope.allCases.reversed() where scope.rawValue < self.scope.rawValue {
-      let fields = find(path, in: scope)
-      if !fields.isEmpty { return fields }
-    }
-    return []
-  }
-
-  private func find(_ path: [String], in scope: DynamicScope) -> [Visible] {
-    guard let root = roots[scope] else { return [] }
-    return find(path, in: Frame(structure: root, key: FieldKey(scope), count: root.fields.count))
-  }
-
-  /// Fields that come later and the one that is being decoded are not there yet.
-  private func find(_ path: [String], in frame: Frame) -> [Visible] {
-    guard let name = path.first, let index = frame.structure.index(of: name), index < frame.count else {
-      return []
-    }
-    return frame.structure.fields[index].type.targets(path.dropFirst(), [index]).map {
-      Visible(type: $0.type, key: frame.key + $0.indices)
-    }
   }
 }

@@ -19,18 +19,19 @@ final class TracePlans: Sendable {
 
   init(_ model: TraceModel, file: String) throws(TraceError) {
     self.model = model
-    let references = PlanCompiler.References()
+    let references = References()
     // The first pass over all types finds what is referred to; the second one emits plans that keep those fields.
     _ = try Self.compile(model, references, file)
-    let count = references.count
+    references.isComplete = true
+    let count = references.registerCount
     let (header, streams) = try Self.compile(model, references, file)
-    assert(references.count == count)
+    assert(references.registerCount == count)
     packetHeader = header
     self.streams = streams
     streamPlaces = Dictionary(
       streams.enumerated().map { ($1.streamClass.id, $0) }, uniquingKeysWith: { first, _ in first })
-    registerCount = references.count
-    uuidRegisters = references.uuidRegisters.values.sorted()
+    registerCount = count
+    uuidRegisters = references.uuidRegisters.sorted()
     let fields = model.packetHeader?.fields ?? []
     let isNamed = model.format == .ctf1
     hasMagic =
@@ -47,11 +48,9 @@ final class TracePlans: Sendable {
   }
 
   private static func compile(
-    _ model: TraceModel, _ references: PlanCompiler.References, _ file: String
+    _ model: TraceModel, _ references: References, _ file: String
   ) throws(TraceError) -> (DecodePlan?, [StreamPlan]) {
-    references.clock = nil
-    references.located.typesLeft = LocatedFields.maximumTypes
-    references.located.fieldsLeft = LocatedFields.maximumFields
+    references.restart()
     var compiler = PlanCompiler(model, references, file: file, roots: [:], start: (1 << 40, 0))
     try compiler.add(model.packetHeader, .packetHeader)
     var streams: [StreamPlan] = []
@@ -87,13 +86,13 @@ final class StreamPlan: Sendable {
   let eventIndex: [UInt64: Int]
   private let file: String
   private let model: TraceModel
-  private let references: PlanCompiler.References.Frozen
+  private let references: References.Frozen
   private let roots: [DynamicScope: StructureType]
   private let payloadStart: (modulus: Int, remainder: Int)
   private let number: Int
 
   init(
-    _ model: TraceModel, _ stream: StreamClass, number: Int, _ references: PlanCompiler.References,
+    _ model: TraceModel, _ stream: StreamClass, number: Int, _ references: References,
     file: String,
     roots: [DynamicScope: StructureType], start: (modulus: Int, remainder: Int)
   ) throws(TraceError) {
@@ -102,8 +101,7 @@ final class StreamPlan: Sendable {
     self.file = file
     self.model = model
     if case .roles(let clock) = stream.format { references.clock = clock }
-    var context = PlanCompiler(model, references, file: file, roots: roots, start: start)
-    context.owner.stream = number
+    var context = PlanCompiler(model, references, file: file, roots: roots, stream: number, start: start)
     try context.add(stream.packetContext, .packetContext)
     packetContext = stream.packetContext == nil ? nil : context.finish()
     contextFields = (stream.packetContext?.fields ?? []).reduce(0) { fields, field in
@@ -116,19 +114,16 @@ final class StreamPlan: Sendable {
     let only = stream.events.count == 1 ? stream.events[0] : nil
     let begin = stream.eventHeader ?? only.flatMap { stream.eventContext ?? $0.context ?? $0.payload }
     let alignment = begin?.alignment ?? 1
-    var header = PlanCompiler(model, references, file: file, roots: context.roots, start: (alignment, 0))
-    header.owner.stream = number
+    var header = PlanCompiler(
+      model, references, file: file, roots: context.roots, stream: number, start: (alignment, 0))
     try header.add(stream.eventHeader, .eventHeader)
     payloadStart = (header.modulus, header.remainder)
     self.roots = header.roots
     var events: [DecodePlan] = []
-    for (index, event) in stream.events.enumerated() {
-      var compiler = PlanCompiler(model, references, file: file, roots: header.roots, start: payloadStart)
-      compiler.owner = Self.owner(number, index)
-      try compiler.add(stream.eventContext, .streamEventContext)
-      try compiler.add(event.context, .eventContext)
-      try compiler.add(event.payload, .payload)
-      events.append(compiler.finish())
+    for event in stream.events {
+      let compiler = PlanCompiler(
+        model, references, file: file, roots: header.roots, stream: number, start: payloadStart)
+      events.append(try Self.compile(event, of: stream, compiler))
     }
     self.events = events
     table = PlanTable(events)
@@ -144,50 +139,37 @@ final class StreamPlan: Sendable {
     let clock = references.clock.flatMap { name in model.clocks.first { $0.name == name } }
     hasClock = references.clock != nil
     self.clock = ClockConversion(clock)
-    self.references = .init(references)
+    if !references.isComplete { references.complete(stream: number) }
+    self.references = .init(references, stream: number)
   }
 
-  /// Numbers of a stream class and one of its event classes that no other ones of the trace have.
-  private static func owner(_ stream: Int, _ event: Int) -> (stream: Int, event: Int) {
-    (stream, stream * MetadataReader.maximumClasses + event)
+  /// The plan of an event. What it refers to of its own fields is known when it was compiled once.
+  private static func compile(
+    _ event: EventClass, of stream: StreamClass, _ empty: PlanCompiler
+  ) throws(TraceError) -> DecodePlan {
+    let references = empty.references
+    let budget = (references.typesLeft, references.fieldsLeft)
+    var compiler = empty
+    while true {
+      let known = compiler.local.count
+      try compiler.add(stream.eventContext, .streamEventContext)
+      try compiler.add(event.context, .eventContext)
+      try compiler.add(event.payload, .payload)
+      if compiler.local.count == known || !references.isComplete { return compiler.finish() }
+      let local = compiler.local
+      compiler = empty
+      compiler.local = local
+      (references.typesLeft, references.fieldsLeft) = budget
+    }
   }
 
   /// A plan for rows: contexts skipped, of the payload only the fields with slots.
   func rowPlan(_ event: EventClass, slots: [Int: UInt16]) throws(TraceError) -> DecodePlan {
     try DeepStack.run(levels: streamClass.height(of: event)) { () throws(TraceError) in
-      var compiler = PlanCompiler(
-        model, references.thawed(), file: file, roots: roots, start: payloadStart, slots: slots)
-      compiler.owner = Self.owner(number, eventIndex[event.id] ?? 0)
-      try compiler.add(streamClass.eventContext, .streamEventContext)
-      try compiler.add(event.context, .eventContext)
-      try compiler.add(event.payload, .payload)
-      return compiler.finish()
-    }
-  }
-}
-
-extension PlanCompiler.References {
-  /// What was referred to, for plans that are compiled later.
-  struct Frozen: Sendable {
-    let registers: [FieldKey: Int]
-    let count: Int
-    let clock: String?
-    let located: LocatedFields
-
-    init(_ references: PlanCompiler.References) {
-      located = references.located
-      registers = references.registers
-      count = references.count
-      clock = references.clock
-    }
-
-    func thawed() -> PlanCompiler.References {
-      let references = PlanCompiler.References()
-      references.registers = registers
-      references.located = located
-      references.count = count
-      references.clock = clock
-      return references
+      let compiler = PlanCompiler(
+        model, References(references), file: file, roots: roots, stream: number, start: payloadStart,
+        slots: slots)
+      return try Self.compile(event, of: streamClass, compiler)
     }
   }
 }

@@ -61,36 +61,58 @@ struct Anchor: Sendable {
   }
 
   /// That no structure around has the first name: a field of an earlier scope is meant.
-  static let earlierScope = Anchor(structure: -1, targets: [])
+  static let earlierScope = Anchor(structure: -1, targets: [], selection: nil)
 
   /// The structure that the first name is a field of: ``StructureType/id``.
   let structure: Int
   /// Several when the path goes through a variant: whichever option is there has the field.
   let targets: [Target]
+  /// Indices that lead to the outermost variant on the path, if an option of a variant may be there that has none of the
+  /// targets: the path names another one.
+  let selection: [Int]?
 }
 
-extension FieldType {
+/// Follows a path from a field to the fields that it means.
+struct PathTargets {
   private static let maximumTargets = 256
 
-  /// Where the rest of a path leads from here, given the indices so far; empty when it leads nowhere.
-  func targets(_ path: ArraySlice<String>, _ indices: [Int]) -> [Anchor.Target] {
-    switch self {
+  /// Empty when the path leads nowhere.
+  private(set) var targets: [Anchor.Target] = []
+  private var outermost: [Int]?
+  private var namesOption = false
+
+  /// - Parameters:
+  ///   - type: The field to begin with.
+  ///   - indices: What leads to it.
+  init(_ type: FieldType, _ path: ArraySlice<String>, _ indices: [Int]) {
+    if !follow(type, path, indices) { targets = [] }
+  }
+
+  /// As in an anchor.
+  var selection: [Int]? { namesOption ? outermost : nil }
+
+  private mutating func follow(_ type: FieldType, _ path: ArraySlice<String>, _ indices: [Int]) -> Bool {
+    switch type {
     case .structure(let structure):
-      guard let name = path.first else { return [.init(indices: indices, type: self)] }
-      guard let index = structure.index(of: name) else { return [] }
-      return structure.fields[index].type.targets(path.dropFirst(), indices + [index])
+      guard let name = path.first else { return add(type, indices) }
+      guard let index = structure.index(of: name) else { return false }
+      return follow(structure.fields[index].type, path.dropFirst(), indices + [index])
     case .variant(let variant):
+      if outermost == nil { outermost = indices }
       if let name = path.first, let index = variant.index(of: name) {
-        return variant.options[index].type.targets(path.dropFirst(), indices + [index])
+        namesOption = true
+        return follow(variant.options[index].type, path.dropFirst(), indices + [index])
       }
-      var all: [Anchor.Target] = []
       for (index, option) in variant.options.enumerated() {
-        let targets = option.type.targets(path, indices + [index])
-        if targets.isEmpty || all.count + targets.count > Self.maximumTargets { return [] }
-        all += targets
+        guard follow(option.type, path, indices + [index]) else { return false }
       }
-      return all
-    default: return path.isEmpty ? [.init(indices: indices, type: self)] : []
+      return !variant.options.isEmpty
+    default: return path.isEmpty && add(type, indices)
     }
+  }
+
+  private mutating func add(_ type: FieldType, _ indices: [Int]) -> Bool {
+    targets.append(.init(indices: indices, type: type))
+    return targets.count <= Self.maximumTargets
   }
 }

@@ -50,6 +50,7 @@ struct VisibleFields {
       }
       place = entries[place].hidden
     }
-    return Anchor(structure: found.structure, targets: found.type.targets(path.dropFirst(), [found.index]))
+    let rest = PathTargets(found.type, path.dropFirst(), [found.index])
+    return Anchor(structure: found.structure, targets: rest.targets, selection: rest.selection)
   }
 }

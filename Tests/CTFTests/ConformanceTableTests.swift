@@ -26,6 +26,7 @@ import Testing
     ("scopes/absolute", "references with a dynamic scope in front (7.3.2)"),
     ("scopes/relative", "relative references: lexical, through variants, into earlier scopes (7.3.1, 7.3.2)"),
     ("scopes/refused", "references that mean nothing"),
+    ("scopes/shared-place", "references in one class, other fields in the same places of another one"),
     ("scopes/", "other references: headers, the environment"),
     ("blocks/trace", "`trace` blocks (7.2)"),
     ("blocks/stream", "`stream` blocks (7.2)"),
