@@ -56,19 +56,18 @@ extension Parser {
     guard let exponent, let mantissa else {
       throw failure(line, "a floating-point number needs exp_dig and mant_dig")
     }
-    switch (exponent, mantissa) {
-    case (5, 11): type.size = 16
-    case (8, 24): type.size = 32
-    case (11, 53): type.size = 64
-    case (15, 113): type.size = 128
-    default:
+    let (bits, overflow) = exponent.addingReportingOverflow(mantissa)
+    let isLarge = overflow || bits > UInt64(IntegerType.maximumSize)
+    guard !isLarge, FloatingPointType.isSize(bits), FloatingPointType.exponentBits(Int(bits)) == exponent
+    else {
       throw failure(
         line,
         """
-        no IEEE 754 number has exp_dig \(exponent) and mant_dig \(mantissa); those that can be read have 5 and 11, \
-        8 and 24, 11 and 53, or 15 and 113
+        no IEEE 754 number of up to \(IntegerType.maximumSize) bits has exp_dig \(exponent) and mant_dig \(mantissa); \
+        the usual ones have 5 and 11, 8 and 24, 11 and 53, or 15 and 113
         """)
     }
+    type.size = Int(bits)
     return type
   }
 

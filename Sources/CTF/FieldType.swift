@@ -1,3 +1,5 @@
+import Glibc
+
 /// The type of a field (CTF 1.8, section 4; CTF 2, section 5.3), names resolved, references to other fields still by
 /// name.
 public indirect enum FieldType: Sendable {
@@ -120,7 +122,7 @@ public struct IntegerType: Sendable, Equatable {
 
 /// A floating-point number in one of the binary interchange formats of IEEE 754-2008.
 public struct FloatingPointType: Sendable {
-  /// Size in bits: 16, 32, 64 or 128.
+  /// Size in bits: 16, 32, 64, 128, or a larger multiple of 32, up to ``IntegerType/maximumSize``.
   public var size: Int
   /// Alignment in bits, a power of two.
   public var alignment: Int
@@ -129,9 +131,26 @@ public struct FloatingPointType: Sendable {
   /// Whether the bit that comes first by the byte order is the last one of the value (CTF 2, `bit-order`).
   public var isReversed = false
 
-  /// The number of 64-bit words of a decoded value: one with the bits of a `Double`; for 128 bits two with the bits
-  /// themselves, the least significant ones first.
-  public var words: Int { size == 128 ? 2 : 1 }
+  /// The number of 64-bit words of a decoded value: one with the bits of a `Double`; from 128 bits on those of the
+  /// number itself, the least significant ones first.
+  public var words: Int { size > 64 ? (size + 63) / 64 : 1 }
+
+  /// Whether there is an interchange format of that many bits.
+  static func isSize(_ bits: UInt64) -> Bool {
+    [16, 32, 64].contains(bits) || bits >= 128 && bits % 32 == 0
+  }
+
+  /// How many of a number's bits are the exponent's (IEEE 754-2008, 3.6).
+  ///
+  /// - Parameter bits: The size of an interchange format.
+  public static func exponentBits(_ bits: Int) -> Int {
+    switch bits {
+    case ...16: 5
+    case ...32: 8
+    case ...64: 11
+    default: Int((4 * log2(Double(bits))).rounded()) - 13
+    }
+  }
 }
 
 /// An integer with labels for ranges of values.

@@ -159,8 +159,8 @@ public struct EventRecord {
   public let event: Int
   /// The values of the stream's event context, the event's context and its payload, one after the other: an integer
   /// or enumeration is one word, sign-extended if signed, or beyond 64 bits several, the lowest first; a
-  /// floating-point number the bits of a `Double`, of 128 bits its own in two words; a string or array of characters
-  /// address and length; a sequence the number of elements before them; a variant the index of the option before it.
+  /// floating-point number the bits of a `Double`, from 128 bits on its own, the lowest word first; a string or array
+  /// of characters address and length; a sequence the number of elements before them; a variant the index of the option before it.
   /// Of CTF 2, a boolean is 1 or 0, a bit array like an unsigned integer, a text address and length in its own
   /// encoding, a BLOB address and length; an optional field has 1 before it, or is 0.
   public let values: UnsafePointer<UInt64>

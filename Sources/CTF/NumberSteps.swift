@@ -48,9 +48,9 @@ extension PlanCompiler {
       }
       run?.fieldsStep = nil
       var step = Step(
-        kind: .float, size: UInt8(type.size), slot: slot ?? Step.noSlot, offset: UInt32(offset))
-      if type.size == 128 {
-        step = wide(128, isSigned: false, order, offset, mustFit: false)
+        kind: .float, size: UInt8(min(64, type.size)), slot: slot ?? Step.noSlot, offset: UInt32(offset))
+      if type.size > 64 {
+        step = wide(type.size, isSigned: false, order, offset, mustFit: false)
         if type.isReversed { step.size |= Step.wideReversed }
       } else if type.isReversed {
         step = reversed(type.size, order, Step.reversedFloat, offset, slot)

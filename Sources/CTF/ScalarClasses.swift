@@ -79,12 +79,8 @@ extension FieldClassReader {
 
   func floatingPoint(_ object: inout MetadataObject) throws(TraceError) -> FloatingPointType {
     let bits = try bits(&object)
-    guard [16, 32, 64, 128].contains(bits.size) else {
-      guard bits.size > 128, bits.size % 32 == 0 else {
-        throw object.failure("no IEEE 754 number has \(bits.size) bits")
-      }
-      throw object.failure(
-        "a floating-point number of \(bits.size) bits; those of 16, 32, 64 and 128 bits can be read")
+    guard FloatingPointType.isSize(UInt64(bits.size)) else {
+      throw object.failure("no IEEE 754 number has \(bits.size) bits")
     }
     var type = FloatingPointType(size: bits.size, alignment: bits.alignment, byteOrder: bits.byteOrder)
     type.isReversed = bits.isReversed

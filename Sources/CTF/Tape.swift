@@ -3,7 +3,7 @@
 /// | type | words |
 /// |---|---|
 /// | integer, enumeration | the value, sign-extended if signed; beyond 64 bits several words, the lowest first |
-/// | floating-point number | the bits of a `Double`; of 128 bits the bits themselves in two words, the low ones first |
+/// | floating-point number | the bits of a `Double`; from 128 bits on its own in several words, the lowest first |
 /// | string, array or sequence of characters | address and length in bytes, without NUL |
 /// | array | its elements |
 /// | sequence | the number of elements, the elements |

@@ -102,14 +102,14 @@ enum DumpInterpreter {
       case .wideDecimal, .wideHexadecimal, .wideOctal, .wideBinary:
         wide(step, word, &sink)
         word += (step.a + 63) / 64
-      case .quadruple:
-        let number = Quadruple(high: word[1], low: word[0])
+      case .wideFloat:
+        let number = WideFloat(word, bits: step.a)
         if let value = number.double {
           self.number(value, isText, &sink)
         } else {
           sink.array(Array((isText ? number.hexadecimal : "\"\(number.hexadecimal)\"").utf8))
         }
-        word += 2
+        word += (step.a + 63) / 64
       case .float:
         number(Double(bitPattern: word[0]), isText, &sink)
         word += 1

@@ -26,8 +26,8 @@ struct DumpProgram {
       case boolean, blob
       /// Bits, `a` of them; with names, those of flags `b` of the program.
       case bits, flags
-      /// A number of 128 bits.
-      case quadruple
+      /// A floating-point number of `a` bits, 128 or more.
+      case wideFloat
       /// Ignore `a` words.
       case skip
       /// `a` elements, or as many as a word says; `b` is the step after the loop.
@@ -53,8 +53,8 @@ struct DumpProgram {
       // The label is chosen by the number that follows.
       case .enumeration: b
       case .unsigned, .signed, .hexadecimal, .octal, .binary, .float, .boolean, .sequence, .variant: 1
-      case .text, .encodedText, .blob, .quadruple: 2
-      case .wideDecimal, .wideHexadecimal, .wideOctal, .wideBinary, .bits, .flags: (a + 63) / 64
+      case .text, .encodedText, .blob: 2
+      case .wideDecimal, .wideHexadecimal, .wideOctal, .wideBinary, .wideFloat, .bits, .flags: (a + 63) / 64
       case .skip: a
       }
     }
@@ -119,7 +119,7 @@ struct DumpProgram {
         number(enumeration.container)
         literal("}")
       }
-    case .floatingPoint(let float): append(float.words == 1 ? .float : .quadruple)
+    case .floatingPoint(let float): append(float.words == 1 ? .float : .wideFloat, float.size)
     case .string: append(.text)
     case .array(let array) where array.isText: append(.text)
     case .array(let array): elements(array) { $0.value(array.element) }
