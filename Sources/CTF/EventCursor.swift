@@ -33,9 +33,10 @@ final class EventCursor {
   /// The losses before the events still to come.
   @exclusivity(unchecked) private(set) var gaps: [StreamWalker.Gap] = []
 
-  init(_ record: StreamRecord, windowBytes: Int, window: Range<Int64>?) {
+  /// - Parameter before: The packet before the stream's first one.
+  init(_ record: StreamRecord, windowBytes: Int, window: Range<Int64>?, before: PacketHeader? = nil) {
     stream = record.number
-    walker = StreamWalker(record, windowBytes: windowBytes, timeWindow: window)
+    walker = StreamWalker(record, windowBytes: windowBytes, timeWindow: window, before: before)
     table = EventTable(record.plan)
     header = record.plan.header
     clock = record.plan.clock

@@ -89,7 +89,8 @@ public struct MergedEvents: ~Copyable {
       heap.removeTop()
       return
     }
-    let cursor = EventCursor(record, windowBytes: 16 << 10, window: window)
+    let cursor = EventCursor(
+      record, windowBytes: 16 << 10, window: window, before: trace.many?.packet(before: number))
     cursors[number] = cursor
     openCount += 1
     advance(cursor)

@@ -27,6 +27,9 @@ final class StreamWalker {
   /// The timestamps wanted of the current packet's events.
   private(set) var wanted = Int64.min..<Int64.max
   private let allWanted: Range<Int64>
+  /// Whether what was lost before the first packet of the record is no loss of this reading: there are packets before it
+  /// in another record, or it is out of the time wanted.
+  private var isContinued: Bool
   private var fileIndex = 0
   private var packetInFile = -1
   private var nextOffset = 0
@@ -36,16 +39,29 @@ final class StreamWalker {
   /// Packets from this one on are left out.
   var packetLimit = Int.max
 
-  /// - Parameter packets: Only these packets, or only those that may have events in `timeWindow`.
-  init(_ record: StreamRecord, windowBytes: Int, timeWindow: Range<Int64>?) {
+  /// - Parameters:
+  ///   - timeWindow: Only packets that may have events in this half-open range of ns.
+  ///   - before: The packet before the first one of the record, in a file that is a stream of its own.
+  init(_ record: StreamRecord, windowBytes: Int, timeWindow: Range<Int64>?, before: PacketHeader? = nil) {
     self.record = record
     self.timeWindow = record.isOrdered ? timeWindow : nil
+    isContinued = before != nil
     streamIndex = record.plans.streams.firstIndex { $0 === record.plan } ?? 0
     allWanted = timeWindow ?? Int64.min..<Int64.max
     window = PacketWindow(capacity: windowBytes, largest: windowBytes * 16)
     state = DecodeState(registerCount: record.plans.registerCount)
     cursor = BitCursor(base: window.address(0), position: 0, limit: 0, content: 0)
-    if let lower = self.timeWindow?.lowerBound { seek(lower) }
+    guard let window = self.timeWindow else {
+      previous = before
+      return
+    }
+    // What was lost in front of the first packet is of interest if that packet, and the one before, are.
+    if let entry = record.files.first?.index.entries.first, entry.end < window.lowerBound {
+      isContinued = true
+    } else if let begin = before?.begin, record.plan.clock(begin) < window.upperBound {
+      previous = before
+    }
+    seek(window.lowerBound)
   }
 
   deinit { state.deallocate() }
@@ -105,7 +121,7 @@ final class StreamWalker {
       do throws(TraceError) {
         try window.open(file.path)
         let clock = state.clock
-        let isFirst = packet == 0
+        let isFirst = packet == 0 && !isContinued
         header = try record.plans.readHeader(
           window, at: nextOffset, index: packetInFile, expected: file.isMixed ? nil : streamIndex, &state,
           context: &context)

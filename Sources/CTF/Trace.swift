@@ -24,14 +24,18 @@ public final class Trace: Sendable {
   ///   - allowsMany: Whether the caller does without ``streams`` where there are thousands of files. Memory stays flat
   ///     then: ``MergedEvents`` opens streams when their time has come.
   /// - Throws: When a path holds no trace, its metadata is invalid or nothing in it can be read.
-  public init(opening paths: [String], allowsMany: Bool = false) throws(TraceError) {
+  public convenience init(opening paths: [String], allowsMany: Bool = false) throws(TraceError) {
+    try self.init(opening: paths, manyBeyond: allowsMany ? ManyStreams.threshold : Int.max)
+  }
+
+  /// - Parameter threshold: With more files only the places of streams are kept.
+  init(opening paths: [String], manyBeyond threshold: Int) throws(TraceError) {
     var finder = TraceFinder()
     for path in paths { try finder.search(path) }
     let files = finder.found.reduce(0) { $0 + $1.names.count }
-    var opener = TraceOpener(
-      diagnostics: finder.diagnostics, isMany: allowsMany && files > ManyStreams.threshold)
+    var opener = TraceOpener(diagnostics: finder.diagnostics, isMany: files > threshold)
     for group in try opener.readMetadata(finder.found) { try opener.open(group) }
-    guard allowsMany || opener.records.count <= Row.maximumStreams else {
+    guard threshold < Int.max || opener.records.count <= Row.maximumStreams else {
       throw TraceError(
         file: paths.first ?? "",
         message: "\(opener.records.count) streams; at most \(Row.maximumStreams) can be analyzed")

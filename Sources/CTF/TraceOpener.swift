@@ -86,6 +86,7 @@ struct TraceOpener {
         }
       }
     }
+    many?.link()
     var members: [[FileIndexer.Result]] = []
     var places: [StreamKey: Int] = [:]
     for result in results {
