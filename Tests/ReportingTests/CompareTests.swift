@@ -34,8 +34,8 @@ struct CompareTests {
       let summary = try #require(report.summary)
       let exits = compare.exits.dropLast().compactMap { $0[keyPath: side] }
       #expect(exits.map(\.count).sorted() == summary.exits.map(\.count).sorted())
-      #expect(exits.reduce(0) { $0 + $1.total } == summary.allExits.handling.total)
-      #expect(compare.exits.last?[keyPath: side]?.count == summary.allExits.count)
+      #expect(exits.reduce(0) { $0 + $1.total } == summary.allExits?.handling.total)
+      #expect(compare.exits.last?[keyPath: side]?.count == summary.allExits?.count)
       let handlers = compare.paths.filter { $0.name.hasSuffix(" handler") }.compactMap { $0[keyPath: side] }
       #expect(
         handlers.map(\.count).sorted() == summary.paths.compactMap { $0.stage("handler")?.count }.sorted())

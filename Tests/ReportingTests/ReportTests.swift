@@ -50,7 +50,7 @@ struct ReportTests {
   @Test("all exits together are the sum of their kinds", arguments: names)
   func allExits(_ name: String) throws {
     let summary = try #require(try Self.builder(name).1.summary().summary)
-    let all = summary.allExits
+    let all = try #require(summary.allExits)
     #expect(all.count == summary.exits.reduce(0) { $0 + $1.count })
     for latency in [\ExitReport.handling, \ExitReport.inKvmRun] {
       let parts = summary.exits.map { $0[keyPath: latency] }.filter { $0.count > 0 }
@@ -110,6 +110,48 @@ struct ReportTests {
     #expect(latency.tail(latency.maximum) == 100)
     latency.p50 = 0
     #expect(latency.tail(latency.maximum) == nil)
+  }
+
+  /// What was added to version 1 since it was first written, wherever it stands.
+  private static let added: Set<String> = [
+    "allExits", "dominant", "missing", "cause", "gaps", "since", "limits",
+  ]
+
+  private static func early(_ value: Any) -> Any {
+    if let list = value as? [Any] { return list.map(early) }
+    guard let object = value as? [String: Any] else { return value }
+    return object.filter { !added.contains($0.key) }.mapValues(early)
+  }
+
+  @Test(
+    "a report of an early build is read, and says of what it did not tell that it is not known",
+    arguments: names)
+  func earlyReports(_ name: String) throws {
+    let (_, builder) = try Self.builder(name)
+    var report = builder.summary()
+    report.trace.window = WindowReport(begin: 1, end: 2, gaps: 3)
+    let object = try JSONSerialization.jsonObject(with: Data(try report.json().utf8))
+    let text = String(decoding: try JSONSerialization.data(withJSONObject: Self.early(object)), as: UTF8.self)
+    let early = try Report(json: text)
+    report.summary?.allExits = nil
+    report.summary?.dominant = nil
+    report.trace.window?.gaps = nil
+    report.limits = nil
+    for place in report.summary?.phases.indices ?? 0..<0 { report.summary?.phases[place].since = nil }
+    for place in report.summary?.kvm.indices ?? 0..<0 {
+      for check in report.summary?.kvm[place].checks.indices ?? 0..<0 {
+        report.summary?.kvm[place].checks[check].missing = nil
+        report.summary?.kvm[place].checks[check].cause = nil
+      }
+    }
+    #expect(early == report)
+    let lines = TextRenderer.render(early).split(separator: "\n")
+    #expect(!lines.isEmpty && !lines.contains { $0.contains("all exits") || $0.contains("gap begins") })
+    let both = Report.comparing(early, with: builder.summary())
+    let total = try #require(both.compare?.exits.first { $0.name == "all exits" })
+    #expect(total.a == nil && total.b != nil && total.ratio == nil)
+    let neither = Report.comparing(early, with: early)
+    #expect(neither.compare?.exits.contains { $0.name == "all exits" } == false)
   }
 
   @Test("JSON says the same as the value it was made of", arguments: names)

@@ -29,7 +29,7 @@ extension TextRenderer {
     heading((line + tail).count <= Self.width ? line + tail : line)
   }
 
-  mutating func exits(_ exits: [ExitReport], _ all: ExitTotalReport) {
+  mutating func exits(_ exits: [ExitReport], _ all: ExitTotalReport?) {
     guard !exits.isEmpty else { return }
     let shown = exits.prefix(16)
     // Wide numbers cost a column: the rate first, then the 90th percentile.
@@ -41,7 +41,8 @@ extension TextRenderer {
         "  \(exits.count - shown.count) more kinds, \(Text.count(rest)) exits: ", "exits --by address")
     }
     let marks =
-      hasTail(shown.map(\.handling) + [all.handling]) ? "; !: ≥\(Text.space)100\(Text.space)× p50" : ""
+      hasTail(shown.map(\.handling) + (all.map { [$0.handling] } ?? []))
+      ? "; !: ≥\(Text.space)100\(Text.space)× p50" : ""
     line(dim("  times: handling, exit to next entry; @: seconds from the start; ×n: n addresses" + marks))
   }
 
@@ -50,7 +51,7 @@ extension TextRenderer {
   }
 
   private func table(
-    _ exits: ArraySlice<ExitReport>, _ all: ExitTotalReport, without left: [String]
+    _ exits: ArraySlice<ExitReport>, _ all: ExitTotalReport?, without left: [String]
   ) -> TextTable {
     let titles = ["count", "per s", "total", "p50", "p90", "p99", "p99.9", "max", "slowest"]
     let kept = titles.indices.filter { !left.contains(titles[$0]) }
@@ -58,7 +59,7 @@ extension TextRenderer {
       [.left] + kept.map { titles[$0] == "slowest" ? .left : .right }, separator: " ")
     table.add(["Userspace exits"] + kept.map { titles[$0] })
     var rows = exits.map { ("  " + ExitText.short($0), $0.count, $0.handling) }
-    if exits.count > 1 { rows.append(("  all exits", all.count, all.handling)) }
+    if exits.count > 1, let all { rows.append(("  all exits", all.count, all.handling)) }
     let marks = { (value: (LatencyReport) -> Int64) in rows.contains { $0.2.tail(value($0.2)) != nil } }
     let room = (marks(\.p999), marks(\.maximum))
     for (name, count, latency) in rows {

@@ -36,7 +36,7 @@ extension TextRenderer {
     func check(_ scope: KvmReport, _ name: String) -> KvmCheckReport? {
       scope.checks.first { $0.counter == name }
     }
-    let hasMissing = vcpus.contains { $0.checks.contains { $0.missing > 0 } }
+    let hasMissing = vcpus.contains { $0.checks.contains { $0.missing ?? 0 > 0 } }
     var table = TextTable([.left] + Array(repeating: .right, count: 8))
     table.add(
       ["", "exits", "traced", "inside KVM"] + (hasMissing ? ["missing"] : [])
@@ -48,11 +48,12 @@ extension TextRenderer {
       let exits = check(scope, "exits")
       let inside = exits.flatMap { exits -> UInt64? in
         let isKnown = exits.agrees || exits.cause == KvmCause.insideKvm.rawValue
-        return isKnown ? exits.kvm &- exits.traced &- exits.missing : nil
+        return isKnown ? exits.missing.map { exits.kvm &- exits.traced &- $0 } : nil
       }
       table.add(
         ["  " + name(scope)] + pair("exits") + [inside.map(Text.count) ?? "–"]
-          + (hasMissing ? [Text.count(exits?.missing ?? 0)] : []) + pair("io_exits") + pair("mmio_exits"))
+          + (hasMissing ? [exits?.missing.map(Text.count) ?? "–"] : []) + pair("io_exits")
+          + pair("mmio_exits"))
     }
     return table.lines()
   }

@@ -175,10 +175,9 @@ public struct TextRenderer {
       )
     }
     if trace.lostPackets > 0 { words.append(Text.number(trace.lostPackets, "packet") + " missing") }
-    if !words.isEmpty, let window = trace.window {
+    if !words.isEmpty, let gaps = trace.window?.gaps {
       words.append(
-        (window.gaps == 0
-          ? "no gap begins" : Text.number(window.gaps, "gap") + (window.gaps == 1 ? " begins" : " begin"))
+        (gaps == 0 ? "no gap begins" : Text.number(gaps, "gap") + (gaps == 1 ? " begins" : " begin"))
           + " in this window")
     }
     if !trace.diagnostics.isEmpty || trace.streams.contains(where: \.isDamaged) {

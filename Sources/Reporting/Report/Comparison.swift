@@ -89,10 +89,13 @@ private struct Comparison {
       (report.summary?.exits ?? []).map { (name($0), measure($0.count, $0.handling, report)) }
     }
     func all(_ report: Report) -> MeasureReport? {
-      report.summary.map { measure($0.allExits.count, $0.allExits.handling, report) }
+      report.summary?.allExits.map { measure($0.count, $0.handling, report) }
     }
     let kinds = join(rows(a), rows(b))
-    return kinds.isEmpty ? [] : kinds + [comparison("all exits", all(a), all(b))]
+    let (left, right) = (all(a), all(b))
+    // Reports of early builds do not have it.
+    if left == nil, right == nil { return kinds }
+    return kinds.isEmpty ? [] : kinds + [comparison("all exits", left, right)]
   }
 
   /// What an exit is whatever the number of addresses that a run used.

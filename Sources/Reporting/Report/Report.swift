@@ -79,8 +79,9 @@ public struct WindowReport: Codable, Equatable, Sendable {
   public var begin: Int64
   /// Last instant.
   public var end: Int64
-  /// Gaps, places where events are lost, that begin in it. Losses are counted for the whole recording only.
-  public var gaps: UInt64
+  /// Gaps, places where events are lost, that begin in it. Losses are counted for the whole recording only. nil
+  /// in a report of an early build, which did not say it: not 0.
+  public var gaps: UInt64?
 }
 
 /// A stream of a trace: for LTTng what one CPU recorded.

@@ -8,8 +8,8 @@ public struct SummaryReport: Codable, Equatable, Sendable {
   public var loops: [LoopReport]
   /// Exits to userspace by reason, direction and device, longest total handling first.
   public var exits: [ExitReport]
-  /// All exits together.
-  public var allExits: ExitTotalReport
+  /// All exits together; nil in a report of an early build, which did not say it: kinds cannot be added up afterwards.
+  public var allExits: ExitTotalReport?
   /// Kicks by device, queue and path.
   public var paths: [PathReport]
   /// Interrupts raised, by device.
@@ -259,8 +259,9 @@ public struct KvmCheckReport: Codable, Equatable, Sendable {
   public var traced: UInt64
   /// Whether both are equal.
   public var agrees: Bool
-  /// Exits of all kinds that are missing from the trace, by their numbers.
-  public var missing: UInt64
+  /// Exits of all kinds that are missing from the trace, by their numbers; nil in a report of an early build, which did
+  /// not say it: not 0.
+  public var missing: UInt64?
   /// Why they differ, in a word of docs/report.md.
   public var cause: String?
   /// Why they differ, or what the difference is.
