@@ -43,7 +43,7 @@ struct FragmentReader {
 
   mutating func model() throws(TraceError) -> TraceModel {
     var reader = JSONReader(try text.whole(limit: Self.maximumBytes), file: file)
-    while let value = try reader.next() { try read(value) }
+    while let value = try next(&reader) { try read(value) }
     guard hasPreamble else { throw TraceError(file: file, message: "the metadata is empty") }
     guard hasTrace || !streams.isEmpty else {
       throw TraceError(file: file, message: "the metadata has neither a trace class nor a data stream class")
@@ -60,6 +60,16 @@ struct FragmentReader {
     return TraceModel(
       byteOrder: .little, uuid: uuid, environment: environment, clocks: clockOrder,
       packetHeader: packetHeader, streamClasses: streamClasses, format: .ctf2, identity: identity)
+  }
+
+  /// The next fragment. Where the file is cut, its last one may be too: then it counts for nothing.
+  private func next(_ reader: inout JSONReader) throws(TraceError) -> JSONValue? {
+    do throws(TraceError) {
+      return try reader.next()
+    } catch {
+      guard text.damage != nil, reader.isAtEnd else { throw error }
+      return nil
+    }
   }
 
   private func failure(_ message: String) -> TraceError { TraceError(file: file, message: message) }

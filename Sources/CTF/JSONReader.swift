@@ -19,6 +19,9 @@ struct JSONReader {
     self.file = file
   }
 
+  /// Whether all of the text was read.
+  var isAtEnd: Bool { place == bytes.count }
+
   func failure(_ message: String) -> TraceError {
     TraceError(file: file, message: "line \(line): \(message)")
   }

@@ -15,6 +15,9 @@ struct Lexer {
 
   var file: String { input.path }
 
+  /// Whether all of the text was read.
+  var isAtEnd: Bool { input.current == nil }
+
   /// An error at the token read last.
   func failure(_ message: String) -> TraceError {
     TraceError(file: file, message: "line \(line): \(message)")
@@ -50,6 +53,8 @@ struct Lexer {
         try input.advance(2)
         while true {
           line += try input.skip(to: UInt8(ascii: "*"))
+          // A comment that is cut off hides nothing.
+          if input.current == nil, input.isCut { return }
           guard input.current != nil else {
             throw failure("the comment that begins on line \(start) is never closed")
           }

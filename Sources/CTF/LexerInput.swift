@@ -22,6 +22,9 @@ final class LexerInput {
 
   var path: String { text.path }
 
+  /// Whether the text ended because the file is cut.
+  var isCut: Bool { text.damage != nil }
+
   /// The current byte, nil at the end.
   var current: UInt8? { position < end ? window[position] : nil }
 

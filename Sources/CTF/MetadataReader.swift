@@ -26,15 +26,18 @@ struct MetadataReader {
     var events: [UInt64: EventClass] = [:]
   }
 
-  /// Reads the metadata file at `path`; also returns how large it is.
-  static func read(path: String) throws(TraceError) -> (TraceModel, bytes: Int) {
+  /// Reads the metadata file at `path`; also returns how large it is, and what ended it before its end.
+  static func read(path: String) throws(TraceError) -> (TraceModel, bytes: Int, damage: TraceError?) {
     let text = try MetadataText(path: path)
+    let model: TraceModel
     if text.isJSON {
       var reader = FragmentReader(text)
-      return (try reader.model(), text.fileSize)
+      model = try reader.model()
+    } else {
+      var reader = try MetadataReader(text)
+      model = try reader.model()
     }
-    var reader = try MetadataReader(text)
-    return (try reader.model(), text.fileSize)
+    return (model, text.fileSize, text.damage)
   }
 
   private init(_ text: MetadataText) throws(TraceError) {
@@ -43,12 +46,19 @@ struct MetadataReader {
   }
 
   private mutating func model() throws(TraceError) -> TraceModel {
-    while try readStatement() {}
+    do throws(TraceError) {
+      while try readStatement() {}
+    } catch {
+      // Where the file is cut, its last statement may be too.
+      guard let damage = text.damage, parser.isAtEnd else { throw error }
+      if !hasTrace { throw damage }
+    }
     guard hasTrace else { throw TraceError(file: parser.file, message: "the metadata has no trace block") }
     guard let byteOrder else {
       throw TraceError(file: parser.file, message: "the trace block gives no byte_order")
     }
-    try parser.checkReferences()
+    // What is missing may be what uses a definition.
+    if text.damage == nil { try parser.checkReferences() }
     try attachEvents()
     var classes: [StreamClass] = []
     for (id, block) in streams.sorted(by: { $0.key < $1.key }) {

@@ -17,7 +17,15 @@ struct MetadataText {
   let isJSON: Bool
   /// Size of the file in bytes.
   var fileSize: Int { file.size }
+  /// That the file ends inside a later packet, once reading has come there: the text ends with the packet before.
+  var damage: TraceError? { end.damage }
 
+  /// What copies of a text share.
+  private final class End {
+    var damage: TraceError?
+  }
+
+  private let end = End()
   private let file: DataFile
   private let version: (UInt8, UInt8)?
   /// The next byte of text, the ends of the packet's text and of the packet, all from the start of the file.
@@ -41,6 +49,10 @@ struct MetadataText {
     if little == Self.packetMagic || little.byteSwapped == Self.packetMagic {
       let order = little == Self.packetMagic ? ByteOrder.little : .big
       let header = try Self.readHeader(file, at: 0, packet: 0, order)
+      guard header.contentBytes <= file.size else {
+        throw TraceError(
+          file: path, packet: 0, bitOffset: UInt64(28 * 8), message: "the metadata packet is cut off")
+      }
       byteOrder = order
       uuid = header.uuid
       version = header.version
@@ -136,6 +148,9 @@ struct MetadataText {
     guard let byteOrder else { return }
     let start = packetEnd
     packet += 1
+    guard file.size - start >= Self.packetHeaderBytes else {
+      return endText(failure(start, "the metadata packet's header is cut off"))
+    }
     let header = try Self.readHeader(file, at: start, packet: packet, byteOrder)
     if header.uuid != uuid {
       throw failure(start + 4, "the metadata packet has another UUID than the first")
@@ -143,9 +158,17 @@ struct MetadataText {
     if let version, header.version != version {
       throw failure(start + 35, "the metadata packet has another version than the first")
     }
+    guard start + header.contentBytes <= file.size else {
+      return endText(failure(start + 28, "the metadata packet is cut off"))
+    }
     next = start + Self.packetHeaderBytes
     contentEnd = start + header.contentBytes
     packetEnd = start + header.packetBytes
+  }
+
+  private mutating func endText(_ damage: TraceError) {
+    end.damage = damage
+    (next, contentEnd, packetEnd) = (file.size, file.size, file.size)
   }
 
   private func failure(_ byte: Int, _ message: String) -> TraceError {
@@ -197,7 +220,6 @@ struct MetadataText {
     guard contentBits % 8 == 0, packetBits % 8 == 0, contentBits >= packetHeaderBytes * 8,
       contentBits <= packetBits
     else { throw failure(24, "content size \(contentBits) and packet size \(packetBits) are impossible") }
-    guard start + contentBits / 8 <= file.size else { throw failure(28, "the metadata packet is cut off") }
     return Header(
       uuid: Array(bytes[4..<20]), contentBytes: contentBits / 8, packetBytes: packetBits / 8, version: version
     )

@@ -52,6 +52,9 @@ struct Parser {
   /// The integer type that was given in full last.
   var lastInteger: FieldType?
 
+  /// Whether there is no token behind the current one.
+  var isAtEnd: Bool { token == .end || lexer.isAtEnd }
+
   init(_ text: MetadataText) throws(TraceError) {
     lexer = try Lexer(text)
     token = try lexer.next()

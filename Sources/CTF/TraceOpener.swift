@@ -41,9 +41,10 @@ struct TraceOpener {
     for directory in found {
       let file = "\(directory.directory)/metadata"
       do throws(TraceError) {
-        let (model, bytes) = try DeepStack.run { () throws(TraceError) in
+        let (model, bytes, damage) = try DeepStack.run { () throws(TraceError) in
           try MetadataReader.read(path: file)
         }
+        if let damage { diagnostics.append(damage) }
         if let same = groups.firstIndex(where: { $0.model.isSameTrace(as: model) }) {
           groups[same].directories.append(directory)
           // Metadata only grows during a recording: the longest one knows all events.

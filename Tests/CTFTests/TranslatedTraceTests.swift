@@ -26,7 +26,7 @@ import Testing
       }
       var count = 0
       for name in names where name.hasSuffix("metadata") {
-        let (model, _) = try MetadataReader.read(path: "\(path)/\(name)")
+        let (model, _, _) = try MetadataReader.read(path: "\(path)/\(name)")
         try Data(FragmentWriter.metadata(model)).write(to: URL(fileURLWithPath: "\(path)/\(name)"))
         #expect(try MetadataReader.read(path: "\(path)/\(name)").0.format == .ctf2)
         count += 1
