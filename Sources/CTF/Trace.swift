@@ -16,6 +16,7 @@ public final class Trace: Sendable {
   public let warnings: [Diagnostic]
   let records: [StreamRecord]
   let many: ManyStreams?
+  private let windowMemory: Int
 
   /// Opens traces and indexes their packets.
   ///
@@ -28,8 +29,13 @@ public final class Trace: Sendable {
     try self.init(opening: paths, manyBeyond: allowsMany ? ManyStreams.threshold : Int.max)
   }
 
-  /// - Parameter threshold: With more files only the places of streams are kept.
-  init(opening paths: [String], manyBeyond threshold: Int) throws(TraceError) {
+  /// - Parameters:
+  ///   - threshold: With more files only the places of streams are kept.
+  ///   - windowMemory: How many bytes the buffers of all readers may have together, as long as nothing is larger.
+  init(
+    opening paths: [String], manyBeyond threshold: Int, windowMemory: Int = 16 << 20
+  ) throws(TraceError) {
+    self.windowMemory = windowMemory
     var finder = TraceFinder()
     for path in paths { try finder.search(path) }
     let files = finder.found.reduce(0) { $0 + $1.names.count }
@@ -125,7 +131,7 @@ public final class Trace: Sendable {
 
   /// The size of the buffer of each stream's reader, so that all together stay small.
   func windowBytes(readers: Int = 1) -> Int {
-    let share = (16 << 20) / max(1, streamCount * readers)
+    let share = windowMemory / max(1, streamCount * readers)
     return max(8 << 10, min(256 << 10, share))
   }
 }

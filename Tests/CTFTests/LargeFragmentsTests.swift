@@ -7,6 +7,9 @@ import Testing
 
 /// BLOBs and texts of CTF 2 that are larger than any window, and what stands around them.
 @Suite struct LargeFragmentsTests {
+  /// Windows of 16 KiB that grow up to 256 KiB: what is larger than a window need not be large.
+  private static let windowMemory = 16 << 10
+
   private static func metadata(_ encoding: String) -> [UInt8] {
     let integer =
       "\"type\":\"fixed-length-unsigned-integer\",\"byte-order\":\"little-endian\",\"alignment\":8"
@@ -42,10 +45,10 @@ import Testing
   @Test(arguments: [("utf-8", 1), ("utf-16le", 2), ("utf-32be", 4)])
   func largeValuesAreRead(_ encoding: String, _ unit: Int) throws {
     // The pair in UTF-16 falls on every place of a window, as its period is odd.
-    let long = String(repeating: "a😀€", count: 540_000)
+    let long = String(repeating: "a😀€", count: 34_000)
     var bytes: [UInt8] = []
     var expected: [String] = []
-    for (blob, string, text) in [(1, "", "x"), (4_300_001, long, "y"), (0, "z", long)] {
+    for (blob, string, text) in [(1, "", "x"), (270_001, long, "y"), (0, "z", long)] {
       let contents = (0..<blob).map { UInt8(truncatingIfNeeded: $0 &* 31) }
       let encoded = encode(text, encoding)
       func number(_ value: Int) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) } }
@@ -58,23 +61,26 @@ import Testing
           + "m = \(encoded.count), t = \"\(text)\", last = 3 }")
     }
     let trace = try TemporaryTrace(metadata: Self.metadata(encoding), files: ["s": bytes])
-    let (lines, diagnostics) = try trace.dump()
+    let (lines, diagnostics) = try trace.dump(windowMemory: Self.windowMemory)
     #expect(diagnostics == [])
     #expect(lines.count == expected.count)
     // Not in one expectation: a failure would print megabytes.
     for (line, wanted) in zip(lines, expected) { #expect((line == wanted) == true) }
-    let decoded = try Trace(opening: [trace.path]).decodeAll(threads: 1)
+    let opened = try Trace(
+      opening: [trace.path], manyBeyond: Int.max, windowMemory: Self.windowMemory)
+    #expect(largeEvents(opened) == 2)
+    let decoded = opened.decodeAll(threads: 1)
     #expect(decoded.events == 3)
     #expect(decoded.diagnostics == [])
   }
 
   @Test("a text that ends inside a code unit is refused, large as well")
   func cutUnit() throws {
-    let text = [UInt8](repeating: 65, count: 4_300_001)
+    let text = [UInt8](repeating: 65, count: 270_001)
     let size = (0..<4).map { UInt8(truncatingIfNeeded: text.count >> (8 * $0)) }
     let bytes = [0, 0, 0, 0, 0, 0] + size + text + [3]
     let trace = try TemporaryTrace(metadata: Self.metadata("utf-16le"), files: ["s": bytes])
-    let (lines, diagnostics) = try trace.dump()
+    let (lines, diagnostics) = try trace.dump(windowMemory: Self.windowMemory)
     #expect(lines == [])
     #expect(diagnostics.first?.message == DecodeStatus.cutCharacter.message)
   }

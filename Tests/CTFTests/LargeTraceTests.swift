@@ -49,25 +49,29 @@ import Testing
     )
   }
 
-  private static let euros = String(repeating: "a€", count: 2_000_000)
+  /// Windows of 16 KiB that grow up to 256 KiB: what is larger than a window need not be large.
+  private static let windowMemory = 16 << 10
+  private static let euros = String(repeating: "a€", count: 80_000)
 
   @Test func largeEventsAreRead() throws {
     let small = event(numbers: 2, structures: 1, long: "l", text: "t", textSize: 5)
     let events = [
-      small, event(numbers: 400_000, structures: 0, long: "", text: "", textSize: 0), small,
-      event(numbers: 3, structures: 150_000, long: Self.euros, text: "x", textSize: 9_000_000), small,
-      event(numbers: 0, structures: 2, long: "short", text: Self.euros, textSize: 8_000_000),
-      event(numbers: 0, structures: 0, long: Self.euros, text: Self.euros, textSize: 8_000_001), small,
+      small, event(numbers: 270_000, structures: 0, long: "", text: "", textSize: 0), small,
+      event(numbers: 3, structures: 60_000, long: Self.euros, text: "x", textSize: 360_000), small,
+      event(numbers: 0, structures: 2, long: "short", text: Self.euros, textSize: 320_000),
+      event(numbers: 0, structures: 0, long: Self.euros, text: Self.euros, textSize: 320_001), small,
     ]
     let directory = try TemporaryTrace(metadata: Self.metadata, stream: events.flatMap(\.bytes))
-    let (lines, diagnostics) = try directory.dump()
+    let (lines, diagnostics) = try directory.dump(windowMemory: Self.windowMemory)
     #expect(diagnostics == [])
     // Not in one expectation: a failure would print megabytes.
     #expect(lines.count == events.count)
     for (line, expected) in zip(lines, events) { #expect((line == expected.text) == true) }
-    let objects = try dump([directory.path], format: .json).lines
+    let objects = try directory.dump(.json, windowMemory: Self.windowMemory).lines
     for (line, expected) in zip(objects, events) { #expect(line.hasSuffix(expected.json) == true) }
-    let trace = try Trace(opening: [directory.path])
+    let trace = try Trace(
+      opening: [directory.path], manyBeyond: Int.max, windowMemory: Self.windowMemory)
+    #expect(largeEvents(trace) == 4)
     #expect(trace.decodeAll(threads: 2).events == UInt64(events.count))
     var selection = FieldSelection()
     selection.select(event: "e", tag: 0, fields: ["last", "m"])
@@ -76,20 +80,22 @@ import Testing
     while let run = rows.nextRun() {
       for index in 0..<run.count { values.append((run.base + index * run.stride)[3]) }
     }
-    #expect(values == [1, 0, 1, 150_000, 1, 2, 0, 1])
+    #expect(values == [1, 0, 1, 60_000, 1, 2, 0, 1])
     #expect(rows.diagnostics == [])
   }
 
   @Test func ofALargeEventWithoutEndNothingIsPrinted() throws {
     let small = event(numbers: 2, structures: 1, long: "l", text: "t", textSize: 5)
-    let large = event(numbers: 400_000, structures: 9, long: Self.euros, text: "", textSize: 5)
-    for cut in [1, 9, 20, 2_000_000, 8_400_000] {
+    let large = event(numbers: 270_000, structures: 9, long: Self.euros, text: "", textSize: 5)
+    for cut in [1, 9, 20, 100_000, 500_000] {
       let directory = try TemporaryTrace(
         metadata: Self.metadata, stream: small.bytes + large.bytes.dropLast(cut))
-      let (lines, diagnostics) = try directory.dump()
+      let (lines, diagnostics) = try directory.dump(windowMemory: Self.windowMemory)
       #expect(lines == [small.text])
       #expect(diagnostics.count == 1)
-      #expect(try Trace(opening: [directory.path]).decodeAll(threads: 1).events == 1)
+      let trace = try Trace(
+        opening: [directory.path], manyBeyond: Int.max, windowMemory: Self.windowMemory)
+      #expect(trace.decodeAll(threads: 1).events == 1)
     }
   }
 
@@ -106,7 +112,8 @@ import Testing
         """
     var random = Random(seed: 77)
     let directory = try TemporaryTrace(metadata: Array(metadata.utf8), files: [:])
-    let count = ManyStreams.threshold + 100
+    // More than have buffers at once.
+    let count = 700
     for stream in 0..<count {
       var bytes: [UInt8] = []
       var time = random.below(1000)
@@ -122,10 +129,10 @@ import Testing
       try directory.write("s\(100_000 + stream)", bytes)
     }
     let few = try Trace(opening: [directory.path])
-    let many = try Trace(opening: [directory.path], allowsMany: true)
+    let many = try Trace(opening: [directory.path], manyBeyond: 0)
     #expect(few.streams.count == count && many.streams.isEmpty && many.streamCount == count)
     let whole = try dump([directory.path])
-    let placed = try dump([directory.path], allowsMany: true)
+    let placed = try dump([directory.path], manyBeyond: 0)
     #expect(whole.diagnostics == [] && placed.diagnostics == [])
     #expect(whole.lines.count == count * 4)
     #expect((whole.lines == placed.lines) == true)

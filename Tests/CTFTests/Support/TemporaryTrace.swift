@@ -1,7 +1,7 @@
-import CTF
 import Foundation
 import Testing
 
+@testable import CTF
 @testable import Reporting
 
 /// A trace that a test writes, in a directory that goes away with it.
@@ -32,14 +32,26 @@ final class TemporaryTrace {
   }
 
   /// What `exeunt-analyze dump` prints, and what it complains about.
-  func dump() throws -> (lines: [String], diagnostics: [Diagnostic]) { try CTFTests.dump([path]) }
+  func dump(_ format: Dump.Format = .text, windowMemory: Int = 16 << 20) throws -> (
+    lines: [String], diagnostics: [Diagnostic]
+  ) {
+    try CTFTests.dump([path], format: format, windowMemory: windowMemory)
+  }
+}
+
+/// How many events are read in pieces.
+func largeEvents(_ trace: Trace) -> Int {
+  var events = MergedEvents(trace)
+  var count = 0
+  while let event = events.next() { if event.isLarge { count += 1 } }
+  return count
 }
 
 /// The lines of a dump of some directories, with all diagnostics.
-func dump(_ paths: [String], format: Dump.Format = .text, allowsMany: Bool = false) throws -> (
-  lines: [String], diagnostics: [Diagnostic]
-) {
-  let trace = try Trace(opening: paths, allowsMany: allowsMany)
+func dump(
+  _ paths: [String], format: Dump.Format = .text, manyBeyond: Int = Int.max, windowMemory: Int = 16 << 20
+) throws -> (lines: [String], diagnostics: [Diagnostic]) {
+  let trace = try Trace(opening: paths, manyBeyond: manyBeyond, windowMemory: windowMemory)
   let file = FileManager.default.temporaryDirectory.appendingPathComponent("dump-\(UUID().uuidString)").path
   let descriptor = open(file, O_CREAT | O_RDWR, 0o600)
   defer {
