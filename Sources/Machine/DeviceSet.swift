@@ -19,9 +19,11 @@ struct DeviceSet {
   static let doorbellMemory: UInt64 = 0xd000_0000
   static let serialLine: UInt32 = 4
   static let doorbellLine: UInt32 = 5
+  static let clockLine: UInt32 = 8
 
   let serial: Serial16550A
   let doorbell: Doorbell
+  let clock: RealTimeClock
   let placements: [Placement]
   /// Each device once.
   let devices: [any BusDevice]
@@ -30,11 +32,12 @@ struct DeviceSet {
   ///
   /// - Parameters:
   ///   - levels: sets the lines that the test device drives.
+  ///   - clockTimer: calls the real-time clock.
   ///   - line: makes the line of a device; called once for each line.
   ///   - routes: present where the I/O APIC is one of the devices.
   init(
     memory: GuestMemory, vcpus: Int, observer: any DeviceObserver, control: any PowerControl,
-    output: any ByteSink, levels: any InterruptLevels, routes: InterruptRoutes?,
+    output: any ByteSink, levels: any InterruptLevels, clockTimer: any DeviceTimer, routes: InterruptRoutes?,
     line: (DeviceID, UInt32) throws(MachineError) -> any InterruptLine
   ) throws(MachineError) {
     serial = Serial16550A(
@@ -49,7 +52,9 @@ struct DeviceSet {
     let resetControl = ResetControl(id: DeviceID(15), control: control)
     let debugExit = DebugExitPort(id: DeviceID(6), control: control)
     let powerOff = PowerOffPort(id: DeviceID(7), control: control)
-    let firmware = FirmwareDevices(memory.layout, vcpus: vcpus, levels: levels)
+    let firmware = try FirmwareDevices(
+      memory.layout, vcpus: vcpus, levels: levels, clockTimer: clockTimer, line: line)
+    clock = firmware.clock
     var placements =
       [
         Placement(device: serial, isPort: true, start: 0x3f8, length: 8, line: Int32(DeviceSet.serialLine)),

@@ -6,6 +6,7 @@ import Platform
 /// What an event loop waits for; the raw values are those of `source_kind` in the event catalogue.
 enum SourceKind: UInt8 {
   case kick = 0
+  case timer = 1
   case serialInput = 2
   case control = 5
 }

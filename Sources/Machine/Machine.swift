@@ -19,6 +19,7 @@ public final class Machine {
   let vcpus: [VcpuRunner]
   let loops: [IOThread]
   let kicks: KickDescriptors?
+  let clockTimer: ClockTimer
   let dump: StateDump
   let powerOn: PowerOn
   let statistics: [KernelStatistics]
@@ -70,9 +71,11 @@ public final class Machine {
     self.output = output
     let levels = LineLevels(
       kernel: kernel, routes: routes, isConnected: configuration.interruptController != .none)
+    let clockTimer = try ClockTimer()
+    self.clockTimer = clockTimer
     devices = try DeviceSet(
       memory: memory, vcpus: configuration.vcpus, observer: observer, control: control, output: output,
-      levels: levels, routes: routes
+      levels: levels, clockTimer: clockTimer, routes: routes
     ) { device, line throws(MachineError) in
       try configuration.makeLine(device: device, line: line, kernel: kernel, routes: routes)
     }
@@ -95,6 +98,7 @@ public final class Machine {
       ) { context, device, queue, count in
         exeunt_trace_ioeventfd_signal(context.id, context.sequence, device.rawValue, queue, count)
       } : nil
+    try clockTimer.attach(devices.clock, to: loops[0], dispatcher: dispatcher)
     input = try configuration.makeInput(serial: devices.serial, dispatcher: dispatcher, control: control)
     input?.attach(to: loops[0])
     powerOn = try builder.powerOnState(of: vcpus)

@@ -30,3 +30,34 @@ public struct Timer: ~Copyable, Sendable {
     return read(descriptor.raw, &value, 8) == 8 ? value : 0
   }
 }
+
+/// A timer for moments, not for spans: timerfd(2) on CLOCK_REALTIME. It also expires when that clock is set, so that
+/// whoever waits can look anew.
+public struct MomentTimer: ~Copyable, Sendable {
+  /// The descriptor, readable when the moment has come.
+  public let descriptor: FileDescriptor
+
+  /// Makes a timer that is not set.
+  public init() throws(Errno) {
+    let raw = timerfd_create(CLOCK_REALTIME, CInt(TFD_CLOEXEC | TFD_NONBLOCK))
+    guard raw >= 0 else { throw Errno.current }
+    descriptor = FileDescriptor(owning: raw)
+  }
+
+  /// Sets the moment, nanoseconds since 1970, and forgets an earlier one; nil: there is none. From any thread.
+  public borrowing func set(_ moment: Int64?) {
+    // A moment of zero would disarm the timer; what lies before it has come long ago.
+    let nanoseconds = moment.map { max(1, $0) } ?? 0
+    var specification = itimerspec()
+    specification.it_value = timespec(
+      tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
+    // Fails only for a bad descriptor or time, and these are neither.
+    timerfd_settime(descriptor.raw, CInt(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET), &specification, nil)
+  }
+
+  /// Makes the descriptor unreadable until the timer expires again.
+  public borrowing func consume() {
+    var value: UInt64 = 0
+    _ = read(descriptor.raw, &value, 8)
+  }
+}

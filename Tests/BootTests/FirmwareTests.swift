@@ -145,9 +145,16 @@ import Testing
       let power = try disassemble("fadt", fixed)
       for part in [
         "PM Timer Block Address : 00000608", "PM Timer Block Length : 04",
-        "Reset Register Supported (V2) : 1",
+        "Reset Register Supported (V2) : 1", "RTC wake not in fixed reg space (V1) : 1",
+        "RTC can wake system from S4 (V1) : 0", "RTC Day Alarm Index : 00", "RTC Month Alarm Index : 00",
+        "RTC Century Index : 32", "CMOS RTC Not Present (V5) : 0",
       ] {
         #expect(power.contains(part), "\(part) in\n\(power)")
+      }
+      let clock = try #require(devices.range(of: "Device (RTC0)"))
+      let resources = devices[clock.upperBound...].prefix(900)
+      for part in ["0x0070,", "Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive", "0x00000008,"] {
+        #expect(resources.contains(part), "\(part) in\n\(devices)")
       }
       let list = try disassemble("madt", table(fields, at: root.number(36 + 8)).body)
       #expect(list.components(separatedBy: "[Processor Local APIC]").count == 4, "\(list)")

@@ -38,6 +38,7 @@ struct TestGuest: Sendable {
   static let walk = TestGuest(.protected, exeunt_test_image_walk())
   static let ringWalk = TestGuest(.protected, exeunt_test_image_ring_walk())
   static let entryProtected = TestGuest(.protected, exeunt_test_image_entry_protected())
+  static let clockInterrupts = TestGuest(.protected, exeunt_test_image_clock_interrupts())
   static let hole = TestGuest(.long, exeunt_test_image_hole())
   static let entryLong = TestGuest(.long, exeunt_test_image_entry_long())
   static let mended = TestGuest(.long, exeunt_test_image_mended())

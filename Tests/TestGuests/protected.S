@@ -192,4 +192,156 @@ BEGIN entry_protected
 8:  EXIT    $1
 END entry_protected
 
+// The real-time clock's interrupts through line 8, counted by a handler that reads register C:
+//
+// 0x30000 periodic, 0x30004 alarm, 0x30008 update-ended flags; 0x3000c interrupts without any; 0x30010 interrupts that
+// came while the handler did not read register C; 0x30014 ticks of the power management timer that the periodic ones took.
+#define CLOCK_VECTOR 0x28
+.macro CLOCK_WRITE register, value
+    movb    \register, %al
+    outb    %al, $0x70
+    movb    \value, %al
+    outb    %al, $0x71
+.endm
+.macro CLOCK_READ register
+    movb    \register, %al
+    outb    %al, $0x70
+    inb     $0x71, %al
+.endm
+// Waits with interrupts on, for so many ticks of the timer at port 0x608.
+.macro WAIT ticks
+    movl    $0x608, %edx
+    inl     %dx, %eax
+    movl    %eax, %ebx
+    sti
+1:  inl     %dx, %eax
+    subl    %ebx, %eax
+    andl    $0xffffff, %eax
+    cmpl    $\ticks, %eax
+    jb      1b
+    cli
+.endm
+BEGIN clock_interrupts
+    movl    $((9f - exeunt_test_clock_interrupts) + LOAD), %eax
+    movw    %ax, 0x20000 + CLOCK_VECTOR * 8
+    movw    $0x08, 0x20002 + CLOCK_VECTOR * 8
+    movw    $0x8e00, 0x20004 + CLOCK_VECTOR * 8
+    shrl    $16, %eax
+    movw    %ax, 0x20006 + CLOCK_VECTOR * 8
+    movw    $0x3ff, 0x21000
+    movl    $0x20000, 0x21002
+    lidt    0x21000
+    movl    $0x30000, %edi
+    movl    $16, %ecx
+2:  movl    $0, (%edi)
+    addl    $4, %edi
+    decl    %ecx
+    jnz     2b
+    movl    $0x10000, 0xfee00350
+    movl    $0x12f, 0xfee000f0
+    movl    $(0x10 + 2 * 8 + 1), 0xfec00000
+    movl    0xfee00020, %eax
+    movl    %eax, 0xfec00010
+    movl    $(0x10 + 2 * 8), 0xfec00000
+    movl    $CLOCK_VECTOR, 0xfec00010
+
+    // 1024 times a second, a hundred times.
+    CLOCK_WRITE $0x0a, $0x26
+    CLOCK_READ $0x0c
+    movl    $0x608, %edx
+    inl     %dx, %eax
+    movl    %eax, %ebp
+    CLOCK_WRITE $0x0b, $0x42
+3:  sti
+    hlt
+    cli
+    cmpl    $100, 0x30000
+    jb      3b
+    movl    $0x608, %edx
+    inl     %dx, %eax
+    subl    %ebp, %eax
+    andl    $0xffffff, %eax
+    movl    %eax, 0x30014
+    CLOCK_WRITE $0x0b, $0x02
+    WAIT    35795
+
+    // 8192 times a second for 50 ms, without anybody who reads register C.
+    CLOCK_WRITE $0x0a, $0x23
+    CLOCK_READ $0x0c
+    movl    $1, 0x30020
+    CLOCK_WRITE $0x0b, $0x42
+    WAIT    178977
+    CLOCK_READ $0x0c
+    cmpb    $0xf0, %al
+    je      4f
+    cmpb    $0xc0, %al
+    je      4f
+    cmpb    $0xd0, %al
+    jne     8f
+4:  CLOCK_WRITE $0x0b, $0x02
+    WAIT    35795
+    movl    $0, 0x30020
+
+    // 23:59:58; an alarm at the 59th second of any minute, half a second later; two updates.
+    CLOCK_WRITE $0x0b, $0x82
+    CLOCK_WRITE $0x0a, $0x70
+    CLOCK_WRITE $0x00, $0x58
+    CLOCK_WRITE $0x02, $0x59
+    CLOCK_WRITE $0x04, $0x23
+    CLOCK_WRITE $0x01, $0x59
+    CLOCK_WRITE $0x03, $0xc0
+    CLOCK_WRITE $0x05, $0xff
+    CLOCK_READ $0x0c
+    // Seconds may have ended before, whose flags came along with the periodic ones.
+    movl    $0, 0x30004
+    movl    $0, 0x30008
+    CLOCK_WRITE $0x0b, $0x32
+    CLOCK_WRITE $0x0a, $0x20
+5:  sti
+    hlt
+    cli
+    cmpl    $2, 0x30008
+    jb      5b
+    CLOCK_WRITE $0x0b, $0x02
+    CLOCK_READ $0x04
+    testb   %al, %al
+    jnz     7f
+    CLOCK_READ $0x02
+    testb   %al, %al
+    jnz     7f
+    POWER_OFF
+8:  outb    %al, $PORT_DEBUG_EXIT
+7:  EXIT    $2
+
+9:  pushl   %eax
+    cmpl    $0, 0x30020
+    jne     6f
+    // The index is the guest's own; interrupts are on only where it does not matter.
+    CLOCK_READ $0x0c
+    testb   $0x80, %al
+    jnz     1f
+    incl    0x3000c
+    jmp     7f
+1:  testb   $0x40, %al
+    jz      2f
+    incl    0x30000
+2:  testb   $0x20, %al
+    jz      3f
+    incl    0x30004
+3:  testb   $0x10, %al
+    jz      7f
+    incl    0x30008
+    jmp     7f
+6:  incl    0x30010
+7:  movl    $0, 0xfee000b0
+    // What iret does; KVM's emulator has it in real mode only.
+    movl    4(%esp), %eax
+    xchgl   12(%esp), %eax
+    movl    %eax, 8(%esp)
+    popl    %eax
+    addl    $4, %esp
+    popfl
+    ret
+END clock_interrupts
+
     .section .note.GNU-stack, "", @progbits

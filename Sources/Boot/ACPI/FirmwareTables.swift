@@ -130,11 +130,13 @@ public struct FirmwareTables: Sendable {
     put(UInt8(4), 91)
     put(UInt16(0xffff), 96)  // no C2
     put(UInt16(0xffff), 98)  // no C3
+    // The clock's alarm has no day (106) and no month (107).
     put(UInt8(0x32), 108)  // the century in CMOS
     // What there is of the PC (IAPC_BOOT_ARCH): devices of the ISA bus and an 8042; no VGA, no MSI to rely on.
     put(UInt16(1 << 0 | 1 << 1 | 1 << 2), 109)
-    // WBINVD works; C1 on all; power and sleep buttons are no fixed hardware; a reset register; timer of 24 bits.
-    put(UInt32(1 << 0 | 1 << 2 | 1 << 4 | 1 << 5 | 1 << 10), 112)
+    // WBINVD works; C1 on all; power and sleep buttons are no fixed hardware, nor is the clock's wakeup (FIX_RTC), for
+    // there is no sleep to wake up from (RTC_S4 is clear); a reset register; timer of 24 bits.
+    put([0, 2, 4, 5, 6, 10].reduce(UInt32(0)) { $0 | 1 << UInt32($1) }, 112)
     body.put(FirmwareTables.port(0x64, bits: 8), at: 116 - 36)
     put(UInt8(0xfe), 128)
     put(UInt8(4), 131)  // minor version, of 6.4
@@ -193,7 +195,7 @@ public struct FirmwareTables: Sendable {
       "RTC0",
       [
         AML.name("_HID", AML.eisaID("PNP0B00")),
-        AML.name("_CRS", AML.resources([AML.ports(0x70, count: 2)])),
+        AML.name("_CRS", AML.resources([AML.ports(0x70, count: 2), AML.interrupt(8)])),
       ])
     let virtio = virtioDevices.enumerated().map { index, device in
       let digits = String(index, radix: 16, uppercase: true)

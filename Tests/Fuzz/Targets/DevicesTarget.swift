@@ -1,5 +1,6 @@
 import Devices
 import GuestRAM
+import Synchronization
 
 /// A guest that does anything at all: any access of any device, with guest RAM holding whatever it wrote there.
 ///
@@ -12,7 +13,7 @@ enum DevicesTarget {
   private static let maximumSteps = 512
 
   private final class Quiet: InterruptLine, DeviceObserver, PowerControl, InterruptMessageSink, ByteSink,
-    InterruptLevels
+    InterruptLevels, DeviceTimer
   {
     let wantsKickStamps: Bool
     init(wantsKickStamps: Bool) { self.wantsKickStamps = wantsKickStamps }
@@ -28,6 +29,7 @@ enum DevicesTarget {
     func set(line: UInt32, high: Bool, device: DeviceID, by thread: ThreadContext) {
       precondition(line < TestDevice.lineCount)
     }
+    func set(_ moment: Int64?) {}
     func routesChanged(_ routes: [IOAPIC.Route]) {
       precondition(routes.count <= IOAPIC.lineCount && routes.allSatisfy { $0.line < IOAPIC.lineCount })
     }
@@ -53,12 +55,18 @@ enum DevicesTarget {
     return nil
   }
 
+  private final class HostTime: Sendable {
+    let nanoseconds = Atomic<Int64>(1_795_525_629_000_000_000)
+  }
+
   private final class Board {
     let memory: GuestMemory
     let bus: Bus
     let serial: Serial16550A
     let doorbell: Doorbell
     let ioapic: IOAPIC
+    let clock: RealTimeClock
+    let time = HostTime()
 
     init(_ memory: GuestMemory, wantsKickStamps: Bool) throws(BusError) {
       let quiet = Quiet(wantsKickStamps: wantsKickStamps)
@@ -67,13 +75,14 @@ enum DevicesTarget {
       doorbell = Doorbell(
         id: DeviceID(2), name: "doorbell0", memory: memory, interrupt: quiet, observer: quiet)
       ioapic = IOAPIC(id: DeviceID(3), sink: quiet)
+      clock = RealTimeClock(
+        id: DeviceID(9), ramBelow4GiB: ramBytes, ramAbove4GiB: 0, interrupt: quiet, timer: quiet
+      ) { [time] in time.nanoseconds.load(ordering: .relaxed) }
       let test = TestDevice(id: DeviceID(14), levels: quiet)
       bus = try Bus(
         name: "port", limit: 1 << 48,
         [
-          .init(
-            start: 0x70, length: 2,
-            device: RealTimeClock(id: DeviceID(9), ramBelow4GiB: ramBytes, ramAbove4GiB: 0) { 1_795_525_629 }),
+          .init(start: 0x70, length: 2, device: clock),
           .init(start: 0x4d0, length: 2, device: EdgeLevelControl(id: DeviceID(12))),
           .init(
             start: 0x510, length: 2,
@@ -113,6 +122,11 @@ enum DevicesTarget {
       case 6: serial.receive([UInt8](repeating: UInt8(which), count: Int(address % 2048)), by: vcpu)
       default:
         if which % 8 == 0 { for range in bus.ranges { range.device.reset() } }
+        if which % 8 == 1 {
+          // Far or not so far, forward or back.
+          time.nanoseconds.add(Int64(bitPattern: value) >> Int64(address % 48), ordering: .relaxed)
+          clock.timerExpired(by: vcpu)
+        }
         ioapic.endOfInterrupt(vector: UInt8(truncatingIfNeeded: value))
       }
       return serial.room < 0 ? "the serial port holds too many characters" : nil

@@ -50,6 +50,7 @@ EXEUNT_TEST_IMAGE(reset_under_load)
 EXEUNT_TEST_IMAGE(walk)
 EXEUNT_TEST_IMAGE(ring_walk)
 EXEUNT_TEST_IMAGE(entry_protected)
+EXEUNT_TEST_IMAGE(clock_interrupts)
 
 // In 64-bit mode.
 EXEUNT_TEST_IMAGE(hole)
