@@ -21,6 +21,8 @@ struct TraceFinder {
   private var entries = 0
   /// Directories read already, by file system and number: one that is named twice, or within another, counts once.
   private var known: Set<[UInt64]> = []
+  /// What was known when the search began, and how often it came to that again.
+  private var earlier: Set<[UInt64]> = []
   private var repeated = 0
 
   /// Searches `path` and everything below.
@@ -32,6 +34,7 @@ struct TraceFinder {
     }
     let before = found.count
     let repeatedBefore = repeated
+    earlier = known
     try visit(path, depth: 0)
     guard found.count > before || repeated > repeatedBefore else {
       throw diagnostics.first
@@ -48,15 +51,17 @@ struct TraceFinder {
       return
     }
     var status = stat()
-    if fstat(dirfd(directory), &status) == 0,
-      !known.insert([UInt64(status.st_dev), UInt64(status.st_ino)]).inserted
-    {
-      closedir(directory)
-      repeated += 1
-      return
+    if fstat(dirfd(directory), &status) == 0 {
+      let identity = [UInt64(status.st_dev), UInt64(status.st_ino)]
+      if !known.insert(identity).inserted {
+        closedir(directory)
+        if earlier.contains(identity) { repeated += 1 }
+        return
+      }
     }
     var files: [String] = []
     var directories: [String] = []
+    var links: [String] = []
     var hasMetadata = false
     while let entry = readdir(directory) {
       let name = withUnsafePointer(to: &entry.pointee.d_name) {
@@ -67,13 +72,15 @@ struct TraceFinder {
       if name.hasPrefix(".") { continue }
       let full = path.hasSuffix("/") ? path + name : "\(path)/\(name)"
       var status = stat()
-      // A link to a directory could lead round in circles.
       guard lstat(full, &status) == 0 else { continue }
+      let isLink = status.st_mode & S_IFMT == S_IFLNK
+      if isLink { guard stat(full, &status) == 0 else { continue } }
       if status.st_mode & S_IFMT == S_IFDIR {
-        if name != "index" { directories.append(full) }
+        guard name != "index" else { continue }
+        if isLink { links.append(full) } else { directories.append(full) }
         continue
       }
-      guard stat(full, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
+      guard status.st_mode & S_IFMT == S_IFREG else { continue }
       if name == "metadata" { hasMetadata = true } else { files.append(name) }
     }
     closedir(directory)
@@ -85,6 +92,8 @@ struct TraceFinder {
       files.sort()
       found.append(Found(directory: path, names: files))
     }
-    for directory in directories.sorted() { try visit(directory, depth: depth + 1) }
+    // Links are followed, as babeltrace2 does, after what is really here: a directory that can be reached both ways goes
+    // by its own name, and a link that leads round in a circle ends at a directory that is known.
+    for directory in directories.sorted() + links.sorted() { try visit(directory, depth: depth + 1) }
   }
 }
