@@ -39,7 +39,7 @@ extension GuestMemory {
       // As QEMU does: fewer faults while the guest starts, and fewer levels of page tables for all that it does.
       mapping.adviseHugePages()
       mapping.setName("guest-ram")
-      if preallocate { try populate(mapping, of: source, advice) }
+      if preallocate { try populate(mapping, descriptor: nil, of: source, advice) }
       return GuestMemory(layout: RAMLayout(bytes: bytes), mapping: mapping, backing: "anonymous")
     case .path(let path):
       let file = try BackingFile.make(path: path, bytes: bytes)
@@ -48,7 +48,7 @@ extension GuestMemory {
         try file.resize(bytes)
         return try MemoryMapping(descriptor: file.descriptor.raw, length: length)
       }
-      if preallocate { try populate(mapping, of: file.name, file.advice) }
+      if preallocate { try populate(mapping, descriptor: file.descriptor.raw, of: file.name, file.advice) }
       return GuestMemory(layout: RAMLayout(bytes: bytes), mapping: mapping, backing: file.name)
     }
   }
@@ -66,18 +66,17 @@ extension GuestMemory {
     }
   }
 
-  private static func populate(_ mapping: borrowing MemoryMapping, of source: String, _ advice: String)
-    throws(GuestMemoryAllocationError)
-  {
-    // MADV_POPULATE_WRITE (Linux 5.14) fails with an error where touching the pages would be killed by SIGBUS.
-    let populateWrite: CInt = 23
-    guard madvise(mapping.base, mapping.length, populateWrite) != 0 else { return }
-    // EFAULT (madvise(2)): touching a page would have been killed by SIGBUS, because the file system is full.
-    let error = Errno.current == .badAddress ? Errno.noSpace : Errno.current
-    throw GuestMemoryAllocationError(
-      description:
-        "preallocating \(describe(bytes: UInt64(mapping.length))) of guest RAM from \(source) failed: "
-        + "\(error); \(advice)")
+  private static func populate(
+    _ mapping: borrowing MemoryMapping, descriptor: CInt?, of source: String, _ advice: String
+  ) throws(GuestMemoryAllocationError) {
+    do {
+      try Preallocation.run(mapping, descriptor: descriptor)
+    } catch {
+      throw GuestMemoryAllocationError(
+        description:
+          "preallocating \(describe(bytes: UInt64(mapping.length))) of guest RAM from \(source) failed: "
+          + "\(error); \(advice)")
+    }
   }
 
   /// Refuses what the host has no memory for: without this the guest would start and the host's out-of-memory killer

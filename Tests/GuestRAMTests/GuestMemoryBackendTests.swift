@@ -98,6 +98,46 @@ struct GuestMemoryBackendTests {
     }
   }
 
+  /// A kernel before 5.14 does not know MADV_POPULATE_WRITE.
+  private func olderKernel(_: UnsafeMutableRawPointer, _: Int, _: CInt) -> CInt {
+    errno = EINVAL
+    return -1
+  }
+
+  @Test(
+    "An older kernel preallocates all pages too, in the file and in this process, and keeps what is in them")
+  func preallocatedByOlderKernel() throws {
+    try withTemporaryDirectory { directory in
+      let size = 4 << 20
+      let file = try FileDescriptor.open("\(directory)/ram", O_RDWR | O_CREAT)
+      #expect(ftruncate(file.raw, size) == 0)
+      #expect(pwrite(file.raw, "kept", 4, 8192) == 4)
+      let mapping = try MemoryMapping(descriptor: file.raw, length: size)
+      try Preallocation.run(mapping, descriptor: file.raw, advise: olderKernel)
+      #expect(status("\(directory)/ram")?.st_blocks ?? 0 >= size / 512)
+      #expect(mapping.bytes[8192..<8196].elementsEqual("kept".utf8))
+      var resident = [UInt8](repeating: 0, count: size / 4096)
+      #expect(mincore(mapping.base, size, &resident) == 0)
+      #expect(resident.allSatisfy { $0 & 1 == 1 })
+    }
+  }
+
+  @Test(
+    "An older kernel's full file system is an error as well",
+    .enabled(if: getuid() == 0, "needs root, to mount"))
+  func preallocatingBeyondFileSystemByOlderKernel() throws {
+    try withTemporaryDirectory { directory in
+      #expect(mount("tmpfs", directory, "tmpfs", 0, "size=4m") == 0)
+      defer { umount(directory) }
+      let file = try FileDescriptor.open("\(directory)/ram", O_RDWR | O_CREAT)
+      #expect(ftruncate(file.raw, 8 << 20) == 0)
+      let mapping = try MemoryMapping(descriptor: file.raw, length: 8 << 20)
+      #expect(throws: Errno.noSpace) {
+        try Preallocation.run(mapping, descriptor: file.raw, advise: olderKernel)
+      }
+    }
+  }
+
   @Test(
     "Preallocation from a file system that is too small says so",
     .enabled(if: getuid() == 0, "needs root, to mount"))

@@ -68,6 +68,12 @@ static inline uint64_t clinux_tsc(void) {
 #endif
 }
 
+// Writes a byte back as it is: a write that no compiler leaves out.
+static inline void clinux_touch(uint8_t *byte) {
+    volatile uint8_t *place = byte;
+    *place = *place;
+}
+
 // The hint for a loop that waits for another processor.
 static inline void clinux_relax(void) {
 #if defined(__x86_64__)
