@@ -22,9 +22,9 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
   init(path: String) throws(MachineError) {
     let opened: FileDescriptor
     do {
-      opened = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_TRUNC)
+      opened = try FileDescriptor.create(path)
     } catch {
-      throw MachineError("--serial \(path): cannot be written: \(error)")
+      throw MachineError("--serial \(path): cannot be written: \(FileDescriptor.reason(notCreated: error))")
     }
     name = "--serial \(path)"
     raw = opened.raw

@@ -17,9 +17,10 @@ final class ResultFile {
   /// Opens the file.
   init(path: String) throws {
     do {
-      file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_TRUNC)
+      file = try FileDescriptor.create(path)
     } catch {
-      throw ValidationError("--result \(path): cannot be written: \(error); name another file")
+      let reason = FileDescriptor.reason(notCreated: error)
+      throw ValidationError("--result \(path): cannot be written: \(reason); name another file")
     }
     self.path = path
   }

@@ -122,6 +122,53 @@ struct ConsoleTests {
   }
 }
 
+@Suite("Output to a FIFO", .enabled(if: kvmIsUsable, kvmReason))
+struct FIFOTests {
+  private static let guest = ["run", "--guest", "serial", "iterations=41"]
+
+  @Test(
+    "Without a reader nothing is run, and the message says what to do", arguments: ["--serial", "--result"])
+  func nobody(option: String) throws {
+    try withTemporaryDirectory { directory in
+      let path = "\(directory)/fifo"
+      #expect(mkfifo(path, 0o600) == 0)
+      let outcome = try Exeunt.run(Self.guest + [option, path])
+      #expect(outcome.exitStatus == 2)
+      #expect(outcome.standardError.contains("\(option) \(path): cannot be written: nothing reads this FIFO"))
+      #expect(outcome.standardOutput.isEmpty)
+    }
+  }
+
+  @Test(
+    "With a reader, who may come a little later, it gets everything", arguments: ["--serial", "--result"],
+    [true, false])
+  func reader(option: String, isLate: Bool) throws {
+    try withTemporaryDirectory { directory in
+      let path = "\(directory)/fifo"
+      #expect(mkfifo(path, 0o600) == 0)
+      let thread = try DedicatedThread(name: "reader") {
+        if isLate { usleep(300_000) }
+        guard let fifo = try? FileDescriptor.open(path, O_RDONLY) else { return }
+        var bytes = Data()
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while let count = try? chunk.withUnsafeMutableBytes({ try fifo.read(into: $0) }), count > 0 {
+          bytes += chunk[..<count]
+        }
+        try? bytes.write(to: URL(filePath: "\(directory)/copy"))
+      }
+      let outcome = try Exeunt.run(Self.guest + [option, path])
+      #expect(outcome.exitStatus == 0)
+      thread.join()
+      let text = try String(contentsOfFile: "\(directory)/copy", encoding: .utf8)
+      if option == "--serial" {
+        #expect(text == "They have their exits and their entrances")
+      } else {
+        #expect(text.hasPrefix("{") && text.hasSuffix("}\n"))
+      }
+    }
+  }
+}
+
 /// A pseudo-terminal; the program under test has the other side.
 final class PseudoTerminal {
   let master: CInt
