@@ -72,6 +72,8 @@ public struct DeviceRequest: Sendable, Equatable {
 public protocol PowerControl: AnyObject, Sendable {
   /// The guest switched the machine off.
   func powerOff()
+  /// The guest asked for a sleep state that the machine does not have, by the number in SLP_TYP.
+  func sleep(type: UInt8)
   /// The guest asked for a reset.
   func reset()
   /// The guest ended the run with a value through the debug exit port.

@@ -26,7 +26,8 @@ public final class DebugExitPort: BusDevice {
   public func reset() {}
 }
 
-/// ACPI's PM1a control block as far as powering off goes (ACPI 6.4, section 4.8.3.2.1): setting SLP_EN ends the run.
+/// ACPI's PM1a control block as far as powering off goes (ACPI 6.4, section 4.8.3.2.1): setting SLP_EN ends the run, in good
+/// order with the sleep type of `\_S5`, or with that of QEMU's machines, which small kernels use without asking.
 public final class PowerOffPort: BusDevice {
   /// The name in reports.
   public let name = "power-off"
@@ -35,6 +36,7 @@ public final class PowerOffPort: BusDevice {
   /// No state of its own: accesses may overlap.
   public var isExclusive: Bool { false }
   private static let sleepEnable: UInt64 = 1 << 13
+  private static let softOff: [UInt8] = [5, 0]
   private let control: any PowerControl
 
   /// Makes the port.
@@ -49,7 +51,9 @@ public final class PowerOffPort: BusDevice {
   /// Writes a register.
   public func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
     let register = value << (8 * UInt64(offset))
-    if register & PowerOffPort.sleepEnable != 0 { control.powerOff() }
+    guard register & PowerOffPort.sleepEnable != 0 else { return }
+    let type = UInt8(register >> 10 & 7)
+    if PowerOffPort.softOff.contains(type) { control.powerOff() } else { control.sleep(type: type) }
   }
 
   /// Puts the device into its power-on state.

@@ -60,6 +60,12 @@ final class RunControl: PowerControl, @unchecked Sendable {
   }
 
   func powerOff() { end(.poweredOff) }
+  func sleep(type: UInt8) {
+    end(
+      .crashed(
+        "the guest went to sleep (SLP_TYP \(type)); this machine can only be switched off (\\_S5, SLP_TYP 5)"
+      ))
+  }
   func debugExit(value: UInt32) { end(.debugExit(value: value)) }
 
   func reset() {

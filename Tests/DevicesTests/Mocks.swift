@@ -50,12 +50,14 @@ final class RecordingObserver: DeviceObserver {
 final class RecordingControl: PowerControl {
   enum Request: Equatable {
     case powerOff
+    case sleep(UInt8)
     case reset
     case debugExit(UInt32)
   }
   private let storage = Mutex<[Request]>([])
   var requests: [Request] { storage.withLock { $0 } }
   func powerOff() { storage.withLock { $0.append(.powerOff) } }
+  func sleep(type: UInt8) { storage.withLock { $0.append(.sleep(type)) } }
   func reset() { storage.withLock { $0.append(.reset) } }
   func debugExit(value: UInt32) { storage.withLock { $0.append(.debugExit(value)) } }
 }

@@ -14,7 +14,7 @@ struct SmallDeviceTests {
     #expect(port.read(0) == 0)
   }
 
-  @Test("Only SLP_EN switches off, in whichever byte it is written")
+  @Test("Only SLP_EN switches off, in whichever byte it is written, and only with soft-off's sleep type")
   func powerOff() {
     let port = PowerOffPort(id: DeviceID(7), control: control)
     for value: UInt64 in [0, 0x1fff, 0xdfff] { port.write(value, 0, size: 2) }
@@ -23,8 +23,13 @@ struct SmallDeviceTests {
     #expect(control.requests.isEmpty)
     port.write(0x20, 1, size: 1)
     port.write(0x2000, 0, size: 2)
-    port.write(0x3c01, 0, size: 2)
-    #expect(control.requests == [.powerOff, .powerOff, .powerOff])
+    port.write(0x3401, 0, size: 2)
+    port.write(0x34, 1, size: 1)
+    #expect(control.requests == [.powerOff, .powerOff, .powerOff, .powerOff])
+    for type: UInt8 in [1, 2, 3, 4, 6, 7] {
+      port.write(UInt64(type) << 10 | 0x2001, 0, size: 2)
+      #expect(control.requests.last == .sleep(type))
+    }
   }
 
   @Test("The keyboard controller resets on command 0xfe, not on data 0xfe")

@@ -23,6 +23,7 @@ enum DevicesTarget {
     func kickStamp(_ request: DeviceRequest, timeStampCounter: UInt64, by thread: ThreadContext) {}
     func mark(_ value: UInt32, by thread: ThreadContext) {}
     func powerOff() {}
+    func sleep(type: UInt8) {}
     func reset() {}
     func debugExit(value: UInt32) {}
     func put(_ byte: UInt8) {}
