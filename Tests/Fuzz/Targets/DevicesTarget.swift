@@ -124,8 +124,10 @@ enum DevicesTarget {
       default:
         if which % 8 == 0 { for range in bus.ranges { range.device.reset() } }
         if which % 8 == 1 {
-          // Far or not so far, forward or back.
-          time.nanoseconds.add(Int64(bitPattern: value) >> Int64(address % 48), ordering: .relaxed)
+          // Far or not so far, forward or back, between the years 1970 and 2116.
+          let moved =
+            time.nanoseconds.load(ordering: .relaxed) &+ Int64(bitPattern: value) >> Int64(address % 48)
+          time.nanoseconds.store(moved & (1 << 62 - 1), ordering: .relaxed)
           clock.timerExpired(by: vcpu)
         }
         ioapic.endOfInterrupt(vector: UInt8(truncatingIfNeeded: value))
