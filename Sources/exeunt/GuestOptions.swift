@@ -31,8 +31,8 @@ struct GuestOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "How a kernel is entered: linux64, linux32, pvh or multiboot. (default: the first of pvh, linux64, linux32 "
-        + "that it offers)", valueName: "protocol"))
+      "How a kernel is entered: linux64, linux32, pvh or multiboot. (default: multiboot where it has a "
+        + "header, else the first of pvh, linux64, linux32 that it offers)", valueName: "protocol"))
   var bootProtocol: BootPlan.BootProtocol?
 
   @Option(help: ArgumentHelp("Where a flat image is copied to. (default: 0x10000)", valueName: "address"))

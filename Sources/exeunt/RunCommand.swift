@@ -15,8 +15,8 @@ struct RunCommand: ParsableCommand {
       argument, something that this host lacks), 4 where the guest crashed, 6 where --timeout ended it, 128 + n for \
       signal n.
 
-      A kernel (bzImage, vmlinux, multiboot) is entered by the first of PVH, Linux's 64-bit and 32-bit protocols that \
-      it offers; a file that is none of these is a flat image.
+      A kernel with a multiboot header is entered by that protocol; another (bzImage, vmlinux) by the first of PVH and \
+      Linux's 64-bit and 32-bit protocols that it offers; a file that is none of these is a flat image.
 
       With a kernel or a flat image, the serial port reads standard input; on a terminal, Control-A x quits.
 
