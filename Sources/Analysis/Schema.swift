@@ -15,13 +15,14 @@ public enum EventTag: UInt16, CaseIterable, Sendable {
   case vcpuRunEnter, vcpuRunExit, dispatchBegin, dispatchEnd, lockWait, lockAcquired, lockReleased, loopWait,
     loopWakeup, pollBegin, pollEnd, handlerBegin, handlerEnd, ioeventfdSignal, requestBegin, requestEnd,
     interrupt,
-    guestMark, guestKickStamp, kvmStats, vmInfo, vcpuInfo, loopInfo, deviceInfo, ioeventfdInfo, clockSync
+    guestMark, guestKickStamp, kvmStats, vmInfo, vcpuInfo, loopInfo, deviceInfo, ioeventfdInfo, clockSync,
+    kvmCounter, threadStats, eventTotals, kvmCounterInfo
 
   /// The event of a row's tag; nil for other tags. Raw values count from 0 without holes, as the order of the
   /// cases does.
   @inline(__always)
   init?(tag: UInt16) {
-    guard tag <= EventTag.clockSync.rawValue else { return nil }
+    guard tag <= EventTag.kvmCounterInfo.rawValue else { return nil }
     self = unsafeBitCast(UInt8(truncatingIfNeeded: tag), to: EventTag.self)
   }
 
@@ -82,6 +83,24 @@ public enum EventTag: UInt16, CaseIterable, Sendable {
         name: "ioeventfd_info",
         fields: ["device", "queue", "loop", "space", "address", "size", "matched", "value"])
     case .clockSync: EventSchema(name: "clock_sync", fields: ["tsc", "monotonic", "realtime", "window"])
+    case .kvmCounter:
+      EventSchema(name: "kvm_counter", fields: ["scope", "id", "moment", "counter", "element", "value"])
+    case .threadStats:
+      EventSchema(
+        name: "thread_stats",
+        fields: [
+          "thread_kind", "thread", "moment", "known", "run_ns", "wait_ns", "voluntary_switches",
+          "involuntary_switches",
+        ])
+    case .eventTotals:
+      EventSchema(
+        name: "event_totals", fields: ["thread_kind", "thread", "moment", "threads", "emitted"])
+    case .kvmCounterInfo:
+      EventSchema(
+        name: "kvm_counter_info",
+        fields: [
+          "scope", "counter", "name", "type", "unit", "base", "exponent", "size", "bucket_size",
+        ])
     }
   }
 
@@ -149,6 +168,12 @@ public enum ValueName {
   public static let statsScope = ["vm", "vcpu"]
   /// `stats_moment`.
   public static let statsMoment = ["start", "periodic", "end"]
+  /// `counter_type`.
+  public static let counterType = [
+    "cumulative", "instant", "peak", "linear_histogram", "logarithmic_histogram",
+  ]
+  /// `counter_unit`.
+  public static let counterUnit = ["none", "bytes", "seconds", "cycles", "boolean"]
 
   /// The name of an exit reason, or its number.
   public static func exitReason(_ value: UInt8) -> String {

@@ -46,6 +46,7 @@ extension UnsafeMutablePointer where Pointee == Core {
     case .kvmStats: statistics(timestamp, field)
     case .vmInfo, .vcpuInfo, .loopInfo, .deviceInfo, .ioeventfdInfo, .clockSync:
       describe(event, field, run)
+    case .kvmCounter, .threadStats, .eventTotals, .kvmCounterInfo: break
     }
   }
 

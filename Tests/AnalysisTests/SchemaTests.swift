@@ -51,7 +51,8 @@ struct SchemaTests {
       "source_kind": ValueName.sourceKind, "poll_outcome": ValueName.pollOutcome,
       "mechanism": ValueName.mechanism, "address_space": ValueName.addressSpace,
       "request_kind": ValueName.requestKind, "stats_scope": ValueName.statsScope,
-      "stats_moment": ValueName.statsMoment,
+      "stats_moment": ValueName.statsMoment, "counter_type": ValueName.counterType,
+      "counter_unit": ValueName.counterUnit,
     ]
     var declared: [String: [String]] = [:]
     for body in Self.bodies(of: "LTTNG_UST_TRACEPOINT_ENUM") {

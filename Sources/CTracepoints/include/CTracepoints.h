@@ -119,6 +119,23 @@ static inline void exeunt_trace_kvm_stats(
     EXEUNT_EMIT(kvm_stats, scope, id, moment, statistics);
 }
 
+static inline void exeunt_trace_kvm_counter(
+    uint8_t scope, uint16_t id, uint8_t moment, uint16_t counter, uint16_t element, uint64_t value) {
+    EXEUNT_EMIT(kvm_counter, scope, id, moment, counter, element, value);
+}
+
+static inline void exeunt_trace_thread_stats(
+    uint8_t thread_kind, uint16_t thread, uint8_t moment, uint8_t known, uint64_t run_ns, uint64_t wait_ns,
+    uint64_t voluntary_switches, uint64_t involuntary_switches) {
+    EXEUNT_EMIT(thread_stats, thread_kind, thread, moment, known, run_ns, wait_ns, voluntary_switches,
+                involuntary_switches);
+}
+
+static inline void exeunt_trace_event_totals(
+    uint8_t thread_kind, uint16_t thread, uint8_t moment, uint16_t threads, uint64_t emitted) {
+    EXEUNT_EMIT(event_totals, thread_kind, thread, moment, threads, emitted);
+}
+
 static inline void exeunt_trace_vm_info(
     const char *version, const char *guest, const char *kvm, const char *kernel, const char *configuration,
     uint32_t pid, uint64_t ram_bytes, uint32_t tsc_khz, uint16_t vcpus, uint16_t loops) {
@@ -152,6 +169,12 @@ static inline void exeunt_trace_ioeventfd_info(
 static inline void exeunt_trace_clock_sync(
     uint64_t tsc, uint64_t monotonic, uint64_t realtime, uint32_t window) {
     EXEUNT_EMIT(clock_sync, tsc, monotonic, realtime, window);
+}
+
+static inline void exeunt_trace_kvm_counter_info(
+    uint8_t scope, uint16_t counter, const char *name, uint8_t type, uint8_t unit, uint8_t base,
+    int16_t exponent, uint16_t size, uint32_t bucket_size) {
+    EXEUNT_EMIT(kvm_counter_info, scope, counter, name, type, unit, base, exponent, size, bucket_size);
 }
 
 // Whether somebody records the state dump: true from the moment that a session enables it.

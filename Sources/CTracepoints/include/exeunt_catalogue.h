@@ -130,6 +130,24 @@ LTTNG_UST_TRACEPOINT_ENUM(exeunt, stats_moment, LTTNG_UST_TP_ENUM_VALUES(
     lttng_ust_field_enum_value("end", 2)
 ))
 
+// What a counter of KVM is (KVM_STATS_TYPE_* of linux/kvm.h).
+LTTNG_UST_TRACEPOINT_ENUM(exeunt, counter_type, LTTNG_UST_TP_ENUM_VALUES(
+    lttng_ust_field_enum_value("cumulative", 0)
+    lttng_ust_field_enum_value("instant", 1)
+    lttng_ust_field_enum_value("peak", 2)
+    lttng_ust_field_enum_value("linear_histogram", 3)
+    lttng_ust_field_enum_value("logarithmic_histogram", 4)
+))
+
+// What a counter of KVM counts in (KVM_STATS_UNIT_* of linux/kvm.h).
+LTTNG_UST_TRACEPOINT_ENUM(exeunt, counter_unit, LTTNG_UST_TP_ENUM_VALUES(
+    lttng_ust_field_enum_value("none", 0)
+    lttng_ust_field_enum_value("bytes", 1)
+    lttng_ust_field_enum_value("seconds", 2)
+    lttng_ust_field_enum_value("cycles", 3)
+    lttng_ust_field_enum_value("boolean", 4)
+))
+
 // Immediately before ioctl(KVM_RUN).
 LTTNG_UST_TRACEPOINT_EVENT(exeunt, vcpu_run_enter,
     LTTNG_UST_TP_ARGS(uint16_t, vcpu, uint32_t, seq),
@@ -362,6 +380,43 @@ LTTNG_UST_TRACEPOINT_EVENT(exeunt, kvm_stats,
         lttng_ust_field_integer(uint64_t, tlb_flush, statistics->tlb_flush)
     ))
 
+// A counter of KVM that `kvm_stats` has no field for, or an element of a histogram; recorded with `kvm_stats`, and between the first and the last reading only where it changed.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, kvm_counter,
+    LTTNG_UST_TP_ARGS(uint8_t, scope, uint16_t, id, uint8_t, moment, uint16_t, counter, uint16_t, element, uint64_t, value),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_enum(exeunt, stats_scope, uint8_t, scope, scope)
+        lttng_ust_field_integer(uint16_t, id, id)
+        lttng_ust_field_enum(exeunt, stats_moment, uint8_t, moment, moment)
+        lttng_ust_field_integer(uint16_t, counter, counter)
+        lttng_ust_field_integer(uint16_t, element, element)
+        lttng_ust_field_integer(uint64_t, value, value)
+    ))
+
+// What the host knows of a thread (/proc/self/task/TID/schedstat and status), cumulative: nanoseconds on a CPU and runnable but waiting for one, times that it gave its CPU up and that it was taken from it; a value whose bit in `known` is clear is not offered by this host and reads 0. The bits are in the order of the fields.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, thread_stats,
+    LTTNG_UST_TP_ARGS(uint8_t, thread_kind, uint16_t, thread, uint8_t, moment, uint8_t, known, uint64_t, run_ns, uint64_t, wait_ns, uint64_t, voluntary_switches, uint64_t, involuntary_switches),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_enum(exeunt, thread_kind, uint8_t, thread_kind, thread_kind)
+        lttng_ust_field_integer(uint16_t, thread, thread)
+        lttng_ust_field_enum(exeunt, stats_moment, uint8_t, moment, moment)
+        lttng_ust_field_integer_hex(uint8_t, known, known)
+        lttng_ust_field_integer(uint64_t, run_ns, run_ns)
+        lttng_ust_field_integer(uint64_t, wait_ns, wait_ns)
+        lttng_ust_field_integer(uint64_t, voluntary_switches, voluntary_switches)
+        lttng_ust_field_integer(uint64_t, involuntary_switches, involuntary_switches)
+    ))
+
+// How many events of this provider a thread had emitted before this reading, in which there are `threads` of these events; with moment `end` nothing but the rest of this reading follows.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, event_totals,
+    LTTNG_UST_TP_ARGS(uint8_t, thread_kind, uint16_t, thread, uint8_t, moment, uint16_t, threads, uint64_t, emitted),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_enum(exeunt, thread_kind, uint8_t, thread_kind, thread_kind)
+        lttng_ust_field_integer(uint16_t, thread, thread)
+        lttng_ust_field_enum(exeunt, stats_moment, uint8_t, moment, moment)
+        lttng_ust_field_integer(uint16_t, threads, threads)
+        lttng_ust_field_integer(uint64_t, emitted, emitted)
+    ))
+
 // State dump: the run as a whole.
 LTTNG_UST_TRACEPOINT_EVENT(exeunt, vm_info,
     LTTNG_UST_TP_ARGS(const char *, version, const char *, guest, const char *, kvm, const char *, kernel, const char *, configuration, uint32_t, pid, uint64_t, ram_bytes, uint32_t, tsc_khz, uint16_t, vcpus, uint16_t, loops),
@@ -436,6 +491,21 @@ LTTNG_UST_TRACEPOINT_EVENT(exeunt, clock_sync,
         lttng_ust_field_integer(uint64_t, monotonic, monotonic)
         lttng_ust_field_integer(uint64_t, realtime, realtime)
         lttng_ust_field_integer(uint32_t, window, window)
+    ))
+
+// State dump: a counter that KVM offers for the machine or for each vCPU, `value` times base to the power of exponent of its unit; size values, in a linear histogram each bucket_size wide.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, kvm_counter_info,
+    LTTNG_UST_TP_ARGS(uint8_t, scope, uint16_t, counter, const char *, name, uint8_t, type, uint8_t, unit, uint8_t, base, int16_t, exponent, uint16_t, size, uint32_t, bucket_size),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_enum(exeunt, stats_scope, uint8_t, scope, scope)
+        lttng_ust_field_integer(uint16_t, counter, counter)
+        lttng_ust_field_string(name, name)
+        lttng_ust_field_enum(exeunt, counter_type, uint8_t, type, type)
+        lttng_ust_field_enum(exeunt, counter_unit, uint8_t, unit, unit)
+        lttng_ust_field_integer(uint8_t, base, base)
+        lttng_ust_field_integer(int16_t, exponent, exponent)
+        lttng_ust_field_integer(uint16_t, size, size)
+        lttng_ust_field_integer(uint32_t, bucket_size, bucket_size)
     ))
 
 #endif
