@@ -34,6 +34,8 @@ struct Core {
   var marks: [GuestMark] = []
   /// The latest mark.
   var lastMark: GuestMark?
+  /// KVM's counters or threads' times were read at the end of the run.
+  var hasEnd = false
   /// The latest mark before a window that this begins.
   var markBefore: GuestMark?
   var samples: [KvmScope: KvmSamples] = [:]

@@ -16,6 +16,7 @@ extension UnsafeMutablePointer where Pointee == Core {
   func statistics(_ timestamp: Int64, _ field: UnsafePointer<UInt64>) {
     let isVcpu = field[0] == 1
     let id = Int(field[1] & 0xffff)
+    if field[2] == StatisticsMoment.end { pointee.hasEnd = true }
     var counts = pointee.counts
     if isVcpu {
       guard let thread = vcpu(field[1]) else { return }
@@ -83,4 +84,10 @@ extension UnsafeMutablePointer where Pointee == Core {
     default: break
     }
   }
+}
+
+/// `stats_moment` of the catalogue.
+enum StatisticsMoment {
+  static let start: UInt64 = 0
+  static let end: UInt64 = 2
 }

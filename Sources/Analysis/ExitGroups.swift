@@ -8,6 +8,8 @@ public struct ExitGroup<Label: Hashable & Sendable>: Sendable {
   public let inKvmRun: LatencySummary
   /// Time from the exit to the next enter.
   public let handling: LatencySummary
+  /// What they cost.
+  public let cost: ExitCost
   /// Bars of `inKvmRun`.
   public let inKvmRunBars: [LatencyBar]
   /// Bars of `handling`.
@@ -30,25 +32,30 @@ extension SliceAnalysis {
   ) -> [ExitGroup<Label>] {
     var sites: [Label: ExitSite] = [:]
     var members: [Label: [ExitResult]] = [:]
+    var edges: [Label: EdgeSum] = [:]
+    let (runEdges, floor) = (runEdges(), exitFloor())
     defer { sites.values.forEach { $0.free() } }
     core.pointee.sites.forEach { key, row in
       guard row.count > 0 else { return }
-      let vcpu = Int(key.high >> 16)
-      let kind = ExitResult(
-        vcpu: vcpu == 0xffff ? nil : vcpu, reason: UInt8(key.high >> 8 & 0xff),
-        direction: UInt8(key.high & 0xff),
-        address: key.low)
+      let kind = ExitResult(key)
       guard let name = label(kind) else { return }
       var site = sites[name] ?? ExitSite()
       site.add(row)
       sites[name] = site
       members[name, default: []].append(kind)
+      edges[name, default: EdgeSum()].add(row, key, runEdges)
     }
     var groups = sites.map { name, site in
-      group(name, site, barsPerOctave, (members[name] ?? []).sorted(by: Self.precedes))
+      group(
+        name, site, barsPerOctave, (members[name] ?? []).sorted(by: Self.precedes),
+        cost(site, edges[name] ?? EdgeSum(), floor))
     }
     let others = core.pointee.sites.others.pointee
-    if others.count > 0 { groups.append(group(nil, others, barsPerOctave, [])) }
+    if others.count > 0 {
+      var sum = EdgeSum()
+      sum.add(others, nil, runEdges)
+      groups.append(group(nil, others, barsPerOctave, [], cost(others, sum, floor)))
+    }
     return groups.sorted {
       if $0.handling.sum != $1.handling.sum { return $0.handling.sum > $1.handling.sum }
       if $0.count != $1.count { return $0.count > $1.count }
@@ -60,10 +67,36 @@ extension SliceAnalysis {
   /// All exits in one group, those without a row of their own as well.
   public func allExits() -> ExitGroup<Int> {
     var all = ExitSite()
+    var sum = EdgeSum()
+    let edges = runEdges()
     defer { all.free() }
-    core.pointee.sites.forEach { _, row in all.add(row) }
-    all.add(core.pointee.sites.others.pointee)
-    return group(0, all, 0, [])
+    core.pointee.sites.forEach { key, row in
+      all.add(row)
+      sum.add(row, key, edges)
+    }
+    let others = core.pointee.sites.others.pointee
+    all.add(others)
+    sum.add(others, nil, edges)
+    return group(0, all, 0, [], cost(all, sum, exitFloor()))
+  }
+
+  /// What exits cost, from what they add up to and what of it belongs to the edges of the run.
+  private func cost(_ site: ExitSite, _ edges: EdgeSum, _ floor: ExitFloor?) -> ExitCost {
+    let all = site.all
+    let handling = all.handling &- edges.part.handling
+    func capped(_ cap: Int64) -> Int64 {
+      let (most, overflow) = cap.multipliedReportingOverflow(by: Int64(clamping: edges.part.entered))
+      let edge = overflow ? edges.part.inKvmRun : min(edges.part.inKvmRun, most)
+      return max(0, site.inKvmRun.sum(cappedAt: cap) &- edge)
+    }
+    let floor = floor?.inKvmRun ?? 0
+    var cost = ExitCost()
+    cost.atMost = handling &+ all.inKvmRun &- edges.part.inKvmRun
+    cost.likely = min(cost.atMost, handling &+ capped(floor &* ExitFloor.factor))
+    cost.atLeast = min(cost.likely, handling &+ capped(floor))
+    cost.edges = edges.part
+    cost.slowest = edges.slowest?.exit
+    return cost
   }
 
   private static func precedes(_ left: ExitResult, _ right: ExitResult) -> Bool {
@@ -73,12 +106,42 @@ extension SliceAnalysis {
   }
 
   private func group<Label>(
-    _ label: Label?, _ site: ExitSite, _ barsPerOctave: Int, _ members: [ExitResult]
+    _ label: Label?, _ site: ExitSite, _ barsPerOctave: Int, _ members: [ExitResult], _ cost: ExitCost
   ) -> ExitGroup<Label> {
     ExitGroup(
       label: label, count: site.count, inKvmRun: LatencySummary(site.inKvmRun),
-      handling: LatencySummary(site.handling),
+      handling: LatencySummary(site.handling), cost: cost,
       inKvmRunBars: barsPerOctave > 0 ? site.inKvmRun.bars(perOctave: barsPerOctave) : [],
       handlingBars: barsPerOctave > 0 ? site.handling.bars(perOctave: barsPerOctave) : [], members: members)
+  }
+}
+
+/// What of several kinds of exits belongs to the edges of the run, and the slowest of the others.
+private struct EdgeSum {
+  var part = ExitPart()
+  var slowest: LongestHandling?
+
+  mutating func add(_ site: ExitSite, _ key: Key?, _ edges: RunEdges) {
+    part = part + edges.part(site, key)
+    guard let longest = edges.slowest(site, key) else { return }
+    var known = slowest ?? longest
+    known.raise(longest)
+    slowest = known
+  }
+}
+
+extension ExitResult {
+  /// The kind of exits that an ``ExitSite`` is about.
+  init(_ key: Key) {
+    let vcpu = Int(key.high >> 16)
+    self.init(
+      vcpu: vcpu == 0xffff ? nil : vcpu, reason: UInt8(key.high >> 8 & 0xff),
+      direction: UInt8(key.high & 0xff), address: key.low)
+  }
+
+  var key: Key {
+    ExitSite.key(
+      vcpu: vcpu.map(UInt64.init) ?? 0xffff, reason: UInt64(reason), direction: UInt64(direction),
+      address: address)
   }
 }

@@ -7,6 +7,8 @@ struct ExitRow {
   var isExit: Bool
   /// Whether the exit passes the filter of the analysis.
   var isCounted: Bool
+  /// Marks that the guest had written before.
+  var epoch: UInt64 = 0
 }
 
 /// What pairing enters and exits adds to, by vCPU.
@@ -44,6 +46,8 @@ struct ExitSite: KeyedStatistics {
   let inKvmRun: LatencyHistogram
   /// Time from the exit to the next enter.
   let handling: LatencyHistogram
+  /// The same before, between and after the guest's marks.
+  var parts = ExitParts()
 
   init() {
     inKvmRun = LatencyHistogram()
@@ -57,6 +61,7 @@ struct ExitSite: KeyedStatistics {
 
   mutating func add(_ other: ExitSite) {
     count &+= other.count
+    parts.add(other.parts, all, other.all)
     inKvmRun.add(other.inKvmRun)
     handling.add(other.handling)
   }
@@ -68,12 +73,58 @@ struct ExitSite: KeyedStatistics {
   }
 }
 
+/// An exit that was handled, after which the vCPU's next KVM_RUN was interrupted: the last one of a run looks like that.
+struct InterruptedExit: Equatable {
+  /// Number of the KVM_RUN that was interrupted.
+  var seq: UInt32
+  var site: Key
+  var isCounted: Bool
+  /// How long it was handled; ``ExitMachine/unknown`` or ``ExitMachine/unseen``.
+  var handling: Int64
+  /// When the vCPU entered again.
+  var reentry: Int64
+}
+
 /// Pairs enter n with exit n and exit n with enter n + 1; the sequence number proves both, gaps or not.
 struct ExitMachine {
+  /// Not known whatever comes before this slice.
+  static let unknown: Int64 = -1
+  /// Known when the slice before is.
+  static let unseen = Int64.min
+  /// The site of an exit in the slice before.
+  static let unseenSite = Key(high: .max, low: .max)
+
   var hasLast = false
+  /// Number of the first enter or exit.
+  var firstSeq: UInt32 = 0
   /// Site and `isCounted` are those of the last exit.
   var last = ExitRow(
-    timestamp: 0, location: 0, site: Key(high: 0, low: 0), seq: 0, isExit: false, isCounted: false)
+    timestamp: 0, location: 0, site: unseenSite, seq: 0, isExit: false, isCounted: false)
+  /// How long the exit before the last enter was handled.
+  var handled = unseen
+  /// Of the latest interruption.
+  var interrupted: InterruptedExit?
+
+  /// Goes on with what the slice that follows knows, after its first row was replayed on this one.
+  mutating func follow(_ next: ExitMachine) {
+    let before = self
+    self = next
+    firstSeq = before.firstSeq
+    if last.site == Self.unseenSite {
+      last.site = before.last.site
+      last.isCounted = before.last.isCounted
+    }
+    if handled == Self.unseen { handled = before.handled }
+    guard interrupted != nil else {
+      interrupted = before.interrupted
+      return
+    }
+    if interrupted?.site == Self.unseenSite {
+      interrupted?.site = before.last.site
+      interrupted?.isCounted = before.last.isCounted
+    }
+    if interrupted?.handling == Self.unseen { interrupted?.handling = before.handled }
+  }
 
   /// The sequence numbers between two consecutive rows of a vCPU: exits that must have been there.
   static func missing(_ last: ExitRow, _ row: ExitRow) -> UInt32 {

@@ -84,6 +84,11 @@ struct KeyedRows<Row: KeyedStatistics> {
     }
   }
 
+  /// Changes all rows, that of all others too.
+  func update(_ body: (inout Row) -> Void) {
+    for row in 0...table.count { if let statistics = rows[row] { body(&statistics.pointee) } }
+  }
+
   /// Calls `body` with each key that has a row of its own.
   func forEach(_ body: (Key, Row) -> Void) {
     guard table.count > 0 else { return }

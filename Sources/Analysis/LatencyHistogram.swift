@@ -122,13 +122,16 @@ struct LatencyHistogram {
   /// Calls `body` with each bucket that is not empty, in ascending order: its lowest and highest value, its
   /// count and its earliest event.
   func forEachBucket(_ body: (ClosedRange<Int64>, UInt64, Exemplar) -> Void) {
+    forEachBucketLocation { body($0, $1, Exemplar(timestamp: $2, location: $3)) }
+  }
+
+  /// The same with the time and the location of the event.
+  func forEachBucketLocation(_ body: (ClosedRange<Int64>, UInt64, Int64, UInt64) -> Void) {
     for octave in 0..<Self.octaves {
       guard let chunk = chunks[octave] else { continue }
       for index in 0..<Self.bucketsPerOctave where chunk[index].count > 0 {
         let bucket = chunk[index]
-        body(
-          Self.values(octave: octave, index: index), bucket.count,
-          Exemplar(timestamp: bucket.timestamp, location: bucket.location))
+        body(Self.values(octave: octave, index: index), bucket.count, bucket.timestamp, bucket.location)
       }
     }
   }

@@ -41,6 +41,8 @@ public final class SliceAnalysis: @unchecked Sendable {
   public func merge(_ next: SliceAnalysis) {
     let (left, right) = (core, next.core)
     let gapEnd = left.pointee.gapEnd
+    // Before its marks are counted: rows of the next slice know only of their own.
+    right.pointee.shiftEpochs(by: left.pointee.markCount)
     left.pointee.addSnapshots(right.pointee)
     for index in 0..<Core.threadCount {
       guard let thread = right.pointee.threads[index] else { continue }
@@ -85,6 +87,14 @@ extension Core {
     }
     counts += other.counts
     markCount &+= other.markCount
+    hasEnd = hasEnd || other.hasEnd
+  }
+
+  /// Numbers epochs as after so many earlier marks.
+  mutating func shiftEpochs(by marks: UInt64) {
+    guard marks > 0 else { return }
+    sites.update { $0.parts.shift(by: marks, $0.all) }
+    for index in 0..<Self.threadCount { threads[index]?.pointee.exitHead?.epoch &+= marks }
   }
 
   /// Adds what does not depend on what was before.
@@ -113,7 +123,7 @@ extension UnsafeMutablePointer where Pointee == Core {
     let left = existing(index, right.pointee.kind, right.pointee.id)
     mergeClock(left, right, gapEnd)
     if let row = right.pointee.exitHead { applyExit(left, row) }
-    if right.pointee.exits.hasLast { left.pointee.exits = right.pointee.exits }
+    if right.pointee.exits.hasLast { left.pointee.exits.follow(right.pointee.exits) }
     left.pointee.exitTotals += right.pointee.exitTotals
     mergePath(left, right, gapEnd)
     if var row = right.pointee.requestHead {

@@ -71,6 +71,7 @@ extension UnsafeMutablePointer where Pointee == Core {
   @inline(__always)
   func applyExit(_ thread: UnsafeMutablePointer<ThreadState>, _ row: ExitRow) {
     let last = thread.pointee.exits.last
+    if row.isExit && row.site.reason == ExitReason.intr { interrupt(thread, last, row) }
     thread.pointee.exits.last.timestamp = row.timestamp
     thread.pointee.exits.last.location = row.location
     thread.pointee.exits.last.seq = row.seq
@@ -81,6 +82,7 @@ extension UnsafeMutablePointer where Pointee == Core {
     }
     guard thread.pointee.exits.hasLast else {
       thread.pointee.exits.hasLast = true
+      thread.pointee.exits.firstSeq = row.seq
       return
     }
     let missing = ExitMachine.missing(last, row)
@@ -91,19 +93,43 @@ extension UnsafeMutablePointer where Pointee == Core {
     let elapsed = row.timestamp &- last.timestamp
     if row.isExit {
       guard row.isCounted else { return }
-      site(thread, row.site).pointee.inKvmRun.record(
-        elapsed, timestamp: row.timestamp, location: row.location)
+      let site = site(thread, row.site)
+      if row.epoch != site.pointee.parts.epoch || row.seq == 0 {
+        site.pointee.prepare(max(elapsed, 0), row, LongestHandling())
+      }
+      site.pointee.inKvmRun.record(elapsed, timestamp: row.timestamp, location: row.location)
     } else {
+      thread.pointee.exits.handled = elapsed
       guard last.isCounted else { return }
-      site(thread, last.site).pointee.handling.record(
-        elapsed, timestamp: last.timestamp, location: last.location)
+      let site = site(thread, last.site)
+      if row.epoch != site.pointee.parts.epoch {
+        site.pointee.prepare(
+          max(elapsed, 0), row,
+          LongestHandling(time: elapsed, timestamp: last.timestamp, location: last.location))
+      }
+      site.pointee.handling.record(elapsed, timestamp: last.timestamp, location: last.location)
+      if elapsed >= site.pointee.parts.longest.time, row.epoch == site.pointee.parts.epoch {
+        site.pointee.parts.longest.raise(
+          LongestHandling(time: elapsed, timestamp: last.timestamp, location: last.location))
+      }
     }
+  }
+
+  @inline(never)
+  private func interrupt(_ thread: UnsafeMutablePointer<ThreadState>, _ last: ExitRow, _ row: ExitRow) {
+    guard thread.pointee.exits.hasLast else { return }
+    // Two exits after each other, or a re-entry of another number: what was handled before is not known.
+    let follows = !last.isExit && last.seq == row.seq
+    thread.pointee.exits.interrupted = InterruptedExit(
+      seq: row.seq, site: last.site, isCounted: last.isCounted,
+      handling: follows ? thread.pointee.exits.handled : ExitMachine.unknown, reentry: last.timestamp)
   }
 
   @inline(never)
   private func unpaired(
     _ thread: UnsafeMutablePointer<ThreadState>, _ last: ExitRow, _ row: ExitRow, _ missing: UInt32
   ) {
+    if !row.isExit { thread.pointee.exits.handled = ExitMachine.unknown }
     if row.isExit { thread.pointee.exitTotals.exitsWithoutEnter &+= 1 }
     if last.isExit {
       thread.pointee.exitTotals.exitsWithoutReentry &+= 1

@@ -89,7 +89,7 @@ extension UnsafeMutablePointer where Pointee == Core {
       thread,
       ExitRow(
         timestamp: timestamp, location: location, site: Key(high: 0, low: 0), seq: seq, isExit: false,
-        isCounted: false))
+        isCounted: false, epoch: pointee.markCount))
     path(thread, pathRow(timestamp, location, .leave, seq, 0, 0, .exitAccess))
   }
 
@@ -203,7 +203,8 @@ extension UnsafeMutablePointer where Pointee == Core {
       thread,
       ExitRow(
         timestamp: timestamp, location: location, site: site, seq: seq, isExit: true,
-        isCounted: !pointee.isFiltered || counts(vcpu: field[0], reason: reason, address: address)))
+        isCounted: !pointee.isFiltered || counts(vcpu: field[0], reason: reason, address: address),
+        epoch: pointee.markCount))
   }
 
   @inline(__always)
@@ -309,4 +310,11 @@ enum ExitReason {
   static let io: UInt64 = 2
   static let hlt: UInt64 = 5
   static let mmio: UInt64 = 6
+  static let intr: UInt64 = 10
+}
+
+extension Key {
+  /// The reason in the key of an ``ExitSite``.
+  @inline(__always)
+  var reason: UInt64 { high >> 8 & 0xff }
 }

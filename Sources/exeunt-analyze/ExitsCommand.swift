@@ -4,6 +4,7 @@ import CTF
 import Reporting
 
 extension ExitGrouping: ExpressibleByArgument {}
+extension ExitOrder: ExpressibleByArgument {}
 
 /// `exeunt-analyze exits`: latency histograms of exits.
 struct ExitsCommand: ParsableCommand {
@@ -41,6 +42,12 @@ struct ExitsCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
+      "Order of exits: cost (the default), time, count, handling, kvm-run, average; p50, p90, p99, p99.9 or max of "
+        + "handling.", valueName: "key"))
+  var sort = ExitOrder.cost
+
+  @Option(
+    help: ArgumentHelp(
       "Exit with status 1 when handling takes longer: reason=R, device=D; p50, p90, p99, p99.9 or max=TIME. May be "
         + "repeated.", valueName: "p99=20us"))
   var failIfOver: [LatencyThreshold] = []
@@ -67,7 +74,8 @@ struct ExitsCommand: ParsableCommand {
     let builder = ReportBuilder(trace, paths: options.directories, analysis: analysis, window: window)
     try options.check(device: device, among: builder.exitDeviceNames)
     for limit in failIfOver { try options.check(device: limit.device, among: builder.exitDeviceNames) }
-    try options.finish(builder.exits(by: by, device: device, filter: filter), thresholds: failIfOver)
+    try options.finish(
+      builder.exits(by: by, device: device, filter: filter, sortedBy: sort), thresholds: failIfOver)
   }
 
   private var filter: String? {

@@ -21,6 +21,12 @@ struct SummaryCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
+      "Order of exits: cost (the default), time, count, handling, kvm-run, average; p50, p90, p99, p99.9 or max of "
+        + "handling.", valueName: "key"))
+  var sort = ExitOrder.cost
+
+  @Option(
+    help: ArgumentHelp(
       "Exit with status 1 when handling takes longer: reason=R, device=D, vcpu is not told apart; p50, p90, p99, "
         + "p99.9 or max=TIME. May be repeated.", valueName: "reason=io,p99=20us"))
   var failIfOver: [LatencyThreshold] = []
@@ -31,6 +37,6 @@ struct SummaryCommand: ParsableCommand {
     let analysis = options.analyse(trace, window: window?.part)
     let builder = ReportBuilder(trace, paths: options.directories, analysis: analysis, window: window)
     for limit in failIfOver { try options.check(device: limit.device, among: builder.exitDeviceNames) }
-    try options.finish(builder.summary(), thresholds: failIfOver)
+    try options.finish(builder.summary(sortedBy: sort), thresholds: failIfOver)
   }
 }

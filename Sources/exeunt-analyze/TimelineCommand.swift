@@ -91,9 +91,7 @@ struct TimelineCommand: ParsableCommand {
       if !overflow { return moment }
     }
     if name == "slowest" {
-      let groups = options.analyse(trace).models.exitGroups { _ in 0 }
-      let slowest = groups.max { $0.handling.maximum < $1.handling.maximum }
-      guard let exemplar = slowest?.handling.maximumExemplar else {
+      guard let exemplar = options.analyse(trace).models.slowestExit()?.slowest.exemplar else {
         throw Terminal.mistake("no exit with its handling is in this trace")
       }
       return exemplar.timestamp

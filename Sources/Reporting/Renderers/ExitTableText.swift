@@ -14,70 +14,131 @@ extension TextRenderer {
     if let state = dominant.state, let time = dominant.stateTime {
       words.append("\(Text.percent(time, of: dominant.vcpuTime)) \(states[state] ?? state)")
     }
-    guard dominant.exit != nil, let exit = summary.exits.first(where: { $0.reason != nil }) else {
-      if dominant.handling > 0 {
-        words.append("handling exits \(Text.percent(dominant.handling, of: dominant.vcpuTime))")
-      }
-      return heading(words.joined(separator: " · "))
+    if let cost = dominant.exitCost, let exit = costliest(summary) {
+      words.append("costliest: \(ExitText.short(exit)), " + share(cost, of: dominant.vcpuTime) + each(cost))
+    } else if let cost = dominant.cost {
+      words.append("userspace exits " + share(cost, of: dominant.vcpuTime))
+    } else if dominant.handling > 0 {
+      words.append("handling exits \(Text.percent(dominant.handling, of: dominant.vcpuTime))")
     }
-    let latency = exit.handling
-    words.append(
-      "costliest: \(ExitText.short(exit)), \(Text.percent(latency.total, of: dominant.handling)) of handling, max "
-        + Text.duration(latency.maximum))
-    let line = words.joined(separator: " · ")
-    let tail = latency.tail(latency.maximum).map { ", \(Text.count(UInt64($0)))× p50" } ?? ""
-    heading((line + tail).count <= Self.width ? line + tail : line)
+    lines += [""] + wrapped(words.joined(separator: " · ")).map(bold)
   }
 
-  mutating func exits(_ exits: [ExitReport], _ all: ExitTotalReport?) {
+  private func costliest(_ summary: SummaryReport) -> ExitReport? {
+    ExitOrder.cost.sorted(summary.exits.filter { $0.reason != nil }) { $0 }.first
+  }
+
+  /// `31.2 to 44.0 % of the time`: no less than the floor, no more than all of KVM_RUN and handling.
+  private func share(_ cost: ExitCostReport, of time: Int64) -> String {
+    let (least, most) = (Text.percent(cost.atLeast, of: time), Text.percent(cost.atMost, of: time))
+    if least == most { return "\(least) of the time" }
+    let unit = Text.space + "%"
+    let from = least.hasSuffix(unit) && !least.hasPrefix("<") ? String(least.dropLast(unit.count)) : least
+    return "\(from) to \(most) of the time"
+  }
+
+  private func each(_ cost: ExitCostReport) -> String {
+    cost.average.map { ", \(Text.duration($0)) each" } ?? ""
+  }
+
+  mutating func exits(_ exits: [ExitReport], _ all: ExitTotalReport?, _ costs: ExitCostsReport?) {
     guard !exits.isEmpty else { return }
     let shown = exits.prefix(16)
-    // Wide numbers cost a column: the rate first, then the 90th percentile.
-    let columns = [[], ["per s"], ["per s", "p90"]].map { table(shown, all, without: $0) }
-    show(columns.first { $0.lines().allSatisfy { $0.count <= Self.width } } ?? columns[2])
+    exitTable(shown.map { (ExitText.short($0), $0) }, all, costs)
     if exits.count > shown.count {
       let rest = exits.dropFirst(shown.count).reduce(0) { $0 + $1.count }
       suggestion(
         "  \(exits.count - shown.count) more kinds, \(Text.count(rest)) exits: ", "exits --by address")
     }
-    let marks =
-      hasTail(shown.map(\.handling) + (all.map { [$0.handling] } ?? []))
-      ? "; !: ≥\(Text.space)100\(Text.space)× p50" : ""
-    line(dim("  times: handling, exit to next entry; @: seconds from the start; ×n: n addresses" + marks))
+    legend(shown.map(\.handling) + (all.map { [$0.handling] } ?? []), costs)
   }
 
-  private func hasTail(_ latencies: [LatencyReport]) -> Bool {
-    latencies.contains { $0.tail($0.maximum) != nil }
+  /// A row for each of these exits, and one for all of them.
+  mutating func exitTable(
+    _ exits: [(name: String, exit: ExitReport)], _ all: ExitTotalReport?, _ costs: ExitCostsReport?
+  ) {
+    var rows = exits.map { Row(name: $0.name, $0.exit) }
+    if exits.count > 1, let all { rows.append(Row(name: "all exits", all)) }
+    let count = all?.count ?? exits.reduce(0) { $0 &+ $1.exit.count }
+    // What costs least to do without where there is no room.
+    let left = ["run p99", "share", "at most", "p50"]
+    let tables = (0...left.count).map { table(rows, of: count, costs, without: Array(left.prefix($0))) }
+    show(tables.first { $0.lines().allSatisfy { $0.count <= Self.width } } ?? tables[left.count])
+  }
+
+  mutating func legend(_ latencies: [LatencyReport], _ costs: ExitCostsReport?) {
+    var words: [String] = []
+    if let costs {
+      let floor =
+        costs.floor.map {
+          " up to \(costs.factor)\(Text.space)×\(Text.space)\(Text.duration($0)) each (floor: "
+            + (costs.floorExit ?? "all") + ")"
+        } ?? ""
+      words += [
+        "cost: of the vCPUs' time: handling, and KVM_RUN before the exits" + floor,
+        "at most: all of KVM_RUN, with the guest's own time", "each: KVM_RUN and handling on average",
+        "start-up and power-off left out",
+      ]
+    }
+    words += ["run: KVM_RUN; p50 to max: handling, exit to next entry"]
+    if latencies.contains(where: { $0.tail($0.maximum) != nil }) {
+      words.append("!: ≥\(Text.space)100\(Text.space)×\(Text.space)p50")
+    }
+    for line in wrapped(words.joined(separator: "; "), indent: 2) { lines.append(dim(line)) }
+  }
+
+  /// A line of the table of exits.
+  private struct Row {
+    let name: String
+    let count: UInt64
+    let inKvmRun: LatencyReport
+    let handling: LatencyReport
+    let cost: ExitCostReport?
+
+    init(name: String, _ exit: ExitReport) {
+      (self.name, count, inKvmRun, handling, cost) =
+        (name, exit.count, exit.inKvmRun, exit.handling, exit.cost)
+    }
+
+    init(name: String, _ all: ExitTotalReport) {
+      (self.name, count, inKvmRun, handling, cost) = (name, all.count, all.inKvmRun, all.handling, all.cost)
+    }
   }
 
   private func table(
-    _ exits: ArraySlice<ExitReport>, _ all: ExitTotalReport?, without left: [String]
+    _ rows: [Row], of count: UInt64, _ costs: ExitCostsReport?, without left: [String]
   ) -> TextTable {
-    let titles = ["count", "per s", "total", "p50", "p90", "p99", "p99.9", "max", "slowest"]
+    let titles = [
+      "count", "share", "cost", "at most", "each", "run p50", "run p99", "p50", "p99", "max", "slowest",
+    ]
     let kept = titles.indices.filter { !left.contains(titles[$0]) }
     var table = TextTable(
       [.left] + kept.map { titles[$0] == "slowest" ? .left : .right }, separator: " ")
     table.add(["Userspace exits"] + kept.map { titles[$0] })
-    var rows = exits.map { ("  " + ExitText.short($0), $0.count, $0.handling) }
-    if exits.count > 1, let all { rows.append(("  all exits", all.count, all.handling)) }
-    let marks = { (value: (LatencyReport) -> Int64) in rows.contains { $0.2.tail(value($0.2)) != nil } }
-    let room = (marks(\.p999), marks(\.maximum))
-    for (name, count, latency) in rows {
-      let cells = cells(count, latency, room)
-      table.add([name] + kept.map { cells[$0] })
+    let hasTails = rows.contains { $0.handling.tail($0.handling.maximum) != nil }
+    for row in rows {
+      let cells = cells(row, of: count, costs, hasTails)
+      table.add(["  " + row.name] + kept.map { cells[$0] })
     }
     return table
   }
 
-  /// - Parameter room: Whether the columns of the 99.9th percentile and the maximum have marks.
-  private func cells(_ count: UInt64, _ latency: LatencyReport, _ room: (Bool, Bool)) -> [String] {
-    let head = [Text.count(count), Text.rate(count, over: report.trace.duration)]
-    guard latency.count > 0 else { return head + Array(repeating: "–", count: 6) + [""] }
-    func marked(_ time: Int64, _ room: Bool) -> String {
-      Text.duration(time) + (latency.tail(time) != nil ? Self.tailMark : room ? " " : "")
+  /// - Parameter hasTails: Whether the column of the maximum has marks.
+  private func cells(_ row: Row, of count: UInt64, _ costs: ExitCostsReport?, _ hasTails: Bool) -> [String] {
+    func part(_ time: Int64?) -> String {
+      guard let time, let costs else { return "–" }
+      return Text.percent(time, of: costs.vcpuTime)
     }
-    let times = [latency.total, latency.p50, latency.p90, latency.p99].map(Text.duration)
-    return head + times + [marked(latency.p999, room.0), marked(latency.maximum, room.1)]
-      + [at(latency.maximumExemplar)]
+    func time(_ latency: LatencyReport, _ time: Int64) -> String {
+      latency.count > 0 ? Text.duration(time) : "–"
+    }
+    let (run, handling) = (row.inKvmRun, row.handling)
+    let mark = handling.tail(handling.maximum) != nil ? Self.tailMark : hasTails ? " " : ""
+    return [
+      Text.count(row.count), Text.percent(Int64(clamping: row.count), of: Int64(clamping: count)),
+      part(row.cost?.likely), part(row.cost?.atMost), row.cost?.average.map(Text.duration) ?? "–",
+      time(run, run.p50), time(run, run.p99), time(handling, handling.p50), time(handling, handling.p99),
+      handling.count > 0 ? Text.duration(handling.maximum) + mark : "–", at(handling.maximumExemplar),
+    ]
   }
 }

@@ -8,6 +8,8 @@ extension TextRenderer {
       return
     }
     let shown = exits.groups.filter { $0.exits.count > 0 }
+    exitTable(shown.prefix(40).map { (row($0.label), $0.exits) }, nil, exits.costs)
+    legend(shown.prefix(40).map(\.exits.handling), exits.costs)
     for group in shown.prefix(40) { histograms(group) }
     if shown.count > 40 {
       line()
@@ -29,6 +31,10 @@ extension TextRenderer {
   /// Names come from the trace and can be long.
   private func short(_ label: String) -> String {
     label.count <= 60 ? label : String(label.prefix(59)) + "…"
+  }
+
+  private func row(_ label: String) -> String {
+    label.count <= 30 ? label : String(label.prefix(29)) + "…"
   }
 
   /// Bars, one for each quarter of a power of two that is not empty, scaled to the largest.

@@ -9,7 +9,7 @@ extension TextRenderer {
     streams()
     vcpus(summary.vcpus)
     loops(summary.loops)
-    exits(summary.exits, summary.allExits)
+    exits(summary.exits, summary.allExits, summary.costs)
     paths(summary.paths)
     interrupts(summary)
     kvm(summary.kvm)
@@ -239,17 +239,29 @@ extension TextRenderer {
 
   private mutating func hints(_ summary: SummaryReport) {
     var commands: [String] = []
-    if let exit = summary.exits.first(where: { $0.reason != nil && $0.handling.count > 0 }) {
-      let device = exit.device.map { " --device \(Text.shellWord($0))" } ?? ""
-      commands.append("exits --reason \(exit.reason ?? "")" + device)
-      if let slowest = exit.handling.maximumExemplar {
-        commands.append("timeline --around \(moment(slowest.timestamp))")
-      }
+    let exits = ExitOrder.cost.sorted(summary.exits.filter { $0.reason != nil && $0.handling.count > 0 }) {
+      $0
+    }
+    // What costs next to nothing, as accesses of the start do, is not what to look at first.
+    let costsMuch = summary.dominant?.exit != nil
+    if costsMuch, let exit = exits.first { commands.append(exitCommand(exit)) }
+    if costsMuch, let slowest = exits.first?.cost?.slowest?.exemplar {
+      commands.append("timeline --around \(moment(slowest.timestamp))")
     }
     if let path = summary.paths.first { commands.append("paths --device \(Text.shellWord(path.device))") }
+    if !costsMuch, !exits.isEmpty { commands.append("exits --by address") }
     for (place, command) in commands.enumerated() {
       if place == 0 { line() }
       suggestion(place == 0 ? "ask further:  " : "              ", command)
     }
+  }
+  private func exitCommand(_ exit: ExitReport) -> String {
+    var command = "exits --reason \(exit.reason ?? "")"
+    if let device = exit.device, device != ReportBuilder.unclaimed {
+      command += " --device \(Text.shellWord(device))"
+    } else if let address = exit.address {
+      command += " --address 0x" + String(address, radix: 16)
+    }
+    return command
   }
 }

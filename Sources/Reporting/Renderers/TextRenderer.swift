@@ -53,7 +53,7 @@ public struct TextRenderer {
     lines += wrapped(text, indent: indent, hanging: hanging)
   }
 
-  private func wrapped(_ text: String, indent: Int = 0, hanging: Int = 2) -> [String] {
+  func wrapped(_ text: String, indent: Int = 0, hanging: Int = 2) -> [String] {
     var wrapped: [String] = []
     var current = String(repeating: " ", count: indent)
     var isEmpty = true

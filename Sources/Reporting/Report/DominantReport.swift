@@ -1,4 +1,4 @@
-/// What most of the vCPUs' time and of the handling of exits is, by the rules of docs/report.md.
+/// What most of the vCPUs' time is, and which exits cost most of it, by the rules of docs/report.md.
 public struct DominantReport: Codable, Equatable, Sendable {
   /// Time of all vCPUs: the sum of their spans.
   public var vcpuTime: Int64
@@ -9,13 +9,16 @@ public struct DominantReport: Codable, Equatable, Sendable {
   public var stateTime: Int64?
   /// Time of all exits to the next enter.
   public var handling: Int64
-  /// The kind of exits with the longest total handling, in words; nil when handling is less than a thousandth of the
-  /// vCPUs' time.
+  /// What all exits cost; nil in a report of an early build.
+  public var cost: ExitCostReport?
+  /// The kind of exits that likely costs most, in words; nil when it is less than a hundredth of the vCPUs' time.
   public var exit: String?
   /// Its number of exits.
   public var exitCount: UInt64?
   /// Its handling.
   public var exitHandling: LatencyReport?
+  /// What it costs.
+  public var exitCost: ExitCostReport?
 
   /// Sums up; nil where nothing can be said.
   init?(vcpus: [VcpuReport], exits: [ExitReport], all: ExitTotalReport) {
@@ -30,12 +33,13 @@ public struct DominantReport: Codable, Equatable, Sendable {
       let sum = vcpus.reduce(0) { $0 &+ time($1) }
       if sum > vcpuTime / 2 { (state, stateTime) = (name, sum) }
     }
-    if handling >= vcpuTime / 1000,
-      let exit = exits.first(where: { $0.reason != nil })
-    {
+    cost = all.cost
+    let costliest = ExitOrder.cost.sorted(exits.filter { $0.reason != nil }) { $0 }.first
+    if let exit = costliest, let cost = exit.cost, cost.likely >= vcpuTime / 100 {
       self.exit = ExitText.label(exit)
       exitCount = exit.count
       exitHandling = exit.handling
+      exitCost = cost
     }
     if state == nil && exit == nil { return nil }
   }

@@ -26,21 +26,22 @@ extension ReportBuilder {
   private func isAccess(_ exit: ExitResult) -> Bool { exit.reason == 2 || exit.reason == 6 }
 
   /// By reason, direction and device; accesses to no device by address.
-  func summaryExits() -> [ExitReport] {
+  func summaryExits(sortedBy order: ExitOrder = .cost) -> [ExitReport] {
     let groups = analysis.models.exitGroups { exit in
       let device = deviceName(exit)
       let isKnown = device != nil && device != Self.unclaimed
       return ExitLabel(
         reason: exit.reason, direction: exit.direction, device: device, address: isKnown ? nil : exit.address)
     }
-    return groups.map(report)
+    return order.sorted(groups.map(report)) { $0 }
   }
 
   /// All exits, whatever they are put together by.
   func totalExits() -> ExitTotalReport {
     let all = analysis.models.allExits()
     return ExitTotalReport(
-      count: all.count, inKvmRun: latency(all.inKvmRun), handling: latency(all.handling))
+      count: all.count, inKvmRun: latency(all.inKvmRun), handling: latency(all.handling),
+      cost: cost(all.cost, all.inKvmRun, all.handling))
   }
 
   private func report(_ group: ExitGroup<ExitLabel>) -> ExitReport {
@@ -54,7 +55,7 @@ extension ReportBuilder {
         ? addresses.min() : addresses.min().flatMap { $0 == 0 ? nil : $0 },
       addresses: group.label == nil ? Int(clamping: analysis.models.otherExitKinds) : addresses.count,
       vcpu: label?.vcpu, count: group.count, inKvmRun: latency(group.inKvmRun),
-      handling: latency(group.handling))
+      handling: latency(group.handling), cost: cost(group.cost, group.inKvmRun, group.handling))
   }
 
   /// The report of `exits`.
@@ -63,7 +64,10 @@ extension ReportBuilder {
   ///   - grouping: What exits are put together by.
   ///   - device: Only exits to this device.
   ///   - filter: All filters in words.
-  public func exits(by grouping: ExitGrouping, device: String? = nil, filter: String? = nil) -> Report {
+  ///   - order: What groups are ordered by.
+  public func exits(
+    by grouping: ExitGrouping, device: String? = nil, filter: String? = nil, sortedBy order: ExitOrder = .cost
+  ) -> Report {
     var report = base("exits")
     let groups = analysis.models.exitGroups(barsPerOctave: 4) { exit -> ExitLabel? in
       let name = deviceName(exit)
@@ -79,14 +83,15 @@ extension ReportBuilder {
     }
     // What has no row of its own cannot be said to go to a device.
     let shown = groups.filter { $0.label != nil || device == nil }
+    let reports = shown.map { group in
+      let exits = self.report(group)
+      return ExitHistogramReport(
+        label: label(exits, by: grouping), exits: exits, inKvmRun: group.inKvmRunBars.map(bar),
+        handling: group.handlingBars.map(bar))
+    }
     report.exits = ExitsReport(
-      by: grouping.rawValue, filter: filter,
-      groups: shown.map { group in
-        let exits = self.report(group)
-        return ExitHistogramReport(
-          label: label(exits, by: grouping), exits: exits, inKvmRun: group.inKvmRunBars.map(bar),
-          handling: group.handlingBars.map(bar))
-      })
+      by: grouping.rawValue, filter: filter, costs: costs(sortedBy: order),
+      groups: order.sorted(reports) { $0.exits })
     return report
   }
 

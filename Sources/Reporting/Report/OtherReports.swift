@@ -4,7 +4,9 @@ public struct ExitsReport: Codable, Equatable, Sendable {
   public var by: String
   /// What was asked for, in words; nil: everything.
   public var filter: String?
-  /// Groups, longest total handling first.
+  /// What costs are measured with; nil in a report of an early build.
+  public var costs: ExitCostsReport?
+  /// Groups, in the order that `costs` names.
   public var groups: [ExitHistogramReport]
 }
 

@@ -34,7 +34,9 @@ public struct ReportBuilder {
   }
 
   /// The report of `summary`.
-  public func summary() -> Report {
+  ///
+  /// - Parameter order: What exits are ordered by.
+  public func summary(sortedBy order: ExitOrder = .cost) -> Report {
     var report = base("summary")
     if report.trace.events == 0 && window == nil {
       report.trace.eventsByName = EventCensus.read(trace).counts.map {
@@ -42,11 +44,11 @@ public struct ReportBuilder {
       }
     }
     let vcpus = result.vcpus.map(vcpu)
-    let exits = summaryExits()
+    let exits = summaryExits(sortedBy: order)
     let allExits = totalExits()
     report.summary = SummaryReport(
       dominant: DominantReport(vcpus: vcpus, exits: exits, all: allExits), vcpus: vcpus,
-      loops: result.loops.map(loop), exits: exits, allExits: allExits,
+      loops: result.loops.map(loop), exits: exits, costs: costs(sortedBy: order), allExits: allExits,
       paths: pathReports(kinds: [.exitKick, .loopKick]), interrupts: result.interrupts.map(interrupts),
       requests: result.requests.map(request), locks: result.locks.map(lock), kvm: kvm(), phases: phases(),
       marks: result.markCount)

@@ -6,8 +6,10 @@ public struct SummaryReport: Codable, Equatable, Sendable {
   public var vcpus: [VcpuReport]
   /// Event loops by id.
   public var loops: [LoopReport]
-  /// Exits to userspace by reason, direction and device, longest total handling first.
+  /// Exits to userspace by reason, direction and device, in the order that `costs` names.
   public var exits: [ExitReport]
+  /// What costs of exits are measured with; nil in a report of an early build.
+  public var costs: ExitCostsReport?
   /// All exits together; nil in a report of an early build, which did not say it: kinds cannot be added up afterwards.
   public var allExits: ExitTotalReport?
   /// Kicks by device, queue and path.
@@ -159,6 +161,8 @@ public struct ExitReport: Codable, Equatable, Sendable {
   public var inKvmRun: LatencyReport
   /// Time from the exit to the next enter.
   public var handling: LatencyReport
+  /// What they cost; nil in a report of an early build.
+  public var cost: ExitCostReport?
 }
 
 /// All exits together.
@@ -169,6 +173,8 @@ public struct ExitTotalReport: Codable, Equatable, Sendable {
   public var inKvmRun: LatencyReport
   /// Time from the exits to the next enter.
   public var handling: LatencyReport
+  /// What they cost; nil in a report of an early build.
+  public var cost: ExitCostReport?
 }
 
 /// Interrupts that a device raised.

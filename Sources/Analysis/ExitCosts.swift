@@ -1,0 +1,213 @@
+/// What the exits of one kind cost, as far as a trace can tell; times in ns.
+///
+/// The time in KVM_RUN before an exit is the guest's own and the price of the exit, and nothing tells where one ends and
+/// the other begins. So there are two bounds and a figure between them that kinds are ranked by. Exits that belong to
+/// the start or the end of the run are in none of them.
+public struct ExitCost: Sendable, Equatable {
+  /// Handling, and of each KVM_RUN before an exit no more than the floor.
+  public var atLeast: Int64 = 0
+  /// Handling, and of each KVM_RUN before an exit at most ``ExitFloor/factor`` times the floor: what is longer holds the
+  /// guest's own work, its sleep, or another thread's turn on the CPU.
+  public var likely: Int64 = 0
+  /// Handling, and all of KVM_RUN before the exits.
+  public var atMost: Int64 = 0
+  /// Exits of the start and of the end of the run, which are not in the above.
+  public var edges = ExitPart()
+  /// The longest handling that is not at an edge; nil: none.
+  public var slowest: SlowestExit?
+
+  /// No exits.
+  public init() {}
+}
+
+/// An exit that took long to handle.
+public struct SlowestExit: Sendable, Equatable {
+  /// From the exit to the next enter, ns.
+  public let handling: Int64
+  /// The exit.
+  public let exemplar: Exemplar
+}
+
+/// What leaving the guest and entering it again costs at least, by the shortest times in KVM_RUN of a run.
+public struct ExitFloor: Sendable, Equatable {
+  /// How many times the floor a KVM_RUN may be for all of it to count as the price of an exit.
+  public static let factor: Int64 = 4
+  /// Time in KVM_RUN that less than 1 % of the exits of any kind stay below, ns.
+  public let inKvmRun: Int64
+  /// The kind of exits that has the shortest.
+  public let exit: ExitResult
+  /// Number of exits of that kind.
+  public let count: UInt64
+}
+
+/// Which exits belong to the start and to the end of the run rather than to what the guest is run for.
+struct RunEdges {
+  /// All before the guest's first mark.
+  let isStartMarked: Bool
+  /// All after its last one, of so many.
+  let lastMark: UInt64?
+  /// The last exits of vCPUs whose run is over, each by its kind.
+  let last: [(site: Key, exit: InterruptedExit)]
+
+  /// The part of a kind of exits that belongs to the edges.
+  func part(_ site: ExitSite, _ key: Key?) -> ExitPart {
+    let parts = site.parts
+    var part = parts.laterSetup
+    part = part + (isStartMarked ? head(site) : parts.setup)
+    if let lastMark, parts.epoch == lastMark, parts.epoch > 0 { part = part + (site.all - parts.earlier) }
+    for final in last where final.site == key {
+      part.handled &+= 1
+      part.handling &+= final.exit.handling
+    }
+    // First KVM_RUNs can be behind the last mark as well.
+    let all = site.all
+    return ExitPart(
+      entered: min(part.entered, all.entered), inKvmRun: min(part.inKvmRun, all.inKvmRun),
+      handled: min(part.handled, all.handled), handling: min(part.handling, all.handling))
+  }
+
+  private func head(_ site: ExitSite) -> ExitPart {
+    site.parts.epoch == 0 ? site.all : site.parts.first
+  }
+
+  /// The longest handling of a kind that is not at an edge.
+  func slowest(_ site: ExitSite, _ key: Key?) -> LongestHandling? {
+    let parts = site.parts
+    var longest = parts.middleLongest
+    let isTail = lastMark.map { parts.epoch == $0 && parts.epoch > 0 } ?? false
+    if parts.epoch == 0 {
+      if !isStartMarked { longest.raise(parts.longest) }
+    } else {
+      if !isStartMarked { longest.raise(parts.firstLongest) }
+      if !isTail { longest.raise(parts.longest) }
+    }
+    guard longest.time >= 0 else { return nil }
+    let isLast = last.contains {
+      $0.site == key && $0.exit.handling == longest.time
+        && $0.exit.reentry &- $0.exit.handling == longest.timestamp
+    }
+    return isLast ? site.handling.longest(below: longest) : longest
+  }
+}
+
+extension SliceAnalysis {
+  /// What the start and the end of the run are, as far as the trace has them.
+  func runEdges() -> RunEdges {
+    let core = core.pointee
+    let threads = (0..<Core.loopBase).compactMap { core.threads[$0] }
+    var last: [(site: Key, exit: InterruptedExit)] = []
+    if core.hasEnd {
+      for thread in threads {
+        let exits = thread.pointee.exits
+        guard let exit = exits.interrupted, exits.last.isExit, exits.last.seq == exit.seq,
+          exits.last.site.reason == ExitReason.intr, exit.isCounted, exit.handling >= 0
+        else { continue }
+        last.append((exit.site, exit))
+      }
+    }
+    let isFromStart =
+      core.markBefore == nil
+      && threads.contains { $0.pointee.exits.hasLast && $0.pointee.exits.firstSeq == 0 }
+    guard core.markCount > 1, let first = core.marks.first, let latest = core.lastMark,
+      isDelimited(first, latest)
+    else { return RunEdges(isStartMarked: false, lastMark: nil, last: last) }
+    return RunEdges(
+      isStartMarked: isFromStart, lastMark: core.hasEnd ? core.markCount : nil, last: last)
+  }
+
+  /// Whether what the guest is run for is between its marks: most of the time, or most of the exits.
+  private func isDelimited(_ first: GuestMark, _ last: GuestMark) -> Bool {
+    let core = core.pointee
+    let marked = last.exemplar.timestamp &- first.exemplar.timestamp
+    let exits = last.counts.exits &- first.counts.exits
+    return marked >= (core.end &- core.begin) / 2 || exits >= core.counts.exits / 2
+  }
+
+  /// What an exit costs at least, by the shortest times in KVM_RUN; nil: no exit but interruptions.
+  public func exitFloor() -> ExitFloor? {
+    var floor: ExitFloor?
+    core.pointee.sites.forEach { key, row in
+      guard row.inKvmRun.count > 0, key.reason != ExitReason.intr else { return }
+      let time = row.inKvmRun.value(permille: 10)
+      if let known = floor {
+        let knownKey = known.exit.key
+        guard (time, key.low, key.high) < (known.inKvmRun, knownKey.low, knownKey.high) else { return }
+      }
+      floor = ExitFloor(inKvmRun: time, exit: ExitResult(key), count: row.inKvmRun.count)
+    }
+    return floor
+  }
+
+  /// The exit outside the edges of the run whose handling took longest; where there is none, the longest of all.
+  public func slowestExit() -> (exit: ExitResult, slowest: SlowestExit)? {
+    let edges = runEdges()
+    var found: (exit: ExitResult, longest: LongestHandling)?
+    func offer(_ key: Key, _ longest: LongestHandling?) {
+      guard let longest, longest.time >= 0 else { return }
+      if let known = found?.longest {
+        guard known.time <= longest.time else { return }
+        let isLater = (known.timestamp, known.location) <= (longest.timestamp, longest.location)
+        if known.time == longest.time, isLater { return }
+      }
+      found = (ExitResult(key), longest)
+    }
+    core.pointee.sites.forEach { key, row in offer(key, edges.slowest(row, key)) }
+    if found == nil {
+      core.pointee.sites.forEach { key, row in offer(key, row.handling.longest) }
+    }
+    return found.map { ($0.exit, $0.longest.exit) }
+  }
+}
+
+extension LongestHandling {
+  var exit: SlowestExit {
+    SlowestExit(handling: time, exemplar: Exemplar(timestamp: timestamp, location: location))
+  }
+}
+
+extension LatencyHistogram {
+  /// The longest of all.
+  var longest: LongestHandling? {
+    guard count > 0 else { return nil }
+    return LongestHandling(
+      time: header.pointee.maximum, timestamp: header.pointee.maximumTimestamp,
+      location: header.pointee.maximumLocation)
+  }
+
+  /// The longest but one, within the precision of a bucket; nil: there is no other.
+  func longest(below longest: LongestHandling) -> LongestHandling? {
+    var found: LongestHandling?
+    forEachBucketLocation { values, count, timestamp, location in
+      let isSame = values.contains(min(longest.time, Self.highestBucketed))
+      guard values.lowerBound <= longest.time else { return }
+      if isSame {
+        guard count > 1, timestamp != longest.timestamp else { return }
+      }
+      found = LongestHandling(time: values.lowerBound, timestamp: timestamp, location: location)
+    }
+    return found
+  }
+
+  /// The lowest value of the bucket that so many thousandths of the values reach; 0 without values.
+  func value(permille: UInt64) -> Int64 {
+    let rank = LatencySummary.rank(permille: permille, of: count)
+    var seen: UInt64 = 0
+    var found: Int64?
+    forEachBucket { values, count, _ in
+      seen &+= count
+      if seen >= rank, found == nil { found = values.lowerBound }
+    }
+    return found.map { max($0, header.pointee.minimum) } ?? 0
+  }
+
+  /// The sum of all values, of each no more than `cap`; within the precision of buckets, and never more than the sum.
+  func sum(cappedAt cap: Int64) -> Int64 {
+    guard count > 0, header.pointee.maximum > cap else { return sum }
+    var capped = 0.0
+    forEachBucket { values, count, _ in
+      let middle = Double(values.lowerBound) + Double(values.upperBound - values.lowerBound) / 2
+      capped += Double(count) * min(middle, Double(cap))
+    }
+    return min(sum, Int64(min(capped, 9e18)))
+  }
+}

@@ -1,0 +1,156 @@
+/// The exits of one kind in a part of the trace: those whose time in KVM_RUN is known, and those whose handling is.
+public struct ExitPart: Sendable, Equatable {
+  /// Exits whose time in KVM_RUN is known.
+  public var entered: UInt64 = 0
+  /// Their time in KVM_RUN, ns.
+  public var inKvmRun: Int64 = 0
+  /// Exits whose handling is known.
+  public var handled: UInt64 = 0
+  /// Their handling, ns.
+  public var handling: Int64 = 0
+
+  /// Whether there is nothing in it.
+  public var isEmpty: Bool { entered == 0 && handled == 0 }
+
+  mutating func add(_ elapsed: Int64, isExit: Bool) {
+    if isExit {
+      entered &+= 1
+      inKvmRun &+= elapsed
+    } else {
+      handled &+= 1
+      handling &+= elapsed
+    }
+  }
+
+  static func + (left: ExitPart, right: ExitPart) -> ExitPart {
+    ExitPart(
+      entered: left.entered &+ right.entered, inKvmRun: left.inKvmRun &+ right.inKvmRun,
+      handled: left.handled &+ right.handled, handling: left.handling &+ right.handling)
+  }
+
+  static func - (left: ExitPart, right: ExitPart) -> ExitPart {
+    ExitPart(
+      entered: left.entered &- right.entered, inKvmRun: left.inKvmRun &- right.inKvmRun,
+      handled: left.handled &- right.handled, handling: left.handling &- right.handling)
+  }
+}
+
+/// The longest handling in a part of the trace; of equals the earliest.
+struct LongestHandling: Equatable {
+  var time: Int64 = -1
+  var timestamp: Int64 = 0
+  var location: UInt64 = 0
+
+  mutating func raise(_ other: LongestHandling) {
+    guard other.time >= time else { return }
+    if other.time == time, (timestamp, location) < (other.timestamp, other.location) { return }
+    self = other
+  }
+}
+
+/// What there was of a kind of exits before the guest's first mark, between marks, and since the latest one.
+///
+/// The number of marks that were written before an event is its epoch. Parts are told apart by epochs alone, so they add
+/// up in whatever slices and order the events come. Only what a kind does in its latest epoch is open: everything else
+/// is closed sums, so that a mark costs each kind next to nothing, however many there are.
+struct ExitParts {
+  /// The latest epoch with an event of this kind.
+  var epoch: UInt64 = 0
+  /// All before `epoch`.
+  var earlier = ExitPart()
+  /// Epoch 0, when it is before `epoch`.
+  var first = ExitPart()
+  /// The longest handling in `epoch`.
+  var longest = LongestHandling()
+  /// The longest handling in epoch 0, when it is before `epoch`.
+  var firstLongest = LongestHandling()
+  /// The longest handling in epochs between the two.
+  var middleLongest = LongestHandling()
+  /// First KVM_RUNs of vCPUs in epoch 0, and in later ones.
+  var setup = ExitPart()
+  var laterSetup = ExitPart()
+
+  /// Begins a later epoch.
+  ///
+  /// - Parameter all: What all epochs so far add up to.
+  @inline(never)
+  mutating func turn(to later: UInt64, _ all: ExitPart) {
+    if epoch == 0 {
+      first = all
+      firstLongest = longest
+    } else {
+      middleLongest.raise(longest)
+    }
+    earlier = all
+    longest = LongestHandling()
+    epoch = later
+  }
+
+  /// Notes an event of an epoch that is over: a pair that a cut between slices parted.
+  mutating func addLate(_ elapsed: Int64, _ row: ExitRow, _ handled: LongestHandling) {
+    earlier.add(elapsed, isExit: row.isExit)
+    if row.epoch == 0 {
+      first.add(elapsed, isExit: row.isExit)
+      if !row.isExit { firstLongest.raise(handled) }
+    } else if !row.isExit {
+      middleLongest.raise(handled)
+    }
+  }
+
+  /// Moves everything behind so many marks that were written before.
+  ///
+  /// - Parameter all: What all epochs add up to.
+  mutating func shift(by marks: UInt64, _ all: ExitPart) {
+    // What has nothing in any epoch is as it began.
+    guard marks > 0, !all.isEmpty else { return }
+    if epoch > 0 {
+      middleLongest.raise(firstLongest)
+      first = ExitPart()
+      firstLongest = LongestHandling()
+    }
+    epoch &+= marks
+    laterSetup = laterSetup + setup
+    setup = ExitPart()
+  }
+
+  /// Adds parts whose epochs have the same numbers.
+  ///
+  /// - Parameters:
+  ///   - all: What this adds up to.
+  ///   - otherAll: What the other adds up to.
+  mutating func add(_ other: ExitParts, _ all: ExitPart, _ otherAll: ExitPart) {
+    var other = other
+    if epoch < other.epoch { turn(to: other.epoch, all) }
+    if other.epoch < epoch { other.turn(to: epoch, otherAll) }
+    earlier = earlier + other.earlier
+    first = first + other.first
+    longest.raise(other.longest)
+    firstLongest.raise(other.firstLongest)
+    middleLongest.raise(other.middleLongest)
+    setup = setup + other.setup
+    laterSetup = laterSetup + other.laterSetup
+  }
+}
+
+extension ExitSite {
+  /// What all epochs add up to.
+  var all: ExitPart {
+    ExitPart(entered: inKvmRun.count, inKvmRun: inKvmRun.sum, handled: handling.count, handling: handling.sum)
+  }
+
+  /// Has the parts ready for an event that is not of their epoch, or that is a vCPU's first exit.
+  @inline(never)
+  mutating func prepare(_ elapsed: Int64, _ row: ExitRow, _ handled: LongestHandling) {
+    if row.epoch > parts.epoch {
+      parts.turn(to: row.epoch, all)
+    } else if row.epoch < parts.epoch {
+      parts.addLate(elapsed, row, handled)
+    }
+    guard row.isExit, row.seq == 0 else { return }
+    if row.epoch == 0 {
+      parts.setup.add(elapsed, isExit: true)
+    } else {
+      parts.laterSetup.add(elapsed, isExit: true)
+    }
+  }
+}
