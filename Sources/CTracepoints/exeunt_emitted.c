@@ -2,11 +2,6 @@
 
 __thread uint64_t exeunt_emitted_by_thread;
 
-static uint64_t collected;
+const uint64_t *exeunt_emitted_counter(void) { return &exeunt_emitted_by_thread; }
 
-void exeunt_collect_emitted(void) {
-    __atomic_fetch_add(&collected, exeunt_emitted_by_thread, __ATOMIC_RELAXED);
-    exeunt_emitted_by_thread = 0;
-}
-
-uint64_t exeunt_emitted(void) { return __atomic_load_n(&collected, __ATOMIC_RELAXED); }
+uint64_t exeunt_emitted(const uint64_t *counter) { return __atomic_load_n(counter, __ATOMIC_RELAXED); }

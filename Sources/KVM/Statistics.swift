@@ -13,7 +13,29 @@ public struct Statistics: ~Copyable, Sendable {
     public let name: String
     /// How many 64-bit values it has; histograms have more than one.
     public let count: Int
+    /// What it is: KVM_STATS_TYPE_* of linux/kvm.h, from 0 (cumulative) to 4 (logarithmic histogram).
+    public let type: UInt8
+    /// What it counts in: KVM_STATS_UNIT_*, from 0 (none) to 4 (boolean).
+    public let unit: UInt8
+    /// A value is this, 2 or 10, to the power of `exponent`, of its unit: seconds with 10 and -9 are nanoseconds.
+    public let base: UInt8
+    /// See `base`.
+    public let exponent: Int16
+    /// How wide each element of a linear histogram is.
+    public let bucketSize: UInt32
     fileprivate let offset: Int
+
+    fileprivate init(_ descriptor: kvm_stats_desc, name: String) {
+      self.name = name
+      count = Int(descriptor.size)
+      // Type, unit and base have four bits each of the flags (linux/kvm.h).
+      type = UInt8(descriptor.flags & 0xf)
+      unit = UInt8(descriptor.flags >> 4 & 0xf)
+      base = descriptor.flags >> 8 & 0xf == 1 ? 2 : 10
+      exponent = descriptor.exponent
+      bucketSize = descriptor.bucket_size
+      offset = Int(descriptor.offset)
+    }
   }
 
   /// The counters in the kernel's order.
@@ -45,9 +67,7 @@ public struct Statistics: ~Copyable, Sendable {
         let start = index * (fixed + nameSize)
         let descriptor = bytes.loadUnaligned(fromByteOffset: start, as: kvm_stats_desc.self)
         let name = bytes[(start + fixed)..<(start + fixed + nameSize)].prefix { $0 != 0 }
-        let counter = Counter(
-          name: String(decoding: name, as: UTF8.self), count: Int(descriptor.size),
-          offset: Int(descriptor.offset))
+        let counter = Counter(descriptor, name: String(decoding: name, as: UTF8.self))
         counters.append(counter)
         size = max(size, counter.offset + 8 * counter.count)
       }
@@ -79,12 +99,15 @@ public struct Statistics: ~Copyable, Sendable {
 
     /// The value of a counter of the same file, or the sum of a histogram's buckets.
     public subscript(counter: Counter) -> UInt64 {
+      (0..<counter.count).reduce(0) { $0 &+ self[counter, $1] }
+    }
+
+    /// One value of a counter of the same file: an element of a histogram, 0 to `count` - 1.
+    public subscript(counter: Counter, element: Int) -> UInt64 {
       bytes.withUnsafeBytes { bytes in
-        (0..<counter.count).reduce(0) { sum, index in
-          let offset = counter.offset + 8 * index
-          guard offset + 8 <= bytes.count else { return sum }
-          return sum &+ bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-        }
+        let offset = counter.offset + 8 * element
+        guard element >= 0, offset + 8 <= bytes.count else { return 0 }
+        return bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
       }
     }
   }

@@ -24,7 +24,11 @@ extension MachineConfiguration {
         "--cpus \(vcpus) with --irqchip none: secondary vCPUs are started by interrupts; use --irqchip kernel or split"
       )
     }
-    if let timeout, !(timeout > 0) { throw MachineError("--timeout \(timeout) s: give a time above zero") }
+    if timeLimit == 0 { throw MachineError("--timeout 0: give a time above zero") }
+    // More often, and the main thread would do nothing else.
+    guard statisticsInterval == 0 || statisticsInterval >= 1_000_000 else {
+      throw MachineError("--stats-interval \(statisticsInterval) ns: give at least 1ms, or 0 for none")
+    }
     if bootProtocol == nil {
       try BootState(mode: mode, loadAddress: loadAddress, entry: entry)
         .validate(memory: RAMLayout(bytes: memory))

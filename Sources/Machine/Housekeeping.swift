@@ -3,13 +3,14 @@ import CTracepoints
 import Glibc
 import Platform
 
-/// What the main thread waits for while the guest runs: vCPUs that want something, signals, the time limit, and a tick
-/// each second.
+/// What the main thread waits for while the guest runs: vCPUs that want something, signals, the time limit, a tick each
+/// second, and the moments at which counters are read.
 final class Housekeeping {
   private enum Token: UInt32 {
     case attention
     case signal
     case tick
+    case statistics
     case limit
   }
 
@@ -17,22 +18,26 @@ final class Housekeeping {
   private let epoll: Epoll
   private let signals: SignalDescriptor
   private let tick: Timer
+  private let statistics: Timer
   private let limit: Timer
-  private var stateWasWanted = exeunt_state_dump_wanted() != 0
+  private var stateWasWanted = Tracing.isEnabled
   private let events: UnsafeMutableBufferPointer<epoll_event>
 
   init(_ machine: Machine, signals: consuming SignalDescriptor) throws(Errno) {
     self.machine = machine
     epoll = try Epoll()
-    tick = try Timer(seconds: 1, repeating: true)
-    // Without a time limit the timer is as good as none: it would expire in decades.
-    limit = try Timer(seconds: machine.configuration.timeout ?? .greatestFiniteMagnitude, repeating: false)
+    tick = try Timer(nanoseconds: 1_000_000_000, repeating: true)
+    // Without a limit or an interval a timer is as good as none: it would expire in decades.
+    let interval = machine.configuration.statisticsInterval
+    statistics = try Timer(nanoseconds: interval > 0 ? interval : .max, repeating: true)
+    limit = try Timer(nanoseconds: machine.configuration.timeLimit ?? .max, repeating: false)
     events = .allocate(capacity: 8)
     events.initialize(repeating: epoll_event())
     self.signals = signals
     try epoll.add(machine.control.attention.descriptor.raw, token: Token.attention.rawValue)
     try epoll.add(self.signals.descriptor.raw, token: Token.signal.rawValue)
     try epoll.add(tick.descriptor.raw, token: Token.tick.rawValue)
+    try epoll.add(statistics.descriptor.raw, token: Token.statistics.rawValue)
     try epoll.add(limit.descriptor.raw, token: Token.limit.rawValue)
   }
 
@@ -51,6 +56,9 @@ final class Housekeeping {
       case .tick:
         _ = tick.consume()
         everySecond()
+      case .statistics:
+        _ = statistics.consume()
+        if stateWasWanted { machine.recordStatistics(.periodic) }
       case .limit:
         _ = limit.consume()
         machine.control.end(.timedOut(""))
@@ -61,17 +69,20 @@ final class Housekeeping {
 
   private func everySecond() {
     // A session that has just begun to listen knows nothing of this machine yet.
-    let wanted = exeunt_state_dump_wanted() != 0
-    if wanted, !stateWasWanted { machine.recordState() }
+    let wanted = Tracing.isEnabled
+    if wanted, !stateWasWanted {
+      // Events are enabled one by one, and only then does the session begin: what came sooner would not be in it.
+      usleep(5000)
+      machine.recordState()
+    }
     stateWasWanted = wanted
-    guard wanted else { return }
-    machine.dump.recordClocks()
-    for item in machine.statistics { item.record(.periodic) }
+    if wanted { machine.dump.recordClocks() }
   }
 
-  /// Records the last counters and clocks.
+  /// Records the last counters and clocks, and at the very end how many events there were. The other threads have ended.
   func finish() {
     machine.dump.recordClocks()
-    for item in machine.statistics { item.record(.end) }
+    machine.recordStatistics(.end)
+    machine.recordTotals(.end)
   }
 }

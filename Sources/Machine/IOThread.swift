@@ -28,8 +28,8 @@ final class IOThread: @unchecked Sendable {
   private let wake: EventFD
   // Filled before the thread starts, not changed afterwards.
   private var sources: [Source] = []
-  // Written by the thread before anybody may ask.
-  private(set) var threadID: UInt32 = 0
+  /// What is counted of it.
+  let thread: TracedThread
 
   private enum Order {
     case run
@@ -46,6 +46,7 @@ final class IOThread: @unchecked Sendable {
   init(index: Int, pollBudget: UInt32) throws(Errno) {
     self.index = index
     self.pollBudget = pollBudget
+    thread = TracedThread(.loop, UInt16(index))
     epoll = try Epoll()
     wake = try EventFD()
     try add(
@@ -69,9 +70,6 @@ final class IOThread: @unchecked Sendable {
     guard let token = sources.firstIndex(where: { $0.descriptor == descriptor }) else { return }
     try? epoll.setInterested(interested, descriptor, token: UInt32(token))
   }
-
-  /// To be called first on the loop's own thread.
-  func enterThread() { threadID = DedicatedThread.currentID }
 
   /// Runs the loop until `end`.
   func run() {

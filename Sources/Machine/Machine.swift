@@ -18,6 +18,7 @@ public final class Machine {
   let devices: DeviceSet
   let vcpus: [VcpuRunner]
   let loops: [IOThread]
+  let mainThread = TracedThread(.main, 0)
   let kicks: KickDescriptors?
   let clockTimer: ClockTimer
   let dump: StateDump
@@ -27,6 +28,9 @@ public final class Machine {
   let output: SerialOutput
   var warnings: [String]
   var resets = 0
+
+  /// All threads that emit events.
+  var threads: [TracedThread] { vcpus.map(\.thread) + loops.map(\.thread) + [mainThread] }
 
   /// What a reset puts back.
   struct PowerOn {

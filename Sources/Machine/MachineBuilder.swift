@@ -18,8 +18,8 @@ final class MachineBuilder {
 
   init(_ configuration: MachineConfiguration) throws(MachineError) {
     self.configuration = configuration
-    // Two for each vCPU and each I/O thread; the rest is for devices and for LTTng.
-    OpenFileLimit.raise(to: 2 * (configuration.vcpus + configuration.ioThreads) + 512)
+    // Two for each vCPU and each I/O thread, and two for what the host keeps of each; the rest is for devices and LTTng.
+    OpenFileLimit.raise(to: 4 * (configuration.vcpus + configuration.ioThreads) + 512)
     let system = try MachineBuilder.openSystem()
     try MachineBuilder.check(system, for: configuration)
     do {

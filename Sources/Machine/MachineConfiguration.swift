@@ -66,8 +66,10 @@ public struct MachineConfiguration: Sendable, Codable, Equatable {
   public var pins: [String: Int] = [:]
   /// What a reset does.
   public var onReboot = RebootAction.reset
-  /// Seconds after which the run is ended; nil for never.
-  public var timeout: Double?
+  /// Nanoseconds after which the run is ended; nil for never.
+  public var timeLimit: UInt64?
+  /// Nanoseconds between two readings of the counters that KVM and the host keep; 0: only at the start and at the end.
+  public var statisticsInterval: UInt64 = 1_000_000_000
   /// Where the serial port leads.
   public var serial = Serial.stdio
   /// Whether the guest is given standard input through the serial port (with `serial` stdio).

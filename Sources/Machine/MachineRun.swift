@@ -21,6 +21,7 @@ extension Machine {
         [SIGINT, SIGTERM] + (SignalDescriptor.isIgnored(SIGHUP) ? [] : [SIGHUP]))
       // Only now: a signal that ended this process before would leave the terminal raw.
       if input?.isTerminal == true { Terminal.makeRaw() }
+      mainThread.enter()
       let housekeeping = try Housekeeping(self, signals: signals)
       let threads = try startThreads()
       let outcome = supervise(housekeeping, threads)
@@ -29,7 +30,6 @@ extension Machine {
       for loop in loops { loop.end() }
       for thread in threads.loops { thread.join() }
       housekeeping.finish()
-      exeunt_collect_emitted()
       Terminal.restore()
       return summary(outcome)
     } catch {
@@ -51,10 +51,11 @@ extension Machine {
       threads.loops.append(
         try DedicatedThread(name: loop.name) {
           pins[loop.name].map { try? DedicatedThread.pinCurrent(toCPU: $0) }
-          loop.enterThread()
+          loop.thread.enter()
           gate.arrive()
+          gate.waitUntilOpen()
           loop.run()
-          exeunt_collect_emitted()
+          loop.thread.leave()
         })
     }
     for runner in vcpus {
@@ -65,7 +66,7 @@ extension Machine {
           gate.arrive()
           gate.waitUntilOpen()
           runner.run()
-          exeunt_collect_emitted()
+          runner.thread.leave()
         })
     }
     gate.waitForArrivals(loops.count + vcpus.count)
@@ -75,14 +76,35 @@ extension Machine {
       for thread in vcpuThreads { thread.interrupt() }
     }
     recordState()
-    for item in statistics { item.record(.start) }
     gate.open()
     return threads
   }
 
-  /// Records the state dump.
+  /// Records the state dump, with what was counted until now. Nobody but the main thread emits before the first one.
   func recordState() {
-    dump.record(vcpus: vcpus, loops: loops, devices: devices, dispatcher: dispatcher, kicks: kicks)
+    recordTotals(.start)
+    dump.record(
+      vcpus: vcpus, loops: loops, devices: devices, dispatcher: dispatcher, kicks: kicks,
+      statistics: statistics)
+    recordStatistics(.start)
+  }
+
+  /// Records the counters that KVM and the host keep.
+  func recordStatistics(_ moment: StatisticsMoment) {
+    for item in statistics { item.record(moment) }
+    // While nobody listens the files in /proc need not be opened.
+    guard Tracing.isEnabled else { return }
+    for thread in threads { thread.recordStatistics(moment) }
+  }
+
+  /// Records how many events each thread has emitted. All are read before the first of these events is emitted, which
+  /// the main thread's next reading counts.
+  func recordTotals(_ moment: StatisticsMoment) {
+    let totals = threads.map { ($0, $0.emitted) }
+    for (thread, emitted) in totals {
+      exeunt_trace_event_totals(
+        thread.kind.rawValue, thread.id, moment.rawValue, UInt16(truncatingIfNeeded: totals.count), emitted)
+    }
   }
 
   /// The main thread's loop.
@@ -110,7 +132,7 @@ extension Machine {
         control.restart()
       case .end(let outcome):
         guard case .timedOut = outcome else { return outcome }
-        let limit = configuration.timeout.map { "\($0) s" } ?? "its time limit"
+        let limit = configuration.timeLimit.map(TimeText.seconds) ?? "its time limit"
         return .timedOut(
           "the guest was still running after \(limit):\n"
             + vcpus.map { "  " + $0.positionDescription() }.joined(separator: "\n"))
@@ -133,7 +155,8 @@ extension Machine {
     let unclaimed = UnclaimedAccesses.merge(vcpus.map(\.unclaimed))
     return RunSummary(
       outcome: outcome, exits: vcpus.map(\.exits), resets: resets, unclaimed: unclaimed.accesses,
-      unclaimedElsewhere: unclaimed.elsewhere, report: readReport(), eventsEmitted: exeunt_emitted(),
+      unclaimedElsewhere: unclaimed.elsewhere, report: readReport(),
+      eventsEmitted: threads.reduce(0) { $0 &+ $1.emitted },
       warnings: warnings + [output.complaint].compactMap { $0 })
   }
 }

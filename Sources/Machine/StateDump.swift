@@ -12,7 +12,7 @@ struct StateDump {
 
   func record(
     vcpus: [VcpuRunner], loops: [IOThread], devices: DeviceSet, dispatcher: Dispatcher,
-    kicks: KickDescriptors?
+    kicks: KickDescriptors?, statistics: [KernelStatistics]
   ) {
     recordClocks()
     // Encoding the configuration takes a third of a millisecond, which a start that nobody listens to need not wait for.
@@ -24,12 +24,12 @@ struct StateDump {
     for runner in vcpus {
       let offset = runner.timeStampCounterOffset
       exeunt_trace_vcpu_info(
-        UInt16(runner.index), runner.threadID, runner.name, pin(runner.name),
+        UInt16(runner.index), runner.thread.number, runner.name, pin(runner.name),
         Int64(bitPattern: offset ?? 0), offset == nil ? 0 : 1)
     }
     for loop in loops {
       exeunt_trace_loop_info(
-        UInt16(loop.index), loop.threadID, loop.name, pin(loop.name), configuration.pollBudget)
+        UInt16(loop.index), loop.thread.number, loop.name, pin(loop.name), configuration.pollBudget)
     }
     for placement in devices.placements {
       exeunt_trace_device_info(
@@ -47,6 +47,9 @@ struct StateDump {
         devices.doorbell.id.rawValue, UInt16(assignment.queue), UInt16(assignment.loop), space, address, 4, 1,
         UInt64(assignment.queue))
     }
+    // All vCPUs have the same counters.
+    statistics.first { $0.scope == .machine }?.describe()
+    statistics.first { $0.scope == .vcpu }?.describe()
   }
 
   /// Records the same instant on three clocks; the more often, the better the analyzer relates guest to trace time.

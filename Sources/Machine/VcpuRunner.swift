@@ -9,12 +9,13 @@ final class VcpuRunner: @unchecked Sendable {
   let vcpu: Vcpu
   let index: Int
   let memory: GuestMemory
+  /// What is counted of its thread.
+  let thread: TracedThread
   private let dispatcher: Dispatcher
   private let control: RunControl
   // Written by the vCPU's own thread; read by others after it has arrived at a checkpoint or ended.
   private(set) var exits: UInt64 = 0
   private(set) var unclaimed = UnclaimedAccesses()
-  private(set) var threadID: UInt32 = 0
   /// The guest's time stamp counter less the host's; nil where the kernel does not tell. Read before the guest runs:
   /// the kernel lets nobody ask a vCPU anything while it is in KVM_RUN, which may be for ever.
   private(set) var timeStampCounterOffset: UInt64?
@@ -23,6 +24,7 @@ final class VcpuRunner: @unchecked Sendable {
   init(_ vcpu: consuming Vcpu, memory: GuestMemory, dispatcher: Dispatcher, control: RunControl) {
     index = Int(vcpu.id)
     context = ThreadContext(kind: .vcpu, id: UInt16(vcpu.id))
+    thread = TracedThread(.vcpu, UInt16(vcpu.id))
     self.vcpu = vcpu
     self.memory = memory
     self.dispatcher = dispatcher
@@ -34,7 +36,7 @@ final class VcpuRunner: @unchecked Sendable {
 
   /// To be called first on the vCPU's own thread.
   func enterThread() {
-    threadID = DedicatedThread.currentID
+    thread.enter()
     timeStampCounterOffset = vcpu.timeStampCounterOffset()
   }
 

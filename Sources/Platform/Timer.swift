@@ -9,14 +9,14 @@ public struct Timer: ~Copyable, Sendable {
   /// Starts a timer.
   ///
   /// - Parameters:
-  ///   - seconds: until it expires first, greater than zero.
+  ///   - nanoseconds: until it expires first.
   ///   - repeating: whether it goes on with the same period.
-  public init(seconds: Double, repeating: Bool) throws(Errno) {
+  public init(nanoseconds: UInt64, repeating: Bool) throws(Errno) {
     let raw = timerfd_create(CLOCK_MONOTONIC, CInt(TFD_CLOEXEC | TFD_NONBLOCK))
     guard raw >= 0 else { throw Errno.current }
     let descriptor = FileDescriptor(owning: raw)
     // A timer of zero would never expire, and one of 68 years is as good as none.
-    let nanoseconds = max(1, UInt64(min(seconds, 2_147_483_647) * 1e9))
+    let nanoseconds = min(max(1, nanoseconds), 2_147_483_647_000_000_000)
     let time = timespec(
       tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
     var specification = itimerspec(it_interval: repeating ? time : timespec(), it_value: time)

@@ -48,6 +48,12 @@ struct MachineOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Where the serial port leads: stdio, none, or a file.", valueName: "where"))
   var serial = "stdio"
 
+  @Option(
+    help: ArgumentHelp(
+      "How often a recording gets the counters that KVM and the host keep, at least 1ms. 0: at the start and the end.",
+      valueName: "time"))
+  var statsInterval = TimeSpan(argument: "1s")!
+
   @Flag(help: "Trace the devices' locks even when they are free.")
   var traceLocks = false
 
@@ -65,7 +71,8 @@ struct MachineOptions: ParsableArguments {
     configuration.pollBudget = iothreadPoll.nanoseconds
     configuration.pins = try pin.reduce(into: PinList()) { try $0.add($1) }.pins
     configuration.onReboot = onReboot
-    configuration.timeout = timeout?.seconds
+    configuration.timeLimit = timeout?.nanoseconds
+    configuration.statisticsInterval = statsInterval.nanoseconds
     configuration.traceLocks = traceLocks
     switch serial {
     case "stdio": configuration.serial = .stdio
@@ -84,16 +91,17 @@ struct PollBudget: ExpressibleByArgument, CustomStringConvertible {
   init(nanoseconds: UInt32) { self.nanoseconds = nanoseconds }
 
   init?(argument: String) {
-    if argument == "0" {
-      nanoseconds = 0
-      return
-    }
-    guard let span = TimeSpan(argument: argument), span.seconds <= 4 else { return nil }
-    nanoseconds = UInt32(span.seconds * 1e9)
+    guard let span = TimeSpan(argument: argument), span.nanoseconds <= 4_000_000_000 else { return nil }
+    nanoseconds = UInt32(span.nanoseconds)
   }
 
-  var description: String { "\(nanoseconds / 1000)us" }
+  var description: String { "\(nanoseconds)ns" }
   var defaultValueDescription: String { "0" }
+}
+
+extension TimeSpan: CustomStringConvertible {
+  var description: String { "\(nanoseconds)ns" }
+  var defaultValueDescription: String { "\(nanoseconds / 1_000_000_000)s" }
 }
 
 extension ByteCount {

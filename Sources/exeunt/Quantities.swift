@@ -1,4 +1,5 @@
 import ArgumentParser
+import Platform
 
 /// A number of bytes as users write it: `4096`, `64K`, `64M`, `2G`, `0x100000`.
 struct ByteCount: ExpressibleByArgument {
@@ -30,19 +31,13 @@ struct Address: ExpressibleByArgument {
   }
 }
 
-/// A span of time as users write it: `30s`, `500ms`, `2m`, `30`.
+/// A span of time as users write it: `30s`, `500ms`, `50us`, `2m`, `30`; 0 is one.
 struct TimeSpan: ExpressibleByArgument {
-  let seconds: Double
+  let nanoseconds: UInt64
 
   init?(argument: String) {
-    let units: [(suffix: String, factor: Double)] = [
-      ("ms", 0.001), ("us", 0.000_001), ("s", 1), ("m", 60), ("h", 3600),
-    ]
-    let unit = units.first { argument.hasSuffix($0.suffix) }
-    let digits = argument.dropLast(unit?.suffix.count ?? 0)
-    guard let number = Double(digits) else { return nil }
-    seconds = number * (unit?.factor ?? 1)
-    guard seconds > 0, seconds.isFinite else { return nil }
+    guard let nanoseconds = TimeText.nanoseconds(argument) else { return nil }
+    self.nanoseconds = nanoseconds
   }
 }
 

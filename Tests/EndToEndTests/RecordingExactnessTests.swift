@@ -16,8 +16,8 @@ struct GuestCase: Sendable, CustomTestStringConvertible {
     ([guest] + parameters + flags + ["--cpus \(vcpus)", "--irqchip \(irqchip)"]).joined(separator: " ")
   }
 
-  func record() throws -> RecordedRun {
-    try RecordedRun(guest, parameters, flags: flags, vcpus: vcpus, irqchip: irqchip)
+  func record(_ more: String...) throws -> RecordedRun {
+    try RecordedRun(guest, parameters, flags: flags + more, vcpus: vcpus, irqchip: irqchip)
   }
 
   static let all: [GuestCase] = [

@@ -22,7 +22,7 @@ struct AccessTests {
   /// 32 768 ports and 70 000 addresses, and six accesses more at two of them.
   @Test("A guest that scans all there is costs a table of fixed size, and every access is counted")
   func scan() throws {
-    let summary = try TestGuest.scan.run { $0.timeout = 60 }
+    let summary = try TestGuest.scan.run { $0.timeLimit = 60_000_000_000 }
     #expect(summary.outcome == .poweredOff)
     #expect(summary.unclaimed.count <= 256)
     let counted = summary.unclaimed.reduce(0) { $0 + $1.count }
@@ -87,7 +87,7 @@ struct AccessTests {
     let watcher = try DedicatedThread(name: "watcher") {
       // Other tests of this process have such threads as well; ours are told apart by the ids that they noted.
       usleep(100_000)
-      for (name, id) in zip(expected, vcpus.map(\.threadID) + loops.map(\.threadID)) {
+      for (name, id) in zip(expected, vcpus.map(\.thread.number) + loops.map(\.thread.number)) {
         let status = TextFile.read("/proc/self/task/\(id)/status") ?? ""
         let fields = Dictionary(
           status.split(separator: "\n").compactMap { line -> (String, String)? in

@@ -82,7 +82,7 @@ struct BuiltInGuestTests {
     configuration.irqfd = one.irqfd
     configuration.ioThreads = one.vcpus > 1 ? 2 : 1
     configuration.serial = .none
-    configuration.timeout = 30
+    configuration.timeLimit = 30_000_000_000
     let machine = try Machine(configuration) { kilohertz throws(MachineError) in
       do {
         var guestMachine = Self.machine(one)

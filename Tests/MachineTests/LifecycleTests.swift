@@ -32,7 +32,7 @@ struct LifecycleTests {
   func debugExit(code: [UInt8], value: UInt32, status: Int32) throws {
     var configuration = MachineConfiguration()
     configuration.serial = .none
-    configuration.timeout = 30
+    configuration.timeLimit = 30_000_000_000
     let summary = try Machine(configuration) { _ in GuestImage(bytes: code) }.run()
     #expect(summary.outcome == .debugExit(value: value))
     #expect(summary.outcome.exitStatus == status)
@@ -106,7 +106,7 @@ struct LifecycleTests {
     #expect(alone.outcome == .halted)
     #expect(alone.outcome.exitStatus == 0)
     #expect(alone.outcome.message?.contains("halted") == true)
-    let waiting = try TestGuest.halt.run { $0.timeout = 0.2 }
+    let waiting = try TestGuest.halt.run { $0.timeLimit = 200_000_000 }
     #expect(waiting.outcome.timeoutText?.contains("vcpu0: rip 0x2 (real mode)") == true)
   }
 
@@ -117,7 +117,7 @@ struct LifecycleTests {
     let guest = ["spin": TestGuest.spin, "halt": .halt, "vmcall": .vmcall][name]!
     let before = Clock.monotonic
     let summary = try guest.run {
-      $0.timeout = 0.3
+      $0.timeLimit = 300_000_000
       $0.vcpus = vcpus
     }
     #expect(Clock.monotonic - before < 5_000_000_000)

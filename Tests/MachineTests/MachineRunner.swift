@@ -49,7 +49,7 @@ struct TestGuest: Sendable {
     var configuration = MachineConfiguration()
     configuration.mode = mode
     configuration.serial = .none
-    configuration.timeout = 30
+    configuration.timeLimit = 30_000_000_000
     change(&configuration)
     return try Machine(configuration) { _ in GuestImage(bytes: bytes) }
   }

@@ -25,7 +25,10 @@ struct RefusalTests {
     for vcpus in [0, -1, 1025, Int.max] { refusal(["--cpus \(vcpus)", "1 to 1024"]) { $0.vcpus = vcpus } }
     for threads in [0, -1, 65, Int.max] { refusal(["--iothreads \(threads)"]) { $0.ioThreads = threads } }
     for memory: UInt64 in [0, 4096, 1 << 20 + 1, .max] { refusal(["--memory"]) { $0.memory = memory } }
-    for timeout in [0, -1, -Double.infinity, Double.nan] { refusal(["--timeout"]) { $0.timeout = timeout } }
+    refusal(["--timeout"]) { $0.timeLimit = 0 }
+    for interval: UInt64 in [1, 999_999] {
+      refusal(["--stats-interval", "1ms"]) { $0.statisticsInterval = interval }
+    }
     refusal(["--irqchip kernel or split"]) {
       $0.vcpus = 2
       $0.interruptController = .none

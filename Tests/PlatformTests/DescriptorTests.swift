@@ -71,9 +71,9 @@ struct DescriptorTests {
   @Test("Timers expire once or again and again, and never at once")
   func timers() throws {
     let epoll = try Epoll()
-    let once = try Timer(seconds: 0, repeating: false)
-    let often = try Timer(seconds: 0.001, repeating: true)
-    let never = try Timer(seconds: .greatestFiniteMagnitude, repeating: true)
+    let once = try Timer(nanoseconds: 0, repeating: false)
+    let often = try Timer(nanoseconds: 1_000_000, repeating: true)
+    let never = try Timer(nanoseconds: .max, repeating: true)
     try epoll.add(once.descriptor.raw, token: 1)
     try epoll.add(never.descriptor.raw, token: 3)
     #expect(try ready(epoll, timeout: 1000) == [1])

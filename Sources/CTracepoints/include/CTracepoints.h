@@ -5,20 +5,26 @@
 
 #include "exeunt_catalogue.h"
 
-// Events that this thread has emitted while somebody was listening. LTTng counts what it lost but not what it kept;
-// the difference of the two is what was recorded.
+// Events that this thread has emitted while somebody was listening. LTTng counts what it lost but not what it kept:
+// only this tells a trace that has them all from one that lacks some. Written by its thread alone, in one instruction
+// that is never torn, so that others may read it meanwhile.
 extern __thread uint64_t exeunt_emitted_by_thread;
 
-// Adds the calling thread's count to the process's. To be called by every thread that emits, when it is done.
-void exeunt_collect_emitted(void);
-// What was collected so far.
-uint64_t exeunt_emitted(void);
+// The calling thread's counter, which is there until the thread ends.
+const uint64_t *exeunt_emitted_counter(void);
+// What a counter stands at. From any thread.
+uint64_t exeunt_emitted(const uint64_t *counter);
+
+static inline void exeunt_count_emitted(void) {
+    __atomic_store_n(&exeunt_emitted_by_thread,
+                     __atomic_load_n(&exeunt_emitted_by_thread, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
+}
 
 #define EXEUNT_EMIT(name, ...)                                       \
     do {                                                             \
         if (lttng_ust_tracepoint_enabled(exeunt, name)) {            \
             lttng_ust_do_tracepoint(exeunt, name, __VA_ARGS__);      \
-            exeunt_emitted_by_thread++;                              \
+            exeunt_count_emitted();                                  \
         }                                                            \
     } while (0)
 

@@ -392,7 +392,7 @@ LTTNG_UST_TRACEPOINT_EVENT(exeunt, kvm_counter,
         lttng_ust_field_integer(uint64_t, value, value)
     ))
 
-// What the host knows of a thread (/proc/self/task/TID/schedstat and status), cumulative: nanoseconds on a CPU and runnable but waiting for one, times that it gave its CPU up and that it was taken from it; a value whose bit in `known` is clear is not offered by this host and reads 0. The bits are in the order of the fields.
+// What the host knows of a thread (its CPU clock, /proc/self/task/TID/schedstat and status), cumulative: nanoseconds on a CPU and runnable but waiting for one (a wait counts when it is over), times that it gave its CPU up and that it was taken from it; a value whose bit in `known` is clear is not offered by this host and reads 0. The bits are in the order of the fields.
 LTTNG_UST_TRACEPOINT_EVENT(exeunt, thread_stats,
     LTTNG_UST_TP_ARGS(uint8_t, thread_kind, uint16_t, thread, uint8_t, moment, uint8_t, known, uint64_t, run_ns, uint64_t, wait_ns, uint64_t, voluntary_switches, uint64_t, involuntary_switches),
     LTTNG_UST_TP_FIELDS(

@@ -1,0 +1,90 @@
+import CTracepoints
+import Devices
+import Platform
+import Synchronization
+
+/// A thread that emits events: how many it has emitted, and what the host knows of it.
+///
+/// Both are read by the main thread while the thread runs, and by itself when it ends, as nobody can afterwards.
+final class TracedThread: Sendable {
+  /// Which of the machine's threads it is.
+  let kind: ThreadContext.Kind
+  /// Its number among those.
+  let id: UInt16
+
+  private struct State: @unchecked Sendable {
+    var number: UInt32 = 0
+    // Points into the thread's own storage, which is there from `enter` to `leave`.
+    var counter: UnsafePointer<UInt64>?
+    var accounting: ThreadAccounting?
+    var lastEmitted: UInt64 = 0
+    var lastSample: ThreadAccounting.Sample?
+  }
+  private let state = Mutex(State())
+
+  init(_ kind: ThreadContext.Kind, _ id: UInt16) {
+    self.kind = kind
+    self.id = id
+  }
+
+  /// The thread's number as the kernel knows it, once it has started.
+  var number: UInt32 { state.withLock { $0.number } }
+
+  /// How many events the thread has emitted so far.
+  var emitted: UInt64 {
+    state.withLock { state in state.counter.map(exeunt_emitted) ?? state.lastEmitted }
+  }
+
+  /// To be called first on the thread itself.
+  func enter() {
+    let counter = UnsafePointer<UInt64>(exeunt_emitted_counter()!)
+    state.withLock { state in
+      state.number = DedicatedThread.currentID
+      state.counter = counter
+    }
+  }
+
+  /// To be called last on the thread itself, when it emits nothing any more.
+  func leave() {
+    state.withLock { state in
+      state.lastEmitted = state.counter.map(exeunt_emitted) ?? 0
+      state.counter = nil
+      // Of no use to anybody unless somebody records it, and it takes tens of microseconds.
+      if Tracing.isEnabled { state.lastSample = read(&state) }
+    }
+  }
+
+  /// Records what the host knows of the thread now, or when it ended, as `thread_stats`.
+  func recordStatistics(_ moment: StatisticsMoment) {
+    let sample = state.withLock { state in state.lastSample ?? read(&state) }
+    var known: UInt8 = 0
+    func value(_ value: UInt64?, bit: UInt8) -> UInt64 {
+      if value != nil { known |= 1 << bit }
+      return value ?? 0
+    }
+    let running = value(sample.running, bit: 0)
+    let waiting = value(sample.waiting, bit: 1)
+    let voluntary = value(sample.voluntarySwitches, bit: 2)
+    let involuntary = value(sample.involuntarySwitches, bit: 3)
+    guard known != 0 else { return }
+    exeunt_trace_thread_stats(
+      kind.rawValue, id, moment.rawValue, known, running, waiting, voluntary, involuntary)
+  }
+
+  /// The files are opened when somebody records for the first time.
+  private func read(_ state: inout State) -> ThreadAccounting.Sample {
+    let accounting = state.accounting ?? ThreadAccounting(thread: state.number)
+    state.accounting = accounting
+    return accounting.sample()
+  }
+}
+
+/// Why counters are read; the raw values are those of `stats_moment` in the event catalogue.
+enum StatisticsMoment: UInt8 {
+  /// Together with the state dump.
+  case start = 0
+  /// Because `--stats-interval` has passed.
+  case periodic = 1
+  /// The run is over.
+  case end = 2
+}

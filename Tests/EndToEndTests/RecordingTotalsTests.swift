@@ -1,0 +1,207 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What a trace says of its own completeness, and of the threads that made it, held against babeltrace2's reading.
+@Suite("Event totals and what the host knows of threads", .serialized, .enabled(if: Tools.canRecord))
+struct RecordingTotalsTests {
+  static let cases: [GuestCase] = [
+    GuestCase(guest: "port-io", parameters: ["iterations=300"]),
+    GuestCase(guest: "mixed", parameters: ["iterations=100"], vcpus: 2),
+    GuestCase(guest: "smp", parameters: ["iterations=200"], vcpus: 3, ioeventfd: false),
+    GuestCase(
+      guest: "doorbell", parameters: ["iterations=300", "wait=interrupt"], irqchip: "split", irqfd: false),
+  ]
+
+  @Test("The last events say how many each thread emitted, and that many are in the trace", arguments: cases)
+  func totals(_ testCase: GuestCase) throws {
+    let recorded = try testCase.record()
+    let threads = try ThreadTally(recorded.trace)
+    withExtendedLifetime(recorded) {}
+    let names = (0..<testCase.vcpus).map { "vcpu\($0)" } + ["loop0", "main0"]
+    #expect(Set(threads.end.keys) == Set(names))
+    #expect(threads.start == Dictionary(uniqueKeysWithValues: names.map { ($0, 0) }))
+    // The reading itself comes after what it counts.
+    var expected = threads.end
+    expected["main0", default: 0] += UInt64(names.count)
+    #expect(threads.recorded == expected)
+    #expect(threads.lastNames == [String](repeating: "event_totals", count: names.count))
+    #expect(recorded.result.trace?.eventsRecorded == expected.values.reduce(0, +))
+  }
+
+  @Test("A session that attaches holds at least what was emitted between its two readings")
+  func attached() throws {
+    let directory = try TemporaryDirectory()
+    let output = try run(
+      URL(fileURLWithPath: "/bin/sh"),
+      [
+        "-c",
+        OwnSessionDaemon.script(
+          """
+          lttng-sessiond --no-kernel --daemonize
+          "$1" run --guest smp --cpus 2 iterations=1000000000 spacing=500 --serial none &
+          sleep 0.7
+          lttng create attached --output="$2/trace" >/dev/null
+          lttng enable-channel --userspace --subbuf-size=1M --num-subbuf=8 events >/dev/null
+          lttng enable-event --userspace --channel=events 'exeunt:*' >/dev/null
+          lttng start >/dev/null
+          sleep 2
+          kill -INT $!
+          wait $!
+          lttng destroy >/dev/null
+          """), "sh", Tools.exeunt.path, directory.url.path,
+      ])
+    #expect(output.standardError.contains("ended by signal 2"), "\(output.standardError)")
+    let threads = try ThreadTally(directory.url.appendingPathComponent("trace").path)
+    withExtendedLifetime(directory) {}
+    let names = ["vcpu0", "vcpu1", "loop0", "main0"]
+    #expect(Set(threads.start.keys) == Set(names))
+    #expect(Set(threads.end.keys) == Set(names))
+    for name in names {
+      let between = (threads.end[name] ?? 0) - (threads.start[name] ?? 0)
+      #expect(between > 0)
+      #expect(threads.recorded[name, default: 0] >= between, "\(name)")
+    }
+    // Nobody listened before, so what was emitted until the first reading is in the trace as well.
+    #expect(threads.recorded["vcpu0"] == threads.end["vcpu0"])
+  }
+
+  @Test(
+    "Each thread is described at the start and at the end, and each counter of KVM as often as it has elements"
+  )
+  func statistics() throws {
+    let recorded = try GuestCase(guest: "timer", parameters: ["iterations=200", "period=2000"]).record(
+      "--stats-interval", "20ms", "--iothread-poll", "50us")
+    let statistics = try StatisticsTally(recorded.trace)
+    withExtendedLifetime(recorded) {}
+    #expect(statistics.pollBudgets == [50_000])
+    #expect(Set(statistics.threads.keys) == ["vcpu0", "loop0", "main0"])
+    for (name, samples) in statistics.threads {
+      #expect(samples.first?.moment == "start" && samples.last?.moment == "end", "\(name)")
+      #expect(samples.dropFirst().dropLast().allSatisfy { $0.moment == "periodic" })
+      // The guest sleeps for 0.4 s at least; the ticks that fall into that are 20, less what a busy host delays.
+      #expect(samples.count >= 5, "\(name): \(samples.count)")
+      for (earlier, later) in zip(samples, samples.dropFirst()) {
+        #expect(later.known == 0xf)
+        #expect(zip(earlier.values, later.values).allSatisfy { $0 <= $1 }, "\(name) \(earlier) \(later)")
+        // Nobody runs for longer than there was time, give or take what lies between reading and recording.
+        #expect(later.values[0] - earlier.values[0] <= later.time - earlier.time + 20_000_000, "\(name)")
+      }
+    }
+    // Sleeping 200 times is giving the CPU up some 200 times: at least once for each that no polling bridged.
+    let switches = statistics.threads["vcpu0"].map { $0.last!.values[2] - $0.first!.values[2] } ?? 0
+    #expect(switches >= 20)
+
+    #expect(statistics.counters.contains { $0.value.name == "halt_wait_hist" && $0.value.size == 32 })
+    let fields: Set = ["exits", "halt_wait_ns", "halt_successful_poll", "tlb_flush"]
+    #expect(fields.isDisjoint(with: statistics.counters.values.map(\.name)))
+    for (key, counter) in statistics.counters {
+      let samples = statistics.samples[key] ?? [:]
+      #expect(samples.count == counter.size, "\(counter.name)")
+      for (element, values) in samples {
+        #expect(values.filter { $0.moment == "start" }.count == 1, "\(counter.name) \(element)")
+        #expect(values.last?.moment == "end", "\(counter.name) \(element)")
+        // In between only what changed.
+        for (earlier, later) in zip(values, values.dropFirst()) where later.moment == "periodic" {
+          #expect(earlier.value != later.value, "\(counter.name) \(element)")
+        }
+      }
+    }
+    let waits = try #require(statistics.counters.first { $0.value.name == "halt_wait_hist" }?.key)
+    let counted = (statistics.samples[waits] ?? [:]).values.reduce(0) { $0 + ($1.last?.value ?? 0) }
+    #expect(counted >= 20)
+  }
+
+  @Test("--stats-interval 0 leaves the first and the last reading")
+  func noInterval() throws {
+    let recorded = try GuestCase(guest: "timer", parameters: ["iterations=1", "period=500000"]).record(
+      "--stats-interval", "0")
+    let statistics = try StatisticsTally(recorded.trace)
+    withExtendedLifetime(recorded) {}
+    for samples in statistics.threads.values { #expect(samples.map(\.moment) == ["start", "end"]) }
+  }
+}
+
+/// Events by the thread that emitted them, and what the trace says of their number.
+private struct ThreadTally {
+  var recorded: [String: UInt64] = [:]
+  var start: [String: UInt64] = [:]
+  var end: [String: UInt64] = [:]
+  var lastNames: [String] = []
+
+  init(_ trace: String) throws {
+    let output = try run(try #require(Tools.find("babeltrace2")), [trace])
+    try #require(output.status == 0, "babeltrace2: \(output.standardError)")
+    for line in output.lines {
+      let event = OracleEvent(line)
+      recorded[ThreadTally.emitter(event), default: 0] += 1
+      guard event.name == "event_totals" else { continue }
+      let name = event.label("thread_kind") + "\(event.number("thread"))"
+      if event.label("moment") == "start" { start[name] = event.number("emitted") }
+      if event.label("moment") == "end" { end[name] = event.number("emitted") }
+    }
+    lastNames = output.lines.suffix(end.count).map { String(OracleEvent($0).name) }
+  }
+
+  private static func emitter(_ event: OracleEvent) -> String {
+    switch event.name {
+    case "thread_stats", "event_totals", "kvm_stats", "kvm_counter", "clock_sync": "main0"
+    case let name where name.hasSuffix("_info"): "main0"
+    case let name where name.hasPrefix("vcpu_") || name == "guest_mark": "vcpu\(event.number("vcpu"))"
+    default:
+      event.label("thread_kind").isEmpty
+        ? "loop\(event.number("loop"))" : event.label("thread_kind") + "\(event.number("thread"))"
+    }
+  }
+}
+
+/// Readings of what KVM and the host keep.
+private struct StatisticsTally {
+  struct ThreadSample {
+    let moment: String
+    let known: UInt64
+    let time: UInt64
+    /// Running, waiting, voluntary and involuntary switches.
+    let values: [UInt64]
+  }
+  struct Counter {
+    let name: String
+    let size: Int
+  }
+  struct CounterSample {
+    let moment: String
+    let value: UInt64
+  }
+
+  var threads: [String: [ThreadSample]] = [:]
+  /// By scope and number.
+  var counters: [String: Counter] = [:]
+  /// By scope and number, then by element; one vCPU.
+  var samples: [String: [UInt64: [CounterSample]]] = [:]
+  var pollBudgets: Set<UInt64> = []
+
+  init(_ trace: String) throws {
+    let output = try run(try #require(Tools.find("babeltrace2")), ["--clock-cycles", trace])
+    try #require(output.status == 0, "babeltrace2: \(output.standardError)")
+    for line in output.lines {
+      let event = OracleEvent(line)
+      let moment = event.label("moment")
+      let key = event.label("scope") + "\(event.number("counter"))"
+      switch event.name {
+      case "thread_stats":
+        threads[event.label("thread_kind") + "\(event.number("thread"))", default: []].append(
+          ThreadSample(
+            moment: moment, known: event.number("known"),
+            time: UInt64(line.dropFirst().prefix { $0 != "]" }) ?? 0,
+            values: ["run_ns", "wait_ns", "voluntary_switches", "involuntary_switches"].map(event.number)))
+      case "kvm_counter_info":
+        counters[key] = Counter(name: event.label("name"), size: Int(event.number("size")))
+      case "kvm_counter":
+        samples[key, default: [:]][event.number("element"), default: []].append(
+          CounterSample(moment: moment, value: event.number("value")))
+      case "loop_info": pollBudgets.insert(event.number("poll_budget"))
+      default: break
+      }
+    }
+  }
+}
