@@ -3,7 +3,7 @@ import CGuestPrograms
 extension GuestProgram {
   /// All built-in guests, in the order in which they are listed.
   public static let all: [GuestProgram] = [
-    .portIO, .mmio, .doorbell, .timer, .serial, .kernelExits, .smp, .mixed, .port80,
+    .portIO, .mmio, .doorbell, .timer, .serial, .kernelExits, .smp, .mixed, .costs, .port80,
   ]
 
   /// The built-in guest of this name.
@@ -51,6 +51,30 @@ extension GuestProgram {
       var expectation = GuestExpectation.powerOff
       expectation.iterations = arguments.iterations
       expectation.scratch(.memory, size: UInt8(arguments.parameter), times: arguments.iterations)
+      return expectation
+    })
+
+  static let costs = GuestProgram(
+    name: "costs",
+    summary: "two planted costs, each of which can be left out: polling a port, serial output",
+    detail: """
+      Each iteration reads port 0x1f7, which no device claims, `polls` times and writes `writes` bytes to serial0 \
+      (port 0x3f8) without reading its line status. With polls=0 or writes=0 that cost is gone and all else is the \
+      same: what a report calls costly can be held against what leaving it out saves.
+      """,
+    mode: .protected,
+    parameters: [.iterations(1_000, "rounds of polling and writing"), .polls, .writes, .spacing],
+    requirements: GuestRequirements(),
+    phases: [],
+    locate: exeunt_guest_image_costs,
+    expect: { arguments, _ in
+      let polls = UInt64(arguments.parameter & 0xffff)
+      let writes = UInt64(arguments.parameter >> 16)
+      var expectation = GuestExpectation.powerOff
+      expectation.iterations = arguments.iterations
+      expectation.access(GuestAccess(.port, .in, 0x1f7, size: 1), times: arguments.iterations * polls)
+      expectation.access(GuestAccess(.port, .out, 0x3f8, size: 1), times: arguments.iterations * writes)
+      expectation.serialBytes = arguments.iterations * writes
       return expectation
     })
 

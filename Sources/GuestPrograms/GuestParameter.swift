@@ -18,6 +18,10 @@ public struct GuestParameter: Sendable, Equatable {
     case period
     /// Write and read pairs on the shared scratch register before each kick.
     case accesses
+    /// Reads of a port that no device claims, in each iteration.
+    case polls
+    /// Bytes written to the serial port, in each iteration.
+    case writes
   }
 
   /// What values it takes.
@@ -74,6 +78,14 @@ public struct GuestParameter: Sendable, Equatable {
   static let accesses = GuestParameter(
     name: .accesses, meaning: "write and read pairs on the shared scratch register before each kick",
     values: .number(0...1000), defaultValue: "1")
+
+  static let polls = GuestParameter(
+    name: .polls, meaning: "reads of port 0x1f7, which no device claims, in each iteration",
+    values: .number(0...1000), defaultValue: "8")
+
+  static let writes = GuestParameter(
+    name: .writes, meaning: "bytes written to the serial port in each iteration",
+    values: .number(0...1000), defaultValue: "2")
 
   static let size = GuestParameter(
     name: .size, meaning: "bytes per access", values: .choice(["1", "2", "4"]), defaultValue: "4")

@@ -44,6 +44,7 @@ struct GuestCase: Sendable, CustomTestStringConvertible {
       guest: "mixed", parameters: ["iterations=200"], vcpus: 2, irqchip: "split", ioeventfd: false,
       irqfd: false),
     GuestCase(guest: "port80", parameters: ["iterations=1000"]),
+    GuestCase(guest: "costs", parameters: ["iterations=50", "polls=5", "writes=3"]),
   ]
 }
 

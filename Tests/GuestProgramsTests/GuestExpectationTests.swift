@@ -21,6 +21,18 @@ import Testing
       ])
   }
 
+  @Test func eachPlantedCostCanBeLeftOut() throws {
+    let poll = GuestAccess(.port, .in, 0x1f7, size: 1)
+    let write = GuestAccess(.port, .out, 0x3f8, size: 1)
+    #expect(
+      try expectation("costs,iterations=7,writes=1000,polls=3").exits(ioeventfd: true) == [
+        poll: 21, write: 7000, powerOff: 1,
+      ])
+    #expect(try expectation("costs,iterations=7,polls=0").exits(ioeventfd: true) == [write: 14, powerOff: 1])
+    #expect(try expectation("costs,iterations=7,writes=0").exits(ioeventfd: true) == [poll: 56, powerOff: 1])
+    #expect(try expectation("costs,iterations=7").serialBytes == 14)
+  }
+
   @Test func kicksAreExitsOnlyWithoutIoeventfd() throws {
     let expectation = try expectation("doorbell,iterations=5000,window=memory,wait=interrupt")
     var exits: [GuestAccess: UInt64] = [powerOff: 1]

@@ -16,6 +16,7 @@ struct exeunt_guest_image {
             exeunt_guest_##name, (unsigned long)(exeunt_guest_##name##_end - exeunt_guest_##name)};            \
     }
 
+EXEUNT_GUEST_IMAGE(costs)
 EXEUNT_GUEST_IMAGE(doorbell)
 EXEUNT_GUEST_IMAGE(kernel_exits)
 EXEUNT_GUEST_IMAGE(mixed)
