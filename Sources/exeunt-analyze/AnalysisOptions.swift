@@ -20,11 +20,27 @@ struct AnalysisOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Threads that read; by default one for each processor.", valueName: "n"))
   var threads: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "Columns of the text. (default: as the terminal has, 100 where there is none)", valueName: "n"))
+  var width: Int?
+
   @Flag(help: "Exit with status 1 when events are lost or the trace is damaged.")
   var failOnLoss = false
 
   func validate() throws {
     if let threads, !(1...64).contains(threads) { throw ValidationError("--threads has to be 1 to 64") }
+    if let width, !TextStyle.widths.contains(width) {
+      throw ValidationError(
+        "--width has to be \(TextStyle.widths.lowerBound) to \(TextStyle.widths.upperBound)")
+    }
+  }
+
+  /// What the output can show.
+  var style: TextStyle {
+    TextStyle(
+      width: width ?? Terminal.columns ?? TextStyle.defaultWidth, usesColor: Terminal.usesColor,
+      isASCII: Terminal.isASCII)
   }
 
   /// Opens the trace, or ends the program with one line and status 3.
@@ -73,7 +89,7 @@ struct AnalysisOptions: ParsableArguments {
     for limit in report.limits ?? [] { report.findings += limit.findings }
     let text: String
     do {
-      text = format == .json ? try report.json() : TextRenderer.render(report, usesColor: Terminal.usesColor)
+      text = format == .json ? try report.json() : TextRenderer.render(report, style: style)
     } catch {
       Terminal.report("cannot write the report as JSON: \(error)")
       throw ExitCode(3)

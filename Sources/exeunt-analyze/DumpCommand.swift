@@ -76,7 +76,6 @@ struct DumpCommand: ParsableCommand {
 
   private func report(_ message: String) {
     let line = message.hasPrefix("WARNING") ? message : "exeunt-analyze: \(message)"
-    var text = line + "\n"
-    text.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    Terminal.write(Terminal.shown(line + "\n"), to: STDERR_FILENO)
   }
 }

@@ -36,9 +36,11 @@ struct ExeuntAnalyze: ParsableCommand {
       try command.run()
     } catch {
       let code = exitCode(for: error)
-      guard code == .validationFailure else { exit(withError: error) }
-      Terminal.write(fullMessage(for: error) + "\n", to: STDERR_FILENO)
-      Glibc.exit(2)
+      let text = fullMessage(for: error)
+      if !text.isEmpty {
+        Terminal.write(Terminal.shown(text + "\n"), to: code.isSuccess ? STDOUT_FILENO : STDERR_FILENO)
+      }
+      Glibc.exit(code == .validationFailure ? 2 : code.rawValue)
     }
   }
 }

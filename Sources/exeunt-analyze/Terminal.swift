@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Reporting
 
 /// What is written where.
 enum Terminal {
@@ -22,7 +23,13 @@ enum Terminal {
   }
 
   /// A message under the program's name on standard error.
-  static func report(_ message: String) { write("exeunt-analyze: \(message)\n", to: STDERR_FILENO) }
+  static func report(_ message: String) { write(shown("exeunt-analyze: \(message)\n"), to: STDERR_FILENO) }
+
+  /// A text in characters that the locale has.
+  static func shown(_ text: String) -> String { isASCII ? ASCIIText.text(text) : text }
+
+  /// Whether the locale has ASCII only.
+  static let isASCII = ASCIIText.isWanted { name in getenv(name).map { String(cString: $0) } }
 
   /// Reports that the arguments do not fit the trace, and gives the status to end with.
   static func mistake(_ message: String) -> ExitCode {

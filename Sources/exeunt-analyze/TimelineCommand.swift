@@ -38,18 +38,12 @@ struct TimelineCommand: ParsableCommand {
   @Option(help: ArgumentHelp("How much to show around it (default: 1ms).", valueName: "time"))
   var window: TimeArgument?
 
-  @Option(
-    help: ArgumentHelp(
-      "Columns (default: as the terminal has, at most 100 where there is none).", valueName: "n"))
-  var width: Int?
-
   func validate() throws {
     if around != nil && (from != nil || to != nil) {
       throw ValidationError("--around cannot be combined with --from and --to")
     }
     if window != nil && around == nil { throw ValidationError("--window needs --around") }
     if let window, window.nanoseconds <= 0 { throw ValidationError("--window has to be longer than 0") }
-    if let width, !(20...1000).contains(width) { throw ValidationError("--width has to be 20 to 1000") }
   }
 
   func run() throws {
@@ -63,10 +57,9 @@ struct TimelineCommand: ParsableCommand {
     // Names come from the state dump, which may be anywhere.
     let analysis = options.analyse(trace)
     let builder = ReportBuilder(trace, paths: options.directories, analysis: analysis)
-    let names = (builder.threadNames.map(\.count).max() ?? 5) + 2
-    let columns = max(20, min(width ?? 1000, (Terminal.columns ?? 100)) - (width == nil ? names : 0))
     let timeline = Timeline.read(
-      trace, window: shown, traceBegin: begin, threads: builder.threadNames.count, cells: width ?? columns)
+      trace, window: shown, traceBegin: begin, threads: builder.threadNames.count,
+      cells: TextRenderer.timelineCells(threads: builder.threadNames, style: options.style))
     try options.finish(builder.timeline(timeline, window: shown))
   }
 

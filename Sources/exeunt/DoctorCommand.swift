@@ -37,7 +37,7 @@ struct DoctorCommand: ParsableCommand {
       HostVirtualization.findings() + HostResources.findings() + RecordingConditions.findings()
     let report = DoctorReport(findings)
     switch format {
-    case .text: try Results.write(report.text(findings))
+    case .text: try Results.write(LocaleText.shown(report.text(findings)))
     case .json:
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

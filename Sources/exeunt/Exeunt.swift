@@ -33,9 +33,11 @@ struct Exeunt: ParsableCommand {
       }
     } catch {
       let code = exitCode(for: error)
-      guard code == .validationFailure else { exit(withError: error) }
-      Diagnostics.write(fullMessage(for: error))
-      Glibc.exit(2)
+      let text = fullMessage(for: error)
+      if !text.isEmpty {
+        if code.isSuccess { try? Results.write(LocaleText.shown(text)) } else { Diagnostics.write(text) }
+      }
+      Glibc.exit(code == .validationFailure ? 2 : code.rawValue)
     }
   }
 
@@ -76,7 +78,7 @@ enum Results {
 enum Diagnostics {
   /// Writes a text and a newline.
   static func write(_ text: String) {
-    var text = text
+    var text = LocaleText.shown(text)
     if !text.hasSuffix("\n") { text += "\n" }
     text.withUTF8 { _ = Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
   }

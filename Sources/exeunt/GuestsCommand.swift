@@ -47,7 +47,8 @@ struct GuestsCommand: ParsableCommand {
       let data = try encoder.encode(GuestListing(version: 1, guests: programs.map(GuestDescription.init)))
       try Results.write(String(decoding: data, as: UTF8.self))
     case .text:
-      try Results.write(programs.map { $0.listing(atLength: name != nil) }.joined(separator: "\n\n"))
+      let text = programs.map { $0.listing(atLength: name != nil) }.joined(separator: "\n\n")
+      try Results.write(LocaleText.shown(text))
     }
   }
 }

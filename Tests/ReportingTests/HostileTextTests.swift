@@ -24,7 +24,7 @@ struct HostileTextTests {
       for index in report.summary?.exits.indices ?? 0..<0 {
         report.summary?.exits[index].device = "d \(index)"
       }
-      let text = TextRenderer.render(report, usesColor: usesColor)
+      let text = TextRenderer.render(report, style: TextStyle(usesColor: usesColor))
       let plain = text.replacing(#/\u{1b}\[[0-9;]*m/#, with: "")
       for line in plain.split(separator: "\n") { #expect(line.count <= 100, "\(report.command): \(line)") }
       #expect(!plain.unicodeScalars.contains { $0.properties.generalCategory == .control && $0 != "\n" })

@@ -204,7 +204,7 @@ struct ReportTests {
       }
       #expect(!text.contains(Text.space))
       #expect(!text.contains("\u{1b}"))
-      #expect(TextRenderer.render(report, usesColor: true).contains("\u{1b}[1m"))
+      #expect(TextRenderer.render(report, style: TextStyle(usesColor: true)).contains("\u{1b}[1m"))
     }
   }
 

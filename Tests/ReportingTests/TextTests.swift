@@ -49,6 +49,6 @@ struct TextTests {
     var table = TextTable([.left, .right])
     table.add(["µ", "1"])
     table.add(["long", "10", "beyond"])
-    #expect(table.lines() == ["µ      1", "long  10  beyond"])
+    #expect(table.lines() == ["µ      1", "long  10"])
   }
 }

@@ -12,25 +12,33 @@ extension TextRenderer {
     rows("Userspace exits", compare.exits, most: 16)
     rows("I/O paths", compare.paths, most: 16)
     if !compare.exits.isEmpty || !compare.paths.isEmpty {
-      line(dim("  ×: B÷A; exits: times of handling; paths: times of the stage"))
+      remark("×: B÷A; exits: times of handling; paths: times of the stage")
     }
   }
 
   private mutating func differences(_ compare: CompareReport) {
     guard report.machine != nil || compare.otherMachine != nil else { return }
     guard !compare.differences.isEmpty else { return heading("The configurations are the same") }
+    let shown = compare.differences.prefix(24).map { ($0.name, $0.a ?? "–", $0.b ?? "–") }
     var table = TextTable([.left, .left, .left])
     table.add(["Configuration", "A", "B"])
-    for difference in compare.differences.prefix(24) {
-      table.add(["  " + difference.name, difference.a ?? "–", difference.b ?? "–"])
+    for (name, a, b) in shown { table.add(["  " + name, a, b]) }
+    if table.lines().allSatisfy({ $0.count <= width }) {
+      show(table)
+    } else {
+      // Nothing of what is different may be cut off.
+      heading("Configuration")
+      for (name, a, b) in shown {
+        for text in ["\(name) of A: \(a)", "\(name) of B: \(b)"] { paragraph(text, indent: 2) }
+      }
     }
-    show(table)
     if compare.differences.count > 24 { line("  and \(compare.differences.count - 24) more (--format json)") }
   }
 
   private mutating func threads(_ title: String, _ threads: [ThreadComparisonReport], _ states: [String]) {
     guard !threads.isEmpty else { return }
-    var table = TextTable([.left, .left] + Array(repeating: .right, count: states.count))
+    var table = TextTable(
+      [.left, .left] + Array(repeating: .right, count: states.count), ranks: [0, 0, 0] + (1..<states.count))
     table.add([title, ""] + states)
     for thread in threads.prefix(32) {
       for (side, times) in [("A", thread.a), ("B", thread.b)] {
@@ -53,7 +61,8 @@ extension TextRenderer {
   private mutating func rows(_ title: String, _ rows: [ComparisonReport], most: Int) {
     guard !rows.isEmpty else { return }
     var table = TextTable(
-      [.left, .left] + Array(repeating: [.right, .left], count: 4).flatMap { $0 }, separator: " ")
+      [.left, .left] + Array(repeating: [.right, .leftNumber], count: 4).flatMap { $0 },
+      ranks: [0, 0, 3, 3, 2, 2, 1, 1, 0, 0], separator: " ")
     table.add([title, "", "per s", "×", "p50", "×", "p99", "×", "total", "×"])
     // The last row of exits is their sum.
     let shown = rows.count <= most ? rows : Array(rows.prefix(most - 1)) + [rows[rows.count - 1]]

@@ -21,7 +21,7 @@ extension TextRenderer {
     } else if dominant.handling > 0 {
       words.append("handling exits \(Text.percent(dominant.handling, of: dominant.vcpuTime))")
     }
-    lines += [""] + wrapped(words.joined(separator: " · ")).map(bold)
+    heading(words.joined(separator: " · "))
   }
 
   private func costliest(_ summary: SummaryReport) -> ExitReport? {
@@ -60,10 +60,7 @@ extension TextRenderer {
     var rows = exits.map { Row(name: $0.name, $0.exit) }
     if exits.count > 1, let all { rows.append(Row(name: "all exits", all)) }
     let count = all?.count ?? exits.reduce(0) { $0 &+ $1.exit.count }
-    // What costs least to do without where there is no room.
-    let left = ["run p99", "share", "at most", "p50"]
-    let tables = (0...left.count).map { table(rows, of: count, costs, without: Array(left.prefix($0))) }
-    show(tables.first { $0.lines().allSatisfy { $0.count <= Self.width } } ?? tables[left.count])
+    show(table(rows, of: count, costs))
   }
 
   mutating func legend(_ latencies: [LatencyReport], _ costs: ExitCostsReport?) {
@@ -82,9 +79,9 @@ extension TextRenderer {
     }
     words += ["run: KVM_RUN; p50 to max: handling, exit to next entry"]
     if latencies.contains(where: { $0.tail($0.maximum) != nil }) {
-      words.append("!: ≥\(Text.space)100\(Text.space)×\(Text.space)p50")
+      words.append("!: 100\(Text.space)×\(Text.space)p50 or more")
     }
-    for line in wrapped(words.joined(separator: "; "), indent: 2) { lines.append(dim(line)) }
+    remark(words.joined(separator: "; "))
   }
 
   /// A line of the table of exits.
@@ -105,20 +102,19 @@ extension TextRenderer {
     }
   }
 
-  private func table(
-    _ rows: [Row], of count: UInt64, _ costs: ExitCostsReport?, without left: [String]
-  ) -> TextTable {
+  private func table(_ rows: [Row], of count: UInt64, _ costs: ExitCostsReport?) -> TextTable {
     let titles = [
       "count", "share", "cost", "at most", "each", "run p50", "run p99", "p50", "p99", "max", "slowest",
     ]
-    let kept = titles.indices.filter { !left.contains(titles[$0]) }
+    // The highest go first where there is no room.
+    let ranks = [0, 8, 0, 7, 2, 5, 9, 6, 4, 1, 3]
     var table = TextTable(
-      [.left] + kept.map { titles[$0] == "slowest" ? .left : .right }, separator: " ")
-    table.add(["Userspace exits"] + kept.map { titles[$0] })
+      [.left] + titles.map { $0 == "slowest" ? .leftNumber : .right }, ranks: [0] + ranks, separator: " ")
+    table.add(["Userspace exits"] + titles)
     let hasTails = rows.contains { $0.handling.tail($0.handling.maximum) != nil }
     for row in rows {
       let cells = cells(row, of: count, costs, hasTails)
-      table.add(["  " + row.name] + kept.map { cells[$0] })
+      table.add(["  " + row.name] + cells)
     }
     return table
   }

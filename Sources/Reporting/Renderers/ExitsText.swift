@@ -13,7 +13,7 @@ extension TextRenderer {
     for group in shown.prefix(40) { histograms(group) }
     if shown.count > 40 {
       line()
-      line(
+      paragraph(
         "\(shown.count - 40) more groups: narrow it down with --reason, --device, --address, or use --format json"
       )
     }
@@ -30,7 +30,7 @@ extension TextRenderer {
 
   /// Names come from the trace and can be long.
   private func short(_ label: String) -> String {
-    label.count <= 60 ? label : String(label.prefix(59)) + "…"
+    TextTable.cut(label, to: 60)
   }
 
   private func row(_ label: String) -> String {
@@ -40,27 +40,31 @@ extension TextRenderer {
   /// Bars, one for each quarter of a power of two that is not empty, scaled to the largest.
   private mutating func histogram(_ title: String, _ latency: LatencyReport, _ bars: [BarReport]) {
     guard latency.count > 0, let largest = bars.map(\.count).max() else {
-      line("  \(title): none that is proven by the trace")
+      paragraph("\(title): none that is proven by the trace", indent: 2)
       return
     }
     line("  \(title)")
-    line(
-      "    total \(Text.duration(latency.total)) · min \(Text.duration(latency.minimum)) · p50 \(Text.duration(latency.p50))"
-        + " · p90 \(Text.duration(latency.p90)) · p99 \(Text.duration(latency.p99)) · p99.9 \(Text.duration(latency.p999))"
+    paragraph(
+      "total \(Text.duration(latency.total)) · min \(Text.duration(latency.minimum)) · p50 \(Text.duration(latency.p50))"
+        + " · p90 \(Text.duration(latency.p90)) · p99 \(Text.duration(latency.p99)) · p99.9 \(Text.duration(latency.p999))",
+      indent: 4
     )
-    line(
-      "    max \(Text.duration(latency.maximum)) \(place(latency.maximumExemplar))")
+    paragraph("max \(Text.duration(latency.maximum)) \(place(latency.maximumExemplar))", indent: 4)
     var table = TextTable([.right, .right, .right, .left])
-    let width = 52
-    for bar in merged(bars, most: 24) {
-      let part = Double(bar.count) / Double(max(largest, merged(bars, most: 24).map(\.count).max() ?? 1))
+    let bars = merged(bars, most: 24)
+    let most = max(largest, bars.map(\.count).max() ?? 1)
+    // Beside the bar: both limits, and the count.
+    let beside = 4 + 7 + 2 + 9 + 2 + Text.count(most).count + 2
+    let width = min(max(8, self.width - beside), 100)
+    for bar in bars {
+      let part = Double(bar.count) / Double(most)
       let blocks = Int((part * Double(width) * 8).rounded())
       table.add([
         Text.duration(bar.from), "– " + Text.duration(bar.through), Text.count(bar.count),
         Self.bar(max(blocks, 1)),
       ])
     }
-    lines += table.lines(indent: 4)
+    show(table, indent: 4, isTitled: false)
   }
 
   /// Joins neighbouring bars, two by two, until there are few enough for a screen.

@@ -4,7 +4,7 @@ extension TextRenderer {
     guard !kvm.isEmpty else { return }
     heading("KVM's own counters beside what the trace has, between readings \(apart(kvm)) apart")
     let vcpus = Array(kvm.filter { $0.scope == "vcpu" }.prefix(64))
-    if vcpus.contains(where: { !$0.checks.isEmpty }) { lines += clipped(checks(vcpus)) }
+    if vcpus.contains(where: { !$0.checks.isEmpty }) { show(checks(vcpus), isTitled: false) }
     for (words, names) in explanations(vcpus) {
       let isAll = names.count == vcpus.count
       let shown = names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", …" : "")
@@ -32,12 +32,14 @@ extension TextRenderer {
     report.summary?.vcpus.first { $0.id == scope.id }?.name ?? "vcpu\(scope.id)"
   }
 
-  private func checks(_ vcpus: [KvmReport]) -> [String] {
+  private func checks(_ vcpus: [KvmReport]) -> TextTable {
     func check(_ scope: KvmReport, _ name: String) -> KvmCheckReport? {
       scope.checks.first { $0.counter == name }
     }
     let hasMissing = vcpus.contains { $0.checks.contains { $0.missing ?? 0 > 0 } }
-    var table = TextTable([.left] + Array(repeating: .right, count: 8))
+    var table = TextTable(
+      [.left] + Array(repeating: .right, count: hasMissing ? 8 : 7),
+      ranks: [0, 0, 0, 0] + (hasMissing ? [1] : []) + [2, 2, 3, 3])
     table.add(
       ["", "exits", "traced", "inside KVM"] + (hasMissing ? ["missing"] : [])
         + ["io_exits", "traced", "mmio_exits", "traced"])
@@ -55,7 +57,7 @@ extension TextRenderer {
           + (hasMissing ? [exits?.missing.map(Text.count) ?? "–"] : []) + pair("io_exits")
           + pair("mmio_exits"))
     }
-    return table.lines()
+    return table
   }
 
   /// What is to be said about differences, each once, with the vCPUs that it is about.
@@ -105,11 +107,11 @@ extension TextRenderer {
     while !left.isEmpty {
       var count = left.count
       while count > 1,
-        table(left.prefix(count), vcpus, values).lines().contains(where: { $0.count > Self.width })
+        table(left.prefix(count), vcpus, values).lines().contains(where: { $0.count > width })
       {
         count -= 1
       }
-      lines += clipped(table(left.prefix(count), vcpus, values).lines())
+      show(table(left.prefix(count), vcpus, values), isTitled: false)
       left = left.dropFirst(count)
     }
   }

@@ -5,7 +5,7 @@ extension TextRenderer {
     if let calibration = paths.calibration, paths.paths.contains(where: { $0.stamps > 0 }) {
       let rate = Text.fixed(1e3 / calibration.nanosecondsPerTick, 3)
       let source = calibration.points > 1 ? "first and last clock reading" : "one clock reading and tsc_khz"
-      line(
+      paragraph(
         "guest stamps: TSC at \(rate) MHz by \(source), exact to \(calibration.uncertainty) ns at these points"
       )
     }
@@ -17,7 +17,7 @@ extension TextRenderer {
     for path in paths.paths.prefix(32) { show(path) }
     if paths.paths.count > 32 {
       line()
-      line(
+      paragraph(
         "\(paths.paths.count - 32) more paths: narrow it down with --device and --queue, or use --format json"
       )
     }
@@ -26,7 +26,7 @@ extension TextRenderer {
   private mutating func show(_ path: PathReport) {
     let queue = path.queue.map { " queue \($0)" } ?? ""
     line()
-    lines += clipped(["\(path.device)\(queue) · \(kind(path))"]).map(bold)
+    lines += wrapped("\(TextTable.cut(path.device, to: 40))\(queue) · \(kind(path))").map(bold)
     var words: [String] = []
     if path.kicks > 0 {
       let share = path.sharePermille.map { " (\(Text.percent(Int64($0), of: 1000)) of this queue's)" } ?? ""
@@ -70,8 +70,9 @@ extension TextRenderer {
     let sums = [
       "handler", "arrival_to_interrupt", "kick_to_interrupt", "arrival_to_reentry", "kick_to_pickup",
     ]
-    var table = TextTable([.left] + Array(repeating: .right, count: 6) + [.left])
-    table.add(["stage", "count", "p50", "p90", "p99", "p99.9", "max", ""])
+    var table = TextTable(
+      [.left] + Array(repeating: .right, count: 6) + [.leftNumber], ranks: [0, 3, 0, 5, 1, 4, 0, 2])
+    table.add(["stage", "count", "p50", "p90", "p99", "p99.9", "max", "at"])
     for isSum in [false, true] {
       for (name, label) in names where sums.contains(name) == isSum {
         guard let latency = path.stage(name) else { continue }
@@ -82,7 +83,7 @@ extension TextRenderer {
         ])
       }
     }
-    lines += clipped(table.lines(indent: 2))
+    show(table, indent: 2, isTitled: false)
   }
 
   /// The slowest handler, drawn to scale: each step with the time since the first one and since the one
@@ -90,10 +91,10 @@ extension TextRenderer {
   private mutating func slowest(_ steps: [StepReport]) {
     guard let first = steps.first, let last = steps.last else { return }
     let whole = last.timestamp - first.timestamp
-    line("  slowest: \(Text.duration(whole)) from @\(moment(first.timestamp)) s")
-    var table = TextTable([.right, .right, .left, .left])
+    paragraph("slowest: \(Text.duration(whole)) from @\(moment(first.timestamp)) s", indent: 2)
+    var table = TextTable([.right, .right, .left, .left], ranks: [0, 1, 2, 0])
     var before = first.timestamp
-    let width = 28
+    let width = min(max(8, self.width - 72), 60)
     for step in steps.prefix(24) {
       let spent = step.timestamp - before
       let start = whole > 0 ? Int(Double(before - first.timestamp) / Double(whole) * Double(width)) : 0
@@ -106,7 +107,7 @@ extension TextRenderer {
       ])
       before = step.timestamp
     }
-    lines += clipped(table.lines(indent: 4))
+    show(table, indent: 4, isTitled: false)
     if steps.count > 24 { line("    … \(steps.count - 24) more steps") }
   }
 }

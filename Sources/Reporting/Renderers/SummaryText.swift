@@ -27,7 +27,7 @@ extension TextRenderer {
     heading("Not a trace of exeunt; events by name")
     var table = TextTable([.right, .left])
     for event in report.trace.eventsByName.prefix(40) { table.add([Text.count(event.count), event.name]) }
-    lines += table.lines(indent: 2)
+    show(table, indent: 2, isTitled: false)
     if report.trace.eventsByName.count > 40 {
       line("  and \(report.trace.eventsByName.count - 40) more names (--format json)")
     }
@@ -49,15 +49,16 @@ extension TextRenderer {
         Text.count(stream.lostPackets),
       ])
     }
-    lines += table.lines(indent: 2)
-    line(dim("  larger buffers: exeunt run --trace-subbuf-size, --trace-subbufs"))
+    show(table, indent: 2, isTitled: false)
+    remark("larger buffers: exeunt run --trace-subbuf-size, --trace-subbufs")
   }
 
   // MARK: Time
 
   private mutating func vcpus(_ vcpus: [VcpuReport]) {
     guard !vcpus.isEmpty else { return }
-    var table = TextTable([.left] + Array(repeating: .right, count: 6))
+    // What is known goes last.
+    var table = TextTable([.left] + Array(repeating: .right, count: 6), ranks: [0, 0, 2, 4, 3, 1, 5])
     table.add(["Where the time went", "in KVM_RUN", "dispatch", "lock", "other", "unknown", "outside"])
     for vcpu in vcpus.prefix(64) {
       func share(_ time: Int64) -> String { Text.percent(time, of: vcpu.span) }
@@ -75,10 +76,8 @@ extension TextRenderer {
       paragraph("dispatch of all vCPUs: " + words.joined(separator: ", "), indent: 2)
     }
     if vcpus.count > 64 { line("  and \(vcpus.count - 64) more vCPUs (--format json)") }
-    line(
-      dim(
-        "  of \(Text.duration(report.trace.duration)); outside: before a vCPU's first and after its last event"
-      ))
+    remark(
+      "of \(Text.duration(report.trace.duration)); outside: before a vCPU's first and after its last event")
     doubts(
       hasUnknown: vcpus.contains { $0.unknown > 0 },
       missing: vcpus.reduce(0) { $0 &+ $1.pairing.missingExits },
@@ -99,24 +98,9 @@ extension TextRenderer {
     }
   }
 
-  /// Adds a table with its first line as the heading.
-  mutating func show(_ table: TextTable) {
-    line()
-    let rows = clipped(table.lines())
-    lines.append(bold(rows[0]))
-    lines += rows.dropFirst()
-  }
-
-  /// Cuts lines that are too long for the page.
-  func clipped(_ lines: [String]) -> [String] {
-    lines.map { line in
-      line.count <= Self.width ? line : String(line.prefix(Self.width - 1)) + "…"
-    }
-  }
-
   private mutating func loops(_ loops: [LoopReport]) {
     guard !loops.isEmpty else { return }
-    var table = TextTable([.left] + Array(repeating: .right, count: 7))
+    var table = TextTable([.left] + Array(repeating: .right, count: 7), ranks: [0, 0, 3, 0, 4, 2, 1, 5])
     table.add([
       "Event loops", "asleep", "polling", "handling", "lock", "other", "unknown", "outside",
     ])
@@ -153,7 +137,7 @@ extension TextRenderer {
   private mutating func paths(_ paths: [PathReport]) {
     guard !paths.isEmpty else { return }
     let shown = paths.prefix(12)
-    var table = TextTable([.left, .right, .right, .right, .right, .right, .right], separator: "  ")
+    var table = TextTable([.left] + Array(repeating: .right, count: 6), ranks: [0, 0, 2, 1, 3, 4, 0])
     table.add(["I/O paths", "kicks", "share", "kick→arrival p50/p99", "handled", "→irq", "kick→irq p50/p99"])
     for path in shown {
       func pair(_ name: String) -> String {
@@ -202,7 +186,7 @@ extension TextRenderer {
 
   private mutating func phases(_ summary: SummaryReport) {
     guard summary.phases.count > 1 || summary.phases.first?.since != nil else { return }
-    var table = TextTable([.left, .right, .right, .right, .right, .right, .right, .right])
+    var table = TextTable([.left] + Array(repeating: .right, count: 7), ranks: [0, 0, 0, 1, 2, 5, 4, 3])
     table.add([
       "Phases (guest marks)", "at", "lasts", "exits", "per s", "io", "mmio", "kicks",
     ])

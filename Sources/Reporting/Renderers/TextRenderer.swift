@@ -1,9 +1,8 @@
-/// Renders reports as text for a terminal, at most 100 columns wide; only a timeline is as wide as asked for, and
-/// what is to be copied (a path in a command) is not broken.
+/// Renders reports as text for a terminal. No line is wider than asked for, but for what is to be copied: a path in a
+/// command is not broken.
 public struct TextRenderer {
   let report: Report
-  /// Whether to use colour (ECMA-48 escape sequences).
-  let usesColor: Bool
+  let style: TextStyle
   /// How to name the trace in commands that the reader may want to try next.
   let target: String
   var lines: [String] = []
@@ -12,9 +11,15 @@ public struct TextRenderer {
   ///
   /// - Parameters:
   ///   - report: Any command's report.
-  ///   - usesColor: Whether to use colour; for terminals.
-  public static func render(_ report: Report, usesColor: Bool = false) -> String {
-    var renderer = TextRenderer(report: report, usesColor: usesColor)
+  ///   - style: What the output can show.
+  public static func render(_ report: Report, style: TextStyle = TextStyle()) -> String {
+    let text = lines(report, style: style).joined(separator: "\n").replacing(Text.space, with: " ") + "\n"
+    return style.isASCII ? ASCIIText.text(text) : text
+  }
+
+  /// The lines of a report, with ``Text/space`` inside of what is read as one.
+  static func lines(_ report: Report, style: TextStyle) -> [String] {
+    var renderer = TextRenderer(report: report, style: style)
     renderer.headers()
     if report.summary != nil { renderer.summary() }
     if report.exits != nil { renderer.exits() }
@@ -22,35 +27,54 @@ public struct TextRenderer {
     if report.paths != nil { renderer.paths() }
     if report.compare != nil { renderer.compare() }
     renderer.footer()
-    let lines = renderer.lines.map { Text.printable($0, keepsColor: usesColor) }
-    return lines.joined(separator: "\n").replacing(Text.space, with: " ") + "\n"
+    return renderer.lines.map { Text.printable($0, keepsColor: style.usesColor) }
   }
 
-  private init(report: Report, usesColor: Bool) {
+  private init(report: Report, style: TextStyle) {
     self.report = report
-    self.usesColor = usesColor
+    self.style = style
     target = report.trace.paths.map(Text.shellWord).joined(separator: " ")
   }
 
   // MARK: Pieces
 
   /// Columns.
-  static let width = 100
+  var width: Int { style.width }
+
+  var usesColor: Bool { style.usesColor }
 
   mutating func line(_ text: String = "") { lines.append(text) }
 
   mutating func heading(_ text: String) {
     line()
-    line(bold(text))
+    lines += wrapped(text).map(bold)
   }
 
   func bold(_ text: String) -> String { usesColor ? "\u{1b}[1m\(text)\u{1b}[0m" : text }
 
   func dim(_ text: String) -> String { usesColor ? "\u{1b}[2m\(text)\u{1b}[0m" : text }
 
-  /// Adds a paragraph, broken at 100 columns; lines after the first are indented.
+  /// Adds a paragraph, broken where the page ends; lines after the first are indented.
   mutating func paragraph(_ text: String, indent: Int = 0, hanging: Int = 2) {
     lines += wrapped(text, indent: indent, hanging: hanging)
+  }
+
+  /// Adds a paragraph that is less important.
+  mutating func remark(_ text: String, indent: Int = 2, hanging: Int = 0) {
+    lines += wrapped(text, indent: indent, hanging: hanging).map(dim)
+  }
+
+  /// Adds a table, and says which columns there was no room for.
+  ///
+  /// - Parameter isTitled: Whether the titles are the heading of a section.
+  mutating func show(_ table: TextTable, indent: Int = 0, isTitled: Bool = true) {
+    let layout = table.layout(indent: indent, width: width)
+    if isTitled { line() }
+    lines += layout.lines.prefix(1).map { isTitled ? bold($0) : $0 } + layout.lines.dropFirst()
+    guard !layout.leftOut.isEmpty else { return }
+    var names: [String] = []
+    for name in layout.leftOut where !names.contains(name) { names.append(name) }
+    remark("no room at \(width) columns for: " + names.joined(separator: ", "))
   }
 
   func wrapped(_ text: String, indent: Int = 0, hanging: Int = 2) -> [String] {
@@ -59,14 +83,14 @@ public struct TextRenderer {
     var isEmpty = true
     for word in text.split(separator: " ", omittingEmptySubsequences: false) {
       var word = word
-      if !isEmpty && current.count + 1 + word.count > Self.width {
+      if !isEmpty && current.count + 1 + word.count > width {
         wrapped.append(current)
         current = String(repeating: " ", count: indent + hanging)
         isEmpty = true
       }
       // Names and paths can be longer than a line.
-      while isEmpty && current.count + word.count > Self.width {
-        let part = word.prefix(Self.width - current.count)
+      while isEmpty && current.count + word.count > width {
+        let part = word.prefix(width - current.count)
         wrapped.append(current + part)
         word = word.dropFirst(part.count)
         current = String(repeating: " ", count: indent + hanging)
@@ -77,15 +101,30 @@ public struct TextRenderer {
     return isEmpty ? wrapped : wrapped + [current]
   }
 
-  /// Adds a command that the reader may want to try, with its trace on a line of its own where one is too short.
+  /// Adds a command that the reader may want to try, continued on further lines where one is too short.
   mutating func suggestion(_ words: String, _ command: String) {
-    let text = words + "exeunt-analyze " + command
-    if text.count + 1 + target.count <= Self.width {
-      line(dim("\(text) \(target)"))
-    } else {
-      line(dim(text + " \\"))
-      line(dim(String(repeating: " ", count: min(words.count, 16) + 2) + target))
+    var text = words + "exeunt-analyze"
+    let indent = String(repeating: " ", count: min(words.count, 16) + 2)
+    // An option stays with its value, and the trace in one piece.
+    var pieces: [String] = []
+    for word in command.split(separator: " ") {
+      if let last = pieces.last, last.hasPrefix("--"), !last.contains(" ") {
+        pieces[pieces.count - 1] += " " + word
+      } else {
+        pieces.append(String(word))
+      }
     }
+    pieces.append(target)
+    for (place, piece) in pieces.enumerated() {
+      let isLast = place == pieces.count - 1
+      if text.count + 1 + piece.count + (isLast ? 0 : 2) > width {
+        line(dim(text + " \\"))
+        text = String(indent.prefix(max(0, width - piece.count - (isLast ? 0 : 2)))) + piece
+      } else {
+        text += " " + piece
+      }
+    }
+    line(dim(text))
   }
 
   /// A moment as the `timeline` command takes it.
@@ -107,7 +146,7 @@ public struct TextRenderer {
     for (place, side) in [("A", report), ("B", other)].enumerated() {
       if place > 0 { line() }
       paragraph("\(side.0): " + side.1.trace.paths.joined(separator: " "))
-      var renderer = TextRenderer(report: side.1, usesColor: usesColor)
+      var renderer = TextRenderer(report: side.1, style: style)
       renderer.header()
       lines += renderer.lines
     }

@@ -1,14 +1,20 @@
 extension TextRenderer {
+  /// The longest name of a thread that is shown whole.
+  private static let longestName = 20
+
+  /// The number of cells that a timeline of these threads has room for.
+  public static func timelineCells(threads: [String], style: TextStyle) -> Int {
+    style.width - 2 - min(longestName, threads.map(\.count).max() ?? 5)
+  }
+
   mutating func timeline() {
     guard let timeline = report.timeline else { return }
     let width = timeline.lanes.map(\.cells.count).max() ?? 0
-    let names = timeline.lanes.map(\.name.count).max() ?? 0
+    let names = min(Self.longestName, timeline.lanes.map(\.name.count).max() ?? 0)
     let span = timeline.end - timeline.begin
-    line()
-    line(
-      bold(
-        "\(moment(timeline.begin)) s … \(moment(timeline.end)) s, \(Text.duration(span)); each column \(Text.duration(span / Int64(max(width, 1))))"
-      ))
+    heading(
+      "\(moment(timeline.begin)) s to \(moment(timeline.end)) s, \(Text.duration(span)); each column "
+        + Text.duration(span / Int64(max(width, 1))))
     guard width > 0 else {
       line("no events of vCPUs or loops in this window")
       return
@@ -17,7 +23,8 @@ extension TextRenderer {
     let margin = String(repeating: " ", count: names + 2)
     marks(timeline, width, margin)
     for lane in timeline.lanes {
-      let name = lane.name + String(repeating: " ", count: names - lane.name.count)
+      let shown = TextTable.cut(lane.name, to: names)
+      let name = shown + String(repeating: " ", count: names - shown.count)
       line("\(name)  " + states(lane, letters))
       if lane.cells.contains(where: { $0.busyPermille > 0 }) { line(margin + dim(load(lane))) }
     }

@@ -120,7 +120,10 @@ enum ExitText {
     if let device = exit.device { words.append(device) }
     if exit.addresses > 1 { words.append("×\(exit.addresses)") }
     let text = words.joined(separator: " ")
-    return text.count <= 24 ? text : String(text.prefix(23)) + "…"
+    guard text.count > 24, let device = exit.device else { return text }
+    // A name may be cut off, an address not.
+    return words.map { $0 == device ? TextTable.cut(device, to: max(8, 24 - text.count + device.count)) : $0 }
+      .joined(separator: " ")
   }
 
   /// Such as `io out 0x3f8 serial0` or `mmio in doorbell0 (3 addresses)`.

@@ -75,7 +75,7 @@ enum AnalysisTarget {
   }
 
   private static func render(_ report: Report) -> String? {
-    if TextRenderer.render(report, usesColor: false).isEmpty { return "an empty report of \(report.command)" }
+    if TextRenderer.render(report).isEmpty { return "an empty report of \(report.command)" }
     do {
       _ = try report.json()
     } catch {
