@@ -12,13 +12,19 @@ public final class Doorbell: BusDevice, @unchecked Sendable {
   /// The most entries that a ring can have.
   public static let maximumRingSize: UInt32 = 4096
 
+  /// The interrupt lines that queues may have for themselves, one each: those above the ISA's.
+  public static let queueLines: ClosedRange<UInt32> = 16...23
+
   private static let bankOffset: UInt32 = 0x40
   private static let bankSize: UInt32 = 0x10
+  private static let linesOffset: UInt32 = 0x140
 
   private struct Queue {
     var ringAddress: UInt64 = 0
     var ringSize: UInt32 = 0
     var completed: UInt32 = 0
+    /// 0: the device's own.
+    var line: UInt32 = 0
   }
 
   /// The name in reports.
@@ -27,20 +33,29 @@ public final class Doorbell: BusDevice, @unchecked Sendable {
   public let id: DeviceID
   private let memory: GuestMemory
   private let interrupt: any InterruptLine
+  private let makeLine: @Sendable (UInt32) -> (any InterruptLine)?
   private let observer: any DeviceObserver
   // Everything below is accessed under the device's lock.
   private var queues = [Queue](repeating: Queue(), count: Doorbell.queueCount)
   private var errors: UInt32 = 0
+  // Made when a queue is given one for the first time; a guest that does not is spared the price.
+  private var lines: [UInt32: any InterruptLine] = [:]
 
   /// Makes the device.
+  ///
+  /// - Parameters:
+  ///   - interrupt: what all queues raise at first.
+  ///   - makeLine: makes one of the `queueLines`; called once for each, on the thread of whoever chose it.
   public init(
     id: DeviceID, name: String, memory: GuestMemory, interrupt: any InterruptLine,
-    observer: any DeviceObserver
+    observer: any DeviceObserver,
+    makeLine: @escaping @Sendable (UInt32) -> (any InterruptLine)? = { _ in nil }
   ) {
     self.id = id
     self.name = name
     self.memory = memory
     self.interrupt = interrupt
+    self.makeLine = makeLine
     self.observer = observer
   }
 
@@ -51,6 +66,7 @@ public final class Doorbell: BusDevice, @unchecked Sendable {
     case 0x08: return UInt64(Doorbell.queueCount)
     case 0x0c: return UInt64(errors)
     default:
+      if let index = lineIndex(offset) { return UInt64(queues[index].line) }
       guard let (index, register) = bank(offset) else { return 0 }
       let queue = queues[index]
       switch register {
@@ -70,6 +86,7 @@ public final class Doorbell: BusDevice, @unchecked Sendable {
       handleKicks(1, queue: Int(value), by: thread)
       return
     }
+    if let index = lineIndex(offset) { return setLine(value, ofQueue: index) }
     guard let (index, register) = bank(offset) else { return }
     switch register {
     case 0x0:
@@ -100,6 +117,28 @@ public final class Doorbell: BusDevice, @unchecked Sendable {
     return (index, (offset - Doorbell.bankOffset) % Doorbell.bankSize)
   }
 
+  /// The queue whose line register is at an offset.
+  private func lineIndex(_ offset: UInt32) -> Int? {
+    guard offset >= Doorbell.linesOffset, offset % 4 == 0 else { return nil }
+    let index = Int((offset - Doorbell.linesOffset) / 4)
+    return index < Doorbell.queueCount ? index : nil
+  }
+
+  private func setLine(_ line: UInt32, ofQueue index: Int) {
+    if line != 0, lines[line] == nil {
+      guard Doorbell.queueLines.contains(line), let made = makeLine(line) else {
+        errors &+= 1
+        return
+      }
+      lines[line] = made
+    }
+    queues[index].line = line
+  }
+
+  private func pulse(queue index: Int, by thread: ThreadContext) {
+    (lines[queues[index].line] ?? interrupt).pulse(by: thread)
+  }
+
   /// Answers kicks, whichever way they came: from a vCPU's exit or from a loop that consumed an eventfd.
   ///
   /// - Parameters:
@@ -112,11 +151,11 @@ public final class Doorbell: BusDevice, @unchecked Sendable {
     }
     if queues[index].ringSize == 0 {
       for _ in 0..<count { complete(index, stamp: 0, by: thread) }
-      interrupt.pulse(by: thread)
+      pulse(queue: index, by: thread)
       return
     }
     do {
-      if try drainRing(index, by: thread) { interrupt.pulse(by: thread) }
+      if try drainRing(index, by: thread) { pulse(queue: index, by: thread) }
     } catch {
       // No ring is there: nothing can be answered, and the guest can read how often that was so.
       errors &+= 1

@@ -3,7 +3,7 @@ import CGuestPrograms
 extension GuestProgram {
   /// All built-in guests, in the order in which they are listed.
   public static let all: [GuestProgram] = [
-    .portIO, .mmio, .doorbell, .timer, .serial, .kernelExits, .smp, .mixed, .costs, .port80,
+    .portIO, .mmio, .doorbell, .timer, .serial, .kernelExits, .smp, .multiqueue, .mixed, .costs, .port80,
   ]
 
   /// The built-in guest of this name.

@@ -87,6 +87,35 @@ extension GuestProgram {
       return expectation
     })
 
+  static let multiqueue = GuestProgram(
+    name: "multiqueue",
+    summary: "several queues for each vCPU, each with an interrupt of its own",
+    detail: """
+      Every vCPU has as many doorbell queues as `queues` says, and each queue an interrupt line of its own (16 and \
+      up) that leads to that vCPU. An iteration kicks all queues of the vCPU, then halts until each has completed its \
+      request and has interrupted. Iterations are per vCPU; vCPUs × queues are at most 8. Fails when a completion or \
+      an interrupt does not come within 5 s, or comes twice, or comes to another vCPU.
+      """,
+    mode: .protected,
+    parameters: [.iterations(2_000, "rounds of kicks of each vCPU"), .queues, .window, .spacing],
+    requirements: GuestRequirements(interruptController: true, ownLines: true),
+    phases: [],
+    locate: exeunt_guest_image_multiqueue,
+    expect: { arguments, machine in
+      let total = UInt16(machine.vcpus) * UInt16(arguments.parameter)
+      var expectation = GuestExpectation.powerOff
+      expectation.iterations = arguments.iterations * UInt64(machine.vcpus)
+      expectation.identifyDoorbell(arguments.window)
+      for queue in 0..<total {
+        expectation.openQueue(queue, arguments.window)
+        expectation.giveLine(queue, arguments.window, machine)
+        expectation.requests(arguments.iterations, queue: queue, arguments.window, wait: .interrupt)
+        expectation.closeQueue(queue, arguments.window)
+      }
+      expectation.readDoorbellErrors(arguments.window)
+      return expectation
+    })
+
   static let smp = GuestProgram(
     name: "smp",
     summary: "two and more vCPUs on one device: a queue each, one register for all",

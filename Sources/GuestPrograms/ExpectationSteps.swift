@@ -55,6 +55,12 @@ extension GuestExpectation {
     }
   }
 
+  /// queues.h: a queue is given a line of its own, and that line's pin of the I/O APIC a vCPU.
+  mutating func giveLine(_ queue: UInt16, _ window: GuestArguments.Window, _ machine: GuestMachine) {
+    doorbell(window, .out, 0x140 + 4 * UInt64(queue))
+    enableInterrupts(machine)
+  }
+
   /// doorbell.h: a queue's completions are read.
   mutating func closeQueue(_ queue: UInt16, _ window: GuestArguments.Window) {
     doorbell(window, .in, 0x4c + 16 * UInt64(queue))

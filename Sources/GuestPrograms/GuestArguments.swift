@@ -97,7 +97,7 @@ extension GuestArguments {
     case .spacing: spacing = UInt32(value) ?? 0
     case .window: window = Window(rawValue: value) ?? .port
     case .wait: wait = Wait(rawValue: value) ?? .poll
-    case .size, .batch, .period, .accesses: self.parameter = UInt32(value) ?? 0
+    case .size, .batch, .period, .accesses, .queues: self.parameter = UInt32(value) ?? 0
     // Two in one: the guest has both.
     case .polls: self.parameter = self.parameter & 0xffff_0000 | (UInt32(value) ?? 0) & 0xffff
     case .writes: self.parameter = self.parameter & 0xffff | (UInt32(value) ?? 0) << 16

@@ -22,6 +22,8 @@ public struct GuestParameter: Sendable, Equatable {
     case polls
     /// Bytes written to the serial port, in each iteration.
     case writes
+    /// Doorbell queues of each vCPU.
+    case queues
   }
 
   /// What values it takes.
@@ -86,6 +88,10 @@ public struct GuestParameter: Sendable, Equatable {
   static let writes = GuestParameter(
     name: .writes, meaning: "bytes written to the serial port in each iteration",
     values: .number(0...1000), defaultValue: "2")
+
+  static let queues = GuestParameter(
+    name: .queues, meaning: "doorbell queues of each vCPU, each with an interrupt line of its own",
+    values: .number(1...UInt64(GuestRequirements.queueLines)), defaultValue: "2")
 
   static let size = GuestParameter(
     name: .size, meaning: "bytes per access", values: .choice(["1", "2", "4"]), defaultValue: "4")

@@ -54,9 +54,14 @@ public struct GuestProgram: Sendable {
     guard machine.vcpus <= GuestRequirements.maximumVcpus else {
       throw .tooManyVcpus(guest: name, limit: GuestRequirements.maximumVcpus, given: machine.vcpus)
     }
+    let queues = Int(arguments.parameter)
+    guard !requirements.ownLines || machine.vcpus * queues <= GuestRequirements.queueLines else {
+      throw .tooManyQueues(
+        guest: name, limit: GuestRequirements.queueLines, vcpus: machine.vcpus, queues: queues)
+    }
     guard machine.interruptController == .none else { return }
     if requirements.interruptController {
-      throw .needsInterruptController(guest: name, why: "it takes timer interrupts or starts secondary vCPUs")
+      throw .needsInterruptController(guest: name, why: "it takes interrupts or starts secondary vCPUs")
     }
     if arguments.wait == .interrupt {
       throw .needsInterruptController(guest: name, why: "wait=interrupt was asked for")
@@ -78,15 +83,20 @@ public enum GuestMode: String, Sendable, Codable, CaseIterable {
 public struct GuestRequirements: Sendable, Equatable {
   /// The most vCPUs that a built-in guest can drive: one doorbell queue each.
   public static let maximumVcpus = 16
+  /// Interrupt lines that doorbell queues can have for themselves.
+  public static let queueLines = 8
 
   /// The least number of vCPUs.
   public let minimumVcpus: Int
   /// Whether it cannot do without interrupts: `--irqchip kernel` or `split`.
   public let interruptController: Bool
+  /// Whether each vCPU has as many queues as the guest's own parameter says, each with an interrupt line of its own.
+  public let ownLines: Bool
 
-  init(minimumVcpus: Int = 1, interruptController: Bool = false) {
+  init(minimumVcpus: Int = 1, interruptController: Bool = false, ownLines: Bool = false) {
     self.minimumVcpus = minimumVcpus
     self.interruptController = interruptController
+    self.ownLines = ownLines
   }
 }
 

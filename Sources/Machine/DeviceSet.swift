@@ -33,19 +33,23 @@ struct DeviceSet {
   /// - Parameters:
   ///   - levels: sets the lines that the test device drives.
   ///   - clockTimer: calls the real-time clock.
-  ///   - line: makes the line of a device; called once for each line.
+  ///   - line: makes the line of a device; called once for each line, for those that a guest asks for while it runs.
   ///   - routes: present where the I/O APIC is one of the devices.
   init(
     memory: GuestMemory, vcpus: Int, observer: any DeviceObserver, control: any PowerControl,
     output: any ByteSink, levels: any InterruptLevels, clockTimer: any DeviceTimer, routes: InterruptRoutes?,
-    line: (DeviceID, UInt32) throws(MachineError) -> any InterruptLine
+    line: @escaping @Sendable (DeviceID, UInt32) throws(MachineError) -> any InterruptLine
   ) throws(MachineError) {
     serial = Serial16550A(
       id: DeviceID(1), name: "serial0", interrupt: try line(DeviceID(1), DeviceSet.serialLine), output: output
     )
     doorbell = Doorbell(
       id: DeviceID(2), name: "doorbell0", memory: memory,
-      interrupt: try line(DeviceID(2), DeviceSet.doorbellLine), observer: observer)
+      interrupt: try line(DeviceID(2), DeviceSet.doorbellLine), observer: observer
+    ) { number in
+      // Where the process has no descriptors left, the guest finds its register unchanged and an error counted.
+      try? line(DeviceID(2), number)
+    }
     let scratch = ScratchRegister(id: DeviceID(3), name: "scratch0")
     let marker = MarkerPort(id: DeviceID(4), observer: observer)
     let keyboard = KeyboardController(id: DeviceID(5), control: control)
@@ -59,7 +63,7 @@ struct DeviceSet {
       [
         Placement(device: serial, isPort: true, start: 0x3f8, length: 8, line: Int32(DeviceSet.serialLine)),
         Placement(
-          device: doorbell, isPort: true, start: UInt64(DeviceSet.doorbellPort), length: 0x140,
+          device: doorbell, isPort: true, start: UInt64(DeviceSet.doorbellPort), length: 0x180,
           line: Int32(DeviceSet.doorbellLine)),
         Placement(
           device: doorbell, isPort: false, start: DeviceSet.doorbellMemory, length: 0x1000, window: 1,

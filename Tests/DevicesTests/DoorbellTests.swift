@@ -1,5 +1,6 @@
 import Devices
 import GuestRAM
+import Synchronization
 import TestSupport
 import Testing
 
@@ -75,8 +76,10 @@ struct DoorbellTests {
       #expect(doorbell.read(0x48 + 16 * queue) == 1 << UInt64(queue % 13))
       #expect(doorbell.read(0x4c + 16 * queue) == 0)
     }
-    for offset: UInt32 in [0x00, 0x10, 0x3c, 0x140, 0x41, 0xffc, .max] { #expect(doorbell.read(offset) == 0) }
-    for offset: UInt32 in [0x04, 0x08, 0x0c, 0x10, 0x140, 0x41, .max] { doorbell.write(.max, offset) }
+    for offset: UInt32 in [0x00, 0x10, 0x3c, 0x140, 0x17c, 0x180, 0x41, 0x142, 0xffc, .max] {
+      #expect(doorbell.read(offset) == 0)
+    }
+    for offset: UInt32 in [0x04, 0x08, 0x0c, 0x10, 0x142, 0x180, 0x41, .max] { doorbell.write(.max, offset) }
     #expect(errors(doorbell) == 0)
     doorbell.reset()
     #expect((0..<16).allSatisfy { doorbell.read(0x40 + 16 * $0) == 0 && doorbell.read(0x48 + 16 * $0) == 0 })
@@ -95,6 +98,42 @@ struct DoorbellTests {
       doorbell.write(size, 0x48)
       #expect(doorbell.read(0x48) == size)
     }
+  }
+
+  @Test("A queue that has a line of its own raises that one and no other, until the device is reset")
+  func ownLines() {
+    let made = Mutex<[UInt32: CountingLine]>([:])
+    let doorbell = Doorbell(
+      id: DeviceID(2), name: "doorbell0", memory: memory, interrupt: line, observer: RecordingObserver()
+    ) { number in
+      made.withLock { lines in
+        // One that cannot be had, as when no descriptors are left.
+        guard number != 23 else { return nil }
+        #expect(lines[number] == nil, "line \(number) was made twice")
+        lines[number] = CountingLine()
+        return lines[number]
+      }
+    }
+    func pulses(_ number: UInt32) -> Int? { made.withLock { $0[number]?.pulses } }
+    doorbell.write(16, 0x140)
+    doorbell.write(22, 0x17c)
+    doorbell.write(22, 0x14c)
+    #expect(doorbell.read(0x140) == 16)
+    #expect(doorbell.read(0x17c) == 22)
+    for (index, wrong): (Int, UInt64) in [5, 15, 23, 24, 0xffff_ffff].enumerated() {
+      doorbell.write(wrong, 0x140)
+      #expect(doorbell.read(0x140) == 16, "\(wrong)")
+      #expect(errors(doorbell) == UInt64(index + 1), "\(wrong)")
+    }
+    for queue in 0..<16 { doorbell.handleKicks(1, queue: queue, by: vcpu0) }
+    #expect([pulses(16), pulses(22), line.pulses] == [1, 2, 13])
+    doorbell.write(0, 0x140)
+    doorbell.handleKicks(1, queue: 0, by: vcpu0)
+    #expect([pulses(16), line.pulses] == [1, 14])
+    doorbell.reset()
+    #expect(doorbell.read(0x17c) == 0)
+    doorbell.handleKicks(1, queue: 15, by: vcpu0)
+    #expect([pulses(22), line.pulses] == [2, 15])
   }
 
   @Test("A queue without a ring answers each kick and interrupts once for what arrived together")

@@ -39,6 +39,12 @@ struct GuestCase: Sendable, CustomTestStringConvertible {
     GuestCase(guest: "kernel-exits", parameters: ["iterations=300"]),
     GuestCase(guest: "smp", parameters: ["iterations=300"], vcpus: 2),
     GuestCase(guest: "smp", parameters: ["iterations=200", "window=memory"], vcpus: 3, ioeventfd: false),
+    GuestCase(guest: "multiqueue", parameters: ["iterations=150", "queues=4"], vcpus: 2),
+    GuestCase(
+      guest: "multiqueue", parameters: ["iterations=100", "window=memory"], vcpus: 3, ioeventfd: false),
+    GuestCase(guest: "multiqueue", parameters: ["iterations=150"], vcpus: 2, irqchip: "split"),
+    GuestCase(
+      guest: "multiqueue", parameters: ["iterations=150", "queues=8"], irqchip: "split", irqfd: false),
     GuestCase(guest: "mixed", parameters: ["iterations=200"], vcpus: 2),
     GuestCase(
       guest: "mixed", parameters: ["iterations=200"], vcpus: 2, irqchip: "split", ioeventfd: false,

@@ -73,6 +73,27 @@ import Testing
     #expect(expectation.iterations == 800)
   }
 
+  @Test func everyQueueHasItsInterrupt() throws {
+    let machine = GuestMachine(vcpus: 3, interruptController: .split)
+    let expectation = try expectation("multiqueue,iterations=50,queues=2", on: machine)
+    #expect(expectation.kicks == [0: 50, 1: 50, 2: 50, 3: 50, 4: 50, 5: 50])
+    #expect(expectation.deviceInterrupts == 300...300)
+    #expect(expectation.iterations == 150)
+    #expect(expectation.accesses.filter { $0.key.space == .port }.values.reduce(0, +) == 34)
+    #expect(expectation.accesses.filter { $0.key.space == .memory }.values.reduce(0, +) == 24)
+  }
+
+  @Test(
+    arguments: [
+      (5, "queues=2", "queues=1 or fewer"), (9, "queues=1", "--cpus 8"), (4, "queues=8", "queues=2"),
+    ])
+  func moreQueuesThanLinesAreRefused(vcpus: Int, setting: String, advice: String) {
+    let error = #expect(throws: GuestError.self) {
+      try expectation("multiqueue,\(setting)", on: GuestMachine(vcpus: vcpus))
+    }
+    #expect(error?.description.contains(advice) == true, "\(error?.description ?? "")")
+  }
+
   @Test func mixedIsTheSumOfItsPhases() throws {
     let expectation = try expectation(
       "mixed,iterations=1000,window=memory", on: GuestMachine(vcpus: 3))

@@ -28,6 +28,8 @@ struct BuiltInGuestTests {
       ("timer", ["iterations=3", "period=500"]), ("costs", ["iterations=4", "polls=5", "writes=3"]),
       ("costs", ["iterations=4", "polls=0", "writes=3"]), ("costs", ["iterations=4", "polls=5", "writes=0"]),
       ("smp", ["iterations=20"]), ("smp", ["iterations=20", "window=memory"]), ("mixed", ["iterations=20"]),
+      ("multiqueue", ["iterations=20"]), ("multiqueue", ["iterations=20", "queues=8"]),
+      ("multiqueue", ["iterations=20", "queues=1", "window=memory"]),
       ("doorbell", ["iterations=20", "wait=poll"]), ("doorbell", ["iterations=20", "wait=interrupt"]),
       ("doorbell", ["iterations=20", "wait=interrupt", "window=memory", "batch=3"]),
     ]
@@ -38,7 +40,7 @@ struct BuiltInGuestTests {
             let one = Case(
               guest: guest, settings: settings, controller: controller, vcpus: vcpus,
               ioeventfd: switches & 1 != 0, irqfd: switches & 2 != 0)
-            let kicks = ["doorbell", "smp", "mixed"].contains(guest)
+            let kicks = ["doorbell", "smp", "multiqueue", "mixed"].contains(guest)
             // The switches are about the doorbell alone; elsewhere one setting of them is enough.
             if isPossible(one), kicks || switches == 3 { cases.append(one) }
           }
