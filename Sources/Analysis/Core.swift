@@ -41,6 +41,7 @@ struct Core {
   var samples: [KvmScope: KvmSamples] = [:]
   var dump = StateDump()
   var clockSyncs: UInt64 = 0
+  var totals = EventTotals()
 
   init(_ configuration: Configuration, isLeading: Bool, gapEnd: Int64) {
     self.configuration = configuration

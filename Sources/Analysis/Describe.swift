@@ -48,6 +48,7 @@ extension UnsafeMutablePointer where Pointee == Core {
     }
     switch event {
     case .vmInfo:
+      pointee.totals.addProcess(UInt32(truncatingIfNeeded: field[5]), run: pointee.run(of: run.stream))
       pointee.dump.add(
         MachineInfo(
           version: text(field[0]), guest: text(field[1]), kvm: text(field[2]), kernel: text(field[3]),
@@ -80,7 +81,9 @@ extension UnsafeMutablePointer where Pointee == Core {
           device: UInt16(truncatingIfNeeded: field[0]), queue: UInt16(truncatingIfNeeded: field[1]),
           loop: UInt16(truncatingIfNeeded: field[2]), isMemoryMapped: field[3] == 1, address: field[4],
           size: UInt8(truncatingIfNeeded: field[5]), value: field[6] == 0 ? nil : field[7]))
-    case .clockSync: pointee.clockSyncs &+= 1
+    case .clockSync:
+      pointee.clockSyncs &+= 1
+      synchronize()
     default: break
     }
   }

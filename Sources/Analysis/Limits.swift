@@ -14,6 +14,10 @@ enum Limits {
   static let paths = 256
   /// Locks with a row of their own.
   static let locks = 256
+  /// Traces, read together, whose event totals are told apart.
+  static let runs = 64
+  /// Processes that are told apart in a trace.
+  static let processes = 16
   /// Guest marks kept, the earliest ones.
   static let marks = 256
   /// Consecutive lock events of one thread, with no other event between, after which its state counts as

@@ -44,9 +44,10 @@ public final class SliceAnalysis: @unchecked Sendable {
     // Before its marks are counted: rows of the next slice know only of their own.
     right.pointee.shiftEpochs(by: left.pointee.markCount)
     left.pointee.addSnapshots(right.pointee)
+    left.pointee.addTotals(right.pointee)
     for index in 0..<Core.threadCount {
       guard let thread = right.pointee.threads[index] else { continue }
-      left.merge(thread, at: index, gapEnd: gapEnd)
+      left.merge(thread, at: index, gapEnd: gapEnd, isSynchronized: right.pointee.totals.isSynchronized)
     }
     left.pointee.addTables(right.pointee)
     left.pointee.gapEnd = max(gapEnd, right.pointee.gapEnd)
@@ -119,8 +120,12 @@ extension Core {
 
 extension UnsafeMutablePointer where Pointee == Core {
   /// Replays what the right slice could not apply, then adopts its final state.
-  func merge(_ right: UnsafeMutablePointer<ThreadState>, at index: Int, gapEnd: Int64) {
+  func merge(_ right: UnsafeMutablePointer<ThreadState>, at index: Int, gapEnd: Int64, isSynchronized: Bool) {
     let left = existing(index, right.pointee.kind, right.pointee.id)
+    if isSynchronized {
+      left.pointee.synchronizedEvents = left.pointee.recorded &+ right.pointee.synchronizedEvents
+    }
+    left.pointee.otherEvents &+= right.pointee.otherEvents
     mergeClock(left, right, gapEnd)
     if let row = right.pointee.exitHead { applyExit(left, row) }
     if right.pointee.exits.hasLast { left.pointee.exits.follow(right.pointee.exits) }

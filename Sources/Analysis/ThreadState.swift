@@ -16,6 +16,10 @@ struct ThreadState {
   var exits = ExitMachine()
   var exitHead: ExitRow?
   var exitTotals = ExitTotals()
+  /// Events of this thread that are neither enters nor exits.
+  var otherEvents: UInt64 = 0
+  /// Events of this thread up to the latest `clock_sync`.
+  var synchronizedEvents: UInt64 = 0
   /// Exits by reason; reasons from 63 on share the last one.
   let reasons: UnsafeMutablePointer<UInt64>
   /// The latest rows looked up; good while their tables are stable.
@@ -41,6 +45,9 @@ struct ThreadState {
   var loop: LoopStatistics?
 
   static let reasonCount = 64
+
+  /// Events of this thread that have been read.
+  var recorded: UInt64 { exitTotals.exits &+ exitTotals.enters &+ otherEvents }
 
   init(kind: ThreadKind, id: Int, synchronized: Bool) {
     self.kind = kind

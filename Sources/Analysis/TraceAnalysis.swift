@@ -67,6 +67,7 @@ public struct TraceAnalysis: Sendable {
   ) -> TraceAnalysis {
     var configuration = configuration
     configuration.calibration = CalibrationReader.read(trace)
+    configuration.runs = trace.traces.count > 1 ? trace.streams.map(\.trace) : []
     let supply = Supply(trace, configuration, slices, window, progress)
     Workers.run(min(workers, max(1, slices.count))) { supply.work() }
     return supply.merged(workers: workers)

@@ -31,7 +31,7 @@ extension UnsafeMutablePointer where Pointee == Core {
     case .dispatchBegin: dispatchBegin(timestamp, location, field)
     case .dispatchEnd: dispatchEnd(timestamp, location, field)
     case .lockWait, .lockAcquired: lock(event, timestamp, location, field)
-    case .lockReleased: break
+    case .lockReleased: if let thread = thread(kind: field[1], id: field[2]) { count(thread) }
     case .loopWait: wait(timestamp, location, field)
     case .loopWakeup: wakeup(timestamp, location, field)
     case .pollBegin, .pollEnd: poll(event, timestamp, location, field)
@@ -42,13 +42,20 @@ extension UnsafeMutablePointer where Pointee == Core {
     case .requestEnd: requestEnd(timestamp, location, field)
     case .interrupt: interrupt(timestamp, field)
     case .guestKickStamp: kickStamp(timestamp, location, field)
-    case .guestMark: mark(timestamp, location, field)
+    case .guestMark:
+      if let thread = vcpu(field[0]) { count(thread) }
+      mark(timestamp, location, field)
     case .kvmStats: statistics(timestamp, field)
     case .vmInfo, .vcpuInfo, .loopInfo, .deviceInfo, .ioeventfdInfo, .clockSync:
       describe(event, field, run)
-    case .kvmCounter, .threadStats, .eventTotals, .kvmCounterInfo: break
+    case .eventTotals: eventTotals(timestamp, field, run: pointee.run(of: run.stream))
+    case .kvmCounter, .threadStats, .kvmCounterInfo: break
     }
   }
+
+  /// Counts an event of a thread that is neither an enter nor an exit.
+  @inline(__always)
+  private func count(_ thread: UnsafeMutablePointer<ThreadState>) { thread.pointee.otherEvents &+= 1 }
 
   @inline(__always)
   private func clockRow(
@@ -137,6 +144,7 @@ extension UnsafeMutablePointer where Pointee == Core {
     _ event: EventTag, _ timestamp: Int64, _ location: UInt64, _ field: UnsafePointer<UInt64>
   ) {
     guard let thread = thread(kind: field[1], id: field[2]) else { return }
+    count(thread)
     let operation: ClockOperation = event == .lockWait ? .lockWait : .lockAcquired
     clock(
       thread, clockRow(timestamp, location, operation, UInt32(truncatingIfNeeded: field[3]), field[0]))
@@ -145,6 +153,7 @@ extension UnsafeMutablePointer where Pointee == Core {
   @inline(never)
   private func wait(_ timestamp: Int64, _ location: UInt64, _ field: UnsafePointer<UInt64>) {
     guard let thread = loop(field[0]) else { return }
+    count(thread)
     let seq = UInt32(truncatingIfNeeded: field[1])
     clock(thread, clockRow(timestamp, location, .sleep, seq, 0))
     sleeps(thread, SleepRow(timestamp: timestamp, location: location, seq: seq, isWakeup: false))
@@ -154,6 +163,7 @@ extension UnsafeMutablePointer where Pointee == Core {
   @inline(never)
   private func wakeup(_ timestamp: Int64, _ location: UInt64, _ field: UnsafePointer<UInt64>) {
     guard let thread = loop(field[0]) else { return }
+    count(thread)
     let seq = UInt32(truncatingIfNeeded: field[1])
     clock(thread, clockRow(timestamp, location, .wake, seq, 0))
     sleeps(thread, SleepRow(timestamp: timestamp, location: location, seq: seq, isWakeup: true))
@@ -168,6 +178,7 @@ extension UnsafeMutablePointer where Pointee == Core {
     _ event: EventTag, _ timestamp: Int64, _ location: UInt64, _ field: UnsafePointer<UInt64>
   ) {
     guard let thread = loop(field[0]) else { return }
+    count(thread)
     let seq = UInt32(truncatingIfNeeded: field[1])
     guard event == .pollEnd else {
       clock(thread, clockRow(timestamp, location, .pollBegin, seq, 0))
@@ -220,7 +231,9 @@ extension UnsafeMutablePointer where Pointee == Core {
     _ timestamp: Int64, _ location: UInt64, _ begins: Bool, _ field: UnsafePointer<UInt64>
   ) {
     // On a loop a dispatch is a part of the handler around it, which the time is counted for.
-    guard field[0] == ThreadKind.vcpu.rawValue, let thread = vcpu(field[1]) else { return }
+    guard let thread = thread(kind: field[0], id: field[1]) else { return }
+    count(thread)
+    guard thread.pointee.kind == .vcpu else { return }
     let seq = UInt32(truncatingIfNeeded: field[2])
     let category = UInt64(TimeCategory.device(field[3]))
     clock(thread, clockRow(timestamp, location, begins ? .begin : .end, seq, category))
@@ -232,6 +245,7 @@ extension UnsafeMutablePointer where Pointee == Core {
     _ timestamp: Int64, _ location: UInt64, _ begins: Bool, _ field: UnsafePointer<UInt64>
   ) {
     guard let thread = loop(field[0]) else { return }
+    count(thread)
     let seq = UInt32(truncatingIfNeeded: field[1])
     let (source, queue) = (field[2], field[4])
     let isKick = source == 0
@@ -251,6 +265,7 @@ extension UnsafeMutablePointer where Pointee == Core {
   private func signal(_ field: UnsafePointer<UInt64>) {
     pointee.counts.kicks &+= field[4]
     guard let thread = loop(field[0]) else { return }
+    count(thread)
     thread.pointee.loop?.signals &+= 1
     thread.pointee.loop?.kicks &+= field[4]
     let path = statistics(thread, PathStatistics.key(kind: .loopKick, device: field[2], queue: field[3]))
@@ -264,6 +279,7 @@ extension UnsafeMutablePointer where Pointee == Core {
     _ timestamp: Int64, _ location: UInt64, _ begins: Bool, _ field: UnsafePointer<UInt64>
   ) {
     guard let thread = thread(kind: field[0], id: field[1]) else { return }
+    count(thread)
     let seq = UInt32(truncatingIfNeeded: field[2])
     contents(thread) {
       if begins {
@@ -285,6 +301,7 @@ extension UnsafeMutablePointer where Pointee == Core {
     let mechanism = Int(min(field[5], UInt64(Core.mechanisms - 1)))
     pointee.interrupts[device &* Core.mechanisms &+ mechanism] &+= 1
     guard let thread = thread(kind: field[0], id: field[1]) else { return }
+    count(thread)
     let seq = UInt32(truncatingIfNeeded: field[2])
     contents(thread) { $0.interrupt(seq, at: timestamp) }
   }
@@ -292,6 +309,7 @@ extension UnsafeMutablePointer where Pointee == Core {
   @inline(never)
   private func kickStamp(_ timestamp: Int64, _ location: UInt64, _ field: UnsafePointer<UInt64>) {
     guard let thread = thread(kind: field[0], id: field[1]) else { return }
+    count(thread)
     let kind: PathKind = thread.pointee.kind == .vcpu ? .exitKick : .loopKick
     let path = statistics(thread, PathStatistics.key(kind: kind, device: field[3], queue: field[4]))
     path.pointee.stamps &+= 1

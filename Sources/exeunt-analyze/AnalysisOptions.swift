@@ -68,6 +68,13 @@ struct AnalysisOptions: ParsableArguments {
       progress: isWanted ? { @Sendable (part: Double) in progress.show(part) } : nil)
   }
 
+  /// The analysis of all of the trace, where one is needed to tell whether all events are there: nil where a window was
+  /// analysed and nobody asks.
+  func whole(_ trace: Trace, _ analysis: TraceAnalysis, window: TraceWindow?) -> TraceAnalysis? {
+    if window == nil { return analysis }
+    return failOnLoss ? analyse(trace) : nil
+  }
+
   /// Ends the program with status 2 when a device is not one of those that a trace can be asked about.
   func check(device: String?, among names: [String]) throws {
     guard let device, !names.contains(device) else { return }
@@ -79,14 +86,24 @@ struct AnalysisOptions: ParsableArguments {
   func finish(_ report: Report, thresholds: [LatencyThreshold] = []) throws {
     var report = report
     let traces = [report.trace] + (report.compare.map { [$0.other] } ?? [])
-    for trace in traces where failOnLoss && trace.isPartial {
+    for trace in traces where failOnLoss && (trace.isPartial || trace.check?.isWhole != true) {
       let name = traces.count > 1 ? "the trace \(trace.paths.joined(separator: " "))" : "the trace"
+      let reasons = trace.check?.reasons ?? []
       report.findings.append(
-        "\(name) is not complete: \(trace.discardedEvents) events lost, \(trace.lostPackets) packets missing, "
-          + "\(trace.diagnostics.count) damaged places")
+        "\(name) is not complete: " + (reasons.isEmpty ? "it is partial" : reasons.joined(separator: "; ")))
     }
     if !thresholds.isEmpty { report.limits = thresholds.map { $0.check(report) } }
     for limit in report.limits ?? [] { report.findings += limit.findings }
+    try show(report)
+    if !report.findings.isEmpty {
+      for finding in report.findings { Terminal.report(finding) }
+      throw ExitCode(1)
+    }
+    try checkDamage(traces)
+  }
+
+  /// Prints the report.
+  func show(_ report: Report) throws {
     let text: String
     do {
       text = format == .json ? try report.json() : TextRenderer.render(report, style: style)
@@ -98,10 +115,10 @@ struct AnalysisOptions: ParsableArguments {
       Terminal.report("cannot write the output: \(String(cString: strerror(failure)))")
       throw ExitCode(1)
     }
-    if !report.findings.isEmpty {
-      for finding in report.findings { Terminal.report(finding) }
-      throw ExitCode(1)
-    }
+  }
+
+  /// Ends the program with status 3 when a trace is damaged.
+  func checkDamage(_ traces: [TraceReport]) throws {
     if let damage = traces.lazy.compactMap(\.diagnostics.first).first {
       Terminal.report("the trace is damaged, only a part of it could be read: \(damage)")
       throw ExitCode(3)

@@ -14,18 +14,19 @@ struct ExeuntAnalyze: ParsableCommand {
         exeunt-analyze timeline --around slowest run1
         exeunt-analyze paths --device doorbell0 run1
         exeunt-analyze compare run1 run2    two runs side by side
+        exeunt-analyze check run1           whether the recording is whole
         exeunt-analyze summary --format json run1 | jq .summary.vcpus
 
       EXIT STATUS:
         0  done
-        1  something was found that a --fail option asks for
+        1  something was found that a --fail option asks for; check: the recording is not whole
         2  mistaken arguments
         3  the trace cannot be read, or only a part of it
       """,
     version: "0.1.0",
     subcommands: [
       SummaryCommand.self, ExitsCommand.self, TimelineCommand.self, PathsCommand.self,
-      CompareCommand.self, DumpCommand.self,
+      CompareCommand.self, CheckCommand.self, DumpCommand.self,
     ],
     defaultSubcommand: SummaryCommand.self)
 

@@ -71,7 +71,9 @@ struct ExitsCommand: ParsableCommand {
     configuration.vcpu = vcpu?.value
     configuration.separatesVcpus = by == .vcpu
     let analysis = options.analyse(trace, configuration, window: window?.part)
-    let builder = ReportBuilder(trace, paths: options.directories, analysis: analysis, window: window)
+    let builder = ReportBuilder(
+      trace, paths: options.directories, analysis: analysis, window: window,
+      whole: options.whole(trace, analysis, window: window))
     try options.check(device: device, among: builder.exitDeviceNames)
     for limit in failIfOver { try options.check(device: limit.device, among: builder.exitDeviceNames) }
     try options.finish(

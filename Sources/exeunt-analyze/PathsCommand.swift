@@ -29,7 +29,9 @@ struct PathsCommand: ParsableCommand {
     let trace = try options.open()
     let window = try part.window(in: trace)
     let analysis = options.analyse(trace, window: window?.part)
-    let builder = ReportBuilder(trace, paths: options.directories, analysis: analysis, window: window)
+    let builder = ReportBuilder(
+      trace, paths: options.directories, analysis: analysis, window: window,
+      whole: options.whole(trace, analysis, window: window))
     try options.check(device: device, among: builder.pathDeviceNames)
     var words: [String] = []
     if let device { words.append("device \(device)") }

@@ -35,7 +35,9 @@ struct SummaryCommand: ParsableCommand {
     let trace = try options.open()
     let window = try part.window(in: trace)
     let analysis = options.analyse(trace, window: window?.part)
-    let builder = ReportBuilder(trace, paths: options.directories, analysis: analysis, window: window)
+    let builder = ReportBuilder(
+      trace, paths: options.directories, analysis: analysis, window: window,
+      whole: options.whole(trace, analysis, window: window))
     for limit in failIfOver { try options.check(device: limit.device, among: builder.exitDeviceNames) }
     try options.finish(builder.summary(sortedBy: sort), thresholds: failIfOver)
   }

@@ -7,10 +7,12 @@ import Testing
 struct Findings: Equatable {
   let result: AnalysisResult
   let exits: [String]
+  let wholeness: Wholeness
 
   init(_ slice: SliceAnalysis) {
     result = slice.result()
     exits = slice.exitGroups(barsPerOctave: 128) { $0.hashable }.map { "\($0)" }
+    wholeness = slice.wholeness(recordedByRun: [result.events.reduce(0, +)], unknownEvents: [])
   }
 }
 
@@ -58,6 +60,8 @@ struct MergeTests {
   static func run(_ seed: UInt64, _ damage: Damage) -> SyntheticRun {
     var run = SyntheticRun(
       seed: seed, vcpus: 1 + Int(seed % 3), loops: Int(seed % 3), exits: 8, coarse: seed % 4 == 0 ? 100 : 1)
+    // Half of them are sessions that attached in the middle.
+    if seed % 3 > 0 { run.addTotals(start: seed % 3 == 1 ? 100 : 5_000) }
     switch damage {
     case .none: break
     case .marked: run.lose(seed: seed)

@@ -49,8 +49,9 @@ struct RowBuffer {
   static func feed(_ rows: ArraySlice<SyntheticRow>, to slice: SliceAnalysis, runLength: Int = 7) {
     var rest = rows
     while !rest.isEmpty {
-      let run = rest.prefix(runLength)
-      rest = rest.dropFirst(runLength)
+      let stream = rest[rest.startIndex].stream
+      let run = rest.prefix(runLength).prefix { $0.stream == stream }
+      rest = rest.dropFirst(run.count)
       var words: [UInt64] = []
       for row in run {
         words.append(UInt64(bitPattern: row.timestamp))
@@ -86,11 +87,7 @@ struct SyntheticRun {
     for vcpu in 0..<vcpus { addVcpu(UInt64(vcpu), exits, coarse, &random) }
     for loop in 0..<loops { addLoop(UInt64(loop), exits, coarse, &random) }
     // A stable order among equal timestamps, as the reader's: by stream, then by position.
-    rows = rows.enumerated().sorted {
-      ($0.element.timestamp, $0.element.stream, $0.offset) < (
-        $1.element.timestamp, $1.element.stream, $1.offset
-      )
-    }.map(\.element)
+    sort()
   }
 
   private mutating func addVcpu(_ vcpu: UInt64, _ exits: Int, _ coarse: Int64, _ random: inout Random) {
@@ -221,6 +218,53 @@ struct SyntheticRun {
       }
       seq += 1
     }
+  }
+
+  /// Whose event a row is: kind and id.
+  static func thread(of row: SyntheticRow) -> [UInt64] {
+    switch EventTag(rawValue: row.tag) {
+    case .vcpuRunEnter, .vcpuRunExit, .guestMark: [0, row.fields[0]]
+    case .dispatchBegin, .dispatchEnd, .requestBegin, .requestEnd, .interrupt, .guestKickStamp:
+      [row.fields[0], row.fields[1]]
+    case .lockWait, .lockAcquired, .lockReleased: [row.fields[1], row.fields[2]]
+    case .loopWait, .loopWakeup, .pollBegin, .pollEnd, .handlerBegin, .handlerEnd, .ioeventfdSignal:
+      [1, row.fields[0]]
+    default: [2, 0]
+    }
+  }
+
+  /// Adds what the main thread says of how much each thread emitted: a `clock_sync` and the readings of a session that
+  /// begins to listen at `start`, and readings at the end. The reading is taken with the `clock_sync`.
+  ///
+  /// - Parameter heardFrom: Events before it are not recorded, though they are counted.
+  mutating func addTotals(start: Int64, heardFrom: Int64 = .min) {
+    var threads = Set(rows.map(Self.thread))
+    threads.insert([2, 0])
+    let ordered = threads.sorted { ($0[0], $0[1]) < ($1[0], $1[1]) }
+    let end = (rows.last?.timestamp ?? 0) + 10
+    func readings(_ moment: UInt64, at time: Int64, _ rows: [SyntheticRow]) -> [SyntheticRow] {
+      var counts: [[UInt64]: UInt64] = [:]
+      for row in rows where row.timestamp < time { counts[Self.thread(of: row), default: 0] += 1 }
+      return ordered.enumerated().map { place, thread in
+        SyntheticRow(
+          time + 1 + Int64(place), .eventTotals, stream: 3,
+          thread + [moment, UInt64(ordered.count), counts[thread] ?? 0])
+      }
+    }
+    rows.append(SyntheticRow(start, .clockSync, stream: 3, [1, 2, 3, 4]))
+    rows += readings(0, at: start + 1, rows)
+    sort()
+    rows += readings(2, at: end, rows)
+    sort()
+    rows.removeAll { $0.timestamp < heardFrom }
+  }
+
+  private mutating func sort() {
+    rows = rows.enumerated().sorted {
+      ($0.element.timestamp, $0.element.stream, $0.offset) < (
+        $1.element.timestamp, $1.element.stream, $1.offset
+      )
+    }.map(\.element)
   }
 
   private mutating func add(_ vcpu: UInt64, _ category: Int, _ time: Int64) {

@@ -6,7 +6,7 @@ struct ManualTests {
   private static let commands: [[String]] = [
     ["exeunt", "run"], ["exeunt", "guests"], ["exeunt", "doctor"], ["exeunt-analyze", "summary"],
     ["exeunt-analyze", "exits"], ["exeunt-analyze", "timeline"], ["exeunt-analyze", "paths"],
-    ["exeunt-analyze", "compare"], ["exeunt-analyze", "dump"],
+    ["exeunt-analyze", "compare"], ["exeunt-analyze", "dump"], ["exeunt-analyze", "check"],
   ]
 
   private func manual() throws -> String {

@@ -366,6 +366,14 @@ struct ReportDocumentTests {
     )
     collect(
       try JSONSerialization.jsonObject(with: Data(try Report.comparing(one, with: two).json().utf8)))
+    var check = try ReportTests.builder("mixed").1.check()
+    check.check?.emitted = 1
+    check.check?.missing = 1
+    check.check?.unaccounted = 1
+    check.check?.excess = 1
+    check.check?.since = 1
+    check.check?.threads[0].emitted = 1
+    collect(try JSONSerialization.jsonObject(with: Data(try check.json().utf8)))
     #expect(names.count > 100)
     for name in names.sorted() { #expect(document.contains("`\(name)`"), "\(name) is not documented") }
   }

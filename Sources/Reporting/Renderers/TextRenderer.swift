@@ -26,6 +26,7 @@ public struct TextRenderer {
     if report.timeline != nil { renderer.timeline() }
     if report.paths != nil { renderer.paths() }
     if report.compare != nil { renderer.compare() }
+    if report.check != nil { renderer.check() }
     renderer.footer()
     return renderer.lines.map { Text.printable($0, keepsColor: style.usesColor) }
   }
@@ -156,6 +157,7 @@ public struct TextRenderer {
     if let machine = report.machine { lines += wrapped(describe(machine)).map(bold) }
     paragraph(describeTrace())
     if report.trace.isPartial { lines += wrapped("PARTIAL: " + partial()).map(bold) }
+    if let end = endMissing() { lines += wrapped(end).map(bold) }
     for note in report.trace.notes { paragraph("note: " + note) }
     for problem in report.trace.diagnostics.prefix(5) { paragraph("damaged: " + problem) }
     if report.trace.diagnostics.count > 5 {
@@ -195,7 +197,7 @@ public struct TextRenderer {
     let scope = trace.window == nil ? "" : " in the whole recording"
     if trace.discardedEvents > 0 { words.append("\(Text.count(trace.discardedEvents)) LOST" + scope) }
     if trace.lostPackets > 0 { words.append(Text.number(trace.lostPackets, "packet") + " LOST" + scope) }
-    if trace.discardedEvents == 0 && trace.lostPackets == 0 { words.append("none lost") }
+    words += wholeness(trace)
     return words.joined(separator: " · ")
   }
 
@@ -221,6 +223,14 @@ public struct TextRenderer {
     }
     if !trace.diagnostics.isEmpty || trace.streams.contains(where: \.isDamaged) {
       words.append("some of the files cannot be read")
+    }
+    if let missing = unaccountedByPackets(trace), let emitted = trace.check?.emitted {
+      words.append(
+        "\(Text.count(missing)) of \(Text.number(emitted, "event")) that were emitted are missing"
+          + (trace.discardedEvents > 0 ? " beyond these" : ""))
+    }
+    if let excess = trace.check?.excess {
+      words.append(Text.number(excess, "event") + " more than were emitted: something was read twice")
     }
     if words.isEmpty { words.append("some events are beyond what is analysed") }
     return words.joined(separator: "; ")

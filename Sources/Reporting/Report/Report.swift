@@ -11,7 +11,7 @@ public struct Report: Codable, Equatable, Sendable {
   public var format = "exeunt-report"
   /// Version of the structure.
   public var version = Report.currentVersion
-  /// The command that made it: `summary`, `exits`, `timeline`, `paths` or `compare`.
+  /// The command that made it: `summary`, `exits`, `timeline`, `paths`, `compare` or `check`.
   public var command: String
   /// What was read, and what was lost.
   public var trace: TraceReport
@@ -27,6 +27,8 @@ public struct Report: Codable, Equatable, Sendable {
   public var paths: PathsReport?
   /// Of `compare`.
   public var compare: CompareReport?
+  /// Of `check`.
+  public var check: CheckReport?
   /// The limits that were asked for; nil: none.
   public var limits: [ThresholdReport]?
   /// What the user asked to fail on and was found; empty: nothing.
@@ -63,6 +65,8 @@ public struct TraceReport: Codable, Equatable, Sendable {
   public var lostPackets: UInt64
   /// Whether anything is lost, damaged or not understood.
   public var isPartial: Bool
+  /// Whether the recording is whole, by the totals that it ends with; nil: nobody looked, as for a window.
+  public var check: CheckReport?
   /// Streams in the order of the trace.
   public var streams: [StreamReport]
   /// Events by name, most frequent first; of all providers when the trace has no event of `exeunt`.

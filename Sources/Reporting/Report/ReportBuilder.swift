@@ -10,6 +10,9 @@ public struct ReportBuilder {
   let window: TraceWindow?
   /// The first and the last instant that the report is about; nil when there is no event.
   let span: ClosedRange<Int64>?
+  /// Whether all events are there; nil: not looked at.
+  let wholeness: Wholeness?
+  private let wholeDiagnostics: [Diagnostic]
 
   /// Prepares to report.
   ///
@@ -18,7 +21,15 @@ public struct ReportBuilder {
   ///   - paths: As the user gave them.
   ///   - analysis: What was found.
   ///   - window: The part analysed; nil: all.
-  public init(_ trace: Trace, paths: [String], analysis: TraceAnalysis, window: TraceWindow? = nil) {
+  ///   - whole: The analysis of all of the trace where the other is that of a part, and it is to be told whether
+  ///     anything is missing.
+  public init(
+    _ trace: Trace, paths: [String], analysis: TraceAnalysis, window: TraceWindow? = nil,
+    whole: TraceAnalysis? = nil
+  ) {
+    let whole = window == nil ? analysis : whole
+    wholeness = whole?.wholeness(of: trace)
+    wholeDiagnostics = whole?.diagnostics ?? []
     self.trace = trace
     self.paths = paths
     self.analysis = analysis
@@ -123,7 +134,7 @@ public struct ReportBuilder {
         bytes: stream.byteCount)
     }
     var problems: [String] = []
-    for diagnostic in trace.diagnostics + analysis.diagnostics {
+    for diagnostic in trace.diagnostics + analysis.diagnostics + wholeDiagnostics {
       let text = "\(diagnostic)"
       if !problems.contains(text) { problems.append(text) }
     }
@@ -133,6 +144,7 @@ public struct ReportBuilder {
     }
     let discarded = streams.reduce(0) { $0 &+ $1.discardedEvents }
     let packets = streams.reduce(0) { $0 &+ $1.lostPackets }
+    let check = checkReport(streams, problems: problems.count)
     return TraceReport(
       paths: paths, begin: window?.recording.lowerBound ?? result.begin,
       end: window?.recording.upperBound ?? result.end, duration: duration,
@@ -142,8 +154,8 @@ public struct ReportBuilder {
       }, events: events,
       otherEvents: analysis.otherEvents.reduce(0, &+), discardedEvents: discarded, lostPackets: packets,
       isPartial: discarded > 0 || packets > 0 || !problems.isEmpty || result.strangers > 0
-        || streams.contains { $0.isDamaged },
-      streams: streams,
+        || streams.contains { $0.isDamaged } || check?.missing ?? 0 > 0 || check?.excess ?? 0 > 0,
+      check: check, streams: streams,
       eventsByName: named.filter { $0.count > 0 }.sorted { ($1.count, $0.name) < ($0.count, $1.name) },
       diagnostics: problems, notes: notes())
   }

@@ -1,0 +1,180 @@
+/// How many events the VMM says its threads emitted (`event_totals`), beside how many were read until then.
+///
+/// Readings are kept by the trace that they are in, since several recordings can be read together, and by thread:
+/// the index of its ``ThreadState``, or ``Core/threadCount`` for all threads beyond the limits.
+struct EventTotals {
+  /// Whose reading it is.
+  struct Place: Hashable {
+    let run: Int
+    let thread: Int
+  }
+
+  /// A thread's first reading with moment `start`.
+  struct Start {
+    let timestamp: Int64
+    let emitted: UInt64
+    /// The thread's events read before this one.
+    var recorded: UInt64
+    /// Its events read up to the `clock_sync` before, which is before the reading was taken; nil: there was none yet.
+    var synchronized: UInt64?
+  }
+
+  /// All readings of one moment.
+  struct Sum {
+    var count: UInt64 = 0
+    var emitted: UInt64 = 0
+  }
+
+  /// The earliest start reading of each thread.
+  var first: [Place: Start] = [:]
+  /// All start readings of each thread.
+  var starts: [Place: Sum] = [:]
+  /// All end readings of each thread.
+  var ends: [Place: Sum] = [:]
+  /// End readings by how many there are of their kind, for each trace.
+  var groups: [Int: [UInt64: UInt64]] = [:]
+  /// The processes that each trace describes.
+  var processes: [Int: Set<UInt32>] = [:]
+  /// A `clock_sync` has been read.
+  var isSynchronized = false
+  /// Readings of traces beyond ``Limits/runs``.
+  var strangers: UInt64 = 0
+
+  /// Adds what comes later, of which nothing depends on what was before.
+  mutating func add(_ other: EventTotals) {
+    first.merge(other.first) { known, _ in known }
+    for (place, sum) in other.starts { starts[place, default: Sum()].add(sum) }
+    for (place, sum) in other.ends { ends[place, default: Sum()].add(sum) }
+    for (run, counts) in other.groups { groups[run, default: [:]].merge(counts, uniquingKeysWith: &+) }
+    for (run, processes) in other.processes {
+      for process in processes { addProcess(process, run: run) }
+    }
+    isSynchronized = isSynchronized || other.isSynchronized
+    strangers &+= other.strangers
+  }
+
+  mutating func addProcess(_ process: UInt32, run: Int) {
+    guard run < Limits.runs, processes[run, default: []].count < Limits.processes else { return }
+    processes[run, default: []].insert(process)
+  }
+}
+
+extension EventTotals.Sum {
+  mutating func add(_ other: EventTotals.Sum) {
+    count &+= other.count
+    emitted &+= other.emitted
+  }
+}
+
+extension Core {
+  /// The threads' own events that are read, those of the main thread, and those of threads beyond the limits.
+  func recorded(_ thread: Int) -> UInt64 {
+    if thread == Self.threadCount { return strangers }
+    var count: UInt64 = 0
+    if thread == Self.main {
+      for tag in EventTag.ofMainThread { count &+= events[Int(tag.rawValue)] }
+    }
+    guard let state = threads[thread] else { return count }
+    return count &+ state.pointee.recorded
+  }
+
+  /// The events read of the thread of a start reading, for the main thread without the start readings themselves:
+  /// these come after the reading was taken.
+  fileprivate func recordedBeforeStart(_ thread: Int, run: Int) -> UInt64 {
+    guard thread == Self.main else { return recorded(thread) }
+    let readings = totals.starts.reduce(0) { $1.key.run == run ? $0 &+ $1.value.count : $0 }
+    return recorded(thread) &- readings
+  }
+
+  /// Adds the totals of the slice that follows in time; has to come before its counts are added.
+  mutating func addTotals(_ other: Core) {
+    var later = other.totals
+    for (place, start) in later.first {
+      var start = start
+      let before = recordedBeforeStart(place.thread, run: place.run)
+      start.recorded &+= before
+      start.synchronized =
+        start.synchronized.map { $0 &+ before }
+        ?? (totals.isSynchronized ? synchronized(place.thread) : nil)
+      later.first[place] = start
+    }
+    if other.totals.isSynchronized {
+      for index in 0..<Self.threadCount {
+        let now = other.threads[index]?.pointee.synchronizedEvents ?? 0
+        guard let state = threads[index] else { continue }
+        state.pointee.synchronizedEvents = state.pointee.recorded &+ now
+      }
+    }
+    totals.add(later)
+  }
+
+  fileprivate func synchronized(_ thread: Int) -> UInt64 {
+    thread < Self.threadCount ? threads[thread]?.pointee.synchronizedEvents ?? 0 : 0
+  }
+}
+
+extension Core {
+  /// The trace that a stream belongs to.
+  func run(of stream: Int) -> Int {
+    stream < configuration.runs.count ? configuration.runs[stream] : 0
+  }
+}
+
+extension EventTag {
+  /// Events that only the main thread emits.
+  static let ofMainThread: [EventTag] = [
+    .kvmStats, .kvmCounter, .threadStats, .eventTotals, .kvmCounterInfo, .vmInfo, .vcpuInfo, .loopInfo,
+    .deviceInfo, .ioeventfdInfo, .clockSync,
+  ]
+}
+
+extension UnsafeMutablePointer where Pointee == Core {
+  /// Takes note of how much has been read of each thread.
+  @inline(never)
+  func synchronize() {
+    pointee.totals.isSynchronized = true
+    for index in 0..<Core.threadCount {
+      guard let thread = pointee.threads[index] else { continue }
+      thread.pointee.synchronizedEvents = thread.pointee.recorded
+    }
+  }
+
+  /// Keeps a reading. The event itself has been counted.
+  @inline(never)
+  func eventTotals(_ timestamp: Int64, _ field: UnsafePointer<UInt64>, run: Int) {
+    guard run < Limits.runs else {
+      pointee.totals.strangers &+= 1
+      return
+    }
+    let place = EventTotals.Place(run: run, thread: Core.index(kind: field[0], id: field[1]))
+    let (moment, threads, emitted) = (field[2], field[3], field[4])
+    switch moment {
+    case StatisticsMoment.start:
+      if pointee.totals.first[place] == nil {
+        let isMain = place.thread == Core.main
+        let recorded = pointee.recordedBeforeStart(place.thread, run: run) &- (isMain ? 1 : 0)
+        let known = isMain ? recorded : pointee.synchronized(place.thread)
+        pointee.totals.first[place] = EventTotals.Start(
+          timestamp: timestamp, emitted: emitted, recorded: recorded,
+          synchronized: isMain || pointee.totals.isSynchronized ? known : nil)
+      }
+      pointee.totals.starts[place, default: EventTotals.Sum()].add(.init(count: 1, emitted: emitted))
+    case StatisticsMoment.end:
+      pointee.totals.ends[place, default: EventTotals.Sum()].add(.init(count: 1, emitted: emitted))
+      pointee.totals.groups[run, default: [:]][threads, default: 0] &+= 1
+    default: break
+    }
+  }
+}
+
+extension Core {
+  /// The index of a thread's state; ``threadCount`` for threads beyond the limits.
+  static func index(kind: UInt64, id: UInt64) -> Int {
+    switch kind {
+    case ThreadKind.vcpu.rawValue where id < UInt64(Limits.vcpus): Int(id)
+    case ThreadKind.loop.rawValue where id < UInt64(Limits.loops): loopBase + Int(id)
+    case ThreadKind.main.rawValue: main
+    default: threadCount
+    }
+  }
+}
