@@ -123,7 +123,8 @@ final class StreamWalker {
         let clock = state.clock
         let isFirst = packet == 0 && !isContinued
         header = try record.plans.readHeader(
-          window, at: nextOffset, index: file.packetsBefore + packetInFile, expected: file.isMixed ? nil : streamIndex, &state,
+          window, at: nextOffset, index: file.packetsBefore + packetInFile,
+          expected: file.isMixed ? nil : streamIndex, &state,
           context: &context)
         nextOffset += header.packetBits / 8
         if header.stream != streamIndex {

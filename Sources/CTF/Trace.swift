@@ -40,8 +40,10 @@ public final class Trace: Sendable {
     self.windowMemory = windowMemory
     var finder = TraceFinder()
     for path in paths { try finder.search(path) }
+    finder.finish()
     let files = finder.found.reduce(0) { $0 + $1.names.count }
-    var opener = TraceOpener(diagnostics: finder.diagnostics, isMany: files > threshold)
+    var opener = TraceOpener(
+      diagnostics: finder.diagnostics, warnings: finder.warnings, isMany: files > threshold)
     for group in try opener.readMetadata(finder.found) { try opener.open(group) }
     guard threshold < Int.max || opener.records.count <= Row.maximumStreams else {
       throw TraceError(
@@ -119,7 +121,8 @@ public final class Trace: Sendable {
       offset += header.packetBits / 8
       rest -= 1
     }
-    return PacketLocation(file: file.path, packet: file.packetsBefore + number, byteOffset: offset)
+    return PacketLocation(
+      file: PathText.shown(file.path), packet: file.packetsBefore + number, byteOffset: offset)
   }
 
   /// What is known of a stream; nil when there is none of this number, or its file is gone.

@@ -12,7 +12,7 @@ struct TraceOpener {
   private(set) var streams: [StreamInfo] = []
   private(set) var records: [StreamRecord] = []
   private(set) var diagnostics: [Diagnostic]
-  private(set) var warnings: [Diagnostic] = []
+  private(set) var warnings: [Diagnostic]
   /// Where streams are, instead of `streams` and `records`, when there are very many.
   private(set) var many: ManyStreams?
   /// Packets that are in several files, and read once.
@@ -22,7 +22,8 @@ struct TraceOpener {
   static let maximumDiagnostics = 1000
 
   /// - Parameter isMany: Whether to keep only where streams are.
-  init(diagnostics: [Diagnostic], isMany: Bool) {
+  init(diagnostics: [Diagnostic] = [], warnings: [Diagnostic] = [], isMany: Bool) {
+    self.warnings = warnings
     self.diagnostics = diagnostics
     many = isMany ? ManyStreams() : nil
   }
@@ -31,14 +32,16 @@ struct TraceOpener {
   var notes: [String] {
     guard duplicates > 0 else { return [] }
     let what = duplicates == 1 ? "1 packet is" : "\(duplicates) packets are"
-    return ["\(what) in the files more than once, as in snapshots that overlap or in copies, and read only once"]
+    return [
+      "\(what) in the files more than once, as in snapshots that overlap or in copies, and read only once"
+    ]
   }
 
   /// What is known of a stream that is in one file.
   static func record(
     _ results: [FileIndexer.Result], _ plans: TracePlans, trace: Int, number: Int
   ) -> (StreamInfo, StreamRecord) {
-    var opener = TraceOpener(diagnostics: [], isMany: false)
+    var opener = TraceOpener(isMany: false)
     opener.add(results, plans, trace: trace, number: number)
     return (opener.streams[0], opener.records[0])
   }
@@ -81,6 +84,11 @@ struct TraceOpener {
     }
     var results: [FileIndexer.Result] = []
     for directory in group.directories {
+      for name in directory.repeats {
+        duplicates += FileIndexer.index(directory.path(name), plans, window).results.reduce(0) {
+          $0 + $1.packetCount
+        }
+      }
       for (place, name) in directory.names.enumerated() {
         let path = directory.path(name)
         let (found, damage) = FileIndexer.index(path, plans, window)
@@ -95,6 +103,10 @@ struct TraceOpener {
           results += found
         }
       }
+    }
+    if let found = many?.removeDuplicates(plans, window) {
+      duplicates += found.0
+      diagnostics += found.1
     }
     many?.link()
     var removal = DuplicateRemoval(plans, window)
@@ -115,14 +127,14 @@ struct TraceOpener {
     for files in members { add(files, plans, trace: traces.count, number: records.count) }
     traces.append(
       TraceInfo(
-        directories: group.directories.map(\.directory), uuid: group.model.uuid,
+        directories: group.directories.map { PathText.shown($0.directory) }, uuid: group.model.uuid,
         environment: group.model.environment.map { ($0.name, $0.value.text) }, clocks: group.model.clocks))
   }
 
   /// The files in order, each once.
   private static func paths(_ files: [StreamFile]) -> [String] {
     var known: Set<String> = []
-    return files.map(\.path).filter { known.insert($0).inserted }
+    return files.map { PathText.shown($0.path) }.filter { known.insert($0).inserted }
   }
 
   private struct StreamKey: Hashable {
