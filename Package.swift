@@ -91,7 +91,8 @@ let package = Package(
       name: "recorder-probe", dependencies: ["Recorder", "CTracepoints"], path: "Tests/RecorderProbe",
       swiftSettings: swift),
     .testTarget(
-      name: "RecorderTests", dependencies: ["Recorder", "recorder-probe", "TestSupport"], swiftSettings: swift
+      name: "RecorderTests", dependencies: ["Recorder", "recorder-probe", "exeunt-analyze", "TestSupport"],
+      swiftSettings: swift
     ),
     .testTarget(
       name: "EndToEndTests",

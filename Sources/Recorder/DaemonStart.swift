@@ -54,7 +54,11 @@ extension SessionDaemon {
   }
 
   /// Starts a daemon and executes the program anew, which then adopts it. Returns only by throwing.
-  static func startOwn(session: String) throws(RecorderError) -> Never {
+  ///
+  /// - Parameter variables: what the program needs to know besides.
+  static func startOwn(session: String, environment variables: [String: String?]) throws(RecorderError)
+    -> Never
+  {
     let daemon: SessionDaemon
     if getuid() != 0 {
       daemon = try start(.home, home: ScratchDirectory.make(), session: session)
@@ -64,7 +68,8 @@ extension SessionDaemon {
       // A mount namespace takes CAP_SYS_ADMIN, which root in a container may lack.
       daemon = try start(.shared, home: ScratchDirectory.make(), session: session)
     }
-    var environment: [String: String?] = [marker: daemon.marker]
+    var environment = variables
+    environment[marker] = daemon.marker
     if daemon.kind == .private { environment["LTTNG_HOME"] = daemon.home }
     do throws(Errno) {
       _ = fcntl(daemon.keeperSocket, F_SETFD, 0)

@@ -9,6 +9,9 @@ public final class Recording: Sendable {
   public let warnings: [String]
 
   private let daemon: SessionDaemon
+  // Until this process ends: others may read the directory before that, and write to it never.
+  private let directoryLock: DirectoryLock
+  private let isEnabled: @Sendable () -> Bool
   /// Lines of the daemon's log that were there before anything was recorded.
   private let earlierComplaints: Int
   private let lock = Lock()
@@ -29,10 +32,10 @@ public final class Recording: Sendable {
   ///
   /// - Parameters:
   ///   - options: what to record and where.
-  ///   - isEnabled: whether this process's tracepoints are enabled.
+  ///   - isEnabled: whether this process's tracepoints are enabled; asked again when the recording is to stop.
   /// - Throws: why there is no recording. Nothing is left running then.
   public static func start(
-    _ options: RecordingOptions, isEnabled: () -> Bool
+    _ options: RecordingOptions, isEnabled: @escaping @Sendable () -> Bool
   ) throws(RecorderError) -> Recording {
     let adopted = SessionDaemon.adopt()
     do throws(RecorderError) {
@@ -44,7 +47,7 @@ public final class Recording: Sendable {
   }
 
   private static func start(
-    _ options: RecordingOptions, adopted: SessionDaemon?, isEnabled: () -> Bool
+    _ options: RecordingOptions, adopted: SessionDaemon?, isEnabled: @escaping @Sendable () -> Bool
   ) throws(RecorderError) -> Recording {
     let buffers = try BufferPlan.fit(
       options, cpus: BufferPlan.possibleCPUs, available: BufferPlan.sharedMemoryAvailable)
@@ -53,6 +56,9 @@ public final class Recording: Sendable {
     }
     _ = try SessionDaemon.program("lttng")
     let directory = try TraceDirectory.prepare(options.directory)
+    let directoryLock = try DirectoryLock(directory)
+    // Once more, now that nobody else begins: another run may have been through since.
+    if adopted == nil { _ = try TraceDirectory.prepare(directory) }
 
     let daemon: SessionDaemon
     if let adopted {
@@ -61,7 +67,7 @@ public final class Recording: Sendable {
     } else {
       let session = "exeunt-\(getpid())-\(Clock.realtime / 1_000_000)"
       guard let found = try SessionDaemon.find(session: session, output: directory) else {
-        try SessionDaemon.startOwn(session: session)
+        try SessionDaemon.startOwn(session: session, environment: directoryLock.handOver())
       }
       daemon = found
     }
@@ -73,7 +79,9 @@ public final class Recording: Sendable {
       if adopted == nil { _ = daemon.end(finished: false) }
       throw error
     }
-    return Recording(directory: directory, warnings: buffers.warning.map { [$0] } ?? [], daemon: daemon)
+    return Recording(
+      directory: directory, warnings: buffers.warning.map { [$0] } ?? [], daemon: daemon, directoryLock,
+      isEnabled: isEnabled)
   }
 
   private static func configure(
@@ -106,7 +114,12 @@ public final class Recording: Sendable {
     usleep(5000)
   }
 
-  private init(directory: String, warnings: [String], daemon: SessionDaemon) {
+  private init(
+    directory: String, warnings: [String], daemon: SessionDaemon, _ directoryLock: DirectoryLock,
+    isEnabled: @escaping @Sendable () -> Bool
+  ) {
+    self.isEnabled = isEnabled
+    self.directoryLock = directoryLock
     self.directory = directory
     self.warnings = warnings
     self.daemon = daemon
@@ -116,11 +129,18 @@ public final class Recording: Sendable {
   /// Stops recording, waits until the trace is on disk, closes the session and ends a daemon that was started for it.
   ///
   /// Each step has a deadline, so a daemon that died or hangs costs the rest of the trace and no more: that is told
-  /// in the summary's warnings. Once stopped, it returns the same summary again.
-  public func stop() -> RecordingSummary {
+  /// in the summary's warnings. Then the trace is read, and what is in it is held against what should be. Once stopped,
+  /// it returns the same summary again.
+  ///
+  /// - Parameter emitted: how many events this process has emitted while they were recorded.
+  public func stop(emitted: UInt64) -> RecordingSummary {
     lock.withLock {
       if let summary { return summary }
-      let result = finish()
+      // When a session is stopped, or its daemon dies, LTTng disables the events: what happens then is not emitted at all.
+      let endsWithRun = isEnabled()
+      var result = finish(endsWithRun: endsWithRun)
+      result.eventsEmitted = emitted
+      result.verify()
       summary = result
       return result
     }
@@ -129,18 +149,23 @@ public final class Recording: Sendable {
   /// Stops recording and removes what was recorded, where nothing was run after all: the next attempt may use the
   /// same directory.
   public func discard() {
-    _ = stop()
+    lock.withLock { if summary == nil { summary = finish(endsWithRun: true) } }
     // It was empty when the recording began.
     for name in Directory.names(in: directory) ?? [] { Directory.remove("\(directory)/\(name)") }
   }
 
-  private func finish() -> RecordingSummary {
+  private func finish(endsWithRun: Bool) -> RecordingSummary {
     var result = RecordingSummary(
-      directory: directory, eventsLost: nil, packetsLost: nil, bytes: 0, isComplete: true, warnings: [],
+      directory: directory, endsWithRun: endsWithRun, packetsLost: nil, bytes: 0, isComplete: true,
+      warnings: [],
       daemon: daemon.kind)
     if let death = daemon.death {
       result.noteDamage(death)
     } else {
+      if !endsWithRun {
+        result.noteDamage(
+          "the recording ended before the run did: somebody stopped its tracing session, or its daemon died")
+      }
       do throws(RecorderError) {
         try close(&result)
       } catch {
@@ -168,16 +193,20 @@ public final class Recording: Sendable {
     // The buffers may hold gigabytes that have yet to reach a slow disk, so this may take its time as long as the
     // trace grows. On a full disk lttng would wait for ever.
     var progress = (bytes: UInt64.max, time: Clock.monotonic)
-    try daemon.command(["stop", daemon.session], timeout: 600_000) {
-      let bytes = TraceDirectory.size(directory)
-      if bytes != progress.bytes { progress = (bytes, Clock.monotonic) }
-      let patience: UInt64 = TraceDirectory.isFull(directory) ? 1 : 10
-      return Clock.monotonic - progress.time > patience * 1_000_000_000
+    do throws(RecorderError) {
+      try daemon.command(["stop", daemon.session], timeout: 600_000) {
+        let bytes = TraceDirectory.size(directory)
+        if bytes != progress.bytes { progress = (bytes, Clock.monotonic) }
+        let patience: UInt64 = TraceDirectory.isFull(directory) ? 1 : 10
+        return Clock.monotonic - progress.time > patience * 1_000_000_000
+      }
+    } catch .command(_, let output) where output.contains("already stopped") {
+      // By somebody else, which has been told.
     }
     let listed = try daemon.lttng(["--mi=xml", "list", daemon.session], timeout: 10_000)
-    result.eventsLost = Self.sum(of: "discarded_events", in: listed.standardOutput)
+    result.eventsDiscarded = Self.sum(of: "discarded_events", in: listed.standardOutput)
     result.packetsLost = Self.sum(of: "lost_packets", in: listed.standardOutput)
-    if result.eventsLost == nil {
+    if result.eventsDiscarded == nil {
       result.noteDamage("LTTng could not say how much was lost: \(SessionDaemon.complaint(listed))")
     }
     // Nobody else depends on a private daemon: it ends without taking its time over the session.

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Whose session daemon a recording went through.
 public enum SessionDaemonKind: String, Sendable {
   /// One that was running already.
@@ -12,18 +14,56 @@ public enum SessionDaemonKind: String, Sendable {
 public struct RecordingSummary: Sendable {
   /// The trace's directory, absolute.
   public var directory: String
+  /// Events that this process emitted while they were recorded.
+  public var eventsEmitted: UInt64 = 0
+  /// Events that are in the trace, counted by reading it; nil when it could not be read, and ``warnings`` say why.
+  public var eventsRecorded: UInt64?
   /// Events that found no room in the buffers, as LTTng counts them; nil when it could not be asked.
-  public var eventsLost: UInt64?
+  public var eventsDiscarded: UInt64?
+  /// Events that are not in the trace, for whatever reason; nil when it is not known.
+  public var eventsLost: UInt64? { endsWithRun ? eventsRecorded.map { eventsEmitted - $0 } : nil }
+  /// Whether events were recorded up to the end of the run; when not, what was not emitted has not been counted.
+  public var endsWithRun: Bool
   /// Packets overwritten before they were saved, as LTTng counts them; nil when it could not be asked.
   public var packetsLost: UInt64?
   /// The size of the trace's files.
   public var bytes: UInt64
-  /// Everything that was recorded is in the trace. When not, ``warnings`` say why.
+  /// All of the run is in the trace but for events that found no room in the buffers, which the trace itself tells. When
+  /// not, ``warnings`` say why.
   public var isComplete: Bool
   /// What the user has to know, one sentence each.
   public var warnings: [String]
   /// Whose session daemon it was.
   public var daemon: SessionDaemonKind
+
+  /// Reads the trace, and says what differs from what was emitted.
+  mutating func verify() {
+    guard access(directory, F_OK) == 0 else {
+      noteDamage("the directory \(directory) was removed during the run, and the trace with it")
+      return
+    }
+    let check: TraceCheck
+    do throws(TraceCheck.Failure) {
+      check = try TraceCheck(directory)
+    } catch {
+      noteDamage("the trace was not verified: \(error.reason)")
+      return
+    }
+    guard check.recorded <= eventsEmitted else {
+      noteDamage(
+        "the trace holds \(check.recorded) events, and this run emitted \(eventsEmitted): somebody else's are among them"
+      )
+      return
+    }
+    eventsRecorded = check.recorded
+    if let damage = check.damage { noteDamage("the trace is damaged: \(damage)") }
+    let missing = eventsEmitted - check.recorded
+    if missing > eventsDiscarded ?? 0, isComplete {
+      noteDamage(
+        "\(missing - (eventsDiscarded ?? 0)) events are neither in the trace nor among those that LTTng says found no "
+          + "room: the disk was full, or LTTng's daemon failed, during the run")
+    }
+  }
 
   mutating func noteDamage(_ warning: String) {
     isComplete = false

@@ -83,7 +83,8 @@ struct SessionDaemon {
   /// What a failed lttng said, in one line.
   static func complaint(_ outcome: Subprocess.Outcome) -> String {
     if outcome.timedOut { return "it did not answer in time" }
-    let said = outcome.standardError + outcome.standardOutput
+    // Where it fails, standard output may hold half a document for machines.
+    let said = outcome.standardError.isEmpty ? outcome.standardOutput : outcome.standardError
     let lines = said.split(separator: "\n").map { line in
       line.hasPrefix("Error: ") ? String(line.dropFirst(7)) : String(line)
     }

@@ -72,15 +72,18 @@ struct RunReport {
 
   private func printRecording() {
     guard let recorded else { return }
-    let emitted = run.summary.eventsEmitted
-    if let lost = recorded.eventsLost, recorded.isComplete {
-      let kept = emitted >= lost ? emitted - lost : 0
+    if let kept = recorded.eventsRecorded, let lost = recorded.eventsLost {
+      // Larger buffers help against one kind of loss only.
+      let advice = lost > 0 && recorded.isComplete
       Diagnostics.report(
         "\(kept) events recorded, \(lost == 0 ? "none" : String(lost)) lost, in \(recorded.directory)"
-          + (lost > 0 ? "; larger buffers (--trace-subbuf-size, --trace-subbufs) lose less" : ""))
+          + (advice ? "; larger buffers (--trace-subbuf-size, --trace-subbufs) lose less" : ""))
+    } else if let kept = recorded.eventsRecorded {
+      Diagnostics.report("\(kept) events recorded, how many were not is not known, in \(recorded.directory)")
     } else {
       Diagnostics.report(
-        "\(emitted) events emitted; how many of them are in \(recorded.directory) is not known")
+        "\(recorded.eventsEmitted) events emitted; how many of them are in \(recorded.directory) is not known"
+      )
     }
     for warning in recorded.warnings { Diagnostics.report(warning) }
     Diagnostics.report("see `exeunt-analyze \(shellWord(recorded.directory))`")
@@ -147,6 +150,7 @@ struct RunResult: Encodable {
 
   struct Trace: Encodable {
     let directory: String
+    let eventsEmitted: UInt64
     let eventsRecorded: UInt64?
     let eventsLost: UInt64?
     let isComplete: Bool
@@ -178,12 +182,9 @@ struct RunResult: Encodable {
         memoryAccesses: $0.memoryAccesses)
     }
     trace = recorded.map { recorded in
-      let emitted = run.summary.eventsEmitted
-      return Trace(
-        directory: recorded.directory,
-        eventsRecorded: recorded.isComplete
-          ? recorded.eventsLost.map { emitted >= $0 ? emitted - $0 : 0 } : nil,
-        eventsLost: recorded.eventsLost,
+      Trace(
+        directory: recorded.directory, eventsEmitted: recorded.eventsEmitted,
+        eventsRecorded: recorded.eventsRecorded, eventsLost: recorded.eventsLost,
         isComplete: recorded.isComplete)
     }
   }

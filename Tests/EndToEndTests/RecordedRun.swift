@@ -18,6 +18,7 @@ struct RecordedRun {
       let kicks, completions, interrupts, marks: UInt64
     }
     struct Trace: Decodable {
+      let eventsEmitted: UInt64
       let eventsRecorded: UInt64?
       let eventsLost: UInt64?
       let isComplete: Bool

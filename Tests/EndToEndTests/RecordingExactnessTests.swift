@@ -78,6 +78,7 @@ struct RecordingExactnessTests {
     #expect(trace.isComplete)
     #expect(trace.eventsLost == 0)
     #expect(trace.eventsRecorded == UInt64(tally.events))
+    #expect(trace.eventsEmitted == UInt64(tally.events))
     let allExits = tally.exits.values.reduce(0, +) + tally.otherExits.values.reduce(0, +)
     #expect(recorded.result.exits.reduce(0, +) == allExits)
     #expect(tally.counts["vcpu_run_enter"] == tally.counts["vcpu_run_exit"])

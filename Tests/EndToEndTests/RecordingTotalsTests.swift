@@ -62,8 +62,8 @@ struct RecordingTotalsTests {
       #expect(between > 0)
       #expect(threads.recorded[name, default: 0] >= between, "\(name)")
     }
-    // Nobody listened before, so what was emitted until the first reading is in the trace as well.
-    #expect(threads.recorded["vcpu0"] == threads.end["vcpu0"])
+    // Nobody listened before, so all but what was emitted while LTTng enabled one event after the other is in the trace.
+    #expect(threads.recorded["vcpu0"] ?? 0 <= threads.end["vcpu0"] ?? 0)
   }
 
   @Test(

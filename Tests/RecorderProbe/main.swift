@@ -17,7 +17,7 @@ for argument in CommandLine.arguments.dropFirst(2) {
   if parts[0] == "kill" { victim = "lttng-\(parts[1])" } else { numbers[String(parts[0])] = Int(parts[1])! }
 }
 
-func isEnabled() -> Bool { exeunt_state_dump_wanted() != 0 }
+@Sendable func isEnabled() -> Bool { exeunt_state_dump_wanted() != 0 }
 
 func emit(_ range: Range<Int>, rate: Int) {
   let begin = Clock.monotonic
@@ -67,9 +67,10 @@ do {
   fflush(nil)
   usleep(useconds_t(numbers["pause"] ?? 0) * 1000)
   let stopping = Clock.monotonic
-  let summary = recording.stop()
+  let summary = recording.stop(emitted: exeunt_emitted(exeunt_emitted_counter()))
   print("stopped in \((Clock.monotonic - stopping) / 1_000_000) ms")
   print("daemon \(summary.daemon.rawValue)")
+  print("recorded \(summary.eventsRecorded.map(String.init) ?? "unknown")")
   print("lost \(summary.eventsLost.map(String.init) ?? "unknown")")
   print("packets lost \(summary.packetsLost.map(String.init) ?? "unknown")")
   print("bytes \(summary.bytes)")

@@ -15,6 +15,7 @@ struct RecordingTests {
       #expect(probe["packets lost"] == "0", "\(probe)")
       #expect(probe["complete"] == "true", "\(probe)")
       #expect(probe.warnings.isEmpty, "\(probe)")
+      #expect(probe["recorded"] == "100000", "\(probe)")
       #expect(try eventCount("\(directory)/a/run") == 100_000)
       #expect(probe["bytes"].flatMap { Int($0) } ?? 0 > 1_000_000, "\(probe)")
       expectNothingLeft(of: probe)
@@ -44,6 +45,42 @@ struct RecordingTests {
           }
         }
         try await group.waitForAll()
+      }
+    }
+  }
+
+  @Test("one run at a time records into a directory", arguments: [false, true])
+  func directoryIsLocked(besideRunningDaemon: Bool) throws {
+    try withTemporaryDirectory { directory in
+      // The second run comes when the first has a session and nothing is in the directory yet, and once more later.
+      let probe = try Probe(
+        script: OwnSessionDaemon.script(
+          """
+          [ "$2" = true ] && lttng-sessiond --no-kernel --daemonize
+          "$probe" "$1/run" events=5000 pause=1500 >"$1/first" &
+          until grep -q ":$(stat -c %i "$1/run" 2>/dev/null || echo none) " /proc/locks; do sleep 0.01; done
+          "$probe" "$1/run" events=1
+          wait $!
+          cat "$1/first"
+          "$probe" "$1/run" events=1
+          """), [directory, "\(besideRunningDaemon)"])
+      let refusals = probe.lines.filter { $0.hasPrefix("error: ") }
+      #expect(refusals.count == 2, "\(probe)")
+      #expect(refusals.first?.contains("another run is recording into it") == true, "\(probe)")
+      #expect(refusals.last?.contains("it is not empty") == true, "\(probe)")
+      #expect(probe["daemon"] == (besideRunningDaemon ? "found" : "private"), "\(probe)")
+      #expect(probe["recorded"] == "5000" && probe["complete"] == "true", "\(probe)")
+      #expect(try eventCount("\(directory)/run") == 5000)
+    }
+  }
+
+  @Test("a descriptor that somebody else's variable names is not taken for the lock")
+  func ignoresForeignLock() throws {
+    try withTemporaryDirectory { directory in
+      for value in ["0", "1", "7", "99999", "x", ""] {
+        let probe = try Probe(
+          "\(directory)/run\(value)", ["events=10"], environment: ["EXEUNT_TRACE_LOCK": value])
+        #expect(probe["recorded"] == "10", "\(probe)")
       }
     }
   }
