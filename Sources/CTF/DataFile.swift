@@ -12,7 +12,7 @@ final class DataFile: @unchecked Sendable {
 
   init(path: String) throws(TraceError) {
     // O_NONBLOCK: opening a FIFO must not wait for a writer.
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    let descriptor = PathText.withBytes(path) { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
     guard descriptor >= 0 else { throw DataFile.failure(path, "cannot open the file", errno) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else {

@@ -76,7 +76,7 @@ extension Trace {
     var start = 0
     for file in record.files {
       if byte < start + file.size {
-        if let entry = file.index.entries.firstIndex(where: { start + $0.offset >= byte }) {
+        if let entry = file.index.entries.firstIndex(where: { start + $0.offset - file.start >= byte }) {
           return file.firstPacket + entry * file.index.stride
         }
         return file.firstPacket + file.index.packetCount

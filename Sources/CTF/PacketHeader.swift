@@ -7,6 +7,9 @@ struct PacketHeader {
   /// Sizes in bits, reduced to what the file has.
   var packetBits = 0
   var contentBits = 0
+  /// Sizes in bits as the packet gives them, or the file's where it does not.
+  var statedPacketBits: UInt64 = 0
+  var statedContentBits: UInt64 = 0
   /// Where the first event may begin, in bits from the packet's begin.
   var eventBits = 0
   var instanceID: UInt64?
@@ -174,6 +177,8 @@ extension TracePlans {
       header.defect = failure(
         fileBits, "the packet of \(packet) bits is cut off: the file has \(fileBits) bits of it")
     }
+    header.statedPacketBits = packet
+    header.statedContentBits = used
     header.packetBits = Int(min(packet, UInt64(fileBits)))
     header.contentBits = Int(min(used, UInt64(fileBits)))
   }

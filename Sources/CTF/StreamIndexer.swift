@@ -2,11 +2,15 @@
 ///
 /// LTTng's own index files are not used: the headers say the same, and they are what will be decoded.
 struct FileIndexer {
-  /// What one file holds of one stream class.
+  /// What one file holds of one stream class, or a piece of a file.
   struct Result {
     let path: String
     let size: Int
     let stream: Int
+    /// The packet of the file that `index` begins with.
+    fileprivate(set) var firstPacket = 0
+    /// Bytes of the file, or of the piece.
+    fileprivate(set) var byteCount = 0
     /// nil when there is none, or several.
     fileprivate(set) var instanceID: UInt64?
     /// All packets of the file, also those of other classes.
@@ -20,6 +24,10 @@ struct FileIndexer {
     fileprivate(set) var begin: Int64?
     fileprivate(set) var end: Int64?
     fileprivate(set) var isOrdered = true
+    /// Whether packets come in the order of their begins, and of their sequence numbers where begins are the same.
+    fileprivate(set) var isInTimeOrder = true
+    /// Whether packets come in the order of their sequence numbers.
+    fileprivate(set) var isInSequence = true
     fileprivate(set) var discarded: UInt64 = 0
     fileprivate(set) var lost: UInt64 = 0
     fileprivate(set) var cpu: UInt64?
@@ -67,7 +75,7 @@ struct FileIndexer {
         // An unknown end must not hide the packet from a search by time.
         index.append(
           offset: header.offset, begin: header.begin.map { clock($0) } ?? Int64.min,
-          end: header.end.map { clock($0) } ?? Int64.max)
+          end: header.end.map { clock($0) } ?? Int64.max, bytes: header.packetBits / 8)
         if let defect = header.defect { throw defect }
         offset += header.packetBits / 8
       }
@@ -77,6 +85,7 @@ struct FileIndexer {
     window.close()
     for place in results.indices {
       results[place].index = index
+      results[place].byteCount = results[place].size
       results[place].isDamaged = damage != nil
       if results.count > 1 {
         results[place].isMixed = true
@@ -85,6 +94,59 @@ struct FileIndexer {
       }
     }
     return (results, damage)
+  }
+
+  /// Walks some of a file's packets again.
+  ///
+  /// - Parameters:
+  ///   - whole: What was found of the stream class in the file.
+  ///   - pieces: Packets of the file, in its order.
+  /// - Returns: A result for each piece; nil when the file is not what it was.
+  static func index(
+    _ whole: Result, _ pieces: [Range<Int>], _ plans: TracePlans, _ window: PacketWindow
+  ) -> [Result]? {
+    var state = DecodeState(registerCount: plans.registerCount)
+    defer {
+      state.deallocate()
+      window.close()
+    }
+    var nothing = NoOutput()
+    var results: [Result] = []
+    guard (try? window.open(whole.path)) != nil else { return nil }
+    let clock = plans.streams[whole.stream].clock
+    for piece in pieces {
+      let entry = piece.lowerBound / whole.index.stride
+      guard whole.index.entries.indices.contains(entry) else { return nil }
+      var offset = whole.index.entries[entry].offset
+      var index = PacketIndex()
+      var result: Result?
+      for number in entry * whole.index.stride..<piece.upperBound {
+        guard
+          let header = try? plans.readHeader(
+            window, at: offset, index: number, expected: nil, &state, context: &nothing)
+        else { return nil }
+        offset += header.packetBits / 8
+        guard number >= piece.lowerBound else { continue }
+        index.append(
+          offset: header.offset, begin: header.begin.map { clock($0) } ?? Int64.min,
+          end: header.end.map { clock($0) } ?? Int64.max, bytes: header.packetBits / 8)
+        guard header.stream == whole.stream else { continue }
+        if result == nil {
+          result = Result(path: whole.path, size: whole.size, header, clock)
+        } else {
+          result?.add(header, clock)
+        }
+      }
+      guard var result else { return nil }
+      result.index = index
+      result.byteCount = index.end - (index.entries.first?.offset ?? 0)
+      result.firstPacket = piece.lowerBound
+      result.isMixed = whole.isMixed
+      if whole.isMixed { result.isOrdered = false }
+      result.isDamaged = whole.isDamaged && piece.upperBound == pieces.last?.upperBound
+      results.append(result)
+    }
+    return results
   }
 }
 
@@ -106,6 +168,8 @@ extension FileIndexer.Result {
     let losses = StreamWalker.losses(last, header, isFirst: false)
     discarded += losses.events
     lost += losses.packets
+    if !PacketOrder.time.holds(last, header) { isInTimeOrder = false }
+    if !PacketOrder.sequence.holds(last, header) { isInSequence = false }
     last = header
     addTimes(header, clock)
   }

@@ -16,8 +16,11 @@ struct PacketIndex: Sendable {
   /// Packets for each entry.
   private(set) var stride = 1
   private(set) var packetCount = 0
+  /// Where the last packet ends, in bytes from the file's begin.
+  private(set) var end = 0
 
-  mutating func append(offset: Int, begin: Int64, end: Int64) {
+  mutating func append(offset: Int, begin: Int64, end: Int64, bytes: Int) {
+    self.end = offset + bytes
     if packetCount % stride == 0 {
       if entries.count == Self.maximumEntries { halve() }
     }
@@ -42,15 +45,22 @@ struct PacketIndex: Sendable {
   }
 }
 
-/// One file of a stream.
+/// One file of a stream, or a piece of a file, where other packets of it are in other files as well.
 struct StreamFile: Sendable {
   let path: String
+  /// Size of the piece in bytes.
   let size: Int
-  /// Index, in the stream, of the file's first packet.
+  /// Index, in the stream, of the piece's first packet.
   let firstPacket: Int
+  /// Index, in the file, of the piece's first packet.
+  let packetsBefore: Int
+  /// The packets of the piece.
   let index: PacketIndex
   /// Whether it also holds packets of other stream classes, which are passed over.
   let isMixed: Bool
+
+  /// Where the piece begins in the file, in bytes.
+  var start: Int { index.entries.first?.offset ?? 0 }
 }
 
 /// A stream with what is needed to read it.

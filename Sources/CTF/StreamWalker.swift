@@ -112,9 +112,9 @@ final class StreamWalker {
       guard packetInFile + 1 < file.index.packetCount else {
         fileIndex += 1
         packetInFile = -1
-        nextOffset = 0
         continue
       }
+      if packetInFile < 0 { nextOffset = file.start }
       packetInFile += 1
       packet = file.firstPacket + packetInFile
       guard packet < packetLimit else { break }
@@ -123,7 +123,8 @@ final class StreamWalker {
         let clock = state.clock
         let isFirst = packet == 0 && !isContinued
         header = try record.plans.readHeader(
-          window, at: nextOffset, index: packetInFile, expected: file.isMixed ? nil : streamIndex, &state,
+          window, at: nextOffset, index: file.packetsBefore + packetInFile,
+          expected: file.isMixed ? nil : streamIndex, &state,
           context: &context)
         nextOffset += header.packetBits / 8
         if header.stream != streamIndex {
@@ -242,9 +243,10 @@ final class StreamWalker {
 
   /// Gives up the rest of the packet.
   func abandonPacket(at position: Int, _ message: String) {
+    let file = record.files[fileIndex]
     diagnostics.append(
       TraceError(
-        file: record.files[fileIndex].path, packet: packetInFile,
+        file: file.path, packet: file.packetsBefore + packetInFile,
         bitOffset: UInt64(header.offset) * 8 + UInt64(max(0, position)), message: message))
     noteDamage()
     cursor.position = cursor.content

@@ -14,6 +14,8 @@ public final class Trace: Sendable {
   public let diagnostics: [Diagnostic]
   /// What is odd, but no reason to doubt that everything was read.
   public let warnings: [Diagnostic]
+  /// What is to know about the files, and nothing to worry about.
+  public let notes: [String]
   let records: [StreamRecord]
   let many: ManyStreams?
   private let windowMemory: Int
@@ -38,8 +40,10 @@ public final class Trace: Sendable {
     self.windowMemory = windowMemory
     var finder = TraceFinder()
     for path in paths { try finder.search(path) }
+    finder.finish()
     let files = finder.found.reduce(0) { $0 + $1.names.count }
-    var opener = TraceOpener(diagnostics: finder.diagnostics, isMany: files > threshold)
+    var opener = TraceOpener(
+      diagnostics: finder.diagnostics, warnings: finder.warnings, isMany: files > threshold)
     for group in try opener.readMetadata(finder.found) { try opener.open(group) }
     guard threshold < Int.max || opener.records.count <= Row.maximumStreams else {
       throw TraceError(
@@ -54,6 +58,7 @@ public final class Trace: Sendable {
     records = opener.records
     diagnostics = opener.diagnostics
     warnings = opener.warnings
+    notes = opener.notes
   }
 
   /// The environment of the first trace.
@@ -71,7 +76,7 @@ public final class Trace: Sendable {
       for file in record.files {
         let entries = file.index.entries
         for (number, entry) in entries.enumerated() where entry.begin > Int64.min {
-          let next = number + 1 < entries.count ? entries[number + 1].offset : file.size
+          let next = number + 1 < entries.count ? entries[number + 1].offset : file.start + file.size
           pieces.append((entry.begin, next - entry.offset))
         }
       }
@@ -110,12 +115,14 @@ public final class Trace: Sendable {
     while rest > 0 {
       guard (try? window.open(file.path)) != nil,
         let header = try? record.plans.readHeader(
-          window, at: offset, index: number - rest, expected: nil, &state, context: &nothing)
+          window, at: offset, index: file.packetsBefore + number - rest, expected: nil, &state,
+          context: &nothing)
       else { return nil }
       offset += header.packetBits / 8
       rest -= 1
     }
-    return PacketLocation(file: file.path, packet: number, byteOffset: offset)
+    return PacketLocation(
+      file: PathText.shown(file.path), packet: file.packetsBefore + number, byteOffset: offset)
   }
 
   /// What is known of a stream; nil when there is none of this number, or its file is gone.

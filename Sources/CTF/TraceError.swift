@@ -13,7 +13,7 @@ public struct TraceError: Error, Sendable, Equatable, CustomStringConvertible {
 
   /// Describes an error at a place in a file.
   public init(file: String, packet: Int? = nil, bitOffset: UInt64? = nil, message: String) {
-    self.file = file
+    self.file = PathText.shown(file)
     self.packet = packet
     self.bitOffset = bitOffset
     self.message = message.contains { $0.isNewline } ? Self.oneLine(message) : message

@@ -7,34 +7,78 @@ struct TraceFinder {
     let directory: String
     /// Names of the data files, sorted. Not paths: there may be very many.
     var names: [String]
+    /// Names of files that are read under another name already.
+    var repeats: [String] = []
 
-    func path(_ name: String) -> String {
-      directory.hasSuffix("/") ? directory + name : "\(directory)/\(name)"
+    func path(_ name: String) -> String { TraceFinder.path(directory, name) }
+  }
+
+  /// What tells files apart, whatever their names.
+  struct Identity: Hashable {
+    let device: UInt64
+    let number: UInt64
+
+    init(_ status: stat) {
+      device = UInt64(status.st_dev)
+      number = UInt64(status.st_ino)
     }
+  }
+
+  /// A file that may have other names.
+  private struct Shared {
+    let identity: Identity
+    /// Index into `found`.
+    let place: Int
+    let name: String
+    let isLink: Bool
+  }
+
+  /// What the entries of a directory are.
+  private struct Listing {
+    var files: [String] = []
+    var directories: [String] = []
+    var links: [String] = []
+    var hasMetadata = false
   }
 
   private static let maximumDepth = 32
   private static let maximumEntries = 1 << 20
+  /// Where a link leads to more than this, it is not the place of a trace.
+  private static let maximumLinkedEntries = 1 << 16
 
   private(set) var found: [Found] = []
   private(set) var diagnostics: [Diagnostic] = []
+  private(set) var warnings: [Diagnostic] = []
   private var entries = 0
-  /// Directories read already, by file system and number: one that is named twice, or within another, counts once.
-  private var known: Set<[UInt64]> = []
+  /// How many entries there may be before what a link leads to is given up.
+  private var linkedLimit: Int?
+  /// Directories read already: one that is named twice, or within another, counts once.
+  private var known: Set<Identity> = []
   /// What was known when the search began, and how often it came to that again.
-  private var earlier: Set<[UInt64]> = []
+  private var earlier: Set<Identity> = []
   private var repeated = 0
+  /// The directories above the one that is searched.
+  private var above: Set<Identity> = []
+  private var shared: [Shared] = []
+  /// The directories of `found`.
+  private var holders: Set<Identity> = []
+
+  private static func path(_ directory: String, _ name: String) -> String {
+    directory.hasSuffix("/") ? directory + name : "\(directory)/\(name)"
+  }
 
   /// Searches `path` and everything below.
   mutating func search(_ path: String) throws(TraceError) {
-    var status = stat()
-    guard stat(path, &status) == 0 else { throw DataFile.failure(path, "cannot open the directory", errno) }
+    guard let status = Self.status(of: path) else {
+      throw DataFile.failure(path, "cannot open the directory", errno)
+    }
     guard status.st_mode & S_IFMT == S_IFDIR else {
       throw TraceError(file: path, message: "not a directory; give the directory that holds the trace")
     }
     let before = found.count
     let repeatedBefore = repeated
     earlier = known
+    above = Self.directories(above: path)
     try visit(path, depth: 0)
     guard found.count > before || repeated > repeatedBefore else {
       throw diagnostics.first
@@ -42,58 +86,168 @@ struct TraceFinder {
     }
   }
 
+  /// Sets files apart that are found under several names, when everything has been searched.
+  mutating func finish() {
+    var taken: Set<Identity> = []
+    var repeats: [Int: Set<String>] = [:]
+    for file in shared.filter({ !$0.isLink }) + shared.filter(\.isLink) {
+      let isOther = file.isLink && isFoundByItsName(found[file.place].path(file.name))
+      if !taken.insert(file.identity).inserted || isOther {
+        repeats[file.place, default: []].insert(file.name)
+      }
+    }
+    for (place, names) in repeats {
+      found[place].repeats = found[place].names.filter(names.contains)
+      found[place].names.removeAll(where: names.contains)
+    }
+    shared = []
+  }
+
+  /// Whether what a link leads to is in a directory that has been searched.
+  private func isFoundByItsName(_ link: String) -> Bool {
+    guard let resolved = PathText.withBytes(link, { realpath($0, nil) }) else { return false }
+    defer { free(resolved) }
+    let bytes = UnsafeBufferPointer(start: resolved, count: strlen(resolved)).map { UInt8(bitPattern: $0) }
+    guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")), slash + 1 < bytes.count,
+      bytes[slash + 1] != UInt8(ascii: ".")
+    else { return false }
+    let parent = Self.status(of: PathText.text(slash == 0 ? bytes[...0] : bytes[..<slash]))
+    return parent.map { holders.contains(Identity($0)) } ?? false
+  }
+
+  private static func status(of path: String) -> stat? {
+    var status = stat()
+    return PathText.withBytes(path) { stat($0, &status) } == 0 ? status : nil
+  }
+
+  private static func directories(above path: String) -> Set<Identity> {
+    var result: Set<Identity> = []
+    var path = path
+    while result.count < 4096 {
+      path = Self.path(path, "..")
+      guard let status = status(of: path), result.insert(Identity(status)).inserted else { break }
+    }
+    return result
+  }
+
   private mutating func visit(_ path: String, depth: Int) throws(TraceError) {
-    guard depth <= Self.maximumDepth else { return }
-    guard let directory = opendir(path) else {
+    guard depth <= Self.maximumDepth else {
+      note(
+        TraceError(file: path, message: "not searched: it is more than \(Self.maximumDepth) directories deep")
+      )
+      return
+    }
+    guard let directory = PathText.withBytes(path, { opendir($0) }) else {
       let failure = DataFile.failure(path, "cannot open the directory", errno)
       if depth == 0 { throw failure }
-      diagnostics.append(failure)
+      note(failure)
       return
     }
     var status = stat()
-    if fstat(dirfd(directory), &status) == 0 {
-      let identity = [UInt64(status.st_dev), UInt64(status.st_ino)]
-      if !known.insert(identity).inserted {
-        closedir(directory)
-        if earlier.contains(identity) { repeated += 1 }
-        return
-      }
+    let identity = fstat(dirfd(directory), &status) == 0 ? Identity(status) : nil
+    if let identity, !known.insert(identity).inserted {
+      closedir(directory)
+      if earlier.contains(identity) { repeated += 1 }
+      return
     }
-    var files: [String] = []
-    var directories: [String] = []
-    var links: [String] = []
-    var hasMetadata = false
-    while let entry = readdir(directory) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      entries += 1
-      guard entries <= Self.maximumEntries else { break }
-      if name.hasPrefix(".") { continue }
-      let full = path.hasSuffix("/") ? path + name : "\(path)/\(name)"
-      var status = stat()
-      guard lstat(full, &status) == 0 else { continue }
-      let isLink = status.st_mode & S_IFMT == S_IFLNK
-      if isLink { guard stat(full, &status) == 0 else { continue } }
-      if status.st_mode & S_IFMT == S_IFDIR {
-        guard name != "index" else { continue }
-        if isLink { links.append(full) } else { directories.append(full) }
-        continue
-      }
-      guard status.st_mode & S_IFMT == S_IFREG else { continue }
-      if name == "metadata" { hasMetadata = true } else { files.append(name) }
-    }
+    let sharedBefore = shared.count
+    let listing = list(directory, path)
     closedir(directory)
     guard entries <= Self.maximumEntries else {
       throw TraceError(
         file: path, message: "more than \(Self.maximumEntries) files; give a smaller directory")
     }
-    if hasMetadata {
-      files.sort()
-      found.append(Found(directory: path, names: files))
+    if let linkedLimit, entries > linkedLimit { return }
+    if listing.hasMetadata {
+      found.append(Found(directory: path, names: listing.files.sorted()))
+      if let identity { holders.insert(identity) }
+    } else {
+      shared.removeLast(shared.count - sharedBefore)
     }
-    // Links are followed, as babeltrace2 does, after what is really here: a directory that can be reached both ways goes
-    // by its own name, and a link that leads round in a circle ends at a directory that is known.
-    for directory in directories.sorted() + links.sorted() { try visit(directory, depth: depth + 1) }
+    for directory in listing.directories.sorted() { try visit(directory, depth: depth + 1) }
+    // Links are followed after what is really here: a directory that can be reached both ways goes by its own name, and
+    // a link that leads round in a circle ends at a directory that is known.
+    for link in listing.links.sorted() { try follow(link, depth: depth + 1) }
+  }
+
+  /// Searches what a link leads to, unless that is a directory above or holds more than any trace does: one link to `/`
+  /// would make it read the whole disk.
+  private mutating func follow(_ link: String, depth: Int) throws(TraceError) {
+    if linkedLimit != nil { return try visit(link, depth: depth) }
+    if let status = Self.status(of: link), above.contains(Identity(status)) {
+      warn(link, "the link leads to a directory above the one to be searched; it is not followed")
+      return
+    }
+    let before = self
+    linkedLimit = entries + Self.maximumLinkedEntries
+    try visit(link, depth: depth)
+    let isTooLarge = entries > linkedLimit ?? 0
+    linkedLimit = nil
+    if isTooLarge || found.count == before.found.count {
+      // What is elsewhere and no trace may be as it likes.
+      let seen = known
+      let count = repeated
+      self = before
+      if !isTooLarge {
+        known = seen
+        repeated = count
+      }
+    }
+    if isTooLarge {
+      warn(
+        link,
+        "the link leads to more than \(Self.maximumLinkedEntries) files; it is not followed. "
+          + "Give the directory itself, if it is to be read")
+    }
+  }
+
+  private mutating func list(_ directory: OpaquePointer, _ path: String) -> Listing {
+    var listing = Listing()
+    while true {
+      errno = 0
+      guard let entry = readdir(directory) else {
+        if errno != 0 { note(DataFile.failure(path, "cannot read the directory", errno)) }
+        return listing
+      }
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { PathText.text($0.prefix { $0 != 0 }) }
+      entries += 1
+      guard entries <= min(Self.maximumEntries, linkedLimit ?? Int.max) else { return listing }
+      if !name.hasPrefix(".") { add(name, Self.path(path, name), to: &listing) }
+    }
+  }
+
+  private mutating func add(_ name: String, _ full: String, to listing: inout Listing) {
+    var status = stat()
+    guard PathText.withBytes(full, { lstat($0, &status) }) == 0 else {
+      note(DataFile.failure(full, "cannot examine the file", errno))
+      return
+    }
+    let isLink = status.st_mode & S_IFMT == S_IFLNK
+    if isLink, PathText.withBytes(full, { stat($0, &status) }) != 0 {
+      note(DataFile.failure(full, "the link cannot be followed", errno))
+      return
+    }
+    switch status.st_mode & S_IFMT {
+    case S_IFDIR where name == "index": break
+    case S_IFDIR where isLink: listing.links.append(full)
+    case S_IFDIR: listing.directories.append(full)
+    case S_IFREG where name == "metadata": listing.hasMetadata = true
+    case S_IFREG:
+      listing.files.append(name)
+      if isLink || status.st_nlink > 1 {
+        shared.append(Shared(identity: Identity(status), place: found.count, name: name, isLink: isLink))
+      }
+    default: break
+    }
+  }
+
+  private mutating func note(_ diagnostic: Diagnostic) {
+    if diagnostics.count < TraceOpener.maximumDiagnostics { diagnostics.append(diagnostic) }
+  }
+
+  private mutating func warn(_ path: String, _ message: String) {
+    if warnings.count < TraceOpener.maximumDiagnostics {
+      warnings.append(TraceError(file: path, message: message))
+    }
   }
 }

@@ -49,6 +49,9 @@ final class TraceModel: Sendable {
 }
 
 extension TraceModel {
+  /// Whether there is something that no other recording has.
+  var hasIdentity: Bool { uuid != nil || identity != nil }
+
   /// Whether both describe pieces of one recording.
   func isSameTrace(as other: TraceModel) -> Bool {
     if identity != nil || other.identity != nil { return identity == other.identity }

@@ -12,24 +12,36 @@ struct TraceOpener {
   private(set) var streams: [StreamInfo] = []
   private(set) var records: [StreamRecord] = []
   private(set) var diagnostics: [Diagnostic]
-  private(set) var warnings: [Diagnostic] = []
+  private(set) var warnings: [Diagnostic]
   /// Where streams are, instead of `streams` and `records`, when there are very many.
   private(set) var many: ManyStreams?
+  /// Packets that are in several files, and read once.
+  private(set) var duplicates = 0
   private let window = PacketWindow(capacity: 8192)
   /// More problems than this are counted, not kept.
   static let maximumDiagnostics = 1000
 
   /// - Parameter isMany: Whether to keep only where streams are.
-  init(diagnostics: [Diagnostic], isMany: Bool) {
+  init(diagnostics: [Diagnostic] = [], warnings: [Diagnostic] = [], isMany: Bool) {
+    self.warnings = warnings
     self.diagnostics = diagnostics
     many = isMany ? ManyStreams() : nil
+  }
+
+  /// What is to know about the files.
+  var notes: [String] {
+    guard duplicates > 0 else { return [] }
+    let what = duplicates == 1 ? "1 packet is" : "\(duplicates) packets are"
+    return [
+      "\(what) in the files more than once, as in snapshots that overlap or in copies, and read only once"
+    ]
   }
 
   /// What is known of a stream that is in one file.
   static func record(
     _ results: [FileIndexer.Result], _ plans: TracePlans, trace: Int, number: Int
   ) -> (StreamInfo, StreamRecord) {
-    var opener = TraceOpener(diagnostics: [], isMany: false)
+    var opener = TraceOpener(isMany: false)
     opener.add(results, plans, trace: trace, number: number)
     return (opener.streams[0], opener.records[0])
   }
@@ -72,6 +84,11 @@ struct TraceOpener {
     }
     var results: [FileIndexer.Result] = []
     for directory in group.directories {
+      for name in directory.repeats {
+        duplicates += FileIndexer.index(directory.path(name), plans, window).results.reduce(0) {
+          $0 + $1.packetCount
+        }
+      }
       for (place, name) in directory.names.enumerated() {
         let path = directory.path(name)
         let (found, damage) = FileIndexer.index(path, plans, window)
@@ -87,7 +104,15 @@ struct TraceOpener {
         }
       }
     }
+    if let found = many?.removeDuplicates(plans, window) {
+      duplicates += found.0
+      diagnostics += found.1
+    }
     many?.link()
+    var removal = DuplicateRemoval(plans, window)
+    results = removal.remove(from: results)
+    duplicates += removal.duplicates
+    diagnostics += removal.problems
     var members: [[FileIndexer.Result]] = []
     var places: [StreamKey: Int] = [:]
     for result in results {
@@ -102,8 +127,14 @@ struct TraceOpener {
     for files in members { add(files, plans, trace: traces.count, number: records.count) }
     traces.append(
       TraceInfo(
-        directories: group.directories.map(\.directory), uuid: group.model.uuid,
+        directories: group.directories.map { PathText.shown($0.directory) }, uuid: group.model.uuid,
         environment: group.model.environment.map { ($0.name, $0.value.text) }, clocks: group.model.clocks))
+  }
+
+  /// The files in order, each once.
+  private static func paths(_ files: [StreamFile]) -> [String] {
+    var known: Set<String> = []
+    return files.map { PathText.shown($0.path) }.filter { known.insert($0).inserted }
   }
 
   private struct StreamKey: Hashable {
@@ -129,8 +160,8 @@ struct TraceOpener {
     for result in results {
       files.append(
         StreamFile(
-          path: result.path, size: result.size, firstPacket: packets, index: result.index,
-          isMixed: result.isMixed))
+          path: result.path, size: result.byteCount, firstPacket: packets,
+          packetsBefore: result.firstPacket, index: result.index, isMixed: result.isMixed))
       packets += result.index.packetCount
       ownPackets += result.packetCount
       if !result.isOrdered { isOrdered = false }
@@ -150,7 +181,7 @@ struct TraceOpener {
     streams.append(
       StreamInfo(
         trace: trace, classID: plan.streamClass.id, instanceID: results[0].instanceID,
-        cpu: isOneCPU ? cpu : nil, files: files.map(\.path), packetCount: ownPackets,
+        cpu: isOneCPU ? cpu : nil, files: Self.paths(files), packetCount: ownPackets,
         byteCount: files.reduce(0) { $0 + $1.size }, begin: results.compactMap(\.begin).min(), end: end,
         discardedEvents: discarded, lostPackets: lost, earlierPackets: results[0].first.sequence ?? 0,
         isDamaged: results.contains(where: \.isDamaged)))

@@ -100,6 +100,7 @@ public struct Dump: ~Copyable {
     window: Range<Int64>? = nil, onGap: (String) -> Void
   ) -> (Outcome, [Diagnostic]) {
     for warning in trace.warnings { onGap("WARNING: \(warning)") }
+    for note in trace.notes { onGap("NOTE: \(note).") }
     var events = MergedEvents(trace, window: window)
     while let event = events.next() {
       for gap in events.takeGaps() { report(gap, onGap) }

@@ -55,6 +55,7 @@ struct DumpCommand: ParsableCommand {
     case .none:
       let (events, problems) = trace.decodeAll(threads: threads)
       diagnostics += problems
+      for note in trace.notes { report("NOTE: \(note).") }
       report("\(events) events in \(trace.streamCount) streams decoded")
     case .text, .json:
       var dump = Dump(trace, format: format == .json ? .json : .text, descriptor: STDOUT_FILENO)
@@ -75,7 +76,8 @@ struct DumpCommand: ParsableCommand {
   }
 
   private func report(_ message: String) {
-    let line = message.hasPrefix("WARNING") ? message : "exeunt-analyze: \(message)"
+    let isLabelled = ["WARNING: ", "NOTE: "].contains(where: message.hasPrefix)
+    let line = isLabelled ? message : "exeunt-analyze: \(message)"
     Terminal.write(Terminal.shown(line + "\n"), to: STDERR_FILENO)
   }
 }

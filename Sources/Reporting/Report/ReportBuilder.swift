@@ -192,6 +192,6 @@ public struct ReportBuilder {
         "\(Text.count(stamps)) guest time stamps could not be placed on the trace's clock: it has no clock_sync, or the TSC "
           + "offset of the vCPUs is unknown or not the same for all")
     }
-    return notes
+    return notes + trace.notes + trace.warnings.map { "\($0)" }
   }
 }

@@ -1,0 +1,91 @@
+import Foundation
+import Testing
+
+/// The analyzer on traces some of whose files have strange names, several names, or cannot be reached.
+@Suite("Files that are hard to reach, or reached twice")
+struct UnreachableFilesTests {
+  private static let original = Tools.root.appendingPathComponent("traces/mixed/ust/uid/0/64-bit")
+
+  /// A copy of a recorded trace in a directory called `trace`.
+  private func copy(_ change: (String) throws -> Void) throws -> TemporaryDirectory {
+    let directory = try TemporaryDirectory()
+    let trace = directory.url.appendingPathComponent("trace")
+    try FileManager.default.createDirectory(at: trace, withIntermediateDirectories: true)
+    for name in try FileManager.default.contentsOfDirectory(atPath: Self.original.path) where name != "index"
+    {
+      try FileManager.default.copyItem(
+        at: Self.original.appendingPathComponent(name), to: trace.appendingPathComponent(name))
+    }
+    try change(trace.path)
+    return directory
+  }
+
+  private func shell(_ script: String, _ directory: String) throws {
+    let output = try run(URL(fileURLWithPath: "/bin/sh"), ["-ec", script, "sh", directory])
+    #expect(output.status == 0, "\(output.standardError)")
+  }
+
+  private func events(_ path: String) throws -> [Substring] {
+    let output = try run(Tools.analyzer, ["dump", path])
+    #expect(output.status == 0, "\(output.standardError)")
+    return output.lines
+  }
+
+  @Test("names that are not UTF-8 are names like others") func strangeNames() throws {
+    let directory = try copy { try shell("mv $1/events_0 \"$(printf '%s/\\351vents' $1)\"", $0) }
+    #expect(try events(directory.url.path).count == events(Self.original.path).count)
+    let summary = try run(Tools.analyzer, ["summary", "--format", "json", directory.url.path])
+    #expect(summary.status == 0 && summary.text.contains("trace/\\\\xe9vents\""))
+    try shell("printf x >> \"$(printf '%s/trace/\\351vents' $1)\"", directory.url.path)
+    let damaged = try run(Tools.analyzer, ["dump", directory.url.path])
+    #expect(damaged.status == 3 && damaged.standardError.contains("trace/\\xe9vents: packet"))
+  }
+
+  @Test("a file with several names, and a copy of it, count once, with a note") func severalNames() throws {
+    let directory = try copy {
+      try shell(
+        "cd $1; ln events_0 hard; ln -s events_1 soft; cp events_0 copy; cp -r ../trace ../again; ln -s .. up; ln -s / all",
+        $0)
+    }
+    #expect(try events(directory.url.path) == events(Self.original.path))
+    let report = try run(Tools.analyzer, ["summary", "--format", "json", directory.url.path])
+    #expect(report.status == 0)
+    #expect(report.text.contains("read only once"))
+    #expect(report.text.contains("is not followed"))
+    let two = try run(Tools.analyzer, ["dump", directory.url.path + "/trace", directory.url.path + "/again"])
+    #expect(two.lines == (try events(Self.original.path)))
+    #expect(two.standardError.contains("NOTE: "))
+  }
+
+  @Test("what cannot be reached is damage", arguments: ["dump", "summary"]) func links(_ command: String)
+    throws
+  {
+    for script in ["ln -s nowhere $1/events_9", "ln -s loop $1/loop"] {
+      let directory = try copy { try shell(script, $0) }
+      let output = try run(Tools.analyzer, [command, directory.url.path])
+      #expect(output.status == 3, "\(script)")
+      #expect(output.standardError.contains("the link cannot be followed"), "\(output.standardError)")
+      let failing = try run(Tools.analyzer, ["summary", "--fail-on-loss", directory.url.path])
+      #expect(failing.status == 1 && failing.text.contains("PARTIAL"))
+    }
+  }
+
+  @Test(
+    "a directory that may be listed and not entered is damage",
+    .enabled(if: getuid() != 0 || Tools.find("setpriv") != nil))
+  func withoutSearchPermission() throws {
+    let directory = try copy {
+      try shell("cp -r $1 $1/../second; chmod -R a+rX $1/..; chmod a+x $1/..; chmod 444 $1/../second", $0)
+    }
+    defer { try? shell("chmod 755 $1/second", directory.url.path) }
+    let arguments = ["summary", "--format", "json", "--fail-on-loss", directory.url.path]
+    let output =
+      getuid() != 0
+      ? try run(Tools.analyzer, arguments)
+      : try run(
+        #require(Tools.find("setpriv")),
+        ["--reuid=65534", "--regid=65534", "--clear-groups", Tools.analyzer.path] + arguments)
+    #expect(output.status == 1, "\(output.standardError)")
+    #expect(output.text.contains("cannot examine the file: Permission denied"), "\(output.text)")
+  }
+}
