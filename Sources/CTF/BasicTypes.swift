@@ -10,7 +10,7 @@ extension Parser {
     return Int(value)
   }
 
-  func integer(_ attributes: [Attribute], _ line: Int) throws(TraceError) -> IntegerType {
+  mutating func integer(_ attributes: [Attribute], _ line: Int) throws(TraceError) -> IntegerType {
     var size: UInt64?
     var alignment: Int?
     var type = IntegerType(
@@ -24,7 +24,7 @@ extension Parser {
       case "base": type.base = try base(attribute)
       case "encoding": type.isText = try encoding(attribute)
       case "map": type.clock = try clock(attribute)
-      default: throw failure(attribute.line, "an integer has no attribute '\(attribute.name.prefix(64))'")
+      default: try ignore(attribute, of: "an integer")
       }
     }
     guard let size else { throw failure(line, "an integer has no size") }
@@ -38,7 +38,9 @@ extension Parser {
     return type
   }
 
-  func floatingPoint(_ attributes: [Attribute], _ line: Int) throws(TraceError) -> FloatingPointType {
+  mutating func floatingPoint(
+    _ attributes: [Attribute], _ line: Int
+  ) throws(TraceError) -> FloatingPointType {
     var exponent: UInt64?
     var mantissa: UInt64?
     var type = FloatingPointType(size: 0, alignment: 8, byteOrder: nil)
@@ -48,9 +50,7 @@ extension Parser {
       case "mant_dig": mantissa = try number(attribute)
       case "align": type.alignment = try checkedAlignment(try number(attribute), attribute.line)
       case "byte_order": type.byteOrder = try byteOrder(attribute)
-      default:
-        throw failure(
-          attribute.line, "a floating-point number has no attribute '\(attribute.name.prefix(64))'")
+      default: try ignore(attribute, of: "a floating-point number")
       }
     }
     guard let exponent, let mantissa else {
@@ -79,64 +79,83 @@ extension Parser {
   }
 
   /// A string has no other attribute than its encoding.
-  func checkString(_ attributes: [Attribute]) throws(TraceError) {
+  mutating func checkString(_ attributes: [Attribute]) throws(TraceError) {
     for attribute in attributes {
-      guard attribute.name == "encoding" else {
-        throw failure(attribute.line, "a string has no attribute '\(attribute.name.prefix(64))'")
+      if attribute.name == "encoding" {
+        _ = try encoding(attribute)
+      } else {
+        try ignore(attribute, of: "a string")
       }
-      _ = try encoding(attribute)
     }
   }
 
-  /// A word or a number as a text; a string means nothing where a word is expected.
-  private func word(_ attribute: Attribute) -> String? {
+  /// An attribute that a type does not have.
+  private mutating func ignore(_ attribute: Attribute, of what: String) throws(TraceError) {
+    try tolerate(attribute.line, "\(what) has no attribute '\(attribute.name.prefix(64))'", "ignored")
+  }
+
+  /// What a word, or a number, stands for. A string where a word belongs can mean only that word.
+  private mutating func choice<T>(
+    _ attribute: Attribute, _ choices: [String: T], _ expected: String
+  ) throws(TraceError) -> T {
+    let message = "'\(attribute.name)' has to be \(expected)"
+    var value: T?
     switch attribute.value {
-    case .path(let path): path.count == 1 ? path[0] : nil
-    case .string: nil
-    case .integer(let value, let isNegative): isNegative ? "-\(value)" : "\(value)"
+    case .path(let path): value = path.count == 1 ? choices[path[0]] : nil
+    case .integer(let number, let isNegative): value = choices[isNegative ? "-\(number)" : "\(number)"]
+    case .string(let text):
+      value = UInt64(text) == nil ? choices[text] : nil
+      if value != nil { try tolerate(attribute.line, message, "the string is read as that word") }
     }
+    guard let value else { throw failure(attribute.line, message) }
+    return value
   }
 
-  func boolean(_ attribute: Attribute) throws(TraceError) -> Bool {
-    switch word(attribute) {
-    case "1", "true", "TRUE": return true
-    case "0", "false", "FALSE": return false
-    default: throw failure(attribute.line, "'\(attribute.name)' has to be true or false")
-    }
+  private static let booleans = [
+    "1": true, "true": true, "TRUE": true, "0": false, "false": false, "FALSE": false,
+  ]
+  private static let byteOrders: [String: ByteOrder?] = [
+    "le": .little, "be": .big, "network": .big, "native": nil,
+  ]
+  private static let encodings = [
+    "none": false, "NONE": false, "UTF8": true, "utf8": true, "ASCII": true, "ascii": true,
+  ]
+  private static let bases = [
+    "2": 2, "binary": 2, "bin": 2, "b": 2, "8": 8, "octal": 8, "oct": 8, "o": 8, "10": 10, "decimal": 10,
+    "dec": 10, "d": 10, "i": 10, "u": 10, "16": 16, "hexadecimal": 16, "hex": 16, "x": 16, "X": 16, "p": 16,
+  ]
+
+  mutating func boolean(_ attribute: Attribute) throws(TraceError) -> Bool {
+    try choice(attribute, Self.booleans, "true or false")
   }
 
-  func byteOrder(_ attribute: Attribute) throws(TraceError) -> ByteOrder? {
-    switch word(attribute) {
-    case "le": return .little
-    case "be", "network": return .big
-    case "native": return nil
-    default: throw failure(attribute.line, "'byte_order' has to be le, be, network or native")
-    }
+  mutating func byteOrder(_ attribute: Attribute) throws(TraceError) -> ByteOrder? {
+    try choice(attribute, Self.byteOrders, "le, be, network or native")
   }
 
-  func encoding(_ attribute: Attribute) throws(TraceError) -> Bool {
-    switch word(attribute) {
-    case "none", "NONE": return false
-    case "UTF8", "utf8", "ASCII", "ascii": return true
-    default: throw failure(attribute.line, "'encoding' has to be none, UTF8 or ASCII")
-    }
+  mutating func encoding(_ attribute: Attribute) throws(TraceError) -> Bool {
+    try choice(attribute, Self.encodings, "none, UTF8 or ASCII")
   }
 
-  private func base(_ attribute: Attribute) throws(TraceError) -> Int {
-    switch word(attribute) {
-    case "2", "binary", "bin", "b": return 2
-    case "8", "octal", "oct", "o": return 8
-    case "10", "decimal", "dec", "d", "i", "u": return 10
-    case "16", "hexadecimal", "hex", "x", "X", "p": return 16
-    default: throw failure(attribute.line, "'base' has to be 2, 8, 10 or 16")
-    }
+  private mutating func base(_ attribute: Attribute) throws(TraceError) -> Int {
+    try choice(attribute, Self.bases, "2, 8, 10 or 16")
   }
 
   /// The clock's name in `map = clock.NAME.value`.
-  private func clock(_ attribute: Attribute) throws(TraceError) -> String? {
-    guard case .path(let path) = attribute.value, path.count == 3, path[0] == "clock", path[2] == "value"
-    else {
-      throw failure(attribute.line, "'map' has to be clock.NAME.value")
+  private mutating func clock(_ attribute: Attribute) throws(TraceError) -> String? {
+    var path: [String] = []
+    switch attribute.value {
+    case .path(let names): path = names
+    case .string(let text):
+      path = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    case .integer: break
+    }
+    let message = "'map' has to be clock.NAME.value"
+    guard path.count == 3, path[0] == "clock", path[2] == "value" else {
+      throw failure(attribute.line, message)
+    }
+    if case .string = attribute.value {
+      try tolerate(attribute.line, message, "the string is read as that")
     }
     return path[1]
   }

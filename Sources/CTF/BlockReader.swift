@@ -8,15 +8,21 @@ struct BlockReader {
   private var names: Set<String> = []
   /// What the values take.
   private var bytes = 0
+  private let allowsRepeated: Bool
   private var askedValues: Set<String> = []
   private var askedTypes: Set<String> = []
 
   /// Reads the block at the parser's keyword, with its semicolon.
   ///
-  /// - Parameter isKept: Whether the values matter; otherwise they may also be given twice.
-  init(_ keyword: String, _ parser: inout Parser, in root: TypeScope, isKept: Bool = true) throws(TraceError)
-  {
+  /// - Parameters:
+  ///   - isKept: Whether the values matter; otherwise they may also be given twice.
+  ///   - allowsRepeated: Whether values given twice are up to the caller.
+  init(
+    _ keyword: String, _ parser: inout Parser, in root: TypeScope, isKept: Bool = true,
+    allowsRepeated: Bool = false
+  ) throws(TraceError) {
     self.keyword = keyword
+    self.allowsRepeated = allowsRepeated
     line = parser.line
     file = parser.file
     let scope = TypeScope(parent: root)
@@ -37,18 +43,28 @@ struct BlockReader {
     _ parser: inout Parser, _ scope: TypeScope, _ isKept: Bool
   ) throws(TraceError) {
     let start = parser.line
-    guard case .identifier(let word) = parser.token else {
+    let word: String
+    switch parser.token {
+    case .identifier(let first): word = first
+    case .string where keyword == "env": word = ""
+    default:
       throw parser.failure("expected a statement of the \(keyword) block, found \(parser.token.shown)")
     }
     if word == "struct" || word == "variant" || word == "enum" {
       let specifier = try parser.specifier(in: scope)
-      guard case .type(_, isDefinition: true) = specifier, parser.token == .punctuation(.semicolon) else {
+      var isOver = parser.token.beginsAnother
+      if case .identifier = parser.token {
+        // An attribute begins with a word as the name of a field would: what it is shows behind it.
+        let next = try parser.peek()
+        isOver = isOver || next == .punctuation(.equals) || next == .punctuation(.typeAssign)
+      }
+      guard case .type(_, isDefinition: true) = specifier, isOver else {
         throw parser.failure("a field cannot stand in the \(keyword) block")
       }
-      return try parser.advance()
+      return try parser.endDefinition(mayMiss: true)
     }
-    let name = try parser.path().joined(separator: ".")
-    guard names.insert(name).inserted || !isKept else {
+    let name = try name(&parser)
+    guard names.insert(name).inserted || !isKept || allowsRepeated else {
       throw parser.failure(start, "'\(name.prefix(64))' is given twice in the \(keyword) block")
     }
     if try parser.take(.typeAssign) {
@@ -71,6 +87,17 @@ struct BlockReader {
     try parser.keep(bytes)
     self.bytes += bytes
     values.append(.init(name: name, value: value, line: start))
+  }
+
+  /// The name of an attribute or type.
+  private func name(_ parser: inout Parser) throws(TraceError) -> String {
+    guard keyword == "env", case .string(let text) = parser.token else {
+      return try parser.path().joined(separator: ".")
+    }
+    try parser.tolerate(
+      parser.line, "expected a statement of the env block, found a string", "read as a name")
+    try parser.advance()
+    return text
   }
 
   func failure(_ line: Int, _ message: String) -> TraceError {
@@ -135,13 +162,33 @@ struct BlockReader {
     return structure
   }
 
-  /// Complains about types that nobody asked for, and where newer tracers cannot have added any about attributes.
-  func finish(allowsUnknown: Bool = true) throws(TraceError) {
+  /// A text that nothing depends on.
+  mutating func skipText(_ name: String, _ parser: inout Parser) throws(TraceError) {
+    guard let attribute = attribute(name) else { return }
+    guard case .path = attribute.value else {
+      _ = try string(name)
+      return
+    }
+    try parser.tolerate(attribute.line, "'\(name)' has to be a string", "ignored")
+  }
+
+  /// A number that nothing depends on.
+  mutating func skipNumber(_ name: String, _ parser: inout Parser) throws(TraceError) {
+    guard let attribute = attribute(name) else { return }
+    guard case .integer(let magnitude, _) = attribute.value, magnitude > UInt64(Int64.max) else {
+      _ = try signedNumber(name)
+      return
+    }
+    try parser.tolerate(attribute.line, "'\(name)' has to be a number that fits in 63 bits", "ignored")
+  }
+
+  /// The attributes that nobody asked for.
+  var unknown: [Parser.Attribute] { values.filter { !askedValues.contains($0.name) } }
+
+  /// Complains about types that nobody asked for.
+  func finish() throws(TraceError) {
     for (name, _, line) in types where !askedTypes.contains(name) {
       throw failure(line, "the \(keyword) block has no type '\(name.prefix(64))'")
-    }
-    for value in values where !allowsUnknown && !askedValues.contains(value.name) {
-      throw failure(value.line, "the \(keyword) block has no attribute '\(value.name.prefix(64))'")
     }
   }
 }

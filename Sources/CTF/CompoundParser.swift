@@ -14,10 +14,11 @@ extension Parser {
       if try take(.semicolon) { continue }
       if try definition(in: inner) { continue }
       let specifier = try specifier(in: inner)
-      if token == .punctuation(.semicolon) {
-        guard case .type(_, isDefinition: true) = specifier else { throw failure("a field has no name") }
+      if case .type(_, isDefinition: true) = specifier, token.beginsAnother {
+        try endDefinition(mayMiss: true)
         continue
       }
+      if token == .punctuation(.semicolon) { throw failure("a field has no name") }
       repeat {
         guard let (name, type) = try declarator(specifier, in: inner) else {
           throw failure("expected the name of a field, found \(token.shown)")

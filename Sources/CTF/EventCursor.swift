@@ -250,6 +250,9 @@ final class EventCursor {
       case .compact: count &+= fast.decode(CompactHeader(), mask: mask, &cursor, &state.clock, local.words)
       case .large(let offset):
         count &+= fast.decode(LargeHeader(offset: offset), mask: mask, &cursor, &state.clock, local.words)
+      case .padded(let alignment):
+        count &+= fast.decode(
+          PaddedHeader(alignment: alignment), mask: mask, &cursor, &state.clock, local.words)
       case .none, .general: break
       }
       // One event with care: it is not simple, or the window or the packet ends.

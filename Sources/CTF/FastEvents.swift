@@ -27,7 +27,7 @@ struct FastEvents {
     let extended: UInt64
     switch stream.header.shape {
     case .compact: extended = CompactHeader.extended
-    case .large: extended = LargeHeader.extended
+    case .large, .padded: extended = LargeHeader.extended
     case .none, .general: extended = 0
     }
     let ids = stream.eventIndex.filter { $0.key < min(Self.limit, extended) }
@@ -56,16 +56,17 @@ struct FastEvents {
     _ words: UnsafeMutablePointer<UInt64>
   ) -> UInt64 {
     let (source, limit) = (cursor.base, cursor.limit)
+    let lastBegin = min(limit, cursor.eventsEnd &- 1 &+ header.bits)
     let (base, known) = (self.base, self.count)
     var position = cursor.position
     var time = clock
     var made: UInt64 = 0
     while true {
       let start = (position &+ mask) & ~mask
-      let begin = start &+ header.bits
-      guard begin <= limit else { break }
+      let begin = header.end(start)
+      guard begin <= lastBegin else { break }
       var next = time
-      let id = header.read(source + (start >> 3), &next)
+      let id = header.read(source, start, begin, &next)
       guard id < known else { break }
       let event = base + Int(truncatingIfNeeded: id)
       let end = begin &+ event.pointee.bits

@@ -1,15 +1,18 @@
-/// An event header that is read without the interpreter: one of LTTng's two shapes, little-endian.
+/// An event header that is read without the interpreter: one of LTTng's shapes, little-endian.
 ///
 /// A hot loop is written once and specialised for each of them.
 protocol FastHeader {
-  /// Bits from the header's aligned begin to its end.
+  /// The least number of bits from the header's aligned begin to its end.
   var bits: Int { get }
 
-  /// Reads the header at `bytes`, of which `bits` are in memory.
+  /// The end of a header that begins at bit `start`.
+  func end(_ start: Int) -> Int
+
+  /// Reads the header from bit `start` of `source` up to bit `end`, which are in memory.
   ///
   /// - Parameter clock: Moves on to the event's time, in cycles (CTF 1.8, section 8).
   /// - Returns: The id; ``FastEvents`` knows none that announces an extended header.
-  func read(_ bytes: UnsafeRawPointer, _ clock: inout UInt64) -> UInt64
+  func read(_ source: UnsafeRawPointer, _ start: Int, _ end: Int, _ clock: inout UInt64) -> UInt64
 }
 
 /// 5 bits of id, 27 bits of time.
@@ -20,8 +23,11 @@ struct CompactHeader: FastHeader {
   var bits: Int { 32 }
 
   @inline(__always)
-  func read(_ bytes: UnsafeRawPointer, _ clock: inout UInt64) -> UInt64 {
-    let word = bytes.loadUnaligned(as: UInt32.self)
+  func end(_ start: Int) -> Int { start &+ 32 }
+
+  @inline(__always)
+  func read(_ source: UnsafeRawPointer, _ start: Int, _ end: Int, _ clock: inout UInt64) -> UInt64 {
+    let word = (source + (start >> 3)).loadUnaligned(as: UInt32.self)
     // What the low bits have advanced by, modulo their range: the same as Interpreter.advance.
     clock &+= UInt64(((word >> 5) &- UInt32(truncatingIfNeeded: clock)) & (1 << 27 - 1))
     return UInt64(word & 31)
@@ -38,9 +44,34 @@ struct LargeHeader: FastHeader {
   var bits: Int { offset &* 8 &+ 32 }
 
   @inline(__always)
-  func read(_ bytes: UnsafeRawPointer, _ clock: inout UInt64) -> UInt64 {
+  func end(_ start: Int) -> Int { start &+ bits }
+
+  @inline(__always)
+  func read(_ source: UnsafeRawPointer, _ start: Int, _ end: Int, _ clock: inout UInt64) -> UInt64 {
+    let bytes = source + (start >> 3)
     let time = (bytes + offset).loadUnaligned(as: UInt32.self)
     clock &+= UInt64(time &- UInt32(truncatingIfNeeded: clock))
     return UInt64(bytes.loadUnaligned(as: UInt16.self))
+  }
+}
+
+/// 16 bits of id, and 32 bits of time at the next multiple of an alignment larger than that of the id: so LTTng writes
+/// where integers have their natural alignment.
+struct PaddedHeader: FastHeader {
+  private let mask: Int
+
+  /// - Parameter alignment: Bits, a power of two.
+  init(alignment: Int) { mask = alignment &- 1 }
+
+  var bits: Int { 48 }
+
+  @inline(__always)
+  func end(_ start: Int) -> Int { ((start &+ 16 &+ mask) & ~mask) &+ 32 }
+
+  @inline(__always)
+  func read(_ source: UnsafeRawPointer, _ start: Int, _ end: Int, _ clock: inout UInt64) -> UInt64 {
+    let time = (source + (end >> 3 &- 4)).loadUnaligned(as: UInt32.self)
+    clock &+= UInt64(time &- UInt32(truncatingIfNeeded: clock))
+    return UInt64((source + (start >> 3)).loadUnaligned(as: UInt16.self))
   }
 }

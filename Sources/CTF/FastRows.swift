@@ -95,8 +95,7 @@ extension FastEvents {
     _ clock: inout UInt64, _ block: inout RowBlock
   ) -> RowBlock.Stop {
     let (source, limit) = (cursor.base, cursor.limit)
-    let bits = header.bits
-    let lastBegin = min(limit, end < 1 << 60 ? end &- 1 &+ bits : limit)
+    let lastBegin = min(limit, min(end, cursor.eventsEnd) &- 1 &+ header.bits)
     let (base, known) = (self.base, self.count)
     let (stride, word) = (block.stride, block.word)
     let rowsEnd = block.row + (block.capacity &- block.made) &* stride
@@ -111,13 +110,14 @@ extension FastEvents {
     var skipped: UInt64 = 0
     var stop = RowBlock.Stop.full
     while row < rowsEnd {
-      let begin = ((position &+ mask) & ~mask) &+ bits
+      let start = (position &+ mask) & ~mask
+      let begin = header.end(start)
       guard begin <= lastBegin else {
         stop = .careful
         break
       }
       var next = time
-      let id = header.read(source + ((begin &- bits) >> 3), &next)
+      let id = header.read(source, start, begin, &next)
       guard id < known else {
         stop = .careful
         break

@@ -282,6 +282,24 @@ public final class StructureType: Sendable {
 
   /// The field that a path means by a name.
   func index(of name: String) -> Int? { names.index(of: name, in: originalNames) }
+
+  /// The names of the fields, no two alike: an underscore in front is kept where the name without it is that of another
+  /// field.
+  public var distinctNames: [String] {
+    var names = fields.map(\.name)
+    var holders = Dictionary(grouping: names.indices) { names[$0] }
+    var clashes = holders.filter { $1.count > 1 }.map(\.key)
+    while let name = clashes.popLast() {
+      for index in holders[name] ?? [] where originalNames[index] != name {
+        let original = originalNames[index]
+        names[index] = original
+        holders[original, default: []].append(index)
+        if holders[original]?.count == 2 { clashes.append(original) }
+      }
+      holders[name]?.removeAll { names[$0] != name }
+    }
+    return names
+  }
 }
 
 /// One of several options.

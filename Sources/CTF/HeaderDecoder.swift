@@ -12,7 +12,7 @@ enum HeaderDecoder {
   static func decode(
     _ plan: EventHeaderPlan, _ cursor: inout BitCursor, _ state: inout DecodeState, _ id: inout UInt64
   ) -> Outcome {
-    guard cursor.position < cursor.content else { return .endOfPacket }
+    guard cursor.position < cursor.eventsEnd else { return .endOfPacket }
     // Padding up to the next event may end the content; one that leads beyond it belongs to an event that is cut.
     let mask = plan.alignment &- 1
     let start = (cursor.position &+ mask) & ~mask
@@ -35,6 +35,16 @@ enum HeaderDecoder {
       if id < 65535 {
         state.clock = Interpreter.advance(
           state.clock, UInt64((bytes + offset).loadUnaligned(as: UInt32.self)), 32)
+        cursor.position = end
+        return .event
+      }
+    case .padded(let alignment):
+      let header = PaddedHeader(alignment: alignment)
+      let end = header.end(start)
+      guard end <= cursor.limit else { return .shortage }
+      id = UInt64((cursor.base + (start >> 3)).loadUnaligned(as: UInt16.self))
+      if id < LargeHeader.extended {
+        id = header.read(cursor.base, start, end, &state.clock)
         cursor.position = end
         return .event
       }

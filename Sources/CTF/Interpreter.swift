@@ -48,6 +48,8 @@ struct BitCursor {
   var limit: Int
   /// The end of the packet's content.
   var content: Int
+  /// No event begins here or behind: the end of the content, unless the packet does not say where that is.
+  var eventsEnd: Int
 }
 
 /// Where an interpreter puts values: a row or a tape. The interpreter is specialised for each.

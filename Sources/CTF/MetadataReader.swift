@@ -14,7 +14,7 @@ struct MetadataReader {
   private var packetHeader: StructureType?
   private var hasTrace = false
   private var environment: [(name: String, value: EnvironmentValue)] = []
-  private var environmentNames: Set<String> = []
+  private var environmentPlaces: [String: Int] = [:]
   private var clocks: [ClockInfo] = []
   private var streams: [UInt64: StreamBlock] = [:]
   private var events: [(stream: UInt64?, event: EventClass, line: Int)] = []
@@ -26,23 +26,35 @@ struct MetadataReader {
     var events: [UInt64: EventClass] = [:]
   }
 
-  /// Reads the metadata file at `path`; also returns how large it is, and what ended it before its end.
-  static func read(path: String) throws(TraceError) -> (TraceModel, bytes: Int, damage: TraceError?) {
-    let text = try MetadataText(path: path)
+  /// What a metadata file says.
+  struct Result {
     let model: TraceModel
-    if text.isJSON {
-      var reader = FragmentReader(text)
-      model = try reader.model()
-    } else {
-      var reader = try MetadataReader(text)
-      model = try reader.model()
-    }
-    return (model, text.fileSize, text.damage)
+    /// The file's size.
+    let bytes: Int
+    /// What ended the text before its end.
+    let damage: TraceError?
+    /// What is not allowed, but was read as it can mean only one thing.
+    let warnings: [TraceError]
   }
 
-  private init(_ text: MetadataText) throws(TraceError) {
+  /// Reads the metadata file at `path`.
+  ///
+  /// - Parameter isStrict: Whether to refuse everything that the specification does not allow.
+  static func read(path: String, isStrict: Bool = false) throws(TraceError) -> Result {
+    let text = try MetadataText(path: path, isStrict: isStrict)
+    if text.isJSON {
+      var reader = FragmentReader(text)
+      return Result(model: try reader.model(), bytes: text.fileSize, damage: text.damage, warnings: [])
+    }
+    var reader = try MetadataReader(text, isStrict: isStrict)
+    let model = try reader.model()
+    return Result(
+      model: model, bytes: text.fileSize, damage: text.damage, warnings: reader.parser.warnings)
+  }
+
+  private init(_ text: MetadataText, isStrict: Bool) throws(TraceError) {
     self.text = text
-    parser = try Parser(text)
+    parser = try Parser(text, isStrict: isStrict)
   }
 
   private mutating func model() throws(TraceError) -> TraceModel {
@@ -131,8 +143,9 @@ struct MetadataReader {
       // For people who look at the program; nothing about the trace.
       _ = try BlockReader(word, &parser, in: root, isKept: false)
     case "struct", "variant", "enum":
-      _ = try parser.specifier(in: root)
-      try parser.expect(.semicolon, "after the definition of a type")
+      var isDefinition = false
+      if case .type(_, let isNew) = try parser.specifier(in: root) { isDefinition = isNew }
+      try parser.endDefinition(mayMiss: isDefinition && parser.token.beginsAnother)
     default:
       throw parser.failure("'\(word.prefix(64))' cannot stand at the top level")
     }
@@ -190,8 +203,8 @@ struct MetadataReader {
       id: try block.number("id") ?? 0, name: try block.string("name", allowsWord: true) ?? "<unknown>",
       context: try block.structure("context"), payload: try block.structure("fields"))
     events.append((try block.number("stream_id"), event, block.line))
-    _ = try block.signedNumber("loglevel")
-    _ = try block.string("model.emf.uri")
+    try block.skipNumber("loglevel", &parser)
+    try block.skipText("model.emf.uri", &parser)
     try block.finish()
     try parser.keep(256 + event.name.utf8.count)
     guard events.count <= Self.maximumClasses else { throw block.failure(block.line, "too many events") }
@@ -214,10 +227,14 @@ struct MetadataReader {
         try parser.boolean(value)
       }
         ?? false)
-    _ = try block.string("description")
+    try block.skipText("description", &parser)
     _ = try block.number("precision")
+    try block.finish()
     // What a clock's attribute means that nobody knows, times would not show.
-    try block.finish(allowsUnknown: false)
+    for attribute in block.unknown {
+      try parser.tolerate(
+        attribute.line, "the clock block has no attribute '\(attribute.name.prefix(64))'", "ignored")
+    }
     guard !clocks.contains(where: { $0.name == name }) else {
       throw block.failure(block.line, "there are two clocks called '\(name.prefix(64))'")
     }
@@ -226,20 +243,34 @@ struct MetadataReader {
   }
 
   private mutating func readEnvironment() throws(TraceError) {
-    let block = try BlockReader("env", &parser, in: root)
+    let block = try BlockReader("env", &parser, in: root, allowsRepeated: true)
     try block.finish()
     for attribute in block.remaining {
-      guard environmentNames.insert(attribute.name).inserted else {
-        throw block.failure(attribute.line, "'\(attribute.name.prefix(64))' is given twice in the env blocks")
+      if let known = environmentPlaces[attribute.name] {
+        let message = "'\(attribute.name.prefix(64))' is given twice in the env blocks"
+        guard environment[known].value == attribute.environmentValue else {
+          throw block.failure(attribute.line, message)
+        }
+        try parser.tolerate(attribute.line, message, "with the same value")
+        continue
       }
-      switch attribute.value {
-      case .string(let text): environment.append((attribute.name, .string(text)))
-      case .path(let path): environment.append((attribute.name, .string(path.joined(separator: "."))))
-      case .integer(let magnitude, let isNegative):
-        let bits = isNegative ? 0 &- magnitude : magnitude
-        environment.append((attribute.name, .integer(Int64(bitPattern: bits))))
-        if !isNegative { parser.environment[attribute.name] = magnitude }
+      environmentPlaces[attribute.name] = environment.count
+      environment.append((attribute.name, attribute.environmentValue))
+      if case .integer(let magnitude, false) = attribute.value {
+        parser.environment[attribute.name] = magnitude
       }
+    }
+  }
+}
+
+extension Parser.Attribute {
+  /// The value as the `env` block has it.
+  fileprivate var environmentValue: EnvironmentValue {
+    switch value {
+    case .string(let text): .string(text)
+    case .path(let path): .string(path.joined(separator: "."))
+    case .integer(let magnitude, let isNegative):
+      .integer(Int64(bitPattern: isNegative ? 0 &- magnitude : magnitude))
     }
   }
 }

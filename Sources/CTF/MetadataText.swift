@@ -34,8 +34,13 @@ struct MetadataText {
   private var packetEnd: Int
   private var packet = -1
 
+  /// That the text does not begin as it should.
+  private(set) var warning: TraceError?
+
   /// Opens the file and finds out what is in it.
-  init(path: String) throws(TraceError) {
+  ///
+  /// - Parameter isStrict: Whether to refuse text that does not begin with its version.
+  init(path: String, isStrict: Bool) throws(TraceError) {
     self.path = path
     file = try DataFile(path: path)
     contentEnd = 0
@@ -72,13 +77,17 @@ struct MetadataText {
       throw TraceError(
         file: path, bitOffset: 0, message: "this is neither CTF metadata text nor its packets")
     }
-    if !isJSON { try Self.checkSignature(start, path) }
+    if !isJSON { warning = try Self.checkSignature(start, path, isStrict) }
     contentEnd = file.size
     packetEnd = file.size
   }
 
   /// Plain text begins with a comment that says its version (CTF 1.8, section 7.1).
-  private static func checkSignature(_ start: [UInt8], _ path: String) throws(TraceError) {
+  ///
+  /// - Returns: That it does not, which leaves only one version that it can be of.
+  private static func checkSignature(
+    _ start: [UInt8], _ path: String, _ isStrict: Bool
+  ) throws(TraceError) -> TraceError? {
     var words = start.prefix(64)[...]
     func skip(_ text: String) -> Bool {
       guard words.starts(with: text.utf8) else { return false }
@@ -86,12 +95,15 @@ struct MetadataText {
       return true
     }
     guard skip("/*"), skip("CTF") else {
-      throw TraceError(file: path, message: "line 1: the metadata does not begin with /* CTF 1.8 */")
+      let message = "line 1: the metadata does not begin with /* CTF 1.8 */"
+      guard !isStrict else { throw TraceError(file: path, message: message) }
+      return TraceError(file: path, message: message + "; read as CTF 1.8")
     }
     // What follows the version says nothing, but 1.81 is another one.
     guard skip("1.8"), let next = words.first, next < UInt8(ascii: "0") || next > UInt8(ascii: "9") else {
       throw TraceError(file: path, message: "line 1: the metadata is of another version than CTF 1.8")
     }
+    return nil
   }
 
   /// Fills a buffer with the next bytes of the text; returns how many there are, fewer than asked for only at the end.

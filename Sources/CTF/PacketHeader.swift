@@ -10,8 +10,9 @@ struct PacketHeader {
   /// Sizes in bits as the packet gives them, or the file's where it does not.
   var statedPacketBits: UInt64 = 0
   var statedContentBits: UInt64 = 0
-  /// Where the first event may begin, in bits from the packet's begin.
+  /// Where the first event may begin, and where none begins any more, in bits from the packet's begin.
   var eventBits = 0
+  var eventsEnd = 0
   var instanceID: UInt64?
   /// Cycles.
   var begin: UInt64?
@@ -23,6 +24,10 @@ struct PacketHeader {
   var hasOtherUUID = false
   /// What is wrong with the packet's sizes, although its begin can be read.
   var defect: TraceError?
+  /// Whether the packet says where its content ends.
+  var isContentKnown = true
+  /// Whether `packetBits` leads to the next packet.
+  var isSizeKnown = true
 }
 
 /// Discards what it is given: headers matter through their registers only.
@@ -71,7 +76,8 @@ extension TracePlans {
     }
     while true {
       var cursor = BitCursor(
-        base: window.address(offset), position: 0, limit: (window.end - offset) * 8, content: fileBits)
+        base: window.address(offset), position: 0, limit: (window.end - offset) * 8, content: fileBits,
+        eventsEnd: fileBits)
       let clock = state.clock
       if model.format == .ctf2 { beginPacket(&state) }
       context.restart()
@@ -107,6 +113,7 @@ extension TracePlans {
       guard window.count > 0 else { throw failure(0, "the file was cut short while it was read") }
     }
     try readContext(&header, state, fileBits, failure)
+    if !header.isContentKnown { try findEventsEnd(&header, window) }
     return header
   }
 
@@ -161,9 +168,17 @@ extension TracePlans {
     // A crashed tracer leaves 0 for the end, which says nothing.
     if let begin = header.begin, let end = header.end, end < begin { header.end = end == 0 ? nil : end }
 
-    let content = value(Register.contentSize)
-    let packet = value(Register.packetSize) ?? content ?? UInt64(fileBits)
-    let used = content ?? packet
+    let sizes = PacketSizes(
+      content: value(Register.contentSize), packet: value(Register.packetSize), fileBits: UInt64(fileBits))
+    if let message = sizes.unfinished {
+      header.defect = failure(header.eventBits, message)
+      header.isContentKnown = sizes.isContentKnown
+      header.isSizeKnown = sizes.isPacketKnown
+      // Neither did the writer come to what else it fills in at the end.
+      if let end = header.end, PacketSizes.isUnfilled(end) || end < header.begin ?? 0 { header.end = nil }
+      if let discarded = header.discarded, PacketSizes.isUnfilled(discarded) { header.discarded = nil }
+    }
+    let (packet, used) = (sizes.packet, sizes.content)
     guard packet % 8 == 0, packet > 0 else {
       throw failure(0, "the packet's size of \(packet) bits is no positive number of bytes")
     }
@@ -181,5 +196,6 @@ extension TracePlans {
     header.statedContentBits = used
     header.packetBits = Int(min(packet, UInt64(fileBits)))
     header.contentBits = Int(min(used, UInt64(fileBits)))
+    header.eventsEnd = header.contentBits
   }
 }

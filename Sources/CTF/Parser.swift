@@ -28,6 +28,11 @@ struct Parser {
     let isNegative: Bool
   }
 
+  /// Whether everything is refused that the specification does not allow, also what can mean only one thing.
+  let isStrict: Bool
+  /// What was not allowed and was read all the same, up to ``maximumWarnings``.
+  private(set) var warnings: [TraceError] = []
+  static let maximumWarnings = 100
   private var lexer: Lexer
   private(set) var token: Token = .end
   private var ahead: Token?
@@ -55,8 +60,10 @@ struct Parser {
   /// Whether there is no token behind the current one.
   var isAtEnd: Bool { token == .end || lexer.isAtEnd }
 
-  init(_ text: MetadataText) throws(TraceError) {
+  init(_ text: MetadataText, isStrict: Bool) throws(TraceError) {
+    self.isStrict = isStrict
     lexer = try Lexer(text)
+    if let warning = text.warning { warnings.append(warning) }
     token = try lexer.next()
     line = lexer.line
   }
@@ -67,6 +74,27 @@ struct Parser {
 
   func failure(_ line: Int, _ message: String) -> TraceError {
     TraceError(file: file, message: "line \(line): \(message)")
+  }
+
+  /// Reads on behind what the specification does not allow although it can mean only one thing; refuses it when
+  /// reading strictly.
+  ///
+  /// - Parameters:
+  ///   - message: What is wrong.
+  ///   - reading: How it is read.
+  mutating func tolerate(_ line: Int, _ message: String, _ reading: String) throws(TraceError) {
+    guard !isStrict else { throw failure(line, message) }
+    if warnings.count < Self.maximumWarnings { warnings.append(failure(line, "\(message); \(reading)")) }
+  }
+
+  /// Takes the semicolon behind the definition of a type.
+  ///
+  /// - Parameter mayMiss: Whether what follows can only begin something else.
+  mutating func endDefinition(mayMiss: Bool) throws(TraceError) {
+    if try take(.semicolon) { return }
+    let message = "expected ';' after the definition of a type, found \(token.shown)"
+    guard mayMiss else { throw failure(message) }
+    try tolerate(line, message, "read as if it were there")
   }
 
   // MARK: Limits

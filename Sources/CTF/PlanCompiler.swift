@@ -129,6 +129,9 @@ struct PlanCompiler {
     guard ranges.count <= Self.maximumSteps else { throw failure("variants have too many options") }
   }
 
+  /// Whether the position is known to be that of a byte.
+  var isAtByte: Bool { modulus >= 8 && remainder % 8 == 0 }
+
   mutating func move(_ bits: Int) {
     remainder = (remainder + bits) & (modulus - 1)
   }

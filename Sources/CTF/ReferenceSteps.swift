@@ -51,6 +51,7 @@ extension PlanCompiler {
   /// The register of whichever of the fields is there, with a check in front that one is.
   mutating func use(_ keys: [FieldKey], in selection: FieldKey?) throws(TraceError) -> Int {
     let scope = keys[0].scope
+    if scope == .eventHeader, self.scope != .eventHeader { references.streamsWithUsedHeaders.insert(stream) }
     let place = change(scope) { $0.place(of: keys, in: selection) }
     if let presence = place.presence {
       closeRun()
@@ -129,24 +130,62 @@ extension PlanCompiler {
     }
     for scope in DynamicScope.allCases where path.starts(with: scope.path) && path.count > scope.path.count {
       let rest = Array(path.dropFirst(scope.path.count))
-      let found = scope == self.scope ? frames.first.map { find(rest, in: $0) } : find(rest, in: scope)
-      if let found, !found.fields.isEmpty { return found }
+      let found = scope == self.scope ? try find(rest, from: 0) : find(rest, in: scope)
+      if !found.fields.isEmpty { return found }
     }
-    if anchor == nil {
-      lookups += frames.count
-      guard lookups <= Self.maximumLookups else {
-        throw failure("names are looked up in more than \(Self.maximumLookups) structures")
-      }
-      for frame in frames.reversed() {
-        let found = find(path, in: frame)
-        if !found.fields.isEmpty { return found }
-      }
+    for place in frames.indices.reversed() {
+      // The fields before it are not meant where they were not seen in the metadata: only those around it can be.
+      if anchor != nil, frames[place].structure.index(of: path[0]) != frames[place].count { continue }
+      let found = try find(path, from: place)
+      if !found.fields.isEmpty { return found }
     }
     for scope in DynamicScope.allCases.reversed() where scope.rawValue < self.scope.rawValue {
       let found = find(path, in: scope)
       if !found.fields.isEmpty { return found }
     }
     return Visible()
+  }
+
+  /// Follows a path from a structure that is being decoded, through fields that are being decoded themselves.
+  private mutating func find(_ path: [String], from first: Int) throws(TraceError) -> Visible {
+    var rest = path[...]
+    for place in frames.indices.dropFirst(first) {
+      lookups += 1
+      guard lookups <= Self.maximumLookups else {
+        throw failure("names are looked up in more than \(Self.maximumLookups) structures")
+      }
+      let frame = frames[place]
+      guard let name = rest.first, frame.structure.index(of: name) == frame.count, place + 1 < frames.count
+      else { return find(Array(rest), in: frame) }
+      guard let inner = enter(frame, rest.dropFirst(), upTo: frames[place + 1].key) else { return Visible() }
+      rest = inner
+    }
+    return Visible()
+  }
+
+  /// Follows a path from the field of a structure that is being decoded into the structure at `key`, which is open in
+  /// it; nil where the path leads to somewhere else.
+  private func enter(_ frame: Frame, _ path: ArraySlice<String>, upTo key: FieldKey) -> ArraySlice<String>? {
+    var rest = path
+    var type = frame.structure.fields[frame.count].type
+    var depth = frame.key.count + 1
+    while depth < key.count {
+      switch type {
+      case .array(let array):
+        // The element that is being decoded.
+        type = array.element
+      case .variant(let variant):
+        let option = key[depth]
+        if let name = rest.first, let named = variant.index(of: name) {
+          guard named == option else { return nil }
+          rest = rest.dropFirst()
+        }
+        type = variant.options[option].type
+      default: return nil
+      }
+      depth += 1
+    }
+    return rest
   }
 
   private func find(_ path: [String], in scope: DynamicScope) -> Visible {

@@ -72,6 +72,8 @@ final class References {
   var isComplete = false
   /// Registers with the positions of UUIDs in the packet header (CTF 2).
   var uuidRegisters: Set<Int> = []
+  /// Numbers of the stream classes whose events refer to fields of their headers.
+  var streamsWithUsedHeaders: Set<Int> = []
   /// The clock that integers of the current stream map.
   var clock: String?
   var typesLeft = maximumTypes

@@ -310,6 +310,10 @@ final class RowCursor {
       case .large(let offset):
         stop = fast.decode(
           LargeHeader(offset: offset), mask: mask, upTo: lossPosition, clock, &cursor, &state.clock, &block)
+      case .padded(let alignment):
+        stop = fast.decode(
+          PaddedHeader(alignment: alignment), mask: mask, upTo: lossPosition, clock, &cursor, &state.clock,
+          &block)
       case .none, .general: stop = block.made < capacity ? .careful : .full
       }
       switch stop {

@@ -76,11 +76,14 @@ struct FileIndexer {
         index.append(
           offset: header.offset, begin: header.begin.map { clock($0) } ?? Int64.min,
           end: header.end.map { clock($0) } ?? Int64.max, bytes: header.packetBits / 8)
-        if let defect = header.defect { throw defect }
+        if let defect = header.defect {
+          damage = damage ?? defect
+          guard header.isSizeKnown else { break }
+        }
         offset += header.packetBits / 8
       }
     } catch {
-      damage = error
+      damage = damage ?? error
     }
     window.close()
     for place in results.indices {

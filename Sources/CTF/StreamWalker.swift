@@ -50,7 +50,7 @@ final class StreamWalker {
     allWanted = timeWindow ?? Int64.min..<Int64.max
     window = PacketWindow(capacity: windowBytes, largest: windowBytes * 16)
     state = DecodeState(registerCount: record.plans.registerCount)
-    cursor = BitCursor(base: window.address(0), position: 0, limit: 0, content: 0)
+    cursor = BitCursor(base: window.address(0), position: 0, limit: 0, content: 0, eventsEnd: 0)
     guard let window = self.timeWindow else {
       previous = before
       return
@@ -166,7 +166,8 @@ final class StreamWalker {
       wanted = isOver ? lower..<lower : lower..<upper
     }
     cursor = BitCursor(
-      base: window.address(header.offset), position: header.eventBits, limit: 0, content: header.contentBits)
+      base: window.address(header.offset), position: header.eventBits, limit: 0, content: header.contentBits,
+      eventsEnd: header.eventsEnd)
     setLimit()
   }
 

@@ -39,6 +39,17 @@ enum Token: Equatable {
     }
   }
 
+  /// Whether it cannot belong to the definition of a type that stands before it: it is the semicolon, or begins or ends
+  /// something else.
+  var beginsAnother: Bool {
+    switch self {
+    case .identifier(let word): Self.keywords.contains(word) && word != "align" && word != "const"
+    case .punctuation(let mark): mark == .semicolon || mark == .rightBrace
+    case .end: true
+    case .integer, .string: false
+    }
+  }
+
   /// Words that cannot name a field or a type.
   static let keywords: Set<String> = [
     "align", "callsite", "const", "char", "clock", "double", "enum", "env", "event", "floating_point",

@@ -26,16 +26,21 @@ public final class Trace: Sendable {
   ///   - paths: Directories, searched recursively for `metadata`.
   ///   - allowsMany: Whether the caller does without ``streams`` where there are thousands of files. Memory stays flat
   ///     then: ``MergedEvents`` opens streams when their time has come.
+  ///   - isStrict: Whether to refuse metadata in which anything is not allowed by the specification; otherwise what
+  ///     can mean only one thing is read, with a warning.
   /// - Throws: When a path holds no trace, its metadata is invalid or nothing in it can be read.
-  public convenience init(opening paths: [String], allowsMany: Bool = false) throws(TraceError) {
-    try self.init(opening: paths, manyBeyond: allowsMany ? ManyStreams.threshold : Int.max)
+  public convenience init(
+    opening paths: [String], allowsMany: Bool = false, isStrict: Bool = false
+  ) throws(TraceError) {
+    try self.init(
+      opening: paths, manyBeyond: allowsMany ? ManyStreams.threshold : Int.max, isStrict: isStrict)
   }
 
   /// - Parameters:
   ///   - threshold: With more files only the places of streams are kept.
   ///   - windowMemory: How many bytes the buffers of all readers may have together, as long as nothing is larger.
   init(
-    opening paths: [String], manyBeyond threshold: Int, windowMemory: Int = 16 << 20
+    opening paths: [String], manyBeyond threshold: Int, windowMemory: Int = 16 << 20, isStrict: Bool = false
   ) throws(TraceError) {
     self.windowMemory = windowMemory
     var finder = TraceFinder()
@@ -43,7 +48,8 @@ public final class Trace: Sendable {
     finder.finish()
     let files = finder.found.reduce(0) { $0 + $1.names.count }
     var opener = TraceOpener(
-      diagnostics: finder.diagnostics, warnings: finder.warnings, isMany: files > threshold)
+      diagnostics: finder.diagnostics, warnings: finder.warnings, isMany: files > threshold,
+      isStrict: isStrict)
     for group in try opener.readMetadata(finder.found) { try opener.open(group) }
     guard threshold < Int.max || opener.records.count <= Row.maximumStreams else {
       throw TraceError(

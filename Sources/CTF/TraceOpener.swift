@@ -18,13 +18,19 @@ struct TraceOpener {
   /// Packets that are in several files, and read once.
   private(set) var duplicates = 0
   private let window = PacketWindow(capacity: 8192)
+  private let isStrict: Bool
   /// More problems than this are counted, not kept.
   static let maximumDiagnostics = 1000
 
-  /// - Parameter isMany: Whether to keep only where streams are.
-  init(diagnostics: [Diagnostic] = [], warnings: [Diagnostic] = [], isMany: Bool) {
+  /// - Parameters:
+  ///   - isMany: Whether to keep only where streams are.
+  ///   - isStrict: Whether to refuse everything that the specification does not allow.
+  init(
+    diagnostics: [Diagnostic] = [], warnings: [Diagnostic] = [], isMany: Bool, isStrict: Bool = false
+  ) {
     self.warnings = warnings
     self.diagnostics = diagnostics
+    self.isStrict = isStrict
     many = isMany ? ManyStreams() : nil
   }
 
@@ -53,10 +59,13 @@ struct TraceOpener {
     for directory in found {
       let file = "\(directory.directory)/metadata"
       do throws(TraceError) {
-        let (model, bytes, damage) = try DeepStack.run { () throws(TraceError) in
-          try MetadataReader.read(path: file)
+        let isStrict = isStrict
+        let read = try DeepStack.run { () throws(TraceError) in
+          try MetadataReader.read(path: file, isStrict: isStrict)
         }
-        if let damage { diagnostics.append(damage) }
+        let (model, bytes) = (read.model, read.bytes)
+        if let damage = read.damage { diagnostics.append(damage) }
+        warnings += read.warnings.prefix(max(0, Self.maximumDiagnostics - warnings.count))
         if let same = groups.firstIndex(where: { $0.model.isSameTrace(as: model) }) {
           groups[same].directories.append(directory)
           // Metadata only grows during a recording: the longest one knows all events.

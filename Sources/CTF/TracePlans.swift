@@ -114,24 +114,28 @@ final class StreamPlan: Sendable {
     let only = stream.events.count == 1 ? stream.events[0] : nil
     let begin = stream.eventHeader ?? only.flatMap { stream.eventContext ?? $0.context ?? $0.payload }
     let alignment = begin?.alignment ?? 1
-    var header = PlanCompiler(
-      model, references, file: file, roots: context.roots, stream: number, start: (alignment, 0))
-    try header.add(stream.eventHeader, .eventHeader)
+    // Headers without an alignment of their own begin with a byte all the same, if all events are whole bytes.
+    let mayBeBytes = stream.eventHeader != nil && alignment < 8 && context.isAtByte
+    let budget = (references.typesLeft, references.fieldsLeft)
+    var compiled = try Self.compile(stream, context, alignment: mayBeBytes ? 8 : alignment)
+    if mayBeBytes, !compiled.areWholeBytes {
+      (references.typesLeft, references.fieldsLeft) = budget
+      compiled = try Self.compile(stream, context, alignment: alignment)
+    }
+    var header = compiled.header
     payloadStart = (header.modulus, header.remainder)
     self.roots = header.roots
-    var events: [DecodePlan] = []
-    for event in stream.events {
-      let compiler = PlanCompiler(
-        model, references, file: file, roots: header.roots, stream: number, start: payloadStart)
-      events.append(try Self.compile(event, of: stream, compiler))
-    }
-    self.events = events
+    events = compiled.events
     table = PlanTable(events)
+    let headerPlan = header.finish()
+    var shape = EventHeaderPlan.Shape.none
+    if stream.eventHeader != nil {
+      // The interpreter also keeps what later scopes refer to.
+      let isSimple = compiled.alignment >= 8 && !references.streamsWithUsedHeaders.contains(number)
+      shape = .init(isSimple ? HeaderLayout(header.steps, header.ranges, header.fields) : nil)
+    }
     self.header = EventHeaderPlan(
-      plan: header.finish(), alignment: alignment,
-      shape: stream.hasRoles
-        ? EventHeaderPlan.Shape(roles: stream.eventHeader)
-        : EventHeaderPlan.Shape(stream.eventHeader, model.byteOrder),
+      plan: headerPlan, alignment: compiled.alignment, shape: shape,
       // In CTF 2 it is class 0 that follows where nothing is said.
       defaultID: stream.hasRoles ? 0 : UInt64.max)
     eventIndex = Dictionary(
@@ -143,10 +147,43 @@ final class StreamPlan: Sendable {
     self.references = .init(references, stream: number)
   }
 
-  /// The plan of an event. What it refers to of its own fields is known when it was compiled once.
+  /// A header and the events behind it, compiled for one alignment of their begin.
+  private struct Parts {
+    let alignment: Int
+    let header: PlanCompiler
+    var events: [DecodePlan] = []
+    /// Whether each event that begins with a byte ends with one.
+    var areWholeBytes = true
+  }
+
+  /// - Parameters:
+  ///   - context: The compiler behind the packet's context.
+  ///   - alignment: Of the begin of headers, in bits.
+  private static func compile(
+    _ stream: StreamClass, _ context: PlanCompiler, alignment: Int
+  ) throws(TraceError) -> Parts {
+    func compiler(_ roots: [DynamicScope: StructureType], _ start: (Int, Int)) -> PlanCompiler {
+      PlanCompiler(
+        context.model, context.references, file: context.file, roots: roots, stream: context.stream,
+        start: start)
+    }
+    var header = compiler(context.roots, (alignment, 0))
+    try header.add(stream.eventHeader, .eventHeader)
+    var parts = Parts(alignment: alignment, header: header)
+    for event in stream.events {
+      let (plan, isAtByte) = try compile(
+        event, of: stream, compiler(header.roots, (header.modulus, header.remainder)))
+      parts.events.append(plan)
+      if !isAtByte { parts.areWholeBytes = false }
+    }
+    return parts
+  }
+
+  /// The plan of an event, and whether its end is known to be that of a byte. What it refers to of its own fields is
+  /// known when it was compiled once.
   private static func compile(
     _ event: EventClass, of stream: StreamClass, _ empty: PlanCompiler
-  ) throws(TraceError) -> DecodePlan {
+  ) throws(TraceError) -> (plan: DecodePlan, isAtByte: Bool) {
     let references = empty.references
     let budget = (references.typesLeft, references.fieldsLeft)
     var compiler = empty
@@ -155,7 +192,9 @@ final class StreamPlan: Sendable {
       try compiler.add(stream.eventContext, .streamEventContext)
       try compiler.add(event.context, .eventContext)
       try compiler.add(event.payload, .payload)
-      if compiler.local.count == known || !references.isComplete { return compiler.finish() }
+      if compiler.local.count == known || !references.isComplete {
+        return (compiler.finish(), compiler.isAtByte)
+      }
       let local = compiler.local
       compiler = empty
       compiler.local = local
@@ -169,7 +208,7 @@ final class StreamPlan: Sendable {
       let compiler = PlanCompiler(
         model, References(references), file: file, roots: roots, stream: number, start: payloadStart,
         slots: slots)
-      return try Self.compile(event, of: streamClass, compiler)
+      return try Self.compile(event, of: streamClass, compiler).plan
     }
   }
 }
@@ -186,6 +225,8 @@ struct EventHeaderPlan: Sendable {
     /// LTTng's large header: 16 bits of id, 32 bits of time `offset` bytes from the begin; ids from 65535 on use
     /// the general plan.
     case large(offset: Int)
+    /// The same with the time at the next multiple of `alignment` bits.
+    case padded(alignment: Int)
   }
 
   let plan: DecodePlan
@@ -194,30 +235,6 @@ struct EventHeaderPlan: Sendable {
   let shape: Shape
   /// The event id where a header says none: UInt64.max for the only event.
   let defaultID: UInt64
-}
-
-extension EventHeaderPlan.Shape {
-  /// Recognises LTTng's headers by their structure.
-  init(_ header: StructureType?, _ byteOrder: ByteOrder) {
-    self = header == nil ? .none : .general
-    guard let header, header.fields.count == 2, header.alignment >= 8, header.fields[0].name == "id",
-      header.fields[1].name == "v", case .enumeration(let id) = header.fields[0].type,
-      case .variant(let variant) = header.fields[1].type, variant.tag == [header.originalNames[0]],
-      variant.options.count == 2, case .structure(let compact) = variant.options[0].type,
-      compact.fields.count == 1, case .integer(let time) = compact.fields[0].type,
-      !id.container.isSigned, !time.isSigned, time.clock != nil, id.container.clock == nil,
-      (id.container.byteOrder ?? byteOrder) == .little, (time.byteOrder ?? byteOrder) == .little,
-      id.mappings.count == 2, id.mappings[0].label == variant.originalNames[0], id.mappings[0].low == 0,
-      id.mappings[1].label == variant.originalNames[1], id.mappings[1].low == id.mappings[0].high + 1
-    else { return }
-    switch (id.container.size, time.size, id.mappings[0].high) {
-    case (5, 27, 30) where id.container.alignment == 1 && time.alignment == 1: self = .compact
-    case (16, 32, 65534) where header.alignment >= time.alignment:
-      self = .large(offset: (16 + time.alignment - 1) / time.alignment * time.alignment / 8)
-    default: break
-    }
-    if case .large = self, time.alignment < 8 || id.container.alignment > header.alignment { self = .general }
-  }
 }
 
 /// From cycles to ns since the clock's origin.

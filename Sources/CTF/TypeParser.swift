@@ -288,8 +288,11 @@ extension Parser {
   }
 
   /// Complains about a definition that refers to a name that nothing has, when nothing uses it either.
-  func checkReferences() throws(TraceError) {
-    guard let reference = unresolved.first(where: { !$0.isUsed }) else { return }
-    throw failure(reference.line, "'\(reference.name.prefix(64))' is no field decoded before it")
+  mutating func checkReferences() throws(TraceError) {
+    for reference in unresolved where !reference.isUsed {
+      try tolerate(
+        reference.line, "'\(reference.name.prefix(64))' is no field decoded before it",
+        "nothing uses the definition")
+    }
   }
 }

@@ -8,7 +8,7 @@ public struct Dump: ~Copyable {
     /// As babeltrace2 prints by default.
     case text
     /// One JSON object: `timestamp` (ns since the clock's origin), `name`, `trace` and `stream` (indices), and the
-    /// contexts and fields that the event has.
+    /// contexts and fields that the event has. Of names that differ only by the underscore in front, one keeps it.
     case json
   }
 
@@ -24,6 +24,7 @@ public struct Dump: ~Copyable {
 
   private let trace: Trace
   private let style: DumpProgram.Style
+  private let quotesBigIntegers: Bool
   private static let maximumStreams = 4096
 
   private let streams: UnsafeMutablePointer<UnsafeMutablePointer<DumpStream>?>
@@ -34,8 +35,11 @@ public struct Dump: ~Copyable {
   private var clock = DumpClock()
 
   /// Prepares to print `trace` to a file descriptor.
-  public init(_ trace: Trace, format: Format, descriptor: CInt) {
+  ///
+  /// - Parameter bigIntegers: How JSON has integers that doubles would round.
+  public init(_ trace: Trace, format: Format, descriptor: CInt, bigIntegers: BigIntegers = .text) {
     self.trace = trace
+    quotesBigIntegers = bigIntegers == .text
     style = format == .text ? .text : .json
     sink = ByteSink(descriptor: descriptor)
     streams = .allocate(capacity: max(1, trace.streamCount))
@@ -65,10 +69,11 @@ public struct Dump: ~Copyable {
     let streamClass = trace.streamClass(of: number)
     let index = trace.traceNumber(of: number)
     let key = Key(streamClass: ObjectIdentifier(streamClass), trace: index)
-    let (style, info) = (style, trace.traces[index])
+    let program = DumpProgram(style, quotesBigIntegers: quotesBigIntegers)
+    let info = trace.traces[index]
     let events =
       classes[key]
-      ?? DeepStack.run(levels: streamClass.height) { DumpEvents(streamClass, info, style, trace: index) }
+      ?? DeepStack.run(levels: streamClass.height) { DumpEvents(streamClass, info, program, trace: index) }
     classes[key] = events
     let stream = UnsafeMutablePointer<DumpStream>.allocate(capacity: 1)
     stream.initialize(to: DumpStream(events: events, hasClock: trace.hasClock(stream: number)))
@@ -148,7 +153,11 @@ public struct Dump: ~Copyable {
       case .text: clock.write(event.timestamp, to: &sink)
       case .json:
         sink.text("{\"timestamp\":")
-        sink.signedDecimal(event.timestamp)
+        if quotesBigIntegers {
+          sink.exactSignedDecimal(event.timestamp)
+        } else {
+          sink.signedDecimal(event.timestamp)
+        }
         sink.byte(UInt8(ascii: ","))
       }
     } else if style == .json {

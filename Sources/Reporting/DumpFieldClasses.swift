@@ -72,15 +72,17 @@ extension DumpInterpreter {
         sink.array(Array("{\"flags\":[\(flags.map(JSONText.quoted).joined(separator: ","))],\"value\":".utf8))
       }
     }
-    if step.a > 64 {
-      let number = WideNumber(word, bits: step.a, isSigned: false)
-      sink.array(
-        Array((isText ? "0x" + number.digits(bitsPerDigit: 4, isPadded: false) : number.decimal).utf8))
-    } else if isText {
+    let number = step.a > 64 ? WideNumber(word, bits: step.a, isSigned: false) : nil
+    switch (isText, number) {
+    case (true, let number?):
+      sink.array(Array(("0x" + number.digits(bitsPerDigit: 4, isPadded: false)).utf8))
+    case (true, nil):
       sink.text("0x")
       sink.hexadecimal(word[0])
-    } else {
-      sink.decimal(word[0])
+    case (false, let number?) where code.quotesBigIntegers: sink.exactDecimal(number.decimal)
+    case (false, let number?): sink.array(Array(number.decimal.utf8))
+    case (false, nil) where code.quotesBigIntegers: sink.exactDecimal(word[0])
+    case (false, nil): sink.decimal(word[0])
     }
     if step.kind == .flags { sink.text(isText ? " )" : "}") }
   }

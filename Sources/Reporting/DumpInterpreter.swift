@@ -3,6 +3,7 @@ import CTF
 /// A program in memory that does not move, so that printing needs neither copies nor counts of references.
 final class DumpCode {
   let isText: Bool
+  let quotesBigIntegers: Bool
   let steps: UnsafeMutableBufferPointer<DumpProgram.Step>
   let literals: UnsafeMutableBufferPointer<UInt8>
   let targets: UnsafeMutableBufferPointer<Int>
@@ -11,6 +12,7 @@ final class DumpCode {
 
   init(_ program: DumpProgram) {
     isText = program.style == .text
+    quotesBigIntegers = program.quotesBigIntegers
     steps = Self.copy(program.steps)
     literals = Self.copy(program.literals)
     targets = Self.copy(program.targets)
@@ -80,6 +82,12 @@ enum DumpInterpreter {
       case .signed:
         sink.signedDecimal(Int64(bitPattern: word[0]))
         word += 1
+      case .exactUnsigned:
+        sink.exactDecimal(word[0])
+        word += 1
+      case .exactSigned:
+        sink.exactSignedDecimal(Int64(bitPattern: word[0]))
+        word += 1
       case .hexadecimal:
         sink.text("0x")
         sink.hexadecimal(masked(word[0], (step.a + 3) & ~3))
@@ -100,7 +108,7 @@ enum DumpInterpreter {
           code.labels[step.a].writeUnknown(to: &sink)
         }
       case .wideDecimal, .wideHexadecimal, .wideOctal, .wideBinary:
-        wide(step, word, &sink)
+        wide(step, word, code.quotesBigIntegers, &sink)
         word += (step.a + 63) / 64
       case .wideFloat:
         let number = WideFloat(word, bits: step.a)
@@ -157,7 +165,9 @@ enum DumpInterpreter {
     }
   }
 
-  private static func wide(_ step: DumpProgram.Step, _ word: UnsafePointer<UInt64>, _ sink: inout ByteSink) {
+  private static func wide(
+    _ step: DumpProgram.Step, _ word: UnsafePointer<UInt64>, _ quotesBigIntegers: Bool, _ sink: inout ByteSink
+  ) {
     let number = WideNumber(word, bits: step.a, isSigned: step.b == 1)
     let text: String =
       switch step.kind {
@@ -166,7 +176,7 @@ enum DumpInterpreter {
       case .wideBinary: "0b" + number.digits(bitsPerDigit: 1, isPadded: true)
       default: number.decimal
       }
-    sink.array(Array(text.utf8))
+    if quotesBigIntegers { sink.exactDecimal(text) } else { sink.array(Array(text.utf8)) }
   }
 
   private static func masked(_ value: UInt64, _ bits: Int) -> UInt64 {

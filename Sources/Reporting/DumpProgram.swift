@@ -14,6 +14,8 @@ struct DumpProgram {
       /// Bytes `a` ..< `b` of the literals.
       case literal
       case unsigned, signed
+      /// Integers of JSON that may be beyond what doubles keep exact.
+      case exactUnsigned, exactSigned
       /// Base 16, 8 and 2 of an integer of `a` bits, `b` 1 if signed.
       case hexadecimal, octal, binary
       /// Integers of `a` bits, more than 64; `b` 1 if signed.
@@ -52,7 +54,9 @@ struct DumpProgram {
       case .literal, .loop, .element, .endLoop, .jump: 0
       // The label is chosen by the number that follows.
       case .enumeration: b
-      case .unsigned, .signed, .hexadecimal, .octal, .binary, .float, .boolean, .sequence, .variant: 1
+      case .unsigned, .signed, .exactUnsigned, .exactSigned, .hexadecimal, .octal, .binary, .float, .boolean,
+        .sequence, .variant:
+        1
       case .text, .encodedText, .blob: 2
       case .wideDecimal, .wideHexadecimal, .wideOctal, .wideBinary, .wideFloat, .bits, .flags: (a + 63) / 64
       case .skip: a
@@ -61,6 +65,8 @@ struct DumpProgram {
   }
 
   let style: Style
+  /// Whether integers are text where doubles would round them.
+  let quotesBigIntegers: Bool
   var steps: [Step] = []
   private(set) var literals: [UInt8] = []
   private(set) var enumerations: [LabelTable] = []
@@ -68,7 +74,10 @@ struct DumpProgram {
   var targets: [Int] = []
   private var pending: [UInt8] = []
 
-  init(_ style: Style) { self.style = style }
+  init(_ style: Style, quotesBigIntegers: Bool) {
+    self.style = style
+    self.quotesBigIntegers = quotesBigIntegers && style == .json
+  }
 
   mutating func literal(_ text: String) { pending += Array(text.utf8) }
 
@@ -88,11 +97,16 @@ struct DumpProgram {
   }
 
   /// Prints a structure.
-  mutating func structure(_ structure: StructureType, hidden: (String) -> Bool = { _ in false }) {
+  ///
+  /// - Parameter hidden: Indices of fields that are not shown.
+  mutating func structure(_ structure: StructureType, hidden: Set<Int> = []) {
     literal("{")
     var isFirst = true
-    for (name, type) in structure.fields {
-      if hidden(name) || type.isHidden {
+    // The members of an object of JSON have to differ.
+    let names = style == .json ? structure.distinctNames : structure.fields.map(\.name)
+    for (index, (_, type)) in structure.fields.enumerated() {
+      let name = names[index]
+      if hidden.contains(index) || type.isHidden {
         skip(type)
         continue
       }
@@ -154,6 +168,7 @@ struct DumpProgram {
     case 16: append(.hexadecimal, type.size, type.isSigned ? 1 : 0)
     case 8: append(.octal, type.size, type.isSigned ? 1 : 0)
     case 2: append(.binary, type.size, type.isSigned ? 1 : 0)
+    case _ where quotesBigIntegers && type.size > 53: append(type.isSigned ? .exactSigned : .exactUnsigned)
     default: append(type.isSigned ? .signed : .unsigned)
     }
   }

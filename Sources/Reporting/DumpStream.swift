@@ -35,20 +35,27 @@ final class DumpEvents {
   /// What has been made ready so far.
   private let entries: UnsafeMutablePointer<Entry>
   private let streamClass: StreamClass
-  private let style: DumpProgram.Style
+  /// What programs begin with.
+  private let empty: DumpProgram
+  private var style: DumpProgram.Style { empty.style }
 
-  init(_ streamClass: StreamClass, _ trace: TraceInfo, _ style: DumpProgram.Style, trace number: Int) {
-    let isHidden = { (name: String, type: FieldType) in
-      !streamClass.hasRoles && Self.packetFields.contains(name) && type.isInteger || type.isHidden
+  /// - Parameter empty: A program without steps, in the style wanted.
+  init(_ streamClass: StreamClass, _ trace: TraceInfo, _ empty: DumpProgram, trace number: Int) {
+    let style = empty.style
+    func hidden(_ structure: StructureType) -> Set<Int> {
+      Set(
+        structure.fields.indices.filter {
+          let (name, type) = structure.fields[$0]
+          return !streamClass.hasRoles && Self.packetFields.contains(name) && type.isInteger || type.isHidden
+        })
     }
     let shown = streamClass.packetContext.flatMap { structure in
-      structure.fields.isEmpty || structure.fields.contains { !isHidden($0.name, $0.type) } ? structure : nil
+      structure.fields.isEmpty || hidden(structure).count < structure.fields.count ? structure : nil
     }
     context = shown.map { structure in
-      var program = DumpProgram(style)
+      var program = empty
       if style == .json { program.literal("\"packet_context\":") }
-      let hidden = Set(structure.fields.filter { isHidden($0.name, $0.type) }.map(\.name))
-      program.structure(structure, hidden: hidden.contains)
+      program.structure(structure, hidden: hidden(structure))
       program.settle()
       return DumpCode(program)
     }
@@ -63,7 +70,7 @@ final class DumpEvents {
       }
     }
     self.streamClass = streamClass
-    self.style = style
+    self.empty = empty
     entries = .allocate(capacity: max(1, titles.count))
     let empty = UnsafeMutableBufferPointer<UInt8>(start: nil, count: 0)
     entries.initialize(repeating: Entry(title: empty, code: nil), count: max(1, titles.count))
@@ -93,7 +100,7 @@ final class DumpEvents {
   }
 
   private func makeProgram(_ event: EventClass) -> DumpProgram {
-    var program = DumpProgram(style)
+    var program = empty
     var isFirst = context == nil
     let scopes = [
       ("event_common_context", streamClass.eventContext), ("event_context", event.context),

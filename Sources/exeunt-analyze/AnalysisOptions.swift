@@ -28,6 +28,10 @@ struct AnalysisOptions: ParsableArguments {
   @Flag(help: "Exit with status 1 when events are lost or the trace is damaged.")
   var failOnLoss = false
 
+  @OptionGroup var strictness: StrictnessOption
+
+  @OptionGroup var integers: BigIntegersOption
+
   func validate() throws {
     if let threads, !(1...64).contains(threads) { throw ValidationError("--threads has to be 1 to 64") }
     if let width, !TextStyle.widths.contains(width) {
@@ -50,7 +54,7 @@ struct AnalysisOptions: ParsableArguments {
   func open(_ directories: [String]) throws -> Trace {
     signal(SIGPIPE, SIG_IGN)
     do throws(TraceError) {
-      return try Trace(opening: directories)
+      return try Trace(opening: directories, isStrict: strictness.strict)
     } catch {
       Terminal.report("cannot read the trace: \(error)")
       throw ExitCode(3)
@@ -106,7 +110,9 @@ struct AnalysisOptions: ParsableArguments {
   func show(_ report: Report) throws {
     let text: String
     do {
-      text = format == .json ? try report.json() : TextRenderer.render(report, style: style)
+      text =
+        format == .json
+        ? try report.json(bigIntegers: integers.bigIntegers) : TextRenderer.render(report, style: style)
     } catch {
       Terminal.report("cannot write the report as JSON: \(error)")
       throw ExitCode(3)

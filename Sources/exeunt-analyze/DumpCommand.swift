@@ -36,6 +36,10 @@ struct DumpCommand: ParsableCommand {
   @Option(help: "Threads that decode with --format none.")
   var threads = 2
 
+  @OptionGroup var strictness: StrictnessOption
+
+  @OptionGroup var integers: BigIntegersOption
+
   func validate() throws {
     guard threads >= 1, threads <= 256 else { throw ValidationError("--threads has to be 1 to 256") }
   }
@@ -45,7 +49,7 @@ struct DumpCommand: ParsableCommand {
     signal(SIGPIPE, SIG_IGN)
     let trace: Trace
     do throws(TraceError) {
-      trace = try Trace(opening: directories, allowsMany: true)
+      trace = try Trace(opening: directories, allowsMany: true, isStrict: strictness.strict)
     } catch {
       report("cannot read the trace: \(error)")
       throw ExitCode(3)
@@ -53,12 +57,15 @@ struct DumpCommand: ParsableCommand {
     var diagnostics: [Diagnostic] = trace.diagnostics
     switch format {
     case .none:
+      for warning in trace.warnings { report("WARNING: \(warning)") }
       let (events, problems) = trace.decodeAll(threads: threads)
       diagnostics += problems
       for note in trace.notes { report("NOTE: \(note).") }
       report("\(events) events in \(trace.streamCount) streams decoded")
     case .text, .json:
-      var dump = Dump(trace, format: format == .json ? .json : .text, descriptor: STDOUT_FILENO)
+      var dump = Dump(
+        trace, format: format == .json ? .json : .text, descriptor: STDOUT_FILENO,
+        bigIntegers: integers.bigIntegers)
       let (outcome, problems) = dump.run(onGap: report)
       diagnostics += problems
       switch outcome {

@@ -24,21 +24,34 @@ import Testing
   @Test(arguments: GoldenCase.all)
   func isPrintedOrRefused(_ golden: GoldenCase) throws {
     let trace = try directory(golden)
-    var lines: [String] = []
-    var problems: [Diagnostic] = []
-    do {
-      (lines, problems) = try trace.dump()
-    } catch let error as TraceError {
-      problems = [error]
-    }
-    if let error = golden.error {
-      let first = problems.first?.description ?? "accepted"
-      #expect(first.contains(error))
-      #expect(!first.contains("\n"))
-    } else {
-      #expect(problems == [])
-    }
+    let (lines, problems) = try read(trace, isStrict: false)
+    if golden.isRefused { check(problems, golden) } else { #expect(problems == []) }
     if let expected = golden.lines { #expect(lines == expected) }
+    let warnings = try? Trace(opening: [trace.path]).warnings.map(\.description)
+    if let warning = golden.warning {
+      #expect(warnings?.first?.contains(warning) == true, "\(warnings ?? [])")
+      #expect(warnings?.count == 1)
+    } else {
+      #expect(warnings?.filter { $0.contains("/metadata: ") } ?? [] == [])
+    }
+    // Reading strictly, only what came with a warning is another matter.
+    let (strictLines, strictProblems) = try read(trace, isStrict: true)
+    if golden.error == nil { #expect(strictProblems == []) } else { check(strictProblems, golden) }
+    #expect(strictLines == (golden.warning == nil ? lines : []))
+  }
+
+  private func read(_ trace: TemporaryTrace, isStrict: Bool) throws -> ([String], [Diagnostic]) {
+    do {
+      return try trace.dump(isStrict: isStrict)
+    } catch let error as TraceError {
+      return ([], [error])
+    }
+  }
+
+  private func check(_ problems: [Diagnostic], _ golden: GoldenCase) {
+    let first = problems.first?.description ?? "accepted"
+    #expect(first.contains(golden.error ?? ""))
+    #expect(!first.contains("\n"))
   }
 
   @Test(
@@ -47,7 +60,7 @@ import Testing
   func babeltraceIsAsRecorded(_ golden: GoldenCase) throws {
     let trace = try directory(golden)
     let lines = try Babeltrace.lines(trace.path)
-    let agrees = golden.error == nil ? lines == golden.lines : lines == nil
+    let agrees = golden.isRefused ? lines == nil : lines == golden.lines
     #expect(agrees == (golden.oracle == .agrees), "babeltrace2 \(lines.map { "prints \($0)" } ?? "fails")")
   }
 }

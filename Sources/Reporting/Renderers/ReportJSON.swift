@@ -6,10 +6,13 @@
 
 extension Report {
   /// The report as one JSON object, keys in alphabetical order, with a newline at the end.
-  public func json() throws -> String {
+  ///
+  /// - Parameter bigIntegers: How integers are written that doubles would round.
+  public func json(bigIntegers: BigIntegers = .text) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
+    let text = String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
+    return bigIntegers == .text ? BigIntegers.quoted(text) : text
   }
 
   /// Reads what `json` wrote.

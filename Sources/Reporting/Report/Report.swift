@@ -5,7 +5,7 @@
 /// only added within a version; what changes meaning or goes away makes a new one.
 public struct Report: Codable, Equatable, Sendable {
   /// The version that this program writes.
-  public static let currentVersion = 1
+  public static let currentVersion = 2
 
   /// Always `exeunt-report`.
   public var format = "exeunt-report"

@@ -160,8 +160,11 @@ public struct ReportBuilder {
       diagnostics: problems, notes: notes())
   }
 
+  /// Warnings of the reader beyond this number are left out.
+  private static let maximumWarnings = 8
+
   private func notes() -> [String] {
-    var notes: [String] = []
+    var notes = trace.warnings.prefix(Self.maximumWarnings).map(\.description)
     if result.dump.machines.count > 1 {
       let pids = result.dump.machines.map { String($0.pid) }.joined(separator: ", ")
       notes.append(

@@ -27,11 +27,15 @@ struct GoldenCase: CustomTestStringConvertible, Sendable {
   private(set) var files: [String: [UInt8]] = [:]
   /// The lines of the dump; nil when only the error matters.
   private(set) var lines: [String]?
-  /// A part of the error; nil when the trace is valid.
+  /// A part of the error; nil when the trace is valid. With a warning, that of reading strictly.
   private(set) var error: String?
+  /// A part of the warning with which something is read that is not allowed.
+  private(set) var warning: String?
   private(set) var oracle = Oracle.unasked
 
   var testDescription: String { name }
+  /// Whether the trace is refused, or only a part of it read, when not reading strictly.
+  var isRefused: Bool { error != nil && warning == nil }
 
   init(name: String, text: String) throws {
     self.name = name
@@ -52,6 +56,10 @@ struct GoldenCase: CustomTestStringConvertible, Sendable {
     }
     for (title, lines) in sections { try add(title, lines) }
     guard self.lines != nil || error != nil else { throw Failure(description: "\(name): no outcome") }
+    guard warning == nil || error != nil && self.lines != nil else {
+      throw Failure(
+        description: "\(name): a warning needs what is read and what strict reading complains about")
+    }
   }
 
   private mutating func add(_ title: String, _ body: [Substring]) throws {
@@ -69,6 +77,9 @@ struct GoldenCase: CustomTestStringConvertible, Sendable {
     case ("error", nil):
       guard body.count == 1 else { throw Failure(description: "\(name): an error is one line") }
       error = String(body[0])
+    case ("warning", nil):
+      guard body.count == 1 else { throw Failure(description: "\(name): a warning is one line") }
+      warning = String(body[0])
     case ("babeltrace2", let verdict?):
       let parts = verdict.split(separator: " ", maxSplits: 1).map(String.init)
       switch parts[0] {

@@ -32,10 +32,10 @@ final class TemporaryTrace {
   }
 
   /// What `exeunt-analyze dump` prints, and what it complains about.
-  func dump(_ format: Dump.Format = .text, windowMemory: Int = 16 << 20) throws -> (
-    lines: [String], diagnostics: [Diagnostic]
-  ) {
-    try CTFTests.dump([path], format: format, windowMemory: windowMemory)
+  func dump(
+    _ format: Dump.Format = .text, windowMemory: Int = 16 << 20, isStrict: Bool = false
+  ) throws -> (lines: [String], diagnostics: [Diagnostic]) {
+    try CTFTests.dump([path], format: format, windowMemory: windowMemory, isStrict: isStrict)
   }
 }
 
@@ -49,9 +49,11 @@ func largeEvents(_ trace: Trace) -> Int {
 
 /// The lines of a dump of some directories, with all diagnostics.
 func dump(
-  _ paths: [String], format: Dump.Format = .text, manyBeyond: Int = Int.max, windowMemory: Int = 16 << 20
+  _ paths: [String], format: Dump.Format = .text, manyBeyond: Int = Int.max, windowMemory: Int = 16 << 20,
+  isStrict: Bool = false
 ) throws -> (lines: [String], diagnostics: [Diagnostic]) {
-  let trace = try Trace(opening: paths, manyBeyond: manyBeyond, windowMemory: windowMemory)
+  let trace = try Trace(
+    opening: paths, manyBeyond: manyBeyond, windowMemory: windowMemory, isStrict: isStrict)
   let file = FileManager.default.temporaryDirectory.appendingPathComponent("dump-\(UUID().uuidString)").path
   let descriptor = open(file, O_CREAT | O_RDWR, 0o600)
   defer {
