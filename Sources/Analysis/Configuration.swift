@@ -49,6 +49,8 @@ public struct Configuration: Sendable, Equatable {
   public var separatesVcpus = false
   /// Places guest stamps on the trace's clock; nil: they are counted only.
   public var calibration: ClockCalibration?
+  /// Events are missing and nothing in the trace says where: nothing is concluded that numbers do not prove.
+  var isDoubtful = false
   /// The trace, of several that are read together, that each stream belongs to; empty: all belong to the first.
   var runs: [Int] = []
 

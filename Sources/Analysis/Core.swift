@@ -47,7 +47,7 @@ struct Core {
     self.configuration = configuration
     isFiltered = configuration.vcpu != nil || configuration.reason != nil || configuration.address != nil
     self.isLeading = isLeading
-    self.gapEnd = gapEnd
+    self.gapEnd = configuration.isDoubtful ? Int64.max : gapEnd
     threads = .allocate(capacity: Self.threadCount)
     threads.initialize(repeating: nil, count: Self.threadCount)
     events = .allocate(capacity: EventTag.allCases.count)

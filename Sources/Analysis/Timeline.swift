@@ -76,10 +76,11 @@ public struct Timeline: Sendable {
   ///   - traceBegin: Time of the trace's first event: before it, nothing is concluded from later events.
   ///   - threads: Number of vCPUs and loops that the trace has events of.
   ///   - cells: Pieces, at least 1.
+  ///   - isDoubtful: Events may be missing anywhere, as ``TraceAnalysis/isDoubtful`` says.
   public static func read(
-    _ trace: Trace, window: Range<Int64>, traceBegin: Int64, threads: Int, cells: Int
+    _ trace: Trace, window: Range<Int64>, traceBegin: Int64, threads: Int, cells: Int, isDoubtful: Bool = false
   ) -> Timeline {
-    let hasGaps = trace.streams.contains {
+    var hasGaps = trace.streams.contains {
       $0.discardedEvents > 0 || $0.lostPackets > 0 || $0.earlierPackets > 0 || $0.isDamaged
     }
     let past = window.lowerBound.subtractingReportingOverflow(traceBegin)
@@ -90,12 +91,17 @@ public struct Timeline: Sendable {
       let begin = isAll ? Int64.min : window.lowerBound - lead
       let collector = TimelineCollector(
         window, cells: max(1, cells), opensTrace: isAll || window.lowerBound <= traceBegin,
-        gapEnd: trace.completeFrom)
+        gapEnd: isDoubtful ? Int64.max : trace.completeFrom)
       var rows = MergedRows(
         trace, selection: EventTag.selection(ClockRow.tags + [.guestMark]), window: begin..<Int64.max)
       while let run = rows.nextRun() {
         collector.consume(run)
         if collector.isComplete(after: run) { break }
+      }
+      if !isAll, !rows.diagnostics.isEmpty {
+        // Damage before the window leaves gaps that reach into it.
+        hasGaps = true
+        continue
       }
       if isAll || collector.knownBefore >= min(threads, maximumLanes) { return collector.finish() }
       lead = lead > longest / 16 ? longest : lead * 16

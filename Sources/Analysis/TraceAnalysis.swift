@@ -20,6 +20,8 @@ public struct TraceAnalysis: Sendable {
   public let unknownEvents: [String]
   /// Threads that read.
   public let workers: Int
+  /// Events are missing and nothing in the trace tells where, so that they may be missing anywhere.
+  public let isDoubtful: Bool
   /// Whether time ran backwards somewhere.
   let isUnordered: Bool
 
@@ -37,6 +39,35 @@ public struct TraceAnalysis: Sendable {
     workers: Int? = nil, progress: (@Sendable (Double) -> Void)? = nil
   ) -> TraceAnalysis {
     let workers = max(1, min(workers ?? Workers.processors, 64))
+    func read(isDoubtful: Bool) -> TraceAnalysis {
+      var configuration = configuration
+      configuration.isDoubtful = isDoubtful
+      return self.read(
+        trace, configuration: configuration, window: window, workers: workers, progress: progress)
+    }
+    let isDoubtful = trace.hasUnreadFiles
+    let result = read(isDoubtful: isDoubtful)
+    guard window == nil else { return result }
+    // A file that is gone, or cut between two packets, shows in the totals only; and a file that is none of the trace's
+    // does no harm to one that is whole.
+    let known = result.wholeness(of: trace)
+    guard isDoubtful ? known.isComplete : result.lacksUnexplained(known, trace) else { return result }
+    return read(isDoubtful: !isDoubtful)
+  }
+
+  /// Whether events are missing that nothing in the trace tells the place of.
+  private func lacksUnexplained(_ known: Wholeness, _ trace: Trace) -> Bool {
+    guard let missing = known.missing, diagnostics.isEmpty, trace.diagnostics.isEmpty,
+      trace.streams.allSatisfy({ $0.lostPackets == 0 && $0.earlierPackets == 0 })
+    else { return false }
+    return missing > trace.streams.reduce(0) { $0 &+ $1.discardedEvents }
+  }
+
+  /// Reads a trace in slices, where these give the same as reading it in one piece.
+  private static func read(
+    _ trace: Trace, configuration: Configuration, window: Range<Int64>?, workers: Int,
+    progress: (@Sendable (Double) -> Void)?
+  ) -> TraceAnalysis {
     let slices = cut(trace.timeSlices(workers == 1 ? 1 : workers * 4), at: window)
     let result = read(
       trace, configuration: configuration, slices: slices, window: window, workers: workers,
@@ -139,7 +170,7 @@ private final class Supply: Sendable {
     var whole = done[0] ?? read(0, gapEnd: trace.completeFrom)
     for index in slices.indices.dropFirst() {
       guard var reading = done[index] else { continue }
-      if whole.analysis.gapEnd > slices[index].lowerBound {
+      if whole.analysis.gapEnd > slices[index].lowerBound, !configuration.isDoubtful {
         reading = read(index, gapEnd: whole.analysis.gapEnd)
       }
       if let window, slices[index].lowerBound == window.lowerBound {
@@ -168,7 +199,7 @@ private final class Supply: Sendable {
       models: whole.analysis, calibration: configuration.calibration, otherEvents: whole.otherEvents,
       deliveredEvents: whole.deliveredEvents, diagnostics: whole.diagnostics,
       missingFields: whole.missingFields, unknownEvents: whole.unknownEvents, workers: workers,
-      isUnordered: whole.isUnordered)
+      isDoubtful: configuration.isDoubtful, isUnordered: whole.isUnordered)
   }
 
   private func sum(_ left: [UInt64], _ right: [UInt64]) -> [UInt64] {

@@ -58,6 +58,8 @@ struct StreamFile: Sendable {
   let index: PacketIndex
   /// Whether it also holds packets of other stream classes, which are passed over.
   let isMixed: Bool
+  /// Whether something behind the last indexed packet, or the end of that packet, cannot be read.
+  let isDamaged: Bool
 
   /// Where the piece begins in the file, in bytes.
   var start: Int { index.entries.first?.offset ?? 0 }

@@ -110,6 +110,8 @@ final class StreamWalker {
       guard fileIndex < record.files.count else { break }
       let file = record.files[fileIndex]
       guard packetInFile + 1 < file.index.packetCount else {
+        // What follows was found to be unreadable when the file was indexed.
+        if file.isDamaged { noteDamage() }
         fileIndex += 1
         packetInFile = -1
         continue
@@ -118,9 +120,9 @@ final class StreamWalker {
       packetInFile += 1
       packet = file.firstPacket + packetInFile
       guard packet < packetLimit else { break }
+      let clock = state.clock
       do throws(TraceError) {
         try window.open(file.path)
-        let clock = state.clock
         let isFirst = packet == 0 && !isContinued
         header = try record.plans.readHeader(
           window, at: nextOffset, index: file.packetsBefore + packetInFile,
@@ -143,12 +145,15 @@ final class StreamWalker {
       } catch {
         // Its place in the file is known, its successor's is not.
         diagnostics.append(error)
+        state.clock = clock
         noteDamage()
         packetInFile = file.index.packetCount
       }
     }
     if !isFinished, let since = damagedSince {
-      gaps.append(Gap(kind: .damage, begin: since, end: since, count: 0))
+      // Nobody knows how long the stream was: it may have gone on to the end of the trace.
+      gaps.append(Gap(kind: .damage, begin: since, end: Int64.max, count: 0))
+      damagedSince = nil
     }
     isFinished = true
     return false
@@ -253,8 +258,9 @@ final class StreamWalker {
     cursor.position = cursor.content
   }
 
+  /// Begins a gap with the event read last, unless one has begun: damage may follow damage.
   private func noteDamage() {
-    damagedSince = record.plan.clock(state.clock)
+    damagedSince = min(damagedSince ?? Int64.max, record.plan.clock(state.clock))
   }
 
   /// Compares the counters of this packet with those of the one before.

@@ -12,6 +12,8 @@ public final class Trace: Sendable {
   public let streamCount: Int
   /// What was wrong but survivable so far; readers add what they find in packets.
   public let diagnostics: [Diagnostic]
+  /// Whether there are files of which nothing can be read: at any time events can be missing.
+  public let hasUnreadFiles: Bool
   /// What is odd, but no reason to doubt that everything was read.
   public let warnings: [Diagnostic]
   /// What is to know about the files, and nothing to worry about.
@@ -63,6 +65,7 @@ public final class Trace: Sendable {
     streams = opener.streams
     records = opener.records
     diagnostics = opener.diagnostics
+    hasUnreadFiles = opener.hasUnreadFiles
     warnings = opener.warnings
     notes = opener.notes
   }

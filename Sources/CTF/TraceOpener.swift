@@ -13,6 +13,8 @@ struct TraceOpener {
   private(set) var records: [StreamRecord] = []
   private(set) var diagnostics: [Diagnostic]
   private(set) var warnings: [Diagnostic]
+  /// Whether there are files of which no packet can be read.
+  private(set) var hasUnreadFiles: Bool
   /// Where streams are, instead of `streams` and `records`, when there are very many.
   private(set) var many: ManyStreams?
   /// Packets that are in several files, and read once.
@@ -31,6 +33,7 @@ struct TraceOpener {
     self.warnings = warnings
     self.diagnostics = diagnostics
     self.isStrict = isStrict
+    hasUnreadFiles = !diagnostics.isEmpty
     many = isMany ? ManyStreams() : nil
   }
 
@@ -102,6 +105,7 @@ struct TraceOpener {
         let path = directory.path(name)
         let (found, damage) = FileIndexer.index(path, plans, window)
         if let damage, diagnostics.count < Self.maximumDiagnostics { diagnostics.append(damage) }
+        if damage != nil, found.isEmpty { hasUnreadFiles = true }
         if found.contains(where: \.hasOtherUUID), warnings.count < Self.maximumDiagnostics {
           warnings.append(TraceError(file: path, message: "packets carry another UUID than the metadata"))
         }
@@ -170,7 +174,8 @@ struct TraceOpener {
       files.append(
         StreamFile(
           path: result.path, size: result.byteCount, firstPacket: packets,
-          packetsBefore: result.firstPacket, index: result.index, isMixed: result.isMixed))
+          packetsBefore: result.firstPacket, index: result.index, isMixed: result.isMixed,
+          isDamaged: result.isDamaged))
       packets += result.index.packetCount
       ownPackets += result.packetCount
       if !result.isOrdered { isOrdered = false }

@@ -59,7 +59,8 @@ struct TimelineCommand: ParsableCommand {
     let builder = ReportBuilder(trace, paths: options.directories, analysis: analysis)
     let timeline = Timeline.read(
       trace, window: shown, traceBegin: begin, threads: builder.threadNames.count,
-      cells: TextRenderer.timelineCells(threads: builder.threadNames, style: options.style))
+      cells: TextRenderer.timelineCells(threads: builder.threadNames, style: options.style),
+      isDoubtful: analysis.isDoubtful)
     try options.finish(builder.timeline(timeline, window: shown))
   }
 

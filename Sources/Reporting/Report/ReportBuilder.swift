@@ -177,6 +177,11 @@ public struct ReportBuilder {
         "\(begun) of \(trace.streams.count) streams begin in the middle of a recording (snapshot, rotation, "
           + "overwritten files): before the last of them begins, events can be missing")
     }
+    if analysis.isDoubtful {
+      notes.append(
+        "events are missing and nothing in the trace tells where (a file that is gone or cannot be read): only what numbers "
+          + "prove is counted as known time")
+    }
     if result.strangers > 0 {
       notes.append(
         "\(Text.count(result.strangers)) events name vCPUs or loops beyond the number that is analysed")
