@@ -96,6 +96,12 @@ enum Text {
     return fixed(share, 1) + space + "%"
   }
 
+  /// A number per second; marked where it is by the time that is known.
+  static func rate(_ perSecond: Double, isEstimate: Bool) -> String {
+    (isEstimate ? "≈" + space : "")
+      + (perSecond >= 99.95 ? count(UInt64(min(perSecond.rounded(), 1e18))) : significant(perSecond))
+  }
+
   /// How many per second, three significant digits.
   static func rate(_ count: UInt64, over nanoseconds: Int64) -> String {
     guard nanoseconds > 0 else { return "–" }

@@ -12,7 +12,12 @@ extension TextRenderer {
     rows("Userspace exits", compare.exits, most: 16)
     rows("I/O paths", compare.paths, most: 16)
     if !compare.exits.isEmpty || !compare.paths.isEmpty {
-      remark("×: B÷A; exits: times of handling; paths: times of the stage")
+      let isEstimated = (compare.exits + compare.paths).contains {
+        $0.a?.basis == "covered" || $0.b?.basis == "covered"
+      }
+      remark(
+        "×: B÷A; exits: times of handling; paths: times of the stage"
+          + (isEstimated ? "; ≈: by the time that is known" : ""))
     }
   }
 
@@ -94,11 +99,8 @@ extension TextRenderer {
       ratio.map { "×" + ($0 >= 999.5 ? Text.count(UInt64(min($0.rounded(), 1e18))) : Text.significant($0)) }
         ?? ""
     }
-    let rate =
-      measure.perSecond >= 99.95
-      ? Text.count(UInt64(min(measure.perSecond.rounded(), 1e18))) : Text.significant(measure.perSecond)
     return [
-      rate, times(ratio?.perSecond), measure.p50.map(Text.duration) ?? "–", times(ratio?.p50),
+      Text.rate(measure.perSecond, isEstimate: measure.basis == "covered"), times(ratio?.perSecond), measure.p50.map(Text.duration) ?? "–", times(ratio?.p50),
       measure.p99.map(Text.duration) ?? "–", times(ratio?.p99),
       measure.p50 == nil ? "–" : Text.duration(measure.total),
       times(ratio?.total),

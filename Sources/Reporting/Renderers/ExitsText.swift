@@ -22,8 +22,8 @@ extension TextRenderer {
   private mutating func histograms(_ group: ExitHistogramReport) {
     let exits = group.exits
     heading(
-      "\(short(group.label))   \(Text.count(exits.count)) exits, \(Text.rate(exits.count, over: report.trace.duration)) per s"
-    )
+      "\(short(group.label))   \(Text.count(exits.count)) exits"
+        + (exits.rate.map { ", \($0.text) per s" } ?? ""))
     histogram("in KVM_RUN before the exit", exits.inKvmRun, group.inKvmRun)
     histogram("handling until the next entry", exits.handling, group.handling)
   }

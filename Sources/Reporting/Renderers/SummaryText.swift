@@ -113,7 +113,8 @@ extension TextRenderer {
     }
     show(table)
     for loop in loops.prefix(64) {
-      var words = [Text.number(loop.wakeups, "wakeup") + " (\(Text.rate(loop.wakeups, over: loop.span))/s)"]
+      let rate = RateReport(loop.wakeups, time: loop.span, coverage: Coverage([loop]).part)
+      var words = [Text.number(loop.wakeups, "wakeup") + (rate.map { " (\($0.text)/s)" } ?? "")]
       if loop.timeouts > 0 { words.append("\(Text.count(loop.timeouts)) with nothing ready") }
       if loop.polls > 0 {
         words.append("\(Text.count(loop.polls)) polls, \(Text.count(loop.pollsReady)) found work")
@@ -191,6 +192,8 @@ extension TextRenderer {
       "Phases (guest marks)", "at", "lasts", "exits", "per s", "io", "mmio", "kicks",
     ])
     let shown = summary.phases.prefix(24)
+    // Which phase the missing exits belong to is not known.
+    let isLossy = summary.allExits?.rate?.basis != "recorded"
     for phase in shown {
       let name =
         phase.value.map { value in
@@ -199,7 +202,8 @@ extension TextRenderer {
         } ?? "  before the first"
       table.add([
         name, moment(phase.begin), Text.duration(phase.duration), Text.count(phase.exits),
-        Text.rate(phase.exits, over: phase.duration), Text.count(phase.io), Text.count(phase.mmio),
+        (isLossy ? "≥" + Text.space : "") + Text.rate(phase.exits, over: phase.duration), Text.count(phase.io),
+        Text.count(phase.mmio),
         Text.count(phase.kicks),
       ])
     }

@@ -54,8 +54,10 @@ public struct ComparisonReport: Codable, Equatable, Sendable {
 public struct MeasureReport: Codable, Equatable, Sendable {
   /// How often: exits, or for a path's stage those that were measured.
   public var count: UInt64
-  /// `count` by the time analysed, per second.
+  /// How often a second, of what `basis` says.
   public var perSecond: Double
+  /// What was counted over what, as in ``RateReport``.
+  public var basis: String?
   /// Median; nil: no latency is proven.
   public var p50: Int64?
   /// 99th percentile.

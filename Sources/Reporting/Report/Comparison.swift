@@ -86,10 +86,10 @@ private struct Comparison {
 
   func exits() -> [ComparisonReport] {
     func rows(_ report: Report) -> [(String, MeasureReport)] {
-      (report.summary?.exits ?? []).map { (name($0), measure($0.count, $0.handling, report)) }
+      (report.summary?.exits ?? []).map { (name($0), measure($0.count, $0.handling, $0.rate)) }
     }
     func all(_ report: Report) -> MeasureReport? {
-      report.summary?.allExits.map { measure($0.count, $0.handling, report) }
+      report.summary?.allExits.map { measure($0.count, $0.handling, $0.rate) }
     }
     let kinds = join(rows(a), rows(b))
     let (left, right) = (all(a), all(b))
@@ -115,7 +115,8 @@ private struct Comparison {
         Self.stages.compactMap { stage in
           path.stage(stage).map {
             let queue = path.queue.map { " q\($0)" } ?? ""
-            return ("\(path.device)\(queue) \(path.kind) \(stage)", measure($0.count, $0, report))
+            let rate = rate($0.count, onLoops: path.kind == "ioeventfd", report)
+            return ("\(path.device)\(queue) \(path.kind) \(stage)", measure($0.count, $0, rate))
           }
         }
       }
@@ -123,12 +124,18 @@ private struct Comparison {
     return join(rows(a), rows(b))
   }
 
-  private func measure(_ count: UInt64, _ latency: LatencyReport, _ report: Report) -> MeasureReport {
-    let time = report.trace.duration
-    return MeasureReport(
-      count: count, perSecond: time > 0 ? Double(count) * 1e9 / Double(time) : 0,
+  private func measure(_ count: UInt64, _ latency: LatencyReport, _ rate: RateReport?) -> MeasureReport {
+    MeasureReport(
+      count: count, perSecond: rate?.perSecond ?? 0, basis: rate?.basis,
       p50: latency.count > 0 ? latency.p50 : nil, p99: latency.count > 0 ? latency.p99 : nil,
       total: latency.total)
+  }
+
+  /// How often requests took a way: over the time known of the vCPUs, or of the loops that they were handled on.
+  private func rate(_ count: UInt64, onLoops: Bool, _ report: Report) -> RateReport? {
+    let coverage =
+      onLoops ? Coverage(report.summary?.loops ?? []) : Coverage(report.summary?.vcpus ?? [])
+    return RateReport(count, time: report.trace.duration, coverage: coverage.part)
   }
 
   /// Rows of the same name beside each other, the longest total first.

@@ -33,7 +33,8 @@ extension ReportBuilder {
       return ExitLabel(
         reason: exit.reason, direction: exit.direction, device: device, address: isKnown ? nil : exit.address)
     }
-    return order.sorted(groups.map(report)) { $0 }
+    let coverage = coverage
+    return order.sorted(groups.map { report($0, coverage) }) { $0 }
   }
 
   /// All exits, whatever they are put together by.
@@ -41,10 +42,19 @@ extension ReportBuilder {
     let all = analysis.models.allExits()
     return ExitTotalReport(
       count: all.count, inKvmRun: latency(all.inKvmRun), handling: latency(all.handling),
-      cost: cost(all.cost, all.inKvmRun, all.handling))
+      cost: cost(all.cost, all.inKvmRun, all.handling),
+      rate: RateReport(all.count, missing: missingExits, time: duration, coverage: coverage.part))
   }
 
-  private func report(_ group: ExitGroup<ExitLabel>) -> ExitReport {
+  /// Exits that are missing by their numbers; nil where a gap goes on to the end, behind which no number tells.
+  private var missingExits: UInt64? {
+    guard result.vcpus.allSatisfy({ $0.times.isFinalCategoryProven }), !analysis.isDoubtful else { return nil }
+    return result.vcpus.reduce(0) { $0 &+ $1.missingExits }
+  }
+
+  private var coverage: Coverage { Coverage(result.vcpus.map(vcpu)) }
+
+  private func report(_ group: ExitGroup<ExitLabel>, _ coverage: Coverage) -> ExitReport {
     let addresses = Set(group.members.map(\.address))
     let label = group.label
     return ExitReport(
@@ -55,7 +65,8 @@ extension ReportBuilder {
         ? addresses.min() : addresses.min().flatMap { $0 == 0 ? nil : $0 },
       addresses: group.label == nil ? Int(clamping: analysis.models.otherExitKinds) : addresses.count,
       vcpu: label?.vcpu, count: group.count, inKvmRun: latency(group.inKvmRun),
-      handling: latency(group.handling), cost: cost(group.cost, group.inKvmRun, group.handling))
+      handling: latency(group.handling), cost: cost(group.cost, group.inKvmRun, group.handling),
+      rate: RateReport(group.count, time: duration, coverage: coverage.part))
   }
 
   /// The report of `exits`.
@@ -83,8 +94,9 @@ extension ReportBuilder {
     }
     // What has no row of its own cannot be said to go to a device.
     let shown = groups.filter { $0.label != nil || device == nil }
+    let coverage = coverage
     let reports = shown.map { group in
-      let exits = self.report(group)
+      let exits = self.report(group, coverage)
       return ExitHistogramReport(
         label: label(exits, by: grouping), exits: exits, inKvmRun: group.inKvmRunBars.map(bar),
         handling: group.handlingBars.map(bar))

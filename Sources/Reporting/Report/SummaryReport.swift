@@ -163,6 +163,8 @@ public struct ExitReport: Codable, Equatable, Sendable {
   public var handling: LatencyReport
   /// What they cost; nil in a report of an early build.
   public var cost: ExitCostReport?
+  /// How often; nil where no time is known.
+  public var rate: RateReport?
 }
 
 /// All exits together.
@@ -175,6 +177,8 @@ public struct ExitTotalReport: Codable, Equatable, Sendable {
   public var handling: LatencyReport
   /// What they cost; nil in a report of an early build.
   public var cost: ExitCostReport?
+  /// How often; nil where no time is known.
+  public var rate: RateReport?
 }
 
 /// Interrupts that a device raised.

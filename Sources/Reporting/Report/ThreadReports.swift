@@ -2,7 +2,7 @@ import Analysis
 
 extension ReportBuilder {
   /// A thread's times over all that is analysed: after its last event it is still in the state that this event
-  /// began where that is waiting, which ends with an event, and no gap follows.
+  /// began where that is waiting, which ends with an event, and no gap follows. After a gap nothing is known of it.
   private func times(_ thread: ThreadTimes, waiting: [Int]) -> (times: [Int64], outside: Int64) {
     var times = thread.times
     guard let span else { return (times, 0) }
@@ -10,6 +10,8 @@ extension ReportBuilder {
     var outside = thread.first - span.lowerBound
     if waiting.contains(thread.finalCategory) && thread.isFinalCategoryProven {
       times[thread.finalCategory] += end - thread.last
+    } else if !thread.isFinalCategoryProven {
+      times[TimeCategory.unknown] += end - thread.last
     } else {
       outside += end - thread.last
     }

@@ -1,0 +1,49 @@
+/// How often something happens. Where events are missing, the number that was recorded by all of the time would be too
+/// small.
+public struct RateReport: Codable, Equatable, Sendable {
+  /// Times per second.
+  public var perSecond: Double
+  /// What was counted over what: `recorded`, those recorded by the time analysed, of which all is known;
+  /// `with_missing`, those recorded and those missing by their numbers by the time analysed; `covered`, those recorded
+  /// by the part of the time analysed that is not unknown.
+  public var basis: String
+
+  /// nil when no time is known.
+  ///
+  /// - Parameters:
+  ///   - count: What was recorded.
+  ///   - missing: What is missing by its numbers; nil: it has none, or not up to the end.
+  ///   - time: The time analysed, ns.
+  ///   - coverage: The part of it that is known, 0 to 1.
+  init?(_ count: UInt64, missing: UInt64? = nil, time: Int64, coverage: Double) {
+    guard time > 0 else { return nil }
+    if let missing {
+      perSecond = Double(count &+ missing) * 1e9 / Double(time)
+      basis = missing > 0 ? "with_missing" : "recorded"
+    } else {
+      guard coverage > 0 else { return nil }
+      perSecond = Double(count) * 1e9 / (Double(time) * coverage)
+      basis = coverage < 1 ? "covered" : "recorded"
+    }
+  }
+
+  /// In text.
+  var text: String { Text.rate(perSecond, isEstimate: basis == "covered") }
+}
+
+/// How much of the time of some threads is known.
+struct Coverage {
+  private var span = 0.0
+  private var unknown = 0.0
+  /// The part, 0 to 1.
+  var part: Double { span > 0 ? (span - unknown) / span : 1 }
+
+  init(_ vcpus: [VcpuReport]) { for vcpu in vcpus { add(vcpu.span, vcpu.unknown) } }
+
+  init(_ loops: [LoopReport]) { for loop in loops { add(loop.span, loop.unknown) } }
+
+  private mutating func add(_ span: Int64, _ unknown: Int64) {
+    self.span += Double(span)
+    self.unknown += Double(unknown)
+  }
+}
