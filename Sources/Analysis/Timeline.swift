@@ -78,7 +78,8 @@ public struct Timeline: Sendable {
   ///   - cells: Pieces, at least 1.
   ///   - isDoubtful: Events may be missing anywhere, as ``TraceAnalysis/isDoubtful`` says.
   public static func read(
-    _ trace: Trace, window: Range<Int64>, traceBegin: Int64, threads: Int, cells: Int, isDoubtful: Bool = false
+    _ trace: Trace, window: Range<Int64>, traceBegin: Int64, threads: Int, cells: Int,
+    isDoubtful: Bool = false
   ) -> Timeline {
     var hasGaps = trace.streams.contains {
       $0.discardedEvents > 0 || $0.lostPackets > 0 || $0.earlierPackets > 0 || $0.isDamaged

@@ -100,7 +100,8 @@ extension TextRenderer {
         ?? ""
     }
     return [
-      Text.rate(measure.perSecond, isEstimate: measure.basis == "covered"), times(ratio?.perSecond), measure.p50.map(Text.duration) ?? "–", times(ratio?.p50),
+      Text.rate(measure.perSecond, isEstimate: measure.basis == "covered"), times(ratio?.perSecond),
+      measure.p50.map(Text.duration) ?? "–", times(ratio?.p50),
       measure.p99.map(Text.duration) ?? "–", times(ratio?.p99),
       measure.p50 == nil ? "–" : Text.duration(measure.total),
       times(ratio?.total),

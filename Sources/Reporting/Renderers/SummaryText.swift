@@ -202,7 +202,8 @@ extension TextRenderer {
         } ?? "  before the first"
       table.add([
         name, moment(phase.begin), Text.duration(phase.duration), Text.count(phase.exits),
-        (isLossy ? "≥" + Text.space : "") + Text.rate(phase.exits, over: phase.duration), Text.count(phase.io),
+        (isLossy ? "≥" + Text.space : "") + Text.rate(phase.exits, over: phase.duration),
+        Text.count(phase.io),
         Text.count(phase.mmio),
         Text.count(phase.kicks),
       ])

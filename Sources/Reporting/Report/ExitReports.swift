@@ -48,7 +48,9 @@ extension ReportBuilder {
 
   /// Exits that are missing by their numbers; nil where a gap goes on to the end, behind which no number tells.
   private var missingExits: UInt64? {
-    guard result.vcpus.allSatisfy({ $0.times.isFinalCategoryProven }), !analysis.isDoubtful else { return nil }
+    guard result.vcpus.allSatisfy({ $0.times.isFinalCategoryProven }), !analysis.isDoubtful else {
+      return nil
+    }
     return result.vcpus.reduce(0) { $0 &+ $1.missingExits }
   }
 
