@@ -12,10 +12,10 @@ public enum RecordingConditions {
         library(),
         HostFinding(
           topic, "lttng-tools", .missing, "lttng or lttng-sessiond is not in PATH",
-          advice: "--trace needs them: install the package lttng-tools"), sharedMemory(),
+          advice: "--trace needs them: install the package lttng-tools"), analyzer(), sharedMemory(),
       ]
     }
-    return [library(), tools(lttng), sessionDaemon(lttng), sharedMemory()]
+    return [library(), tools(lttng), sessionDaemon(lttng), analyzer(), sharedMemory()]
   }
 
   private static func library() -> HostFinding {
@@ -49,6 +49,16 @@ public enum RecordingConditions {
     }
     if outcome.succeeded { return HostFinding(topic, name, .ok, "one runs: --trace uses it") }
     return HostFinding(topic, name, .ok, "none runs: --trace starts a private one for each run")
+  }
+
+  private static func analyzer() -> HostFinding {
+    let name = "exeunt-analyze"
+    guard let path = TraceCheck.analyzer else {
+      return HostFinding(
+        topic, name, .warning, "neither beside this program nor in PATH",
+        advice: "--trace cannot say how many events are in a recording: install it beside this program")
+    }
+    return HostFinding(topic, name, .ok, path)
   }
 
   private static func sharedMemory() -> HostFinding {

@@ -63,7 +63,7 @@ struct TraceCheck {
   }
 
   /// The analyzer that was installed with this program, else the one that the shell would find.
-  private static var analyzer: String? {
+  static var analyzer: String? {
     guard let own = realpath("/proc/self/exe", nil) else { return Subprocess.find(program) }
     defer { free(own) }
     let path = String(cString: own)

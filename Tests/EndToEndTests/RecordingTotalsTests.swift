@@ -112,6 +112,36 @@ struct RecordingTotalsTests {
     #expect(counted >= 20)
   }
 
+  /// The guest never sleeps, so its thread runs, or waits for the CPU that the other program has.
+  @Test("Beside a busy loop on the same CPU, running and waiting make up the time")
+  func busyLoop() throws {
+    let directory = try TemporaryDirectory()
+    let output = try run(
+      URL(fileURLWithPath: "/bin/sh"),
+      [
+        "-c",
+        """
+        cpu=$(taskset -pc $$ | sed 's/.*[^0-9]//')
+        taskset -c $cpu sh -c 'while :; do :; done' &
+        "$1" run --guest port80 iterations=100000000 --pin vcpu0=$cpu --timeout 2s --stats-interval 100ms --trace "$2/trace"
+        kill -s KILL $!
+        """, "sh", Tools.exeunt.path, directory.url.path,
+      ])
+    let statistics = try StatisticsTally(directory.url.appendingPathComponent("trace").path)
+    withExtendedLifetime(directory) {}
+    // From the first reading of a running guest on; before it, the thread waits to be let go.
+    let samples = try #require(statistics.threads["vcpu0"]).filter { $0.moment == "periodic" }
+    let (first, last) = try (#require(samples.first), #require(samples.last))
+    #expect(samples.count >= 5, "\(output.standardError)")
+    let time = Double(last.time - first.time)
+    let running = Double(last.values[0] - first.values[0])
+    let waiting = Double(last.values[1] - first.values[1])
+    // A wait is counted when it is over, and a reading is recorded some time after it was taken.
+    #expect(abs(running + waiting - time) <= 0.05 * time, "\(running) + \(waiting) of \(time)")
+    #expect(waiting >= 0.25 * time, "\(waiting) of \(time)")
+    #expect(last.values[3] - first.values[3] >= 10)
+  }
+
   @Test("--stats-interval 0 leaves the first and the last reading")
   func noInterval() throws {
     let recorded = try GuestCase(guest: "timer", parameters: ["iterations=1", "period=500000"]).record(
