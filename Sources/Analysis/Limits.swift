@@ -2,8 +2,9 @@
 /// a trace merge exactly because every cap depends on ids and keys only, never on the order or place of a
 /// cut.
 enum Limits {
-  /// vCPUs with ids below it are analysed; events of others are counted as `strangers`.
-  static let vcpus = 512
+  /// vCPUs with ids below it are analysed, as many as KVM allows in a machine; events of others are counted as
+  /// `strangers`. Each takes memory only when it has events.
+  static let vcpus = 4096
   /// Loops with ids below it are analysed.
   static let loops = 128
   /// Devices with ids below it are told apart; the others share one bucket.

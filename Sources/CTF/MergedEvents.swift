@@ -131,7 +131,8 @@ public struct MergedEvents: ~Copyable {
   private func gaps(of cursor: EventCursor) -> [EventGap] {
     if cursor.gaps.isEmpty { return [] }
     return cursor.takeGaps().map {
-      EventGap(stream: cursor.stream, kind: $0.kind, begin: $0.begin, end: $0.end, count: $0.count)
+      EventGap(
+        stream: cursor.stream, kind: $0.kind, begin: $0.begin, end: $0.end, count: $0.count, file: $0.file)
     }
   }
 }
@@ -183,6 +184,8 @@ public struct EventGap: Sendable {
   public let end: Int64
   /// How many events or packets, 0 when that is unknown.
   public let count: UInt64
+  /// Index of the file in which the loss shows, of ``StreamInfo/files``.
+  public let file: Int
 }
 
 extension Trace {

@@ -214,9 +214,11 @@ final class RowCursor {
           continue
         }
         walker.abandonPacket(at: position, DecodeStatus.shortage.message)
+        takeBack()
         leavePacket()
       case .failed(let position, let message):
         walker.abandonPacket(at: position, message)
+        takeBack()
         leavePacket()
       case .stringsFull(let position):
         walker.cursor.position = position
@@ -232,6 +234,27 @@ final class RowCursor {
         stringCount = 0
       }
     }
+  }
+
+  /// Takes back what cannot have been events of the packet that has just turned out to be damaged: from the first one on
+  /// that is outside of the packet's times, as far as it is in this block.
+  private func takeBack() {
+    let clock = walker.record.plan.clock
+    guard let begin = walker.header.begin.map({ clock($0) }), let end = walker.header.end.map({ clock($0) }),
+      begin <= end
+    else { return }
+    let word = UInt64(UInt32(truncatingIfNeeded: walker.packet))
+    for index in 0..<count {
+      let row = rows + index * stride
+      guard row[1] >> 32 == word, Row.tag(row) != Row.gapTag, !(begin...end).contains(Row.timestamp(row))
+      else {
+        continue
+      }
+      delivered -= UInt64(count - index)
+      count = index
+      break
+    }
+    last = min(last, end)
   }
 
   private func enterPacket() {

@@ -7,6 +7,8 @@ final class StreamWalker {
     let end: Int64
     /// 0: unknown.
     let count: UInt64
+    /// Index of the file in which the loss shows, of those of the stream.
+    var file = 0
   }
 
   let record: StreamRecord
@@ -139,6 +141,7 @@ final class StreamWalker {
           isFinished = true
           return false
         }
+        for index in gaps.indices { gaps[index].file = fileIndex }
         previous = header
         enterPacket()
         return true
@@ -152,7 +155,8 @@ final class StreamWalker {
     }
     if !isFinished, let since = damagedSince {
       // Nobody knows how long the stream was: it may have gone on to the end of the trace.
-      gaps.append(Gap(kind: .damage, begin: since, end: Int64.max, count: 0))
+      let last = max(0, record.files.count - 1)
+      gaps.append(Gap(kind: .damage, begin: since, end: Int64.max, count: 0, file: last))
       damagedSince = nil
     }
     isFinished = true
@@ -260,7 +264,9 @@ final class StreamWalker {
 
   /// Begins a gap with the event read last, unless one has begun: damage may follow damage.
   private func noteDamage() {
-    damagedSince = min(damagedSince ?? Int64.max, record.plan.clock(state.clock))
+    // What was taken for an event may have led far beyond the packet's end.
+    let end = header.end.map { record.plan.clock($0) } ?? Int64.max
+    damagedSince = min(damagedSince ?? Int64.max, end, record.plan.clock(state.clock))
   }
 
   /// Compares the counters of this packet with those of the one before.

@@ -73,6 +73,8 @@ final class Housekeeping {
     if wanted, !stateWasWanted {
       // Events are enabled one by one, and only then does the session begin: what came sooner would not be in it.
       usleep(5000)
+      // What is recorded up to here was emitted before the totals are read: the analyzer has that from this event.
+      machine.dump.recordClocks()
       machine.recordState()
     }
     stateWasWanted = wanted

@@ -131,9 +131,10 @@ public struct Dump: ~Copyable {
     sink.flush()
     let what = gap.kind == .discardedEvents ? "event" : "packet"
     guard let stream = trace.stream(gap.stream) else { return }
+    let file = stream.files.indices.contains(gap.file) ? stream.files[gap.file] : stream.files.first ?? ""
     onGap(
       "WARNING: Tracer discarded \(gap.count) \(what)\(gap.count == 1 ? "" : "s") between "
-        + "[\(DumpClock.text(gap.begin))] and [\(DumpClock.text(gap.end))] in stream \(stream.files.first ?? "")"
+        + "[\(DumpClock.text(gap.begin))] and [\(DumpClock.text(gap.end))] in stream \(file)"
         + " (stream class ID: \(stream.classID)).")
   }
 

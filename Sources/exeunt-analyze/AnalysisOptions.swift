@@ -129,5 +129,11 @@ struct AnalysisOptions: ParsableArguments {
       Terminal.report("the trace is damaged, only a part of it could be read: \(damage)")
       throw ExitCode(3)
     }
+    if let events = traces.lazy.compactMap(\.unanalysedEvents).first {
+      Terminal.report(
+        "only a part of the trace could be analysed: \(events) events are of vCPUs or loops beyond the number that is"
+      )
+      throw ExitCode(3)
+    }
   }
 }

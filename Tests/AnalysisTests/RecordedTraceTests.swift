@@ -7,7 +7,7 @@ import Testing
 /// The same properties on what the VMM recorded (`traces/`).
 @Suite("Recorded traces")
 struct RecordedTraceTests {
-  static let names = ["mixed", "doorbell-ioeventfd", "doorbell-exits", "polling-loop", "lossy"]
+  static let names = ["mixed", "doorbell-ioeventfd", "doorbell-exits", "polling-loop", "whole", "lossy"]
 
   static func path(_ name: String) -> String {
     URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

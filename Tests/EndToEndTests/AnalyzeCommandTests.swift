@@ -61,6 +61,69 @@ struct AnalyzeCommandTests {
     #expect(try analyze("exits", "--reason", "hypercall", Self.trace("mixed")).text.contains("no such exits"))
   }
 
+  @Test("check tells by its status whether a recording is whole, and --fail-on-loss asks for proof")
+  func wholeness() throws {
+    let whole = Self.trace("whole")
+    let output = try analyze("check", whole)
+    #expect(output.status == 0 && output.text.contains("none lost"))
+    #expect(try analyze("--fail-on-loss", whole).status == 0)
+    #expect(try analyze("exits", "--fail-on-loss", "--from", "0.001", whole).status == 0)
+    // Recorded before programs wrote totals; damaged; without one of its files.
+    #expect(try analyze("check", Self.trace("mixed")).status == 1)
+    #expect(try analyze("--fail-on-loss", Self.trace("mixed")).status == 1)
+    #expect(try analyze(Self.trace("mixed")).status == 0)
+    for (name, status) in [("events_0", Int32(3)), ("events_1", 1)] {
+      let directory = try TemporaryDirectory()
+      let copy = directory.url.appendingPathComponent("copy")
+      try FileManager.default.copyItem(at: URL(fileURLWithPath: whole), to: copy)
+      let file = copy.appendingPathComponent("ust/uid/0/64-bit/\(name)")
+      if status == 3 {
+        try Data(contentsOf: file).dropLast(5_000).write(to: file)
+      } else {
+        try FileManager.default.removeItem(at: file)
+      }
+      let less = try analyze("check", copy.path)
+      #expect(less.status == status && !less.text.contains("none lost"), "\(less.text)")
+      withExtendedLifetime(directory) {}
+    }
+  }
+
+  @Test("vCPUs beyond the number that is analysed leave a part, which is status 3")
+  func vcpusBeyond() throws {
+    let directory = try TemporaryDirectory()
+    try """
+    /* CTF 1.8 */
+    typealias integer { size = 16; align = 8; } := u16;
+    typealias integer { size = 32; align = 8; } := u32;
+    trace { major = 1; minor = 8; byte_order = le; };
+    clock { name = monotonic; freq = 1000000000; };
+    typealias integer { size = 64; align = 8; map = clock.monotonic.value; } := time;
+    stream { event.header := struct { u16 id; time timestamp; }; };
+    event { name = "exeunt:vcpu_run_enter"; id = 1; fields := struct { u16 vcpu; u32 seq; }; };
+
+    """.write(to: directory.url.appendingPathComponent("metadata"), atomically: true, encoding: .utf8)
+    func bytes(_ value: some FixedWidthInteger) -> Data {
+      withUnsafeBytes(of: value.littleEndian) { Data($0) }
+    }
+    func events(_ vcpus: [UInt16]) -> Data {
+      vcpus.enumerated().reduce(into: Data()) {
+        $0 += bytes(UInt16(1)) + bytes(UInt64($1.offset + 1)) + bytes($1.element) + bytes(UInt32(7))
+      }
+    }
+    let file = directory.url.appendingPathComponent("stream")
+    try events([0, 511, 512, 4095]).write(to: file)
+    let all = try analyze("--format", "json", directory.url.path)
+    #expect(all.status == 0)
+    let report = try #require(try JSONSerialization.jsonObject(with: all.standardOutput) as? [String: Any])
+    let vcpus = try #require((report["summary"] as? [String: Any])?["vcpus"] as? [[String: Any]])
+    #expect(vcpus.compactMap { $0["id"] as? Int } == [0, 511, 512, 4095])
+    try events([0, 4096]).write(to: file)
+    let part = try analyze(directory.url.path)
+    #expect(part.status == 3 && part.text.contains("PARTIAL"))
+    #expect(part.standardError.contains("1 events are of vCPUs"))
+    withExtendedLifetime(directory) {}
+  }
+
   @Test("a finding that was asked for is status 1")
   func findings() throws {
     #expect(try analyze("--fail-on-loss", Self.trace("lossy")).status == 1)

@@ -8,7 +8,7 @@ import Testing
 /// Reports of the recorded traces (`traces/`).
 @Suite("Reports of recorded traces")
 struct ReportTests {
-  static let names = ["mixed", "doorbell-ioeventfd", "doorbell-exits", "polling-loop", "lossy"]
+  static let names = ["mixed", "doorbell-ioeventfd", "doorbell-exits", "polling-loop", "lossy", "whole"]
 
   static func builder(_ name: String) throws -> (Trace, ReportBuilder) {
     let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -140,6 +140,7 @@ struct ReportTests {
     for place in report.summary?.exits.indices ?? 0..<0 { report.summary?.exits[place].cost = nil }
     report.trace.window?.gaps = nil
     report.limits = nil
+    report.trace.check?.missing = nil
     for place in report.summary?.phases.indices ?? 0..<0 { report.summary?.phases[place].since = nil }
     for place in report.summary?.kvm.indices ?? 0..<0 {
       for check in report.summary?.kvm[place].checks.indices ?? 0..<0 {
@@ -325,6 +326,21 @@ struct ReportTests {
     let limit = LatencyThreshold(reason: "io", device: nil, statistic: "p99.9", limit: 1_000)
     #expect(limit.check(report).checked == io.count)
     #expect(limit.check(report).limit == 1_000 && limit.check(report).reason == "io")
+  }
+
+  @Test("losses of several runs are told with the run that they are in")
+  func lossesOfRuns() throws {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().path
+    let paths = ["mixed", "lossy"].map { "\(root)/traces/\($0)" }
+    let trace = try Trace(opening: paths)
+    let report = ReportBuilder(trace, paths: paths, analysis: TraceAnalysis.read(trace)).summary()
+    let lines = TextRenderer.render(report, style: TextStyle(width: 200)).split(separator: "\n")
+    for stream in report.trace.streams {
+      let path = try #require(paths.first { stream.name.hasPrefix($0) })
+      let row = try #require(lines.first { $0.contains("\(path) cpu\(stream.cpu ?? 99) ") })
+      #expect(row.contains(Text.count(stream.discardedEvents).replacing(Text.space, with: " ")))
+    }
   }
 
   @Test("losses make a report partial and are told by stream")

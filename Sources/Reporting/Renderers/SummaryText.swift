@@ -43,7 +43,9 @@ extension TextRenderer {
     var table = TextTable([.left, .right, .right, .right])
     table.add(["", isPart ? "events in this window" : "recorded", "lost", "packets lost"])
     for stream in report.trace.streams {
-      let name = stream.cpu.map { "cpu\($0)" } ?? String(stream.name.split(separator: "/").last ?? "")
+      let name =
+        run(of: stream)
+        + (stream.cpu.map { "cpu\($0)" } ?? String(stream.name.split(separator: "/").last ?? ""))
       table.add([
         name, Text.count(stream.events + stream.otherEvents), Text.count(stream.discardedEvents),
         Text.count(stream.lostPackets),
@@ -51,6 +53,13 @@ extension TextRenderer {
     }
     show(table, indent: 2, isTitled: false)
     remark("larger buffers: exeunt run --trace-subbuf-size, --trace-subbufs")
+  }
+
+  /// Where several recordings are read together, the directory that a stream is in.
+  private func run(of stream: StreamReport) -> String {
+    guard report.trace.paths.count > 1 else { return "" }
+    let path = report.trace.paths.filter { stream.name.hasPrefix($0) }.max { $0.count < $1.count }
+    return path.map { $0 + " " } ?? ""
   }
 
   // MARK: Time

@@ -63,6 +63,8 @@ public struct TraceReport: Codable, Equatable, Sendable {
   public var discardedEvents: UInt64
   /// Packets that are missing in the whole recording; how many events they held is not known.
   public var lostPackets: UInt64
+  /// Events of vCPUs and loops beyond the number that is analysed; nil: none.
+  public var unanalysedEvents: UInt64?
   /// Whether anything is lost, damaged or not understood.
   public var isPartial: Bool
   /// Whether the recording is whole, by the totals that it ends with; nil: nobody looked, as for a window.

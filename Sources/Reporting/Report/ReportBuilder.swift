@@ -153,6 +153,7 @@ public struct ReportBuilder {
         WindowReport(begin: $0.span.lowerBound, end: $0.span.upperBound, gaps: result.gaps)
       }, events: events,
       otherEvents: analysis.otherEvents.reduce(0, &+), discardedEvents: discarded, lostPackets: packets,
+      unanalysedEvents: result.strangers > 0 ? result.strangers : nil,
       isPartial: discarded > 0 || packets > 0 || !problems.isEmpty || result.strangers > 0
         || streams.contains { $0.isDamaged } || check?.missing ?? 0 > 0 || check?.excess ?? 0 > 0,
       check: check, streams: streams,
