@@ -39,12 +39,12 @@ public struct ClockCalibration: Sendable, Equatable {
 
 /// What an analysis looks at. Slices merge only with slices of the same configuration.
 public struct Configuration: Sendable, Equatable {
-  /// Only exits of this vCPU enter the exit tables.
-  public var vcpu: UInt64?
-  /// Only exits with this reason enter the exit tables.
-  public var reason: UInt64?
-  /// Only exits at this port or guest physical address enter the exit tables.
-  public var address: UInt64?
+  /// Only exits of these vCPUs enter the exit tables; none: of all.
+  public var vcpus: Set<UInt64> = []
+  /// Only exits with these reasons enter the exit tables; none: with all.
+  public var reasons: Set<UInt64> = []
+  /// Only exits at these ports or guest physical addresses enter the exit tables; none: at all.
+  public var addresses: Set<UInt64> = []
   /// Exit tables tell vCPUs apart.
   public var separatesVcpus = false
   /// Places guest stamps on the trace's clock; nil: they are counted only.

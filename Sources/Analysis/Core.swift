@@ -45,7 +45,8 @@ struct Core {
 
   init(_ configuration: Configuration, isLeading: Bool, gapEnd: Int64) {
     self.configuration = configuration
-    isFiltered = configuration.vcpu != nil || configuration.reason != nil || configuration.address != nil
+    isFiltered =
+      !configuration.vcpus.isEmpty || !configuration.reasons.isEmpty || !configuration.addresses.isEmpty
     self.isLeading = isLeading
     self.gapEnd = configuration.isDoubtful ? Int64.max : gapEnd
     threads = .allocate(capacity: Self.threadCount)

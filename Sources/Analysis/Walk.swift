@@ -220,10 +220,10 @@ extension UnsafeMutablePointer where Pointee == Core {
 
   @inline(__always)
   private func counts(vcpu: UInt64, reason: UInt64, address: UInt64) -> Bool {
-    if let wanted = pointee.configuration.vcpu, wanted != vcpu { return false }
-    if let wanted = pointee.configuration.reason, wanted != reason { return false }
-    if let wanted = pointee.configuration.address, wanted != address { return false }
-    return true
+    func allows(_ wanted: Set<UInt64>, _ value: UInt64) -> Bool { wanted.isEmpty || wanted.contains(value) }
+    let configuration = pointee.configuration
+    return allows(configuration.vcpus, vcpu) && allows(configuration.reasons, reason)
+      && allows(configuration.addresses, address)
   }
 
   @inline(__always)

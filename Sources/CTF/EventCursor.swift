@@ -5,6 +5,8 @@ final class EventCursor {
   let stream: Int
   /// The timestamp of the event whose header has been read, ns.
   @exclusivity(unchecked) private(set) var timestamp: Int64 = 0
+  /// What the clock said then.
+  @exclusivity(unchecked) private(set) var cycles: UInt64 = 0
   /// The index of its event class.
   @exclusivity(unchecked) private(set) var event = 0
   private(set) var context = ContextOutput()
@@ -75,6 +77,7 @@ final class EventCursor {
         event = table.index(id)
         if event >= 0 {
           timestamp = clock(state.clock)
+          cycles = state.clock
           if timestamp < last { noteStepBack() }
           last = timestamp
           return true

@@ -66,7 +66,7 @@ public struct MergedEvents: ~Copyable {
       guard cursor.decode(into: &tape) else { continue }
       guard cursor.wanted.contains(timestamp) else { continue }
       return EventRecord(
-        stream: top.stream, packet: cursor.packet, timestamp: timestamp, event: event,
+        stream: top.stream, packet: cursor.packet, timestamp: timestamp, cycles: cursor.cycles, event: event,
         values: UnsafePointer(tape.words), packetContext: cursor.context.words, isLarge: cursor.isLarge)
     }
   }
@@ -157,6 +157,8 @@ public struct EventRecord {
   public let packet: Int
   /// ns since the clock's origin; 0 in a stream without a clock.
   public let timestamp: Int64
+  /// The clock's own reading behind ``timestamp``; 0 in a stream without a clock.
+  public let cycles: UInt64
   /// Index into the events of the stream's class, ``Trace/streamClass(of:)``.
   public let event: Int
   /// The values of the stream's event context, the event's context and its payload, one after the other: an integer

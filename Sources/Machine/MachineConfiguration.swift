@@ -44,6 +44,8 @@ public struct MachineConfiguration: Sendable, Codable, Equatable {
   public var guest = ""
   /// The built-in guest's parameters as they were given.
   public var guestParameters: [String] = []
+  /// What the guest's marks begin, by their values: the trace carries it to the analyzer.
+  public var phases: [String: String]?
   /// Virtual CPUs, 1 or more.
   public var vcpus = 1
   /// Guest RAM, bytes; a multiple of 4 KiB, at least 1 MiB.

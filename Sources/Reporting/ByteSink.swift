@@ -9,6 +9,8 @@ struct ByteSink: ~Copyable {
   private let descriptor: CInt
   /// Output that stays in memory.
   private var collected: [UInt8] = []
+  /// How many bytes may stay in memory; what is beyond is dropped.
+  private var limit = Int.max
   private let buffer: UnsafeMutablePointer<UInt8>
   private(set) var count = 0
   /// The error number of the first write that failed; what follows is dropped.
@@ -23,7 +25,11 @@ struct ByteSink: ~Copyable {
   deinit { buffer.deallocate() }
 
   /// A sink that keeps everything for `take`.
-  static func inMemory() -> ByteSink { ByteSink(descriptor: -1) }
+  static func inMemory(limit: Int = .max) -> ByteSink {
+    var sink = ByteSink(descriptor: -1)
+    sink.limit = limit
+    return sink
+  }
 
   /// What an in-memory sink was given.
   mutating func take() -> [UInt8] {
@@ -35,7 +41,7 @@ struct ByteSink: ~Copyable {
   /// Writes what is there.
   mutating func flush() {
     if descriptor < 0 {
-      collected += UnsafeBufferPointer(start: buffer, count: count)
+      collected += UnsafeBufferPointer(start: buffer, count: min(count, limit - collected.count))
       count = 0
       return
     }

@@ -10,6 +10,11 @@ public struct Dump: ~Copyable {
     /// One JSON object: `timestamp` (ns since the clock's origin), `name`, `trace` and `stream` (indices), and the
     /// contexts and fields that the event has. Of names that differ only by the underscore in front, one keeps it.
     case json
+    /// A table of comma-separated values (RFC 4180) with a header row: `timestamp` (ns since the clock's origin), `trace`
+    /// and `stream` (indices), `event`, and a column for each field of the events that can be shown.
+    case csv
+    /// Nothing: the events are counted.
+    case none
   }
 
   /// How a dump ended.
@@ -32,14 +37,45 @@ public struct Dump: ~Copyable {
   private var known: [Int] = []
   private var classes: [Key: DumpEvents] = [:]
   private var sink: ByteSink
-  private var clock = DumpClock()
+  private var clock: DumpClock
+  private let filter: PreparedFilter?
+  /// Of the formats that are not made line by line.
+  private let table: DumpTable?
+  private let isSilent: Bool
+  /// How many events have been shown.
+  public private(set) var shownEvents: UInt64 = 0
 
   /// Prepares to print `trace` to a file descriptor.
   ///
   /// - Parameter bigIntegers: How JSON has integers that doubles would round.
-  public init(_ trace: Trace, format: Format, descriptor: CInt, bigIntegers: BigIntegers = .text) {
-    self.trace = trace
+  public init(
+    _ trace: Trace, format: Format, clock: ClockStyle = ClockStyle(), descriptor: CInt,
+    bigIntegers: BigIntegers = .text
+  ) {
+    self.init(trace, format, clock, nil, descriptor, bigIntegers)
+  }
+
+  /// Prepares to print what a filter lets through.
+  ///
+  /// - Throws: When the trace cannot have what the filter asks for.
+  public init(
+    _ trace: Trace, format: Format, clock: ClockStyle = ClockStyle(), filter: DumpFilter, descriptor: CInt,
+    bigIntegers: BigIntegers = .text
+  ) throws(FilterError) {
+    let prepared = filter.isEmpty ? nil : try PreparedFilter(filter, trace)
+    self.init(trace, format, clock, prepared, descriptor, bigIntegers)
+  }
+
+  private init(
+    _ trace: Trace, _ format: Format, _ clock: ClockStyle, _ filter: PreparedFilter?, _ descriptor: CInt,
+    _ bigIntegers: BigIntegers
+  ) {
     quotesBigIntegers = bigIntegers == .text
+    table = format == .csv ? DumpTable(trace, filter) : nil
+    self.filter = filter
+    isSilent = format == .none
+    self.trace = trace
+    self.clock = DumpClock(clock)
     style = format == .text ? .text : .json
     sink = ByteSink(descriptor: descriptor)
     streams = .allocate(capacity: max(1, trace.streamCount))
@@ -106,11 +142,19 @@ public struct Dump: ~Copyable {
   ) -> (Outcome, [Diagnostic]) {
     for warning in trace.warnings { onGap("WARNING: \(warning)") }
     for note in trace.notes { onGap("NOTE: \(note).") }
+    if let warning = table?.warning { onGap("WARNING: \(warning)") }
+    table?.writeHeader(to: &sink)
     var events = MergedEvents(trace, window: window)
     while let event = events.next() {
       for gap in events.takeGaps() { report(gap, onGap) }
-      print(event)
-      if event.isLarge { printLarge(event, events) }
+      if let filter, !filter.shows(event, events) { continue }
+      shownEvents &+= 1
+      if table != nil || isSilent {
+        printOtherwise(event, events)
+      } else {
+        print(event)
+        if event.isLarge { printLarge(event, events) }
+      }
       if sink.failure != nil { break }
     }
     for gap in events.takeGaps() { report(gap, onGap) }
@@ -134,7 +178,7 @@ public struct Dump: ~Copyable {
     let file = stream.files.indices.contains(gap.file) ? stream.files[gap.file] : stream.files.first ?? ""
     onGap(
       "WARNING: Tracer discarded \(gap.count) \(what)\(gap.count == 1 ? "" : "s") between "
-        + "[\(DumpClock.text(gap.begin))] and [\(DumpClock.text(gap.end))] in stream \(file)"
+        + "[\(clock.text(gap.begin))] and [\(clock.text(gap.end))] in stream \(file)"
         + " (stream class ID: \(stream.classID)).")
   }
 
@@ -142,7 +186,7 @@ public struct Dump: ~Copyable {
     guard let stream = trace.stream(steps.stream) else { return }
     onGap(
       "WARNING: Timestamps run backwards \(steps.count) time\(steps.count == 1 ? "" : "s"), first from "
-        + "[\(DumpClock.text(steps.from))] to [\(DumpClock.text(steps.to))], in stream "
+        + "[\(clock.text(steps.from))] to [\(clock.text(steps.to))], in stream "
         + "\(stream.files.first ?? "") (stream class ID: \(stream.classID)).")
   }
 
@@ -151,7 +195,7 @@ public struct Dump: ~Copyable {
     if stream.pointee.packet != event.packet { renderContext(event, stream) }
     if stream.pointee.hasClock {
       switch style {
-      case .text: clock.write(event.timestamp, to: &sink)
+      case .text: clock.write(event.timestamp, cycles: event.cycles, to: &sink)
       case .json:
         sink.text("{\"timestamp\":")
         if quotesBigIntegers {
@@ -173,6 +217,12 @@ public struct Dump: ~Copyable {
     write(entry.pointee.title)
     write(stream.pointee.context)
     if let code = entry.pointee.code, !event.isLarge { DumpInterpreter.run(code, event.values, &sink) }
+  }
+
+  /// Prints an event as a row of a table, or not at all.
+  @inline(never)
+  private mutating func printOtherwise(_ event: EventRecord, _ events: borrowing MergedEvents) {
+    table?.write(event, events, hasClock: trace.hasClock(stream: event.stream), to: &sink)
   }
 
   /// Prints the values of an event that is not in memory as a whole.

@@ -1,13 +1,47 @@
 import Glibc
 
-/// Timestamps in babeltrace2's layout: `[HH:MM:SS.nnnnnnnnn] (+S.nnnnnnnnn) `, local time.
+/// How a dump writes times, as babeltrace2's options of the same names have it.
+public struct ClockStyle: Sendable, Equatable {
+  /// What stands in the brackets of a line.
+  public enum Layout: Sendable {
+    /// `HH:MM:SS.nnnnnnnnn`.
+    case time
+    /// `YYYY-MM-DD HH:MM:SS.nnnnnnnnn`.
+    case date
+    /// `S.nnnnnnnnn` since the clock's origin.
+    case seconds
+    /// The clock's reading, 20 digits.
+    case cycles
+  }
+
+  /// What stands in the brackets.
+  public var layout: Layout
+  /// Whether times and dates are UTC instead of local time.
+  public var isUTC: Bool
+
+  /// Describes a style.
+  public init(layout: Layout = .time, isUTC: Bool = false) {
+    self.layout = layout
+    self.isUTC = isUTC
+  }
+}
+
+/// Timestamps in babeltrace2's layout: `[HH:MM:SS.nnnnnnnnn] (+S.nnnnnnnnn) `.
 struct DumpClock {
+  private let style: ClockStyle
   private var last: Int64?
+  private var lastCycles: UInt64 = 0
   private var second = Int64.min
-  /// `HH:MM:SS` of `second`.
+  /// The time of `second`, without its fraction.
   private var shown: [UInt8] = []
 
-  mutating func write(_ timestamp: Int64, to sink: inout ByteSink) {
+  init(_ style: ClockStyle) { self.style = style }
+
+  /// - Parameters:
+  ///   - timestamp: ns since the clock's origin.
+  ///   - cycles: What the clock itself said.
+  mutating func write(_ timestamp: Int64, cycles: UInt64, to sink: inout ByteSink) {
+    if style.layout == .cycles { return write(cycles: cycles, to: &sink) }
     sink.byte(UInt8(ascii: "["))
     time(timestamp, to: &sink)
     // babeltrace2 aborts at a step back.
@@ -24,6 +58,20 @@ struct DumpClock {
     last = timestamp
   }
 
+  @inline(never)
+  private mutating func write(cycles: UInt64, to sink: inout ByteSink) {
+    sink.byte(UInt8(ascii: "["))
+    sink.decimal(cycles, digits: 20)
+    if last == nil {
+      sink.text("] (+????????????) ")
+    } else {
+      sink.text(cycles < lastCycles ? "] (-" : "] (+")
+      sink.decimal(cycles < lastCycles ? lastCycles &- cycles : cycles &- lastCycles, digits: 12)
+      sink.text(") ")
+    }
+    (last, lastCycles) = (0, cycles)
+  }
+
   private mutating func time(_ timestamp: Int64, to sink: inout ByteSink) {
     let seconds = timestamp / 1_000_000_000
     let rest = timestamp % 1_000_000_000
@@ -33,7 +81,7 @@ struct DumpClock {
     } else {
       if seconds != second {
         second = seconds
-        shown = Array(Self.hours(seconds).utf8)
+        shown = Array(style.text(seconds).utf8)
       }
       sink.array(shown)
     }
@@ -42,17 +90,25 @@ struct DumpClock {
   }
 
   /// The time alone, for messages.
-  static func text(_ timestamp: Int64) -> String {
+  func text(_ timestamp: Int64) -> String {
     let rest = "\((timestamp % 1_000_000_000).magnitude)"
-    return hours(timestamp / 1_000_000_000) + "." + String(repeating: "0", count: 9 - rest.utf8.count) + rest
+    return style.text(timestamp / 1_000_000_000) + "." + String(repeating: "0", count: 9 - rest.utf8.count)
+      + rest
   }
+}
 
-  /// `HH:MM:SS` of the local time zone.
-  private static func hours(_ seconds: Int64) -> String {
+extension ClockStyle {
+  /// Whole seconds since the clock's origin as they are written.
+  fileprivate func text(_ seconds: Int64) -> String {
+    if layout == .seconds { return "\(seconds)" }
     var time = time_t(seconds)
     var parts = tm()
-    localtime_r(&time, &parts)
-    let numbers = [parts.tm_hour, parts.tm_min, parts.tm_sec].map { ($0 < 10 ? "0" : "") + "\($0)" }
-    return numbers.joined(separator: ":")
+    if isUTC { gmtime_r(&time, &parts) } else { localtime_r(&time, &parts) }
+    func two(_ number: Int32) -> String { (number < 10 ? "0" : "") + "\(number)" }
+    let clock = [parts.tm_hour, parts.tm_min, parts.tm_sec].map(two).joined(separator: ":")
+    guard layout == .date else { return clock }
+    let year = String(Int(parts.tm_year) + 1900)
+    return String(repeating: "0", count: max(0, 4 - year.count)) + year
+      + "-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday)) " + clock
   }
 }

@@ -39,7 +39,7 @@ extension DumpProgram {
   }
 
   /// Two cases: the word is 0 or 1.
-  private mutating func optional(
+  mutating func optional(
     absent: (inout DumpProgram) -> Void, present: (inout DumpProgram) -> Void
   ) {
     append(.variant, targets.count)

@@ -39,14 +39,18 @@ final class DumpEvents {
   private let empty: DumpProgram
   private var style: DumpProgram.Style { empty.style }
 
+  /// Whether a field of a packet's context is not shown.
+  static func isHidden(_ name: String, _ type: FieldType, of streamClass: StreamClass) -> Bool {
+    !streamClass.hasRoles && packetFields.contains(name) && type.isInteger || type.isHidden
+  }
+
   /// - Parameter empty: A program without steps, in the style wanted.
   init(_ streamClass: StreamClass, _ trace: TraceInfo, _ empty: DumpProgram, trace number: Int) {
     let style = empty.style
     func hidden(_ structure: StructureType) -> Set<Int> {
       Set(
         structure.fields.indices.filter {
-          let (name, type) = structure.fields[$0]
-          return !streamClass.hasRoles && Self.packetFields.contains(name) && type.isInteger || type.isHidden
+          Self.isHidden(structure.fields[$0].name, structure.fields[$0].type, of: streamClass)
         })
     }
     let shown = streamClass.packetContext.flatMap { structure in

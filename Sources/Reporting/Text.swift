@@ -110,9 +110,15 @@ enum Text {
     return significant(rate)
   }
 
-  /// A moment as seconds since the start of the recording, to the microsecond: `2.113409`.
+  /// A moment as seconds since the start of the recording: `2.113409`. Down to the microsecond before, so that what
+  /// begins there holds the event.
   static func moment(_ timestamp: Int64, since begin: Int64) -> String {
-    fixed(Double(timestamp &- begin) / 1e9, 6)
+    let (time, overflow) = timestamp.subtractingReportingOverflow(begin)
+    guard !overflow else { return fixed(Double(timestamp) / 1e9 - Double(begin) / 1e9, 6) }
+    let microseconds = time.quotient(1000)
+    let fraction = String(microseconds.magnitude % 1_000_000)
+    return (microseconds < 0 ? "-" : "") + String(microseconds.magnitude / 1_000_000) + "."
+      + String(repeating: "0", count: 6 - fraction.count) + fraction
   }
 
   /// Bytes with a binary unit: `64 MiB`.

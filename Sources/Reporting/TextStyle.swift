@@ -43,12 +43,12 @@ public enum ASCIIText {
 
   private static func replacement(_ character: Character) -> Character {
     switch character {
-    case "–", "—", "─", "−": "-"
-    case "→": ">"
+    case "–", "—", "─", "−", "·": "-"
+    case "→", "≥": ">"
     case "µ", "μ": "u"
     case "×": "x"
+    case "≤": "<"
     case "÷": "/"
-    case "·": "."
     case "…": "~"
     case "┬", "┴", "┼": "+"
     case "│": "|"

@@ -7,6 +7,7 @@ import Reporting
 enum ReportFormat: String, ExpressibleByArgument, CaseIterable {
   case text
   case json
+  case csv
 }
 
 /// What all analysing commands have in common.
@@ -14,7 +15,8 @@ struct AnalysisOptions: ParsableArguments {
   @Argument(help: ArgumentHelp("Directories with traces; several are merged in time.", valueName: "dir"))
   var directories: [String]
 
-  @Option(help: ArgumentHelp("text, or json (docs/report.md).", valueName: "text|json"))
+  @Option(
+    help: ArgumentHelp("text, json (docs/report.md), or of exits and paths csv.", valueName: "text|json|csv"))
   var format = ReportFormat.text
 
   @Option(help: ArgumentHelp("Threads that read; by default one for each processor.", valueName: "n"))
@@ -79,16 +81,23 @@ struct AnalysisOptions: ParsableArguments {
     return failOnLoss ? analyse(trace) : nil
   }
 
+  /// Finds moments in a trace, times of day in the local time zone.
+  func moments(in trace: Trace) -> MomentSearch {
+    MomentSearch(trace) { analyse(trace).models.slowestExit()?.slowest.exemplar.timestamp }
+  }
+
   /// Ends the program with status 2 when a device is not one of those that a trace can be asked about.
-  func check(device: String?, among names: [String]) throws {
-    guard let device, !names.contains(device) else { return }
-    throw Terminal.mistake(
-      "no device is called '\(device)' in this trace; there are \(names.joined(separator: ", "))")
+  func check(devices: [String], among names: [String]) throws {
+    for device in devices where !names.contains(device) {
+      throw Terminal.mistake(
+        "no device is called '\(device)' in this trace; there are \(names.joined(separator: ", "))")
+    }
   }
 
   /// Prints the report and ends with the status that it deserves.
-  func finish(_ report: Report, thresholds: [LatencyThreshold] = []) throws {
+  func finish(_ report: Report, limits: [ThresholdReport] = []) throws {
     var report = report
+    report.limits = limits.isEmpty ? nil : limits
     let traces = [report.trace] + (report.compare.map { [$0.other] } ?? [])
     for trace in traces where failOnLoss && (trace.isPartial || trace.check?.isWhole != true) {
       let name = traces.count > 1 ? "the trace \(trace.paths.joined(separator: " "))" : "the trace"
@@ -96,7 +105,6 @@ struct AnalysisOptions: ParsableArguments {
       report.findings.append(
         "\(name) is not complete: " + (reasons.isEmpty ? "it is partial" : reasons.joined(separator: "; ")))
     }
-    if !thresholds.isEmpty { report.limits = thresholds.map { $0.check(report) } }
     for limit in report.limits ?? [] { report.findings += limit.findings }
     try show(report)
     if !report.findings.isEmpty {
@@ -110,9 +118,17 @@ struct AnalysisOptions: ParsableArguments {
   func show(_ report: Report) throws {
     let text: String
     do {
-      text =
-        format == .json
-        ? try report.json(bigIntegers: integers.bigIntegers) : TextRenderer.render(report, style: style)
+      switch format {
+      case .text: text = TextRenderer.render(report, style: style)
+      case .json: text = try report.json(bigIntegers: integers.bigIntegers)
+      case .csv:
+        guard let table = report.csv() else {
+          throw Terminal.mistake("--format csv: \(report.command) is no table; exits, paths and dump are")
+        }
+        text = table
+      }
+    } catch let code as ExitCode {
+      throw code
     } catch {
       Terminal.report("cannot write the report as JSON: \(error)")
       throw ExitCode(3)

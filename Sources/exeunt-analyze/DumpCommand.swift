@@ -1,3 +1,4 @@
+import Analysis
 import ArgumentParser
 import CTF
 import Glibc
@@ -8,20 +9,26 @@ struct DumpCommand: ParsableCommand {
   enum Format: String, ExpressibleByArgument, CaseIterable {
     case text
     case json
+    case csv
     case none
   }
 
   static let configuration = CommandConfiguration(
     commandName: "dump",
-    abstract: "Print every event of a trace.",
+    abstract: "Print every event of a trace, or those that are asked for.",
     discussion: """
-      One line for each event, in time order, in the layout of babeltrace2. Lost events are reported on standard
-      error. Any trace in CTF 1.8 or CTF 2 can be read, such as LTTng writes.
+      One line for each event, in time order, in the layout of babeltrace2. Lost
+      events are reported on standard error. Any trace in CTF 1.8 or CTF 2 can be
+      read, such as LTTng writes.
 
-      Examples:
+      EXAMPLES:
         exeunt-analyze dump run1
+        exeunt-analyze dump --around slowest run1
+        exeunt-analyze dump --from 1.2 --to 1.3 --thread vcpu0 run1
+        exeunt-analyze dump --event 'vcpu_*' --where reason=io --where seq=7 run1
+        exeunt-analyze dump --around '[18:24:10.123456789]' --window 1ms run1
         exeunt-analyze dump --format json run1 run2 | jq .fields
-        exeunt-analyze dump --format none run1
+        exeunt-analyze dump --format csv --event vcpu_run_exit run1 > exits.csv
       """)
 
   @Argument(help: ArgumentHelp("Directories with traces; several are merged in time.", valueName: "dir"))
@@ -29,9 +36,15 @@ struct DumpCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "text: babeltrace2's layout. json: one object a line. none: decode everything, print only how many.",
-      valueName: "text|json|none"))
+      "text: babeltrace2's layout. json: one object a line. csv: a table with a column for each field. none: decode, "
+        + "print only how many.", valueName: "text|json|csv|none"))
   var format = Format.text
+
+  @OptionGroup(title: "Which events") var choice: FilterOptions
+
+  @OptionGroup(title: "Which part") var part: WindowOptions
+
+  @OptionGroup(title: "Times") var clock: ClockOptions
 
   @Option(help: "Threads that decode with --format none.")
   var threads = 2
@@ -54,32 +67,58 @@ struct DumpCommand: ParsableCommand {
       report("cannot read the trace: \(error)")
       throw ExitCode(3)
     }
+    let search = MomentSearch(trace, isUTC: clock.clockGmt) {
+      TraceAnalysis.read(trace).models.slowestExit()?.slowest.exemplar.timestamp
+    }
+    let window = try part.choose(search).part
     var diagnostics: [Diagnostic] = trace.diagnostics
-    switch format {
-    case .none:
+    if format == .none, window == nil, choice.filter.isEmpty {
       for warning in trace.warnings { report("WARNING: \(warning)") }
       let (events, problems) = trace.decodeAll(threads: threads)
       diagnostics += problems
       for note in trace.notes { report("NOTE: \(note).") }
       report("\(events) events in \(trace.streamCount) streams decoded")
-    case .text, .json:
-      var dump = Dump(
-        trace, format: format == .json ? .json : .text, descriptor: STDOUT_FILENO,
-        bigIntegers: integers.bigIntegers)
-      let (outcome, problems) = dump.run(onGap: report)
-      diagnostics += problems
-      switch outcome {
-      case .complete: break
-      case .closed: return
-      case .failed(let code):
-        report("cannot write the output: \(String(cString: strerror(code)))")
-        throw ExitCode(1)
-      }
+    } else {
+      diagnostics += try print(trace, window)
     }
     guard let first = diagnostics.first else { return }
     let more = diagnostics.count == 1 ? "" : " (and \(diagnostics.count - 1) more problems)"
     report("the trace is damaged, only part of it could be read: \(first)\(more)")
     throw ExitCode(3)
+  }
+
+  /// Prints the events, and gives what was wrong but survivable.
+  private func print(_ trace: Trace, _ window: Range<Int64>?) throws -> [Diagnostic] {
+    let layout: Dump.Format =
+      switch format {
+      case .text: .text
+      case .json: .json
+      case .csv: .csv
+      case .none: .none
+      }
+    var dump: Dump
+    do throws(FilterError) {
+      dump = try Dump(
+        trace, format: layout, clock: clock.style, filter: choice.filter, descriptor: STDOUT_FILENO,
+        bigIntegers: integers.bigIntegers)
+    } catch {
+      throw Terminal.mistake("\(error)")
+    }
+    let (outcome, problems) = dump.run(window: window, onGap: report)
+    switch outcome {
+    case .complete: break
+    case .closed: throw ExitCode.success
+    case .failed(let code):
+      report("cannot write the output: \(String(cString: strerror(code)))")
+      throw ExitCode(1)
+    }
+    if format == .none {
+      report("\(dump.shownEvents) events in \(trace.streamCount) streams are what was asked for")
+    }
+    if dump.shownEvents == 0, window != nil || !choice.filter.isEmpty, format != .none {
+      report("no event" + (window == nil ? "" : " in this part of the trace") + " is what was asked for")
+    }
+    return problems
   }
 
   private func report(_ message: String) {

@@ -27,18 +27,21 @@ struct ExitsCommand: ParsableCommand {
   var by = ExitGrouping.device
 
   @Option(
-    help: ArgumentHelp("Only this reason: io, mmio, hlt, intr, … or a KVM_EXIT number.", valueName: "reason"))
-  var reason: ReasonArgument?
+    help: ArgumentHelp(
+      "Only this reason: io, mmio, hlt, intr, … or a KVM_EXIT number. May be repeated.", valueName: "reason"),
+    transform: ReasonArgument.parse)
+  var reason: [ReasonArgument] = []
 
   @Option(
-    help: ArgumentHelp("Only this port or guest physical address, such as 0x3f8.", valueName: "address"))
-  var address: NumberArgument?
+    help: ArgumentHelp(
+      "Only this port or guest physical address, such as 0x3f8. May be repeated.", valueName: "address"))
+  var address: [NumberArgument] = []
 
-  @Option(help: ArgumentHelp("Only this device, such as serial0.", valueName: "name"))
-  var device: String?
+  @Option(help: ArgumentHelp("Only this device, such as serial0. May be repeated.", valueName: "name"))
+  var device: [String] = []
 
-  @Option(help: ArgumentHelp("Only this vCPU.", valueName: "n"))
-  var vcpu: NumberArgument?
+  @Option(help: ArgumentHelp("Only this vCPU. May be repeated.", valueName: "n"))
+  var vcpu: [NumberArgument] = []
 
   @Option(
     help: ArgumentHelp(
@@ -48,14 +51,18 @@ struct ExitsCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Exit with status 1 when handling takes longer: reason=R, device=D; p50, p90, p99, p99.9 or max=TIME. May be "
-        + "repeated.", valueName: "p99=20us"))
+      "Exit with status 1 when handling takes longer: \(LatencyThreshold.form). Start-up and power-off do not count. May "
+        + "be repeated.", valueName: "p99=20us"),
+    transform: LatencyThreshold.parse)
   var failIfOver: [LatencyThreshold] = []
 
   func validate() throws {
     // What the groups do not tell apart cannot be over a limit.
     if by == .vcpu, failIfOver.contains(where: { $0.reason != nil }) {
       throw ValidationError("--fail-if-over reason=… needs --by reason, device or address")
+    }
+    if by == .vcpu, failIfOver.contains(where: { $0.address != nil }) {
+      throw ValidationError("--fail-if-over address=… needs --by reason, device or address")
     }
     if by == .vcpu || by == .reason, failIfOver.contains(where: { $0.device != nil }) {
       throw ValidationError("--fail-if-over device=… needs --by device or address")
@@ -64,28 +71,27 @@ struct ExitsCommand: ParsableCommand {
 
   func run() throws {
     let trace = try options.open()
-    let window = try part.window(in: trace)
+    let window = try part.window(in: trace, options)
     var configuration = Configuration()
-    configuration.reason = reason?.value
-    configuration.address = address?.value
-    configuration.vcpu = vcpu?.value
+    configuration.reasons = Set(reason.map(\.value))
+    configuration.addresses = Set(address.map(\.value))
+    configuration.vcpus = Set(vcpu.map(\.value))
     configuration.separatesVcpus = by == .vcpu
     let analysis = options.analyse(trace, configuration, window: window?.part)
     let builder = ReportBuilder(
       trace, paths: options.directories, analysis: analysis, window: window,
       whole: options.whole(trace, analysis, window: window))
-    try options.check(device: device, among: builder.exitDeviceNames)
-    for limit in failIfOver { try options.check(device: limit.device, among: builder.exitDeviceNames) }
-    try options.finish(
-      builder.exits(by: by, device: device, filter: filter, sortedBy: sort), thresholds: failIfOver)
+    try options.check(devices: device + failIfOver.compactMap(\.device), among: builder.exitDeviceNames)
+    let report = builder.exits(by: by, devices: device, filter: filter, sortedBy: sort)
+    try options.finish(report, limits: failIfOver.map { builder.check($0, report, devices: device) })
   }
 
   private var filter: String? {
-    var words: [String] = []
-    if let reason { words.append("reason \(reason.name)") }
-    if let address { words.append("address 0x\(String(address.value, radix: 16))") }
-    if let device { words.append("device \(device)") }
-    if let vcpu { words.append("vcpu\(vcpu.value)") }
-    return words.isEmpty ? nil : words.joined(separator: ", ")
+    let words: [(String, [String])] = [
+      ("reason", reason.map(\.name)), ("address", address.map { "0x\(String($0.value, radix: 16))" }),
+      ("device", device), ("vCPU", vcpu.map { "\($0.value)" }),
+    ]
+    let filters = words.filter { !$0.1.isEmpty }.map { "\($0.0) " + $0.1.joined(separator: " or ") }
+    return filters.isEmpty ? nil : filters.joined(separator: ", ")
   }
 }

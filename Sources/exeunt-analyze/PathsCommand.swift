@@ -19,24 +19,24 @@ struct PathsCommand: ParsableCommand {
 
   @OptionGroup var part: WindowOptions
 
-  @Option(help: ArgumentHelp("Only this device.", valueName: "name"))
-  var device: String?
+  @Option(help: ArgumentHelp("Only this device. May be repeated.", valueName: "name"))
+  var device: [String] = []
 
-  @Option(help: ArgumentHelp("Only this queue.", valueName: "n"))
-  var queue: Int?
+  @Option(help: ArgumentHelp("Only this queue. May be repeated.", valueName: "n"))
+  var queue: [Int] = []
 
   func run() throws {
     let trace = try options.open()
-    let window = try part.window(in: trace)
+    let window = try part.window(in: trace, options)
     let analysis = options.analyse(trace, window: window?.part)
     let builder = ReportBuilder(
       trace, paths: options.directories, analysis: analysis, window: window,
       whole: options.whole(trace, analysis, window: window))
-    try options.check(device: device, among: builder.pathDeviceNames)
-    var words: [String] = []
-    if let device { words.append("device \(device)") }
-    if let queue { words.append("queue \(queue)") }
-    let filter = words.isEmpty ? nil : words.joined(separator: ", ")
-    try options.finish(builder.paths(device: device, queue: queue, filter: filter))
+    try options.check(devices: device, among: builder.pathDeviceNames)
+    let words = [("device", device), ("queue", queue.map(String.init))]
+    let filters = words.filter { !$0.1.isEmpty }.map { "\($0.0) " + $0.1.joined(separator: " or ") }
+    try options.finish(
+      builder.paths(
+        devices: device, queues: queue, filter: filters.isEmpty ? nil : filters.joined(separator: ", ")))
   }
 }

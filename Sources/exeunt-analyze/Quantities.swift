@@ -2,23 +2,14 @@ import Analysis
 import ArgumentParser
 import Reporting
 
-/// A time on the command line: seconds, or with a suffix ns, us, µs, ms or s.
+/// A time on the command line: seconds, or with a unit from ns to h.
 struct TimeArgument: ExpressibleByArgument {
   /// ns.
   let nanoseconds: Int64
 
   init?(argument: String) {
-    let units: [(String, Double)] = [("ns", 1), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9)]
-    let unit = units.first { argument.hasSuffix($0.0) }
-    let digits = argument.dropLast(unit?.0.count ?? 0)
-    guard let value = Double(digits), value.isFinite,
-      digits.allSatisfy({ $0.isNumber || ".-+eE".contains($0) })
-    else {
-      return nil
-    }
-    let nanoseconds = (value * (unit?.1 ?? 1e9)).rounded()
-    guard abs(nanoseconds) < 9e18 else { return nil }
-    self.nanoseconds = Int64(nanoseconds)
+    guard let nanoseconds = TimeQuantity.nanoseconds(argument[...]) else { return nil }
+    self.nanoseconds = nanoseconds
   }
 }
 
@@ -50,31 +41,56 @@ struct ReasonArgument: ExpressibleByArgument {
     }
     name = ValueName.exitReason(UInt8(value))
   }
+
+  /// What to say of a text that is no reason.
+  static func mistake(_ text: String) -> String {
+    "'\(text)' is no exit reason" + Suggestion.sentence(for: text, among: ValueName.exitReason)
+  }
+
+  static func parse(_ text: String) throws -> ReasonArgument {
+    guard let reason = ReasonArgument(argument: text) else { throw ValidationError(mistake(text)) }
+    return reason
+  }
 }
 
-extension LatencyThreshold: ExpressibleByArgument {
-  /// Reads `reason=io,device=serial0,p99=20us`.
-  public init?(argument: String) {
-    var reason: String?
-    var device: String?
-    var limit: (String, Int64)?
-    for part in argument.split(separator: ",") {
-      let pair = part.split(separator: "=", maxSplits: 1).map(String.init)
-      guard pair.count == 2 else { return nil }
-      switch pair[0] {
-      case "reason":
-        guard let known = ReasonArgument(argument: pair[1]) else { return nil }
-        reason = known.name
-      case "device": device = pair[1]
-      default:
-        guard Self.statistics.contains(pair[0]), let time = TimeArgument(argument: pair[1]), limit == nil
-        else {
-          return nil
+extension LatencyThreshold {
+  /// The form of a limit.
+  static let form =
+    "what, then p50, p90, p99, p99.9 or max=TIME; what is reason=R, device=D, address=A, several of them with commas "
+    + "between, nothing: each kind of exits by itself, or all: all together"
+
+  /// Reads `reason=io,device=serial0,p99=20us`, `address=0x3f8,max=1ms` or `all,p50=2us`.
+  static func parse(_ text: String) throws -> LatencyThreshold {
+    func mistake(_ what: String) -> ValidationError {
+      ValidationError("\(what). A limit is \(form)")
+    }
+    var limit = LatencyThreshold(reason: nil, device: nil, statistic: "", limit: 0)
+    for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+      let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      switch (pair[0], pair.count > 1 ? pair[1] : nil) {
+      case ("all", nil): limit.isAll = true
+      case ("reason", let value?):
+        guard let reason = ReasonArgument(argument: value) else {
+          throw mistake(ReasonArgument.mistake(value))
         }
-        limit = (pair[0], time.nanoseconds)
+        limit.reason = reason.name
+      case ("device", let value?): limit.device = value
+      case ("address", let value?):
+        guard let address = NumberArgument(argument: value) else { throw mistake("'\(value)' is no address") }
+        limit.address = address.value
+      case (let name, let value?) where statistics.contains(name):
+        guard let time = TimeQuantity.nanoseconds(value[...]) else { throw mistake("'\(value)' is no time") }
+        guard limit.statistic.isEmpty else { throw mistake("it has two times") }
+        (limit.statistic, limit.limit) = (name, time)
+      default:
+        let known = ["all", "reason", "device", "address"] + statistics
+        throw mistake("'\(part)' is not known" + Suggestion.sentence(for: pair[0], among: known))
       }
     }
-    guard let limit else { return nil }
-    self.init(reason: reason, device: device, statistic: limit.0, limit: limit.1)
+    guard !limit.statistic.isEmpty else { throw mistake("it has no time") }
+    guard !limit.isAll || (limit.reason == nil && limit.device == nil && limit.address == nil) else {
+      throw mistake("all goes with no reason, device or address")
+    }
+    return limit
   }
 }

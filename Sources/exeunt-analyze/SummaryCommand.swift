@@ -1,6 +1,7 @@
 import Analysis
 import ArgumentParser
 import CTF
+import Glibc
 import Reporting
 
 /// `exeunt-analyze summary`: what was run and where its time went.
@@ -27,18 +28,28 @@ struct SummaryCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Exit with status 1 when handling takes longer: reason=R, device=D, vcpu is not told apart; p50, p90, p99, "
-        + "p99.9 or max=TIME. May be repeated.", valueName: "reason=io,p99=20us"))
+      "Exit with status 1 when handling takes longer: \(LatencyThreshold.form). Start-up and power-off do not count. May "
+        + "be repeated.", valueName: "reason=io,p99=20us"),
+    transform: LatencyThreshold.parse)
   var failIfOver: [LatencyThreshold] = []
 
   func run() throws {
+    try checkCommand()
     let trace = try options.open()
-    let window = try part.window(in: trace)
+    let window = try part.window(in: trace, options)
     let analysis = options.analyse(trace, window: window?.part)
     let builder = ReportBuilder(
       trace, paths: options.directories, analysis: analysis, window: window,
       whole: options.whole(trace, analysis, window: window))
-    for limit in failIfOver { try options.check(device: limit.device, among: builder.exitDeviceNames) }
-    try options.finish(builder.summary(sortedBy: sort), thresholds: failIfOver)
+    try options.check(devices: failIfOver.compactMap(\.device), among: builder.exitDeviceNames)
+    let report = builder.summary(sortedBy: sort)
+    try options.finish(report, limits: failIfOver.map { builder.check($0, report) })
+  }
+  /// A word that is no directory but nearly a command was meant as one: this command runs when none is named.
+  private func checkCommand() throws {
+    guard let word = options.directories.first, !word.contains("/"), access(word, F_OK) != 0 else { return }
+    let commands = ExeuntAnalyze.configuration.subcommands.compactMap { $0.configuration.commandName }
+    guard let meant = Suggestion.nearest(to: word, among: commands) else { return }
+    throw Terminal.mistake("there is no command and no directory '\(word)'; did you mean '\(meant)'?")
   }
 }

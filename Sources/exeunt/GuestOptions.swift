@@ -83,6 +83,10 @@ struct GuestOptions: ParsableArguments {
         try program.set(String(parts[0]), to: String(parts[1]), in: &arguments)
       }
       configuration.guest = program.name
+      if !program.phases.isEmpty {
+        configuration.phases = Dictionary(
+          program.phases.map { ("\($0.mark)", $0.meaning) }, uniquingKeysWith: { first, _ in first })
+      }
       configuration.guestParameters =
         Array(name.split(separator: ",").dropFirst()).map(String.init) + parameters
       configuration.mode = MachineConfiguration.Mode(program.mode)

@@ -14,7 +14,7 @@ enum LocaleText {
   /// A text in characters that the locale has, for people; JSON is UTF-8 everywhere.
   static func shown(_ text: String) -> String {
     guard isASCII, !text.utf8.allSatisfy({ $0 < 0x80 }) else { return text }
-    let replacements: [Character: Character] = ["–": "-", "→": ">", "µ": "u", "×": "x", "…": "~", "·": "."]
+    let replacements: [Character: Character] = ["–": "-", "→": ">", "µ": "u", "×": "x", "…": "~", "·": "-"]
     return String(text.map { $0.isASCII ? $0 : replacements[$0] ?? "?" })
   }
 }

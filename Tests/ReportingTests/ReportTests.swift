@@ -24,7 +24,7 @@ struct ReportTests {
     let window = begin..<begin + builder.duration + 1
     let timeline = Timeline.read(trace, window: window, traceBegin: begin, threads: 3, cells: 90)
     return [
-      builder.summary(), builder.paths(device: nil, queue: nil, filter: nil),
+      builder.summary(), builder.paths(),
       builder.timeline(timeline, window: window),
     ] + ExitGrouping.allCases.map { builder.exits(by: $0) }
   }
@@ -256,7 +256,7 @@ struct ReportTests {
       ("doorbell-ioeventfd", "guest kicks", "handler_end"),
       ("doorbell-exits", "guest kicks", "vcpu_run_enter"),
     ] {
-      let report = try Self.builder(name).1.paths(device: "doorbell0", queue: 0, filter: nil)
+      let report = try Self.builder(name).1.paths(devices: ["doorbell0"], queues: [0])
       let steps = try #require(report.paths?.paths.first?.slowest)
       #expect(steps.first?.event.hasPrefix(first) == true)
       #expect(steps.last?.event.hasPrefix(last) == true)
@@ -317,7 +317,10 @@ struct ReportTests {
       #expect(check.findings.count == check.over.count)
       return check.findings
     }
-    let io = try #require(report.summary).exits.filter { $0.reason == "io" && $0.handling.count > 0 }
+    let all = try #require(report.summary).exits.filter { $0.reason == "io" && $0.handling.count > 0 }
+    // What only the start and the end of the run have is not checked.
+    let io = all.filter { ($0.cost?.edges?.handled ?? 0) < $0.handling.count }
+    #expect(io.count < all.count && !io.contains { $0.device == "power-off" })
     #expect(findings("io", nil, "max", 0).count == io.count)
     #expect(findings("io", nil, "max", io.map(\.handling.maximum).max() ?? 0).isEmpty)
     #expect(findings(nil, "serial0", "p50", 0).allSatisfy { $0.contains("serial0") })
@@ -325,6 +328,7 @@ struct ReportTests {
     #expect(findings("hypercall", nil, "p99", 0).isEmpty)
     let limit = LatencyThreshold(reason: "io", device: nil, statistic: "p99.9", limit: 1_000)
     #expect(limit.check(report).checked == io.count)
+    #expect(limit.check(report).leftOut == all.count - io.count)
     #expect(limit.check(report).limit == 1_000 && limit.check(report).reason == "io")
   }
 
@@ -341,6 +345,26 @@ struct ReportTests {
       let row = try #require(lines.first { $0.contains("\(path) cpu\(stream.cpu ?? 99) ") })
       #expect(row.contains(Text.count(stream.discardedEvents).replacing(Text.space, with: " ")))
     }
+  }
+
+  @Test("limits of addresses and of all exits", arguments: names)
+  func widerLimits(_ name: String) throws {
+    let builder = try Self.builder(name).1
+    let report = builder.summary()
+    let rows = try #require(builder.exits(by: .address).exits).groups.map(\.exits)
+    for address in Set(rows.compactMap(\.address)) {
+      let limit = LatencyThreshold(reason: nil, device: nil, address: address, statistic: "p50", limit: 0)
+      let meant = rows.filter { $0.address == address && $0.handling.count > 0 }
+      let check = builder.check(limit, report)
+      #expect(check.checked + (check.leftOut ?? 0) == meant.count)
+      #expect(Set(check.over.map(\.value)).isSubset(of: Set(meant.map(\.handling.p50))))
+    }
+    let all = try #require(report.summary?.allExits?.handling)
+    let limit = LatencyThreshold(reason: nil, device: nil, isAll: true, statistic: "p99", limit: all.p99 - 1)
+    #expect(builder.check(limit, report).over.map(\.value) == [all.p99])
+    var passed = limit
+    passed.limit = all.p99
+    #expect(builder.check(passed, report).over.isEmpty && builder.check(passed, report).checked == 1)
   }
 
   @Test("losses make a report partial and are told by stream")

@@ -22,7 +22,7 @@ struct WidthTests {
       let other = try ReportTests.builder("doorbell-exits").1.summary()
       all =
         [
-          summary, builder.paths(device: nil, queue: nil, filter: nil),
+          summary, builder.paths(),
           Report.comparing(summary, with: other),
         ] + ExitGrouping.allCases.map { builder.exits(by: $0) }
       timeline = { style in

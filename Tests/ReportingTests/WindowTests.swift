@@ -142,11 +142,11 @@ struct WindowTests {
     let (trace, builder) = try ReportTests.builder(name)
     let recording = try #require(builder.span)
     func key(_ path: PathReport) -> String { "\(path.device) \(path.queue ?? -1) \(path.kind)" }
-    let whole = try #require(builder.paths(device: nil, queue: nil, filter: nil).paths).paths
+    let whole = try #require(builder.paths().paths).paths
     let cuts = (1..<6).map { recording.lowerBound + $0 * builder.duration / 6 + $0 }
     let parts = try zip([Int64.min] + cuts, cuts + [Int64.max]).flatMap {
       let part = try Self.builder(trace, $0..<$1, of: recording)
-      return try #require(part.paths(device: nil, queue: nil, filter: nil).paths).paths
+      return try #require(part.paths().paths).paths
     }
     #expect(Set(parts.map(key)).isSuperset(of: whole.map(key)))
     for path in whole {

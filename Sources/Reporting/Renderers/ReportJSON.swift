@@ -22,6 +22,12 @@ extension Report {
     self = try JSONDecoder().decode(Report.self, from: Data(text.utf8))
   }
 
+  /// What the marks of the guest begin, by their values, as a machine's configuration says.
+  static func phaseNames(_ configuration: String) -> [String: String] {
+    struct Phases: Decodable { let phases: [String: String]? }
+    return (try? JSONDecoder().decode(Phases.self, from: Data(configuration.utf8)))?.phases ?? [:]
+  }
+
   /// A value of the machine's configuration by name, in words.
   func configuration(_ name: String) -> String? { configuration()[name] }
 

@@ -196,9 +196,12 @@ extension TextRenderer {
 
   private mutating func phases(_ summary: SummaryReport) {
     guard summary.phases.count > 1 || summary.phases.first?.since != nil else { return }
-    var table = TextTable([.left] + Array(repeating: .right, count: 7), ranks: [0, 0, 0, 1, 2, 5, 4, 3])
+    let isNamed = summary.phases.contains { $0.name != nil }
+    var table = TextTable(
+      [.left] + Array(repeating: .right, count: 7) + (isNamed ? [.left] : []),
+      ranks: [0, 0, 0, 1, 2, 5, 4, 3] + (isNamed ? [0] : []))
     table.add([
-      "Phases (guest marks)", "at", "lasts", "exits", "per s", "io", "mmio", "kicks",
+      "Phases (guest marks)", "at", "lasts", "exits", "per s", "io", "mmio", "kicks", "what",
     ])
     let shown = summary.phases.prefix(24)
     // Which phase the missing exits belong to is not known.
@@ -214,7 +217,7 @@ extension TextRenderer {
         (isLossy ? "≥" + Text.space : "") + Text.rate(phase.exits, over: phase.duration),
         Text.count(phase.io),
         Text.count(phase.mmio),
-        Text.count(phase.kicks),
+        Text.count(phase.kicks), phase.name ?? "",
       ])
     }
     show(table)

@@ -239,17 +239,28 @@ public struct TextRenderer {
   private mutating func footer() {
     for (place, limit) in (report.limits ?? []).enumerated() {
       if place == 0 { line() }
-      var words = ["limit:"]
-      if let reason = limit.reason { words.append("reason \(reason),") }
-      if let device = limit.device { words.append("device \(device),") }
-      words.append("\(limit.statistic) at most \(Text.duration(limit.limit)):")
-      words.append(number(limit.checked, "kind") + " of exits checked,")
-      words.append(limit.over.isEmpty ? "none over it" : "\(limit.over.count) over it")
-      paragraph(words.joined(separator: " "))
+      var words: [String] = []
+      if limit.isAll == true { words.append("all exits together") }
+      if let reason = limit.reason { words.append("reason \(reason)") }
+      if let device = limit.device { words.append("device \(device)") }
+      if let address = limit.address { words.append("address 0x" + String(address, radix: 16)) }
+      words.append("\(limit.statistic) at most \(Text.duration(limit.limit))")
+      var text = "limit: " + words.joined(separator: ", ") + ": "
+      text += number(limit.checked, "kind") + " of exits checked, "
+      text += limit.over.isEmpty ? "none over it" : "\(limit.over.count) over it"
+      if let leftOut = limit.leftOut, leftOut > 0 {
+        text += "; " + number(leftOut, "kind") + " of start-up and power-off not"
+      }
+      paragraph(text)
     }
     for finding in report.findings {
       line()
       lines += wrapped("FOUND: " + finding).map(bold)
+    }
+    for exceeded in (report.limits ?? []).flatMap(\.over).prefix(3) {
+      if let slowest = exceeded.slowest {
+        suggestion("see: ", "timeline --around \(moment(slowest.timestamp))")
+      }
     }
   }
 }

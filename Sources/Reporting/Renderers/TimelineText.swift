@@ -15,6 +15,7 @@ extension TextRenderer {
     heading(
       "\(moment(timeline.begin)) s to \(moment(timeline.end)) s, \(Text.duration(span)); each column "
         + Text.duration(span / Int64(max(width, 1))))
+    if let focus = timeline.focus { name(focus) }
     guard width > 0 else {
       line("no events of vCPUs or loops in this window")
       return
@@ -28,8 +29,52 @@ extension TextRenderer {
       line("\(name)  " + states(lane, letters))
       if lane.cells.contains(where: { $0.busyPermille > 0 }) { line(margin + dim(load(lane))) }
     }
+    if let focus = timeline.focus { pointer(focus, timeline, width, margin) }
     axis(timeline, width, margin)
     legend(timeline, letters)
+    if let events = timeline.events { list(events, timeline.focus?.timestamp ?? timeline.begin) }
+  }
+
+  // MARK: The moment that it is around
+
+  private mutating func name(_ focus: FocusReport) {
+    var words = "around @\(moment(focus.timestamp))"
+    if let exit = focus.exit {
+      words += ": " + (focus.name == "slowest" ? "the slowest exit, " : "") + exit.words
+      words +=
+        exit.handling.map { ", handled in \(Text.duration($0))" } ?? ", its next entry is not in the trace"
+      words += exit.inKvmRun.map { " after \(Text.duration($0)) in KVM_RUN" } ?? ""
+    } else if Moment(focus.name).map({ if case .sinceStart = $0 { false } else { true } }) ?? true {
+      words += ": \(focus.name)"
+    }
+    paragraph(words)
+  }
+
+  /// A line below the lanes that points to the moment, and to the end of an exit's handling.
+  private mutating func pointer(
+    _ focus: FocusReport, _ timeline: TimelineReport, _ width: Int, _ margin: String
+  ) {
+    let first = column(focus.timestamp, timeline, width)
+    let end = focus.exit?.handling.map { focus.timestamp &+ $0 } ?? focus.timestamp
+    let last = max(first, column(min(end, timeline.end &- 1), timeline, width))
+    let bar = last > first ? "▲" + String(repeating: "─", count: last - first - 1) + "▲" : "▲"
+    line(margin + String(repeating: " ", count: first) + bar)
+  }
+
+  private mutating func list(_ events: TimelineEventsReport, _ center: Int64) {
+    guard !events.events.isEmpty else { return }
+    heading(
+      "Events around it"
+        + (events.more > 0 ? ", of \(Text.number(events.more + UInt64(events.events.count), "event"))" : ""))
+    var table = TextTable([.left, .right, .right, .left, .left], ranks: [0, 0, 2, 1, 0])
+    for event in events.events {
+      let distance = event.timestamp &- center
+      table.add([
+        event.timestamp == center ? ">" : "", "@" + moment(event.timestamp),
+        (distance < 0 ? "" : "+") + Text.duration(distance), event.thread, event.event,
+      ])
+    }
+    show(table, indent: 2, isTitled: false)
   }
 
   // MARK: Lanes

@@ -7,7 +7,7 @@ public enum ExitGrouping: String, CaseIterable, Sendable {
 }
 
 /// What an exit is to a reader: a label that exits are put together under.
-private struct ExitLabel: Hashable, Sendable {
+struct ExitLabel: Hashable, Sendable {
   var reason: UInt8?
   var direction: UInt8?
   var device: String?
@@ -75,16 +75,17 @@ extension ReportBuilder {
   ///
   /// - Parameters:
   ///   - grouping: What exits are put together by.
-  ///   - device: Only exits to this device.
+  ///   - devices: Only exits to these devices; empty: to all.
   ///   - filter: All filters in words.
   ///   - order: What groups are ordered by.
   public func exits(
-    by grouping: ExitGrouping, device: String? = nil, filter: String? = nil, sortedBy order: ExitOrder = .cost
+    by grouping: ExitGrouping, devices: [String] = [], filter: String? = nil,
+    sortedBy order: ExitOrder = .cost
   ) -> Report {
     var report = base("exits")
     let groups = analysis.models.exitGroups(barsPerOctave: 4) { exit -> ExitLabel? in
       let name = deviceName(exit)
-      if let device, name != device { return nil }
+      if !devices.isEmpty, !devices.contains(name ?? "") { return nil }
       switch grouping {
       case .reason: return ExitLabel(reason: exit.reason)
       case .device: return ExitLabel(reason: exit.reason, direction: exit.direction, device: name)
@@ -95,7 +96,7 @@ extension ReportBuilder {
       }
     }
     // What has no row of its own cannot be said to go to a device.
-    let shown = groups.filter { $0.label != nil || device == nil }
+    let shown = groups.filter { $0.label != nil || devices.isEmpty }
     let coverage = coverage
     let reports = shown.map { group in
       let exits = self.report(group, coverage)
@@ -107,6 +108,18 @@ extension ReportBuilder {
       by: grouping.rawValue, filter: filter, costs: costs(sortedBy: order),
       groups: order.sorted(reports) { $0.exits })
     return report
+  }
+
+  /// Exits put together by a label, only those to these devices unless there are none.
+  func exitRows(
+    devices: [String], _ label: (ExitResult, _ device: String?) -> ExitLabel
+  ) -> [ExitReport] {
+    let groups = analysis.models.exitGroups { exit -> ExitLabel? in
+      let name = deviceName(exit)
+      return devices.isEmpty || devices.contains(name ?? "") ? label(exit, name) : nil
+    }
+    let coverage = coverage
+    return groups.filter { $0.label != nil || devices.isEmpty }.map { report($0, coverage) }
   }
 
   private func label(_ exit: ExitReport, by grouping: ExitGrouping) -> String {

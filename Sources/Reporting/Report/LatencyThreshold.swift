@@ -6,15 +6,24 @@ public struct LatencyThreshold: Sendable, Equatable {
   public var reason: String?
   /// Only exits to this device; nil: all.
   public var device: String?
+  /// Only exits at this port or guest physical address; nil: all.
+  public var address: UInt64?
+  /// All exits together rather than each kind by itself.
+  public var isAll: Bool
   /// `p50`, `p90`, `p99`, `p99.9` or `max`.
   public var statistic: String
   /// The limit in ns.
   public var limit: Int64
 
   /// Makes a limit.
-  public init(reason: String?, device: String?, statistic: String, limit: Int64) {
+  public init(
+    reason: String?, device: String?, address: UInt64? = nil, isAll: Bool = false, statistic: String,
+    limit: Int64
+  ) {
     self.reason = reason
     self.device = device
+    self.address = address
+    self.isAll = isAll
     self.statistic = statistic
     self.limit = limit
   }
@@ -23,27 +32,50 @@ public struct LatencyThreshold: Sendable, Equatable {
   public static let statistics = ["p50", "p90", "p99", "p99.9", "max"]
 
   /// What a report says about this limit: every kind of exits that it is about, and those that are over it.
-  public func check(_ report: Report) -> ThresholdReport {
-    let exits = (report.summary?.exits ?? []) + (report.exits?.groups.map(\.exits) ?? [])
-    let checked = exits.filter {
+  ///
+  /// Exits that belong to the start and the end of the run are left out: kinds that have no others, and what they would
+  /// be the maximum of. Percentiles of kinds that have others count them.
+  ///
+  /// - Parameter rows: Kinds of exits that tell apart what the limit does; nil: those of the report.
+  public func check(_ report: Report, rows: [ExitReport]? = nil) -> ThresholdReport {
+    let exits = rows ?? (report.summary?.exits ?? []) + (report.exits?.groups.map(\.exits) ?? [])
+    let meant = exits.filter {
       $0.handling.count > 0 && (reason == nil || $0.reason == reason)
         && (device == nil || $0.device == device)
+        && (address == nil || $0.address == address)
     }
+    let checked = meant.filter { !isEdge($0) }
     return ThresholdReport(
-      reason: reason, device: device, statistic: statistic, limit: limit, checked: checked.count,
-      over: checked.filter { value($0.handling) > limit }.map {
-        ExceededReport(exits: ExitText.label($0), value: value($0.handling))
+      reason: reason, device: device, address: address, isAll: isAll ? true : nil, statistic: statistic,
+      limit: limit, checked: checked.count, leftOut: meant.count - checked.count,
+      over: checked.filter { value($0) > limit }.map { exits in
+        ExceededReport(
+          exits: isAll ? "all exits" : ExitText.label(exits), value: value(exits),
+          count: exits.handling.count,
+          slowest: slowest(exits)?.exemplar ?? exits.handling.maximumExemplar)
       })
   }
 
-  private func value(_ latency: LatencyReport) -> Int64 {
+  /// Whether all of these exits belong to the start or the end of the run.
+  private func isEdge(_ exits: ExitReport) -> Bool {
+    exits.cost.map { ($0.edges?.handled ?? 0) > 0 && ($0.edges?.handled ?? 0) >= exits.handling.count }
+      ?? false
+  }
+
+  private func value(_ exits: ExitReport) -> Int64 {
+    let latency = exits.handling
     switch statistic {
-    case "p50": latency.p50
-    case "p90": latency.p90
-    case "p99": latency.p99
-    case "p99.9": latency.p999
-    default: latency.maximum
+    case "p50": return latency.p50
+    case "p90": return latency.p90
+    case "p99": return latency.p99
+    case "p99.9": return latency.p999
+    default: return slowest(exits)?.handling ?? latency.maximum
     }
+  }
+
+  /// The longest handling that is no edge of the run, where the maximum may be one.
+  private func slowest(_ exits: ExitReport) -> SlowestExitReport? {
+    exits.cost.flatMap { ($0.edges?.handled ?? 0) > 0 ? $0.slowest : nil }
   }
 }
 
@@ -53,19 +85,27 @@ public struct ThresholdReport: Codable, Equatable, Sendable {
   public var reason: String?
   /// Only exits to this device; nil: all.
   public var device: String?
+  /// Only exits at this address; nil: all.
+  public var address: UInt64?
+  /// Whether it is about all exits together; nil: about each kind.
+  public var isAll: Bool?
   /// `p50`, `p90`, `p99`, `p99.9` or `max`.
   public var statistic: String
   /// The limit.
   public var limit: Int64
   /// Kinds of exits that the limit is about and that have a latency.
   public var checked: Int
+  /// Kinds that only the start and the end of the run have, which are not checked; nil in a report of an early build.
+  public var leftOut: Int?
   /// Those of them that are over it.
   public var over: [ExceededReport]
 
   /// Sentences about what is over the limit.
   public var findings: [String] {
     over.map {
-      "\($0.exits): handling \(statistic) is \(Text.duration($0.value)), over \(Text.duration(limit))"
+      let count = $0.count.map { " (\(Text.number($0, "exit")))" } ?? ""
+      return
+        "\($0.exits): handling \(statistic) is \(Text.duration($0.value)), over \(Text.duration(limit))\(count)"
     }
   }
 }
@@ -76,4 +116,27 @@ public struct ExceededReport: Codable, Equatable, Sendable {
   public var exits: String
   /// Their statistic.
   public var value: Int64
+  /// How many there are; nil in a report of an early build.
+  public var count: UInt64?
+  /// The slowest of them; nil in a report of an early build.
+  public var slowest: LocationReport?
+}
+
+extension ReportBuilder {
+  /// What a report made by this builder says about a limit.
+  ///
+  /// - Parameter devices: The devices that the report is about; empty: all.
+  public func check(_ limit: LatencyThreshold, _ report: Report, devices: [String] = []) -> ThresholdReport {
+    if limit.isAll {
+      let all = exitRows(devices: devices) { _, _ in ExitLabel() }
+      return limit.check(report, rows: all)
+    }
+    if limit.address != nil {
+      let rows = exitRows(devices: devices) { exit, device in
+        ExitLabel(reason: exit.reason, direction: exit.direction, device: device, address: exit.address)
+      }
+      return limit.check(report, rows: rows)
+    }
+    return limit.check(report)
+  }
 }

@@ -106,6 +106,10 @@ public struct TimelineReport: Codable, Equatable, Sendable {
   public var lanes: [LaneReport]
   /// Marks of the guest in the window.
   public var marks: [MarkReport]
+  /// The moment that it is around; nil: none was asked for.
+  public var focus: FocusReport?
+  /// The events next to that moment.
+  public var events: TimelineEventsReport?
 }
 
 /// A thread's states over time.

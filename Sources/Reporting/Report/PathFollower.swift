@@ -59,34 +59,6 @@ struct PathFollower {
   }
 
   private func step(_ event: ChainEvent) -> StepReport {
-    StepReport(timestamp: event.timestamp, event: words(event))
-  }
-
-  private func words(_ event: ChainEvent) -> String {
-    let device = dump.deviceName(Int(event.field("device")))
-    switch event.tag {
-    case .vcpuRunExit:
-      let reason = ValueName.exitReason(UInt8(truncatingIfNeeded: event.field("reason")))
-      let address = String(event.field("address"), radix: 16)
-      return "vcpu_run_exit vcpu\(event.field("vcpu")) \(reason) 0x\(address)"
-    case .vcpuRunEnter: return "vcpu_run_enter vcpu\(event.field("vcpu"))"
-    case .dispatchBegin, .dispatchEnd: return "\(event.tag.schema.name) \(device)"
-    case .loopWakeup: return "loop_wakeup io\(event.field("loop")), \(event.field("ready")) ready"
-    case .pollEnd: return "poll_end io\(event.field("loop"))"
-    case .handlerBegin, .handlerEnd:
-      let source = Int(min(event.field("source"), 255))
-      if source == 0 { return "\(event.tag.schema.name) \(device) queue \(event.field("queue"))" }
-      let name =
-        ValueName.sourceKind.indices.contains(source) ? ValueName.sourceKind[source] : "source \(source)"
-      return "\(event.tag.schema.name) \(name)"
-    case .ioeventfdSignal: return "ioeventfd_signal, " + Text.number(event.field("counter"), "kick")
-    case .requestBegin, .requestEnd, .guestKickStamp: return "\(event.tag.schema.name) \(event.field("id"))"
-    case .interrupt:
-      let mechanism = Int(min(event.field("mechanism"), 255))
-      let name = ValueName.mechanism.indices.contains(mechanism) ? ValueName.mechanism[mechanism] : "?"
-      return "interrupt line \(event.field("line")) by \(name)"
-    case .lockWait, .lockAcquired: return "\(event.tag.schema.name) \(event.field("lock"))"
-    default: return event.tag.schema.name
-    }
+    StepReport(timestamp: event.timestamp, event: EventWords(dump: dump).words(event))
   }
 }

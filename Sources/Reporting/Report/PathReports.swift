@@ -40,11 +40,11 @@ extension ReportBuilder {
 
   /// Paths of these kinds by device and queue, most kicks and then most handlers first.
   func pathReports(kinds: [PathKind]) -> [PathReport] {
-    selectedPaths(kinds: kinds, device: nil, queue: nil).map(\.report)
+    selectedPaths(kinds: kinds, devices: [], queues: []).map(\.report)
   }
 
   private func selectedPaths(
-    kinds: [PathKind], device: String?, queue: Int?
+    kinds: [PathKind], devices: [String], queues: [Int]
   ) -> [(result: PathResult, report: PathReport)] {
     var total: [Int: UInt64] = [:]
     for path in result.paths { total[path.device << 16 | path.queue, default: 0] &+= kicks(path) }
@@ -68,7 +68,8 @@ extension ReportBuilder {
       return (path, report)
     }
     return reports.filter {
-      (device == nil || $0.report.device == device) && (queue == nil || $0.report.queue == queue)
+      (devices.isEmpty || devices.contains($0.report.device))
+        && (queues.isEmpty || $0.report.queue.map(queues.contains) ?? false)
     }.sorted { left, right in
       let (one, two) = (left.report, right.report)
       if one.kicks != two.kicks { return one.kicks > two.kicks }
@@ -80,13 +81,13 @@ extension ReportBuilder {
   /// The report of `paths`.
   ///
   /// - Parameters:
-  ///   - device: Only this device.
-  ///   - queue: Only this queue.
+  ///   - devices: Only these devices; empty: all.
+  ///   - queues: Only these queues; empty: all.
   ///   - filter: The filters in words.
-  public func paths(device: String?, queue: Int?, filter: String?) -> Report {
+  public func paths(devices: [String] = [], queues: [Int] = [], filter: String? = nil) -> Report {
     var report = base("paths")
     let found = selectedPaths(
-      kinds: PathKind.allCases, device: device, queue: queue)
+      kinds: PathKind.allCases, devices: devices, queues: queues)
     let follower = PathFollower(trace: trace, dump: result.dump, calibration: analysis.calibration)
     let paths = found.enumerated().map { place, item in
       var report = item.report

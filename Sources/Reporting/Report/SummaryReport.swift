@@ -221,6 +221,8 @@ public struct LockReport: Codable, Equatable, Sendable {
 public struct PhaseReport: Codable, Equatable, Sendable {
   /// Value of the mark that begins it; nil: the start of the trace.
   public var value: UInt32?
+  /// What begins there, as the VMM knows it of its guest; nil: it does not.
+  public var name: String?
   /// vCPU that wrote the mark.
   public var vcpu: Int?
   /// When it begins in what is analysed.

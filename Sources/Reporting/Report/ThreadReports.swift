@@ -96,6 +96,9 @@ extension ReportBuilder {
   func phases() -> [PhaseReport] {
     guard !result.marks.isEmpty || result.markBefore != nil, let span else { return [] }
     var phases: [PhaseReport] = []
+    // Of several VMMs, nobody knows whose mark it is.
+    let names =
+      result.dump.machines.count == 1 ? Report.phaseNames(result.dump.machines[0].configuration) : [:]
     func add(
       _ mark: GuestMark?, since: Int64? = nil, from: Int64, to: Int64, _ before: ExitCounts,
       _ after: ExitCounts
@@ -103,7 +106,8 @@ extension ReportBuilder {
       let counts = after - before
       phases.append(
         PhaseReport(
-          value: mark?.value, vcpu: mark?.vcpu, begin: from, since: since, duration: to - from,
+          value: mark?.value, name: mark.flatMap { names["\($0.value)"] }, vcpu: mark?.vcpu, begin: from,
+          since: since, duration: to - from,
           exits: counts.exits, io: counts.io, mmio: counts.mmio, hlt: counts.hlt, kicks: counts.kicks))
     }
     let first = result.marks.first

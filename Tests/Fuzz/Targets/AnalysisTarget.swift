@@ -46,7 +46,7 @@ enum AnalysisTarget {
     }
     for report in [
       builder.exits(by: .address), builder.exits(by: .reason),
-      builder.paths(device: nil, queue: nil, filter: nil),
+      builder.paths(),
     ] {
       if let complaint = render(report) { return complaint }
     }

@@ -1,0 +1,180 @@
+import Analysis
+import CTF
+
+/// Which events a dump shows: those that meet every kind of condition given.
+public struct DumpFilter: Sendable {
+  /// Names, with or without the provider; `*` stands for any characters. None: all.
+  public var events: [String]
+  /// Threads: `vcpu0`, `io0`, `main`, a name, or a thread id. None: all.
+  public var threads: [String]
+  /// CPUs of the streams. None: all.
+  public var cpus: [UInt64]
+  /// Conditions on fields, all of which must hold.
+  public var conditions: [FieldCondition]
+
+  /// Makes a filter.
+  public init(
+    events: [String] = [], threads: [String] = [], cpus: [UInt64] = [], conditions: [FieldCondition] = []
+  ) {
+    self.events = events
+    self.threads = threads
+    self.cpus = cpus
+    self.conditions = conditions
+  }
+
+  /// Whether everything is shown.
+  public var isEmpty: Bool { events.isEmpty && threads.isEmpty && cpus.isEmpty && conditions.isEmpty }
+}
+
+/// A filter made ready for a trace.
+final class PreparedFilter {
+  /// What decides about the events of one class; made when its first event comes.
+  private struct Decision {
+    /// All have to hold; nil: no event of the class is shown.
+    var tests: [Test]?
+  }
+
+  private enum Test {
+    case condition(FieldCondition, FieldProbe)
+    /// Any of them.
+    case any([[Test]])
+  }
+
+  private let trace: Trace
+  private let patterns: [GlobPattern]
+  private let conditions: [FieldCondition]
+  private let threads: ThreadSelection?
+  private var decisions: [ObjectIdentifier: [Decision?]] = [:]
+  /// Where values are printed that are read more easily as text.
+  private var scratch = ByteSink.inMemory(limit: 1 << 20)
+
+  /// - Throws: When the trace cannot have what is asked for.
+  init(_ filter: DumpFilter, _ trace: Trace) throws(FilterError) {
+    self.trace = trace
+    patterns = filter.events.map(GlobPattern.init)
+    var conditions = filter.conditions
+    if !filter.cpus.isEmpty {
+      let values = filter.cpus.map { FieldCondition.Value(String($0)) }
+      if let cpu = FieldCondition("--cpu", field: "packet_context.cpu_id", .equal, values) {
+        conditions.append(cpu)
+      }
+    }
+    self.conditions = conditions
+    threads = filter.threads.isEmpty ? nil : try ThreadSelection(filter.threads, trace)
+    try check(filter)
+  }
+
+  /// Whether an event is shown.
+  func shows(_ event: EventRecord, _ events: borrowing MergedEvents) -> Bool {
+    let streamClass = trace.streamClass(of: event.stream)
+    let key = ObjectIdentifier(streamClass)
+    if decisions[key] == nil {
+      decisions[key] = [Decision?](repeating: nil, count: streamClass.events.count)
+    }
+    if decisions[key]![event.event] == nil {
+      decisions[key]![event.event] = DeepStack.run(levels: streamClass.height) {
+        self.decision(streamClass.events[event.event], streamClass)
+      }
+    }
+    guard let tests = decisions[key]![event.event]?.tests else { return false }
+    return holds(tests, event, events)
+  }
+
+  /// Whether events of a class can be shown at all.
+  func couldShow(_ event: EventClass, of stream: StreamClass) -> Bool { decision(event, stream).tests != nil }
+
+  private func holds(_ tests: [Test], _ event: EventRecord, _ events: borrowing MergedEvents) -> Bool {
+    for test in tests {
+      switch test {
+      case .condition(let condition, let probe):
+        if !condition.holds(probe, event, events, &scratch) { return false }
+      case .any(let choices):
+        var isMet = false
+        for choice in choices where !isMet { isMet = holds(choice, event, events) }
+        if !isMet { return false }
+      }
+    }
+    return true
+  }
+
+  private func decision(_ event: EventClass, _ stream: StreamClass) -> Decision {
+    let name = EventName(event.name)
+    guard
+      patterns.isEmpty
+        || patterns.contains(where: { $0.matches(name.full) || $0.matches(String(name.short)) })
+    else { return Decision(tests: nil) }
+    var tests: [Test] = []
+    for condition in conditions {
+      guard let probe = FieldProbe(condition.scopes, condition.path, event, of: stream) else {
+        return Decision(tests: nil)
+      }
+      tests.append(.condition(condition, probe))
+    }
+    if let threads {
+      switch threads.rule(for: event, of: stream) {
+      case .all: break
+      case .none: return Decision(tests: nil)
+      case .conditions(let choices):
+        let ready = choices.compactMap { choice -> [Test]? in
+          let tests = choice.compactMap { condition in
+            FieldProbe(condition.scopes, condition.path, event, of: stream).map {
+              Test.condition(condition, $0)
+            }
+          }
+          return tests.count == choice.count ? tests : nil
+        }
+        guard !ready.isEmpty else { return Decision(tests: nil) }
+        tests.append(.any(ready))
+      }
+    }
+    return Decision(tests: tests)
+  }
+
+  /// Says so when no event of the trace could be shown for want of a name.
+  private func check(_ filter: DumpFilter) throws(FilterError) {
+    var classes: [StreamClass] = []
+    var seen: Set<ObjectIdentifier> = []
+    for stream in 0..<trace.streamCount {
+      let streamClass = trace.streamClass(of: stream)
+      if seen.insert(ObjectIdentifier(streamClass)).inserted { classes.append(streamClass) }
+    }
+    let names = classes.flatMap { $0.events.map(\.name) }
+    for (text, pattern) in zip(filter.events, patterns) {
+      let isKnown = names.contains { pattern.matches($0) || pattern.matches(String(EventName($0).short)) }
+      guard isKnown || names.isEmpty else {
+        let shorts = names.map { String(EventName($0).short) }
+        throw FilterError(
+          "no event of this trace is called '\(text)'" + Suggestion.sentence(for: text, among: names + shorts)
+        )
+      }
+    }
+    for condition in conditions {
+      var fields: [String] = []
+      let isKnown = classes.contains { stream in
+        stream.events.contains { event in
+          if fields.count < 10_000 {
+            for body in [stream.packetContext, stream.eventContext, event.context, event.payload] {
+              fields += body?.fields.map(\.name) ?? []
+            }
+          }
+          return DeepStack.run(levels: stream.height) {
+            FieldProbe(condition.scopes, condition.path, event, of: stream) != nil
+          }
+        }
+      }
+      guard isKnown else {
+        let name = condition.path.joined(separator: ".")
+        throw FilterError(
+          "no event of this trace has a field '\(name)'" + Suggestion.sentence(for: name, among: fields))
+      }
+    }
+  }
+}
+
+/// Why a filter cannot be applied to a trace.
+public struct FilterError: Error, CustomStringConvertible {
+  /// A sentence for users.
+  public let description: String
+
+  init(_ description: String) { self.description = description }
+}

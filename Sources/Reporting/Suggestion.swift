@@ -1,0 +1,36 @@
+/// What a user may have meant by a word that is not known.
+public enum Suggestion {
+  /// `; did you mean 'x'?`, or nothing where no word is near.
+  public static func sentence(for word: String, among words: [String]) -> String {
+    nearest(to: word, among: words).map { "; did you mean '\($0)'?" } ?? ""
+  }
+
+  /// The word that is nearest by insertions, deletions, replacements and swapped neighbours, of which there may be one
+  /// for each three letters.
+  public static func nearest(to word: String, among words: [String]) -> String? {
+    let limit = max(1, word.count / 3)
+    var best: (word: String, distance: Int)?
+    for candidate in words where abs(candidate.count - word.count) <= limit && candidate.count <= 64 {
+      let distance = distance(Array(word.lowercased().prefix(64)), Array(candidate.lowercased()))
+      if distance <= limit, distance < best?.distance ?? .max { best = (candidate, distance) }
+    }
+    return best?.word
+  }
+
+  private static func distance(_ left: [Character], _ right: [Character]) -> Int {
+    var rows = [Array(0...right.count)]
+    for (index, letter) in left.enumerated() {
+      var row = [index + 1]
+      for (place, other) in right.enumerated() {
+        var least = min(
+          rows[index][place + 1] + 1, row[place] + 1, rows[index][place] + (letter == other ? 0 : 1))
+        if index > 0, place > 0, letter == right[place - 1], left[index - 1] == other {
+          least = min(least, rows[index - 1][place - 1] + 1)
+        }
+        row.append(least)
+      }
+      rows.append(row)
+    }
+    return rows[left.count][right.count]
+  }
+}
