@@ -24,10 +24,12 @@ public enum GuestError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .unknownGuest(let name, let known):
       "no built-in guest is called '\(name)'; there are \(known.joined(separator: ", ")) (exeunt guests)"
+        + NearestWord.sentence(for: name, among: known)
     case .notASetting(let setting):
       "guest parameter '\(setting)': expected name=value"
     case .unknownParameter(let guest, let parameter, let known):
       "guest \(guest) has no parameter '\(parameter)'; it has \(known.joined(separator: ", "))"
+        + NearestWord.sentence(for: parameter, among: known)
     case .badValue(let guest, let parameter, let value, let allowed):
       "guest \(guest), \(parameter)=\(value): expected \(allowed)"
     case .tooFewVcpus(let guest, let needed, let given):

@@ -45,6 +45,8 @@ public enum ASCIIText {
     switch character {
     case "–", "—", "─", "−", "·": "-"
     case "→", "≥": ">"
+    case "≈": "~"
+    case "±": "+"
     case "µ", "μ": "u"
     case "×": "x"
     case "≤": "<"

@@ -83,9 +83,9 @@ private struct DoctorReport: Encodable {
         lines.append(finding.topic)
         topic = finding.topic
       }
-      lines.append(
-        "  \(padded(finding.status.rawValue, to: 7))  \(padded(finding.name, to: width))  \(finding.found)")
-      if let advice = finding.advice { lines.append("           \(padded("", to: width))  \(advice)") }
+      let head = "  \(padded(finding.status.rawValue, to: 7))  \(padded(finding.name, to: width))  "
+      lines += Page.lines(head, finding.found)
+      if let advice = finding.advice { lines += Page.lines(padded("", to: head.count), advice) }
     }
     lines.append("")
     switch (canRun, canRecord) {

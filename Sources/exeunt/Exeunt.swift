@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import GuestPrograms
 import Machine
 import Platform
 
@@ -33,12 +34,24 @@ struct Exeunt: ParsableCommand {
       }
     } catch {
       let code = exitCode(for: error)
-      let text = fullMessage(for: error)
+      let text = suggesting(fullMessage(for: error))
       if !text.isEmpty {
         if code.isSuccess { try? Results.write(LocaleText.shown(text)) } else { Diagnostics.write(text) }
       }
       Glibc.exit(code == .validationFailure ? 2 : code.rawValue)
     }
+  }
+
+  /// With the command that was meant by a word that is none.
+  private static func suggesting(_ message: String) -> String {
+    let begin = "Error: Unexpected argument '"
+    guard message.hasPrefix(begin), let end = message.dropFirst(begin.count).firstIndex(of: "'") else {
+      return message
+    }
+    let word = String(message[message.index(message.startIndex, offsetBy: begin.count)..<end])
+    let commands = configuration.subcommands.compactMap { $0.configuration.commandName }
+    let suggestion = NearestWord.sentence(for: word, among: commands)
+    return message[...end] + suggestion + message[message.index(after: end)...]
   }
 
   /// Standard descriptors that this program was started without would be given to the files it opens first, and

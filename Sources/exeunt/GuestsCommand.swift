@@ -103,44 +103,27 @@ private struct GuestDescription: Encodable {
 }
 
 extension GuestProgram {
-  /// The guest as lines of text of at most 100 columns.
+  /// The guest as lines of text that fit the page.
   fileprivate func listing(atLength: Bool) -> String {
-    var lines = [padded(name, to: 14) + summary]
-    if atLength {
-      lines += wrapped(detail, to: 86).map { padded("", to: 14) + $0 }
-    }
+    var lines = Page.lines(padded(name, to: 14), summary)
+    if atLength { lines += Page.lines(padded("", to: 14), detail) }
     var needs: [String] = []
     if requirements.minimumVcpus > 1 {
       needs.append("--cpus \(requirements.minimumVcpus) to \(GuestRequirements.maximumVcpus)")
     }
     if requirements.interruptController { needs.append("--irqchip kernel or split") }
-    if !needs.isEmpty { lines.append("  needs       " + needs.joined(separator: ", ")) }
+    if !needs.isEmpty { lines += Page.lines("  needs       ", needs.joined(separator: ", ")) }
     for parameter in parameters {
-      let setting = "\(parameter.name.rawValue)=\(parameter.defaultValue)"
-      lines.append("  " + padded(setting, to: 22) + "\(parameter.meaning) (\(parameter.valuesDescription))")
+      let setting = "  " + padded("\(parameter.name.rawValue)=\(parameter.defaultValue)", to: 22)
+      lines += Page.lines(setting, "\(parameter.meaning) (\(parameter.valuesDescription))")
     }
     if atLength {
-      lines += phases.map { "  " + padded("mark \($0.mark)", to: 22) + $0.meaning }
+      for phase in phases { lines += Page.lines("  " + padded("mark \(phase.mark)", to: 22), phase.meaning) }
     }
     return lines.joined(separator: "\n")
   }
 
   private func padded(_ text: String, to width: Int) -> String {
     text + String(repeating: " ", count: max(text.count < width ? 0 : 1, width - text.count))
-  }
-
-  private func wrapped(_ text: String, to width: Int) -> [String] {
-    var lines = [""]
-    for word in text.split(separator: " ") {
-      let line = lines[lines.count - 1]
-      if line.isEmpty {
-        lines[lines.count - 1] = String(word)
-      } else if line.count + 1 + word.count <= width {
-        lines[lines.count - 1] = line + " " + word
-      } else {
-        lines.append(String(word))
-      }
-    }
-    return lines
   }
 }

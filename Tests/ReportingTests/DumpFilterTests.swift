@@ -31,7 +31,7 @@ struct DumpFilterTests {
     defer { try? FileManager.default.removeItem(at: file) }
     let descriptor = Foundation.open(file.path, O_CREAT | O_RDWR, 0o600)
     defer { close(descriptor) }
-    var dump = try Dump(trace, format: format, filter: filter, descriptor: descriptor)
+    var dump = try Dump(trace, format: format, filter: filter, descriptor: descriptor, bigIntegers: .number)
     let (outcome, _) = dump.run(window: window) { _ in }
     #expect(outcome == .complete)
     return String(decoding: try Data(contentsOf: file), as: UTF8.self)

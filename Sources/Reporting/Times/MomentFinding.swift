@@ -26,7 +26,11 @@ public final class MomentSearch {
   ///
   /// In a trace of exeunt and others it is exeunt's first one, as in reports.
   public private(set) lazy var begin: Int64? = {
-    if let begin = TraceSpan.begin(of: trace) { return begin }
+    // Others' traces need not be read to the end to see that nothing of exeunt is in them.
+    let isOurs = (0..<trace.streamCount).contains { stream in
+      trace.streamClass(of: stream).events.contains { $0.name.hasPrefix("exeunt:") }
+    }
+    if isOurs, let begin = TraceSpan.begin(of: trace) { return begin }
     var events = MergedEvents(trace)
     return events.next()?.timestamp
   }()
