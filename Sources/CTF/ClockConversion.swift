@@ -111,7 +111,8 @@ struct ClockConversion: Sendable {
   private func nanoseconds(_ cycles: UInt64) -> UInt64 {
     let (sum, isOver) = cycles.addingReportingOverflow(extra)
     if isOver {
-      return UInt64(truncatingIfNeeded: (UInt128(cycles) + UInt128(extra)) * 1_000_000_000 / UInt128(frequency))
+      return UInt64(
+        truncatingIfNeeded: (UInt128(cycles) + UInt128(extra)) * 1_000_000_000 / UInt128(frequency))
     }
     let (seconds, rest) = sum.quotientAndRemainder(dividingBy: frequency)
     if frequency < 1 << 34 { return seconds &* 1_000_000_000 &+ rest &* 1_000_000_000 / frequency }

@@ -4,7 +4,7 @@ import Synchronization
 /// Keeps as many data files open as the process may have; the others are opened again when they are read.
 ///
 /// A trace may have more files than the process may have descriptors, and all of them may be needed in turn.
-final class DescriptorPool: Sendable {
+package final class DescriptorPool: Sendable {
   /// A file that is opened when it is needed.
   final class Slot: @unchecked Sendable {
     // All guarded by the pool's lock.
@@ -23,6 +23,7 @@ final class DescriptorPool: Sendable {
   }
 
   static let shared = DescriptorPool()
+
   /// What the process needs beside data files.
   private static let reserve = 24
   private let state = Mutex(State())
@@ -34,6 +35,15 @@ final class DescriptorPool: Sendable {
     let isKnown = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &bounds) == 0
     let allowed = isKnown ? Int(clamping: bounds.rlim_cur) : 256
     self.limit = limit ?? max(2, min(allowed - Self.reserve, 4096))
+  }
+
+  /// Lets the process have as many descriptors as it may without asking; to be called before a trace is opened.
+  package static func raiseLimit() {
+    let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    var bounds = rlimit()
+    guard getrlimit(resource, &bounds) == 0, bounds.rlim_cur < bounds.rlim_max else { return }
+    bounds.rlim_cur = min(bounds.rlim_max, max(bounds.rlim_cur, 1 << 16))
+    _ = setrlimit(resource, &bounds)
   }
 
   /// Calls a closure with the slot's descriptor.

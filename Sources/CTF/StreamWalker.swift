@@ -253,11 +253,17 @@ final class StreamWalker {
   func park() {
     window.close()
     window.resize(0)
+    state.park()
   }
 
   /// Undoes `park`.
   func unpark() -> Bool {
     let position = cursor.position
+    state.unpark()
+    if packet < 0 || fileIndex >= record.files.count {
+      window.resize(PacketWindow.sufficientBytes)
+      return false
+    }
     guard fileIndex < record.files.count, (try? window.open(record.files[fileIndex].path)) != nil else {
       return false
     }

@@ -110,13 +110,14 @@ struct TraceOpener {
     warnings.append(
       TraceError(
         file: first.file,
-        message: "times are 2^63 ns (292 years) or more from the clock's origin; they are shown as if the trace began "
+        message:
+          "times are 2^63 ns (292 years) or more from the clock's origin; they are shown as if the trace began "
           + "there, and their differences are right"))
   }
 
   /// Indexes the files of a trace and adds its streams.
   private mutating func open(_ group: Group) throws(TraceError) {
-    let plans = try DeepStack.run(levels: group.model.height) { () throws(TraceError) in
+    let plans = try DeepStack.run(levels: group.model.height, file: group.file) { () throws(TraceError) in
       try TracePlans(group.model, file: group.file, times: times)
     }
     var results: [FileIndexer.Result] = []
@@ -174,7 +175,9 @@ struct TraceOpener {
     guard times.origin == 0, let begin = result.first.begin else { return }
     let time = clock.exact(begin)
     earliest = min(earliest ?? time, time)
-    if clock.isBeyond(max(begin, result.last.begin ?? 0)) || beyond != nil { beyond = earliest }
+    if clock.isBeyond(max(begin, result.last.begin ?? 0, result.last.end ?? 0)) || beyond != nil {
+      beyond = earliest
+    }
   }
 
   /// The files in order, each once.

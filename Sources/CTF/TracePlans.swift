@@ -204,7 +204,7 @@ final class StreamPlan: Sendable {
 
   /// A plan for rows: contexts skipped, of the payload only the fields with slots.
   func rowPlan(_ event: EventClass, slots: [Int: UInt16]) throws(TraceError) -> DecodePlan {
-    try DeepStack.run(levels: streamClass.height(of: event)) { () throws(TraceError) in
+    try DeepStack.run(levels: streamClass.height(of: event), file: file) { () throws(TraceError) in
       let compiler = PlanCompiler(
         model, References(references), file: file, roots: roots, stream: number, start: payloadStart,
         slots: slots)
