@@ -178,7 +178,10 @@ final class RowCursor {
         if !hasPacket, pendingGaps.isEmpty { return count > 0 }
         continue
       }
-      switch decode(&stringCount) {
+      let first = count
+      let stop = decode(&stringCount)
+      if isUnordered { lookForTimesBeyond(from: first) }
+      switch stop {
       case .full: return true
       case .endOfPacket:
         if let end = walker.header.end, walker.record.plan.clock(end) < last { isUnordered = true }
@@ -238,6 +241,13 @@ final class RowCursor {
       break
     }
     last = min(last, end)
+  }
+
+  /// Where time runs backwards, an event may have been too far away for a time, and the one behind it not.
+  @inline(never)
+  private func lookForTimesBeyond(from first: Int) {
+    let clock = walker.record.plan.clock
+    for row in first..<count where clock.isEdge(Int64(bitPattern: rows[row * stride])) { walker.noteBeyond() }
   }
 
   private func unpark() {

@@ -109,7 +109,7 @@ struct TraceOpener {
     guard times.origin != 0, let first = groups.first else { return }
     warnings.append(
       TraceError(
-        file: first.file,
+        file: first.directories.first?.directory ?? first.file,
         message:
           "times are 2^63 ns (292 years) or more from the clock's origin; they are shown as if the trace began "
           + "there, and their differences are right"))

@@ -106,10 +106,17 @@ struct UnreachableFilesTests {
 
   @Test("more files than there may be descriptors", arguments: ["dump --format none", "dump", "summary"])
   func fewDescriptors(_ command: String) throws {
-    let directory = try copy { path in
-      try shell(
-        "for i in $(seq 100); do cp -r $1 $1/../t$i; sed -i \"s/uuid = \\\"..../uuid = \\\"$((1000 + i))/\" $1/../t$i/metadata; done",
-        path)
+    let directory = try TemporaryDirectory()
+    let metadata = """
+      /* CTF 1.8 */ trace { major = 1; minor = 8; byte_order = le; };
+      clock { name = c; freq = 1000000000; };
+      stream { event.header := struct { integer { size = 64; map = clock.c.value; } t; }; };
+      event { name = e; fields := struct { integer { size = 8; } x; }; };
+      """
+    try Data(metadata.utf8).write(to: directory.url.appendingPathComponent("metadata"))
+    for file in 0..<200 {
+      let stamps: [UInt8] = (0..<20).flatMap { [UInt8(file), UInt8($0), 0, 0, 0, 0, 0, 0, 7] as [UInt8] }
+      try Data(stamps).write(to: directory.url.appendingPathComponent("s\(file)"))
     }
     let script = "ulimit -n 40; exec \"$0\" \(command) \"$1\""
     let output = try run(
