@@ -180,12 +180,6 @@ struct TraceOpener {
     }
   }
 
-  /// The files in order, each once.
-  private static func paths(_ files: [StreamFile]) -> [String] {
-    var known: Set<String> = []
-    return files.map { PathText.shown($0.path) }.filter { known.insert($0).inserted }
-  }
-
   private struct StreamKey: Hashable {
     let stream: Int
     let instance: UInt64
@@ -231,7 +225,7 @@ struct TraceOpener {
     streams.append(
       StreamInfo(
         trace: trace, classID: plan.streamClass.id, instanceID: results[0].instanceID,
-        cpu: isOneCPU ? cpu : nil, files: Self.paths(files), packetCount: ownPackets,
+        cpu: isOneCPU ? cpu : nil, files: files.map { PathText.shown($0.path) }, packetCount: ownPackets,
         byteCount: files.reduce(0) { $0 + $1.size }, begin: results.compactMap(\.begin).min(), end: end,
         discardedEvents: discarded, lostPackets: lost, earlierPackets: results[0].first.sequence ?? 0,
         isDamaged: results.contains(where: \.isDamaged)))
