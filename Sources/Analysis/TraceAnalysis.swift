@@ -25,6 +25,9 @@ public struct TraceAnalysis: Sendable {
   /// Whether time ran backwards somewhere.
   let isUnordered: Bool
 
+  /// With more streams than this only one thread reads.
+  private static let maximumShared = 4096
+
   /// Reads a trace.
   ///
   /// - Parameters:
@@ -38,7 +41,9 @@ public struct TraceAnalysis: Sendable {
     _ trace: Trace, configuration: Configuration = Configuration(), window: Range<Int64>? = nil,
     workers: Int? = nil, progress: (@Sendable (Double) -> Void)? = nil
   ) -> TraceAnalysis {
-    let workers = max(1, min(workers ?? Workers.processors, 64))
+    // Each worker has all streams open that overlap in time: with very many the memory matters more than the time.
+    let isMany = trace.streamCount > maximumShared
+    let workers = isMany ? 1 : max(1, min(workers ?? Workers.processors, 64))
     func read(isDoubtful: Bool) -> TraceAnalysis {
       var configuration = configuration
       configuration.isDoubtful = isDoubtful

@@ -33,9 +33,7 @@ extension Parser {
         if case .variant(let variant) = type, variant.tag == nil {
           throw failure("the variant '\(name.prefix(64))' has no tag")
         }
-        guard type.height < Self.maximumDepth else {
-          throw failure("types are nested more than \(Self.maximumDepth) levels deep")
-        }
+        guard type.height < levels else { throw tooDeep() }
         fields.append((name, type))
       } while try take(.comma)
       try expect(.semicolon, "after a field")

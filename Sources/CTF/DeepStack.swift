@@ -1,17 +1,40 @@
 import Glibc
 
-/// Runs what is recursive on a thread whose stack has room for ``Parser/maximumDepth`` levels of types.
+/// Runs what is recursive on a thread whose stack has room for ``Parser/maximumDepth`` levels of types, or for as many as
+/// there is memory for.
 ///
 /// Only the pages that are used take memory.
 public enum DeepStack {
-  private static let bytes = 256 << 20
+  /// What a level takes at most while it is parsed, compiled and printed.
+  #if DEBUG
+    private static let bytesPerLevel = 64 << 10
+  #else
+    private static let bytesPerLevel = 16 << 10
+  #endif
+  /// What is needed beside the levels.
+  private static let reserve = 256 << 10
 
+  /// What a thread is for, and where its stack is.
   private final class Job {
     let body: () -> Void
+    var bytes = 0
+    var top = 0
+
     init(_ body: @escaping () -> Void) { self.body = body }
   }
 
-  /// Calls a closure on such a thread and waits for it; on this one when there can be no other.
+  /// The job of a thread that was made here.
+  private static let key: pthread_key_t = {
+    var key = pthread_key_t()
+    precondition(pthread_key_create(&key, nil) == 0, "no thread-local storage is left")
+    return key
+  }()
+
+  /// How many levels the calling thread's stack has room for.
+  static var levels: Int { min(Parser.maximumDepth, max(0, freeBytes - reserve) / bytesPerLevel) }
+
+  /// Calls a closure on a thread with room for so many levels, on this one when it has as much or there can be no other,
+  /// and waits for it.
   ///
   /// - Parameter levels: How deep the types are nested that it goes through; with few it stays on this thread.
   public static func run<Value, Failure: Error>(
@@ -27,27 +50,79 @@ public enum DeepStack {
           result = .failure(error)
         }
       }
-      if !start(job) { job.body() }
+      if !start(job, levels: min(levels, Parser.maximumDepth), isEnough: levels == Int.max) { job.body() }
     }
     guard let result else { preconditionFailure("the job has not run") }
     return try result.get()
   }
 
-  private static func start(_ job: Job) -> Bool {
+  /// The same; an error when there is no stack with room for that many levels.
+  static func run<Value>(
+    levels: Int, file: String, _ body: () throws(TraceError) -> Value
+  ) throws(TraceError) -> Value {
+    try run(levels: levels) { () throws(TraceError) in
+      guard levels <= max(Teardown.depth, self.levels) else { throw tooDeep(file, levels) }
+      return try body()
+    }
+  }
+
+  private static func tooDeep(_ file: String, _ levels: Int) -> TraceError {
+    TraceError(
+      file: file,
+      message:
+        "types are nested \(levels) levels deep, and there is no memory, or no thread, for a stack that deep")
+  }
+
+  /// Starts a thread with as large a stack as there can be, and waits for its end.
+  ///
+  /// - Parameter isEnough: Whether fewer levels are better than this thread, when it has fewer still.
+  private static func start(_ job: Job, levels: Int, isEnough: Bool) -> Bool {
+    var bytes = levels * bytesPerLevel + 4 * reserve
+    while true {
+      if start(job, bytes: bytes) { return true }
+      bytes /= 2
+      guard isEnough, bytes > freeBytes else { return false }
+    }
+  }
+
+  private static func start(_ job: Job, bytes: Int) -> Bool {
     var attributes = pthread_attr_t()
     guard pthread_attr_init(&attributes) == 0 else { return false }
     defer { pthread_attr_destroy(&attributes) }
-    guard pthread_attr_setstacksize(&attributes, bytes) == 0 else { return false }
+    let page = 4096
+    guard pthread_attr_setstacksize(&attributes, (bytes + page - 1) / page * page) == 0 else { return false }
     var thread = pthread_t()
-    let pointer = Unmanaged.passUnretained(job).toOpaque()
+    job.bytes = bytes
     let code = pthread_create(
       &thread, &attributes,
       { argument in
-        if let argument { Unmanaged<Job>.fromOpaque(argument).takeUnretainedValue().body() }
+        guard let argument else { return nil }
+        let job = Unmanaged<Job>.fromOpaque(argument).takeUnretainedValue()
+        job.top = DeepStack.here
+        pthread_setspecific(DeepStack.key, argument)
+        job.body()
         return nil
-      }, pointer)
+      }, Unmanaged.passUnretained(job).toOpaque())
     guard code == 0 else { return false }
     withExtendedLifetime(job) { _ = pthread_join(thread, nil) }
     return true
+  }
+
+  /// About where the calling thread's stack ends.
+  private static var here: Int {
+    var local = 0
+    return withUnsafeMutablePointer(to: &local) { Int(bitPattern: $0) }
+  }
+
+  /// Bytes of the calling thread's stack that are not in use.
+  private static var freeBytes: Int {
+    if let job = pthread_getspecific(key) {
+      let job = Unmanaged<Job>.fromOpaque(job).takeUnretainedValue()
+      return job.bytes - (job.top - here)
+    }
+    // Another thread's: as large as they are by default, and hardly used.
+    var bounds = rlimit()
+    let isKnown = getrlimit(__rlimit_resource_t(RLIMIT_STACK.rawValue), &bounds) == 0
+    return min(isKnown ? Int(clamping: bounds.rlim_cur) : 1 << 20, 8 << 20) - reserve
   }
 }

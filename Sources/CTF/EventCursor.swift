@@ -150,7 +150,8 @@ final class EventCursor {
 
   /// Delivers the values of a large event that has been decoded.
   func readLarge(into receiver: any EventPieces) {
-    let end = (position: walker.cursor.position, clock: walker.state.clock)
+    let end = (position: walker.cursor.position, clock: walker.state.clock, empty: walker.state.emptyLeft)
+    walker.state.emptyLeft = Int.max
     walker.state.clock = body.clock
     var pieces = TapePieces(receiver)
     defer { pieces.deallocate() }
@@ -159,11 +160,13 @@ final class EventCursor {
       if status != .complete { abandon(at: walker.cursor.position, "the file has changed while it was read") }
     }
     walker.state.clock = end.clock
+    walker.state.emptyLeft = end.empty
     if isInPacket { _ = walker.move(to: end.position) }
   }
 
   @inline(never)
   private func noteStepBack() {
+    if clock.isEdge(last) { walker.noteBeyond() }
     stepsBack = StepsBack(
       stream: stream, count: (stepsBack?.count ?? 0) + 1, from: stepsBack?.from ?? last,
       to: stepsBack?.to ?? timestamp)

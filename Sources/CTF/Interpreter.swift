@@ -82,17 +82,39 @@ struct DecodeState {
   static let maximumLoops = 128
   /// Elements without a single bit that one event may have.
   static let maximumEmptyElements = 1 << 16
+  /// So many of them for each bit of the packets.
+  static let emptyElementsForBit = 16
 
   let registers: UnsafeMutablePointer<UInt64>
-  let loops: UnsafeMutablePointer<Loop>
+  private(set) var loops: UnsafeMutablePointer<Loop>
   /// The stream's clock in cycles.
   var clock: UInt64 = 0
+  /// Elements without a single bit that there may still be: as many as one event may have, and some more for each bit of
+  /// the packets, so that what decoding takes is bounded by how much there is to decode.
+  var emptyLeft = DecodeState.maximumEmptyElements
 
   init(registerCount: Int) {
     registers = .allocate(capacity: registerCount)
     registers.initialize(repeating: 0, count: registerCount)
-    loops = .allocate(capacity: Self.maximumLoops)
-    loops.initialize(repeating: Loop(left: 0, start: 0), count: Self.maximumLoops)
+    loops = Self.makeLoops(Self.maximumLoops)
+  }
+
+  private static func makeLoops(_ count: Int) -> UnsafeMutablePointer<Loop> {
+    let loops = UnsafeMutablePointer<Loop>.allocate(capacity: count)
+    loops.initialize(repeating: Loop(left: 0, start: 0), count: count)
+    return loops
+  }
+
+  /// Gives back what only decoding needs, until `unpark`.
+  mutating func park() {
+    loops.deallocate()
+    loops = Self.makeLoops(0)
+  }
+
+  /// Undoes `park`.
+  mutating func unpark() {
+    loops.deallocate()
+    loops = Self.makeLoops(Self.maximumLoops)
   }
 
   func deallocate() {
@@ -144,7 +166,9 @@ enum Interpreter {
     }
     while true {
       switch step.pointee.kind {
-      case .end: return .complete
+      case .end:
+        if empty > 0 { state.emptyLeft -= empty }
+        return .complete
       case .run:
         let end = position &+ Int(step.pointee.offset)
         guard end <= cursor.limit else { return .shortage }
@@ -256,7 +280,9 @@ enum Interpreter {
         let loop = state.loops + (depth &- 1)
         if position == loop.pointee.start {
           empty &+= 1
-          guard empty <= DecodeState.maximumEmptyElements else { return .tooManyEmpty }
+          guard empty <= DecodeState.maximumEmptyElements, empty <= state.emptyLeft else {
+            return .tooManyEmpty
+          }
         }
         loop.pointee.start = position
         loop.pointee.left &-= 1

@@ -114,6 +114,8 @@ extension TracePlans {
     }
     try readContext(&header, state, fileBits, failure)
     if !header.isContentKnown { try findEventsEnd(&header, window) }
+    state.emptyLeft = min(
+      state.emptyLeft + header.contentBits * DecodeState.emptyElementsForBit, 1 << 60)
     return header
   }
 

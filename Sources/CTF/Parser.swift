@@ -40,6 +40,8 @@ struct Parser {
   private(set) var line = 1
   private var aheadLine = 1
   private var depth = 0
+  /// How deep types may be nested: as deep as the stack allows.
+  let levels = DeepStack.levels
   private var memory = 0
   private var structures = 0
 
@@ -109,9 +111,13 @@ struct Parser {
 
   mutating func enter() throws(TraceError) {
     depth += 1
-    guard depth <= Self.maximumDepth else {
-      throw failure("types are nested more than \(Self.maximumDepth) levels deep")
-    }
+    guard depth <= levels else { throw tooDeep() }
+  }
+
+  func tooDeep() -> TraceError {
+    let reason =
+      levels < Self.maximumDepth ? ", and there is no memory, or no thread, for a stack that holds more" : ""
+    return failure("types are nested more than \(levels) levels deep\(reason)")
   }
 
   mutating func leave() { depth -= 1 }

@@ -61,16 +61,6 @@ struct RowOutput: PieceOutput {
 
 /// Decodes one stream into blocks of rows.
 final class RowCursor {
-  /// How a row of an event is made.
-  private struct Entry {
-    let plan: PlanPointers
-    /// Bits 0–15 are the tag; events that are not selected have none.
-    let tag: UInt16
-    let isSelected: Bool
-    /// Whether fields are missing, whose words have to be cleared.
-    let isPartial: Bool
-  }
-
   private enum Stop {
     case full
     case endOfPacket
@@ -97,12 +87,13 @@ final class RowCursor {
   private(set) var isUnordered = false
   var diagnostics: [Diagnostic] { walker.diagnostics }
   private let capacity: Int
-  private var stringCapacity = minimumStrings
+  private var stringCapacity: Int
   private let walker: StreamWalker
-  private let entries: UnsafeMutablePointer<Entry>
+  private let plans: RowPlans
+  /// The plans', which live as long.
+  private let entries: UnsafeMutablePointer<RowPlans.Entry>
   private let table: EventTable
   private let fast: FastEvents
-  private let plans: [DecodePlan]
   private let window: Range<Int64>
   private var filter: RowFilter
   /// Whether a slice's end was seen in a stream whose packets are in no order.
@@ -110,6 +101,7 @@ final class RowCursor {
   private var last = Int64.min
   private var pendingGaps: [StreamWalker.Gap] = []
   private var isInPacket = false
+  private var isParked = false
   /// Events discarded at the end of the current packet, not delivered yet, and the bit from which on they may be
   /// missing.
   private var lossAtEnd: StreamWalker.Gap?
@@ -120,57 +112,48 @@ final class RowCursor {
   private static let lossMargin = 512 * 8
 
   /// - Parameters:
-  ///   - selected: For each event of the stream's class the tag and the slots of its top-level payload fields; nil
-  ///     when it is not selected.
+  ///   - plans: How rows are made of the stream's events.
   ///   - isSlice: Whether the window is a slice, see ``RowFilter``.
+  ///   - isOneOfMany: Whether memory is short: there are none for strings until there is one.
   init(
-    _ record: StreamRecord, selected: [(tag: UInt16, slots: [Int: UInt16], isPartial: Bool)?], stride: Int,
-    capacity: Int, windowBytes: Int, window: Range<Int64>?, isSlice: Bool
-  ) throws(TraceError) {
+    _ record: StreamRecord, _ plans: RowPlans, stride: Int, capacity: Int, windowBytes: Int,
+    window: Range<Int64>?, isSlice: Bool, isOneOfMany: Bool = false
+  ) {
     stream = record.number
     self.stride = stride
     self.capacity = capacity
     self.window = window ?? Int64.min..<Int64.max
     filter = RowFilter(
       isSlice: isSlice, lower: self.window.lowerBound, upper: self.window.upperBound)
-    var plans: [DecodePlan] = []
-    for (event, selection) in zip(record.plan.streamClass.events, selected) {
-      plans.append(try record.plan.rowPlan(event, slots: selection?.slots ?? [:]))
-    }
     self.plans = plans
+    entries = plans.entries
+    table = plans.table
+    fast = plans.fast
+    stringCapacity = isOneOfMany ? 0 : Self.minimumStrings
     walker = StreamWalker(record, windowBytes: windowBytes, timeWindow: window)
     rows = .allocate(capacity: capacity * stride)
     rows.initialize(repeating: 0, count: capacity * stride)
     strings = .allocate(capacity: stringCapacity)
     strings.initialize(repeating: 0, count: stringCapacity)
-    table = EventTable(record.plan)
-    fast = FastEvents(
-      record.plan, plans.map(\.pointers),
-      notes: selected.map { wanted in
-        guard let wanted else { return 0 }
-        return UInt64(wanted.tag) | RowBlock.isSelected | (wanted.isPartial ? RowBlock.isPartial : 0)
-      })
-    entries = .allocate(capacity: max(1, plans.count))
-    for (index, plan) in plans.enumerated() {
-      (entries + index).initialize(
-        to: Entry(
-          plan: plan.pointers, tag: selected[index]?.tag ?? 0,
-          isSelected: selected[index] != nil, isPartial: selected[index]?.isPartial ?? false))
-    }
   }
 
   deinit {
     rows.deallocate()
     strings.deallocate()
-    entries.deallocate()
-    fast.deallocate()
-    table.deallocate()
+  }
+
+  /// Gives back the buffers that are not needed until the next block.
+  func park() {
+    guard !isParked else { return }
+    isParked = true
+    walker.park()
   }
 
   /// Decodes the next block; false at the end of the stream. The rows of the last one are gone.
   func fill() -> Bool {
     head = 0
     count = 0
+    if isParked { unpark() }
     var stringCount = 0
     while true {
       while let gap = pendingGaps.first {
@@ -195,7 +178,10 @@ final class RowCursor {
         if !hasPacket, pendingGaps.isEmpty { return count > 0 }
         continue
       }
-      switch decode(&stringCount) {
+      let first = count
+      let stop = decode(&stringCount)
+      if isUnordered { lookForTimesBeyond(from: first) }
+      switch stop {
       case .full: return true
       case .endOfPacket:
         if let end = walker.header.end, walker.record.plan.clock(end) < last { isUnordered = true }
@@ -229,7 +215,7 @@ final class RowCursor {
           continue
         }
         strings.deallocate()
-        stringCapacity = min(Self.maximumStrings, stringCapacity * 8)
+        stringCapacity = min(Self.maximumStrings, max(Self.minimumStrings, stringCapacity * 8))
         strings = .allocate(capacity: stringCapacity)
         stringCount = 0
       }
@@ -255,6 +241,20 @@ final class RowCursor {
       break
     }
     last = min(last, end)
+  }
+
+  /// Where time runs backwards, an event may have been too far away for a time, and the one behind it not.
+  @inline(never)
+  private func lookForTimesBeyond(from first: Int) {
+    let clock = walker.record.plan.clock
+    for row in first..<count where clock.isEdge(Int64(bitPattern: rows[row * stride])) { walker.noteBeyond() }
+  }
+
+  private func unpark() {
+    isParked = false
+    if walker.unpark() || !isInPacket { return }
+    walker.abandonPacket(at: walker.cursor.position, "the file cannot be read again")
+    leavePacket()
   }
 
   private func enterPacket() {

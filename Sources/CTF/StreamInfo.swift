@@ -8,7 +8,7 @@ public struct StreamInfo: Sendable {
   public let instanceID: UInt64?
   /// The CPU that all packets name (`cpu_id` in the packet context).
   public let cpu: UInt64?
-  /// Paths of the data files in time order.
+  /// Paths of the data files in time order; one of which only pieces are read, as others hold the rest, once for each.
   public let files: [String]
   /// Number of readable packet headers.
   public let packetCount: Int

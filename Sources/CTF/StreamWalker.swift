@@ -38,6 +38,7 @@ final class StreamWalker {
   private var previous: PacketHeader?
   private var damagedSince: Int64?
   private var isFinished = false
+  private var isBeyond = false
   /// Packets from this one on are left out.
   var packetLimit = Int.max
 
@@ -106,6 +107,7 @@ final class StreamWalker {
   /// Goes to the next packet; false at the end of the stream, which may be a gap.
   func nextPacket<Output: DecodeOutput>(context: inout Output) -> Bool {
     gaps.removeAll(keepingCapacity: true)
+    if packet >= 0 { checkTime() }
     // The rest of a packet that is cut off is missing.
     if header.defect != nil { noteDamage() }
     while !isFinished {
@@ -161,6 +163,23 @@ final class StreamWalker {
     }
     isFinished = true
     return false
+  }
+
+  /// Tells once of events whose times cannot be told.
+  private func checkTime() {
+    guard record.plan.clock.isBeyond(state.clock), record.plan.hasClock, !isBeyond else { return }
+    noteBeyond()
+  }
+
+  /// Tells once that times are wrong.
+  func noteBeyond() {
+    guard !isBeyond, record.files.indices.contains(fileIndex) else { return }
+    isBeyond = true
+    let file = record.files[fileIndex]
+    diagnostics.append(
+      TraceError(
+        file: file.path, packet: file.packetsBefore + max(0, packetInFile),
+        message: "events are 2^63 ns (292 years) or more from the clock's origin; their times are not known"))
   }
 
   private func enterPacket() {
@@ -234,11 +253,17 @@ final class StreamWalker {
   func park() {
     window.close()
     window.resize(0)
+    state.park()
   }
 
   /// Undoes `park`.
   func unpark() -> Bool {
     let position = cursor.position
+    state.unpark()
+    if packet < 0 || fileIndex >= record.files.count {
+      window.resize(PacketWindow.sufficientBytes)
+      return false
+    }
     guard fileIndex < record.files.count, (try? window.open(record.files[fileIndex].path)) != nil else {
       return false
     }

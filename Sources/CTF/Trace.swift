@@ -18,6 +18,8 @@ public final class Trace: Sendable {
   public let warnings: [Diagnostic]
   /// What is to know about the files, and nothing to worry about.
   public let notes: [String]
+  /// Whether times count from the begin of the trace and not from its clock's origin, which is too far away.
+  public let hasOwnOrigin: Bool
   let records: [StreamRecord]
   let many: ManyStreams?
   private let windowMemory: Int
@@ -52,7 +54,7 @@ public final class Trace: Sendable {
     var opener = TraceOpener(
       diagnostics: finder.diagnostics, warnings: finder.warnings, isMany: files > threshold,
       isStrict: isStrict)
-    for group in try opener.readMetadata(finder.found) { try opener.open(group) }
+    try opener.open(opener.readMetadata(finder.found))
     guard threshold < Int.max || opener.records.count <= Row.maximumStreams else {
       throw TraceError(
         file: paths.first ?? "",
@@ -68,6 +70,7 @@ public final class Trace: Sendable {
     hasUnreadFiles = opener.hasUnreadFiles
     warnings = opener.warnings
     notes = opener.notes
+    hasOwnOrigin = opener.times.origin != 0
   }
 
   /// The environment of the first trace.

@@ -17,6 +17,11 @@ struct TraceOpener {
   private(set) var hasUnreadFiles: Bool
   /// Where streams are, instead of `streams` and `records`, when there are very many.
   private(set) var many: ManyStreams?
+  /// What times count from.
+  private(set) var times = TimeFrame()
+  /// The earliest packet's begin, ns since the clocks' origin, when there are packets whose times cannot be told.
+  private(set) var beyond: Int128?
+  private var earliest: Int128?
   /// Packets that are in several files, and read once.
   private(set) var duplicates = 0
   private let window = PacketWindow(capacity: 8192)
@@ -89,10 +94,31 @@ struct TraceOpener {
     return groups
   }
 
+  /// Indexes the files of traces and adds their streams.
+  mutating func open(_ groups: [Group]) throws(TraceError) {
+    times = TimeFrame(groups.flatMap(\.model.clocks))
+    let fresh = self
+    for group in groups { try open(group) }
+    if let origin = beyond, times.origin == 0 {
+      // Once more, from where the first packet begins.
+      self = fresh
+      times.origin = origin
+      times.floor = TimeFrame.room
+      for group in groups { try open(group) }
+    }
+    guard times.origin != 0, let first = groups.first else { return }
+    warnings.append(
+      TraceError(
+        file: first.directories.first?.directory ?? first.file,
+        message:
+          "times are 2^63 ns (292 years) or more from the clock's origin; they are shown as if the trace began "
+          + "there, and their differences are right"))
+  }
+
   /// Indexes the files of a trace and adds its streams.
-  mutating func open(_ group: Group) throws(TraceError) {
-    let plans = try DeepStack.run(levels: group.model.height) { () throws(TraceError) in
-      try TracePlans(group.model, file: group.file)
+  private mutating func open(_ group: Group) throws(TraceError) {
+    let plans = try DeepStack.run(levels: group.model.height, file: group.file) { () throws(TraceError) in
+      try TracePlans(group.model, file: group.file, times: times)
     }
     var results: [FileIndexer.Result] = []
     for directory in group.directories {
@@ -106,6 +132,7 @@ struct TraceOpener {
         let (found, damage) = FileIndexer.index(path, plans, window)
         if let damage, diagnostics.count < Self.maximumDiagnostics { diagnostics.append(damage) }
         if damage != nil, found.isEmpty { hasUnreadFiles = true }
+        for result in found { noteTimes(result, plans.streams[result.stream].clock) }
         if found.contains(where: \.hasOtherUUID), warnings.count < Self.maximumDiagnostics {
           warnings.append(TraceError(file: path, message: "packets carry another UUID than the metadata"))
         }
@@ -144,10 +171,13 @@ struct TraceOpener {
         environment: group.model.environment.map { ($0.name, $0.value.text) }, clocks: group.model.clocks))
   }
 
-  /// The files in order, each once.
-  private static func paths(_ files: [StreamFile]) -> [String] {
-    var known: Set<String> = []
-    return files.map { PathText.shown($0.path) }.filter { known.insert($0).inserted }
+  private mutating func noteTimes(_ result: FileIndexer.Result, _ clock: ClockConversion) {
+    guard times.origin == 0, let begin = result.first.begin else { return }
+    let time = clock.exact(begin)
+    earliest = min(earliest ?? time, time)
+    if clock.isBeyond(max(begin, result.last.begin ?? 0, result.last.end ?? 0)) || beyond != nil {
+      beyond = earliest
+    }
   }
 
   private struct StreamKey: Hashable {
@@ -195,7 +225,7 @@ struct TraceOpener {
     streams.append(
       StreamInfo(
         trace: trace, classID: plan.streamClass.id, instanceID: results[0].instanceID,
-        cpu: isOneCPU ? cpu : nil, files: Self.paths(files), packetCount: ownPackets,
+        cpu: isOneCPU ? cpu : nil, files: files.map { PathText.shown($0.path) }, packetCount: ownPackets,
         byteCount: files.reduce(0) { $0 + $1.size }, begin: results.compactMap(\.begin).min(), end: end,
         discardedEvents: discarded, lostPackets: lost, earlierPackets: results[0].first.sequence ?? 0,
         isDamaged: results.contains(where: \.isDamaged)))

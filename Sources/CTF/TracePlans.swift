@@ -17,14 +17,14 @@ final class TracePlans: Sendable {
   /// packet's own: LTTng closes a packet when the next one has room, and counts until then.
   let discardsAtPacketEnd: Bool
 
-  init(_ model: TraceModel, file: String) throws(TraceError) {
+  init(_ model: TraceModel, file: String, times: TimeFrame = TimeFrame()) throws(TraceError) {
     self.model = model
     let references = References()
     // The first pass over all types finds what is referred to; the second one emits plans that keep those fields.
-    _ = try Self.compile(model, references, file)
+    _ = try Self.compile(model, references, file, times)
     references.isComplete = true
     let count = references.registerCount
-    let (header, streams) = try Self.compile(model, references, file)
+    let (header, streams) = try Self.compile(model, references, file, times)
     assert(references.registerCount == count)
     packetHeader = header
     self.streams = streams
@@ -48,7 +48,7 @@ final class TracePlans: Sendable {
   }
 
   private static func compile(
-    _ model: TraceModel, _ references: References, _ file: String
+    _ model: TraceModel, _ references: References, _ file: String, _ times: TimeFrame
   ) throws(TraceError) -> (DecodePlan?, [StreamPlan]) {
     references.restart()
     var compiler = PlanCompiler(model, references, file: file, roots: [:], start: (1 << 40, 0))
@@ -62,7 +62,7 @@ final class TracePlans: Sendable {
       streams.append(
         try StreamPlan(
           model, stream, number: number, references, file: file, roots: compiler.roots,
-          start: (compiler.modulus, compiler.remainder)))
+          start: (compiler.modulus, compiler.remainder), times: times))
     }
     return (model.packetHeader == nil ? nil : compiler.finish(), streams)
   }
@@ -94,7 +94,7 @@ final class StreamPlan: Sendable {
   init(
     _ model: TraceModel, _ stream: StreamClass, number: Int, _ references: References,
     file: String,
-    roots: [DynamicScope: StructureType], start: (modulus: Int, remainder: Int)
+    roots: [DynamicScope: StructureType], start: (modulus: Int, remainder: Int), times: TimeFrame
   ) throws(TraceError) {
     streamClass = stream
     self.number = number
@@ -142,7 +142,7 @@ final class StreamPlan: Sendable {
       stream.events.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
     let clock = references.clock.flatMap { name in model.clocks.first { $0.name == name } }
     hasClock = references.clock != nil
-    self.clock = ClockConversion(clock)
+    self.clock = ClockConversion(clock, times)
     if !references.isComplete { references.complete(stream: number) }
     self.references = .init(references, stream: number)
   }
@@ -204,7 +204,7 @@ final class StreamPlan: Sendable {
 
   /// A plan for rows: contexts skipped, of the payload only the fields with slots.
   func rowPlan(_ event: EventClass, slots: [Int: UInt16]) throws(TraceError) -> DecodePlan {
-    try DeepStack.run(levels: streamClass.height(of: event)) { () throws(TraceError) in
+    try DeepStack.run(levels: streamClass.height(of: event), file: file) { () throws(TraceError) in
       let compiler = PlanCompiler(
         model, References(references), file: file, roots: roots, stream: number, start: payloadStart,
         slots: slots)
@@ -235,43 +235,6 @@ struct EventHeaderPlan: Sendable {
   let shape: Shape
   /// The event id where a header says none: UInt64.max for the only event.
   let defaultID: UInt64
-}
-
-/// From cycles to ns since the clock's origin.
-struct ClockConversion: Sendable {
-  private let offset: Int64
-  private let frequency: UInt64
-
-  init(_ clock: ClockInfo?) {
-    frequency = clock?.frequency ?? 1_000_000_000
-    guard let clock else {
-      offset = 0
-      return
-    }
-    let cycles = clock.offsetCycles.magnitude
-    let nanoseconds = Int64(bitPattern: Self.nanoseconds(cycles, frequency))
-    offset =
-      clock.offsetSeconds &* 1_000_000_000 &+ (clock.offsetCycles < 0 ? 0 &- nanoseconds : nanoseconds)
-  }
-
-  var isNanoseconds: Bool { frequency == 1_000_000_000 }
-
-  /// As babeltrace2 rounds: through a double.
-  private static func nanoseconds(_ cycles: UInt64, _ frequency: UInt64) -> UInt64 {
-    if frequency == 1_000_000_000 { return cycles }
-    let value = 1e9 * Double(cycles) / Double(frequency)
-    return value >= 0x1p64 ? UInt64.max : UInt64(value)
-  }
-
-  /// What is further away than this from the clock's origin, 146 years, is damage. With this bound the difference of
-  /// any two timestamps has a value.
-  private static let limit: Int64 = 1 << 62 - 1
-
-  @inline(__always)
-  func callAsFunction(_ cycles: UInt64) -> Int64 {
-    let time = offset &+ Int64(bitPattern: isNanoseconds ? cycles : Self.nanoseconds(cycles, frequency))
-    return max(-Self.limit, min(Self.limit, time))
-  }
 }
 
 extension FieldType {

@@ -218,9 +218,7 @@ extension Parser {
     for (length, anchor) in lengths.reversed() {
       if case .variant(let variant) = result, variant.tag == nil { throw failure("the variant has no tag") }
       let array = ArrayType(element: result, length: length, anchor: anchor)
-      guard array.height <= Self.maximumDepth else {
-        throw failure("types are nested more than \(Self.maximumDepth) levels deep")
-      }
+      guard array.height <= levels else { throw tooDeep() }
       try keep(360)
       result = .array(array)
     }

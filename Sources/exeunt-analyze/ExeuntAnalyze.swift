@@ -1,4 +1,5 @@
 import ArgumentParser
+import CTF
 import Glibc
 
 /// `exeunt-analyze`: explains recorded traces, on any machine.
@@ -32,6 +33,7 @@ struct ExeuntAnalyze: ParsableCommand {
 
   /// Exit statuses are those of the documentation, not those of sysexits.h: 2 for mistaken arguments.
   static func main() {
+    DescriptorPool.raiseLimit()
     do {
       var command = try parseAsRoot()
       try command.run()

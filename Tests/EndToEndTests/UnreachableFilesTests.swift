@@ -88,4 +88,58 @@ struct UnreachableFilesTests {
     #expect(output.status == 1, "\(output.standardError)")
     #expect(output.text.contains("cannot examine the file: Permission denied"), "\(output.text)")
   }
+
+  @Test("a trace whose packets do not tell their times has the same timeline")
+  func withoutPacketTimes() throws {
+    let directory = try copy {
+      try shell(
+        "sed -i 's/timestamp_begin/timestamp_bexin/g; s/timestamp_end/timestamp_exd/g' $1/metadata", $0)
+    }
+    let original = try run(Tools.analyzer, ["timeline", "--width", "60", Self.original.path])
+    let output = try run(Tools.analyzer, ["timeline", "--width", "60", directory.url.path])
+    #expect(output.status == 0, "\(output.standardError)")
+    func drawing(_ text: String) -> [Substring] {
+      text.split(separator: "\n").filter { $0.contains("vcpu0") || $0.contains("io0") }
+    }
+    #expect(drawing(output.text) == drawing(original.text) && !drawing(output.text).isEmpty)
+  }
+
+  @Test("more files than there may be descriptors", arguments: ["dump --format none", "dump", "summary"])
+  func fewDescriptors(_ command: String) throws {
+    let directory = try TemporaryDirectory()
+    let metadata = """
+      /* CTF 1.8 */ trace { major = 1; minor = 8; byte_order = le; };
+      clock { name = c; freq = 1000000000; };
+      stream { event.header := struct { integer { size = 64; map = clock.c.value; } t; }; };
+      event { name = e; fields := struct { integer { size = 8; } x; }; };
+      """
+    try Data(metadata.utf8).write(to: directory.url.appendingPathComponent("metadata"))
+    for file in 0..<200 {
+      let stamps: [UInt8] = (0..<20).flatMap { [UInt8(file), UInt8($0), 0, 0, 0, 0, 0, 0, 7] as [UInt8] }
+      try Data(stamps).write(to: directory.url.appendingPathComponent("s\(file)"))
+    }
+    let script = "ulimit -n 40; exec \"$0\" \(command) \"$1\""
+    let output = try run(
+      URL(fileURLWithPath: "/bin/sh"), ["-c", script, Tools.analyzer.path, directory.url.path])
+    #expect(output.status == 0, "\(output.standardError.prefix(500))")
+    #expect(!output.standardError.contains("Too many"))
+  }
+
+  @Test("types nested deeper than there is memory for are refused with a message, not a crash")
+  func littleMemory() throws {
+    let directory = try TemporaryDirectory()
+    let (open, close) = (String(repeating: "struct { ", count: 4000), String(repeating: " } a;", count: 4000))
+    let metadata =
+      "/* CTF 1.8 */ trace { major = 1; minor = 8; byte_order = le; }; stream { };\n"
+      + "event { name = e; fields := struct { \(open) integer { size = 8; } x; \(close) }; };"
+    try Data(metadata.utf8).write(to: directory.url.appendingPathComponent("metadata"))
+    try Data([7]).write(to: directory.url.appendingPathComponent("s"))
+    for command in ["dump", "summary"] {
+      let script = "ulimit -v 150000; exec \"$0\" \(command) \"$1\""
+      let output = try run(
+        URL(fileURLWithPath: "/bin/sh"), ["-c", script, Tools.analyzer.path, directory.url.path])
+      #expect(output.status == 3, "\(output.standardError.prefix(500))")
+      #expect(output.standardError.contains("levels deep"))
+    }
+  }
 }

@@ -165,7 +165,9 @@ public struct ReportBuilder {
     return TraceReport(
       paths: paths, begin: window?.recording.lowerBound ?? result.begin,
       end: window?.recording.upperBound ?? result.end, duration: duration,
-      isUnixTime: trace.traces.first?.clocks.first.map { $0.isAbsolute || $0.name == "monotonic" } ?? false,
+      isUnixTime: trace.traces.first?.clocks.first.map {
+        ($0.isAbsolute || $0.name == "monotonic") && !trace.hasOwnOrigin
+      } ?? false,
       window: window.map {
         WindowReport(begin: $0.span.lowerBound, end: $0.span.upperBound, gaps: result.gaps)
       }, events: events,
