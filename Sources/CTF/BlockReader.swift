@@ -185,10 +185,18 @@ struct BlockReader {
   /// The attributes that nobody asked for.
   var unknown: [Parser.Attribute] { values.filter { !askedValues.contains($0.name) } }
 
+  /// Names of types that say how data is laid out: in another block than theirs they leave doubt about it.
+  private static let scopes: Set<String> = [
+    "packet.header", "packet.context", "event.header", "event.context", "event.fields", "context", "fields",
+  ]
+
   /// Complains about types that nobody asked for.
-  func finish() throws(TraceError) {
+  func finish(_ parser: inout Parser) throws(TraceError) {
     for (name, _, line) in types where !askedTypes.contains(name) {
-      throw failure(line, "the \(keyword) block has no type '\(name.prefix(64))'")
+      let message = "the \(keyword) block has no type '\(name.prefix(64))'"
+      let mayHaveMore = keyword != "clock" && keyword != "env" && !askedValues.contains(name)
+      guard mayHaveMore, !Self.scopes.contains(name) else { throw failure(line, message) }
+      try parser.tolerate(line, message, "ignored")
     }
   }
 }

@@ -178,7 +178,7 @@ struct MetadataReader {
       throw block.failure(block.line, "the trace block's UUID differs from that of the metadata packets")
     }
     packetHeader = try block.structure("packet.header")
-    try block.finish()
+    try block.finish(&parser)
   }
 
   private mutating func readStream() throws(TraceError) {
@@ -188,7 +188,7 @@ struct MetadataReader {
     stream.packetContext = try block.structure("packet.context")
     stream.eventHeader = try block.structure("event.header")
     stream.eventContext = try block.structure("event.context")
-    try block.finish()
+    try block.finish(&parser)
     try parser.keep(448)
     guard streams.updateValue(stream, forKey: id) == nil else {
       throw block.failure(block.line, "there are two streams with the id \(id)")
@@ -205,7 +205,7 @@ struct MetadataReader {
     events.append((try block.number("stream_id"), event, block.line))
     try block.skipNumber("loglevel", &parser)
     try block.skipText("model.emf.uri", &parser)
-    try block.finish()
+    try block.finish(&parser)
     try parser.keep(256 + event.name.utf8.count)
     guard events.count <= Self.maximumClasses else { throw block.failure(block.line, "too many events") }
   }
@@ -229,7 +229,7 @@ struct MetadataReader {
         ?? false)
     try block.skipText("description", &parser)
     _ = try block.number("precision")
-    try block.finish()
+    try block.finish(&parser)
     // What a clock's attribute means that nobody knows, times would not show.
     for attribute in block.unknown {
       try parser.tolerate(
@@ -244,7 +244,7 @@ struct MetadataReader {
 
   private mutating func readEnvironment() throws(TraceError) {
     let block = try BlockReader("env", &parser, in: root, allowsRepeated: true)
-    try block.finish()
+    try block.finish(&parser)
     for attribute in block.remaining {
       if let known = environmentPlaces[attribute.name] {
         let message = "'\(attribute.name.prefix(64))' is given twice in the env blocks"

@@ -7,6 +7,7 @@ import shutil
 
 import measure
 import tracing
+import translate
 from table import Table, mebibytes, percent, ratio, seconds
 
 # Two short recordings say how many events an iteration of port-io makes and how many every recording has.
@@ -82,6 +83,14 @@ def _record(tools, directory, iterations):
         raise
 
 
+def translated(cache, directory):
+    """The same recording in the layout of LTTng 2.14."""
+    try:
+        return translate.translate(directory, cache / f"{directory.name}-lttng-2.14")
+    except translate.Failure as failure:
+        raise measure.Failure(f"{directory} cannot be translated: {failure}") from failure
+
+
 def readers(tools, directory):
     trace = str(directory)
     found = {}
@@ -91,6 +100,9 @@ def readers(tools, directory):
     found["exeunt-analyze dump --format none"] = [tools.analyze, "dump", "--format", "none", trace]
     found["exeunt-analyze summary"] = [tools.analyze, "summary", trace]
     found["exeunt-analyze dump (text)"] = [tools.analyze, "dump", trace]
+    # The same bits: it has to be as fast.
+    other = str(translated(tools.cache, directory))
+    found["dump --format none, LTTng 2.14's layout"] = [tools.analyze, "dump", "--format", "none", other]
     return found
 
 
