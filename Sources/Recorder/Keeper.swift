@@ -58,7 +58,10 @@ enum Keeper {
       home|namespace)
         kill -s KILL -- "-$daemon" ;;
       shared)
-        while timeout 10 lttng --no-sessiond list 2>&1 | grep -q '^ *[0-9]*) '; do sleep 0.2; done
+        # Its own session may be one that a consumer which died lets nobody close.
+        while timeout 10 lttng --no-sessiond list 2>&1 | grep '^ *[0-9]*) ' | grep -qv ") $session "; do
+          sleep 0.2
+        done
         kill "$daemon"
         while kill -0 "$daemon"; do sleep 0.1; done ;;
     esac

@@ -219,6 +219,33 @@ struct FailureTests {
     }
   }
 
+  @Test(
+    "a daemon in the usual place whose consumer died ends with the run, and is said to serve nobody else",
+    .enabled(if: getuid() == 0, "needs root"))
+  func consumerOfSharedDaemonDies() throws {
+    try withTemporaryDirectory { directory in
+      let probe = try Probe(
+        script: OwnSessionDaemon.script(
+          """
+          setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$probe" "$1/run" events=1000 pause=2000 >"$1/said" &
+          until grep -q pausing "$1/said" 2>/dev/null; do sleep 0.05; done
+          daemon=$(cat $run/lttng-sessiond.pid)
+          for child in $(cat /proc/$daemon/task/*/children); do
+            [ "$(cat /proc/$child/comm)" = lttng-consumerd ] && kill -s KILL $child && echo killed
+          done
+          wait $!
+          cat "$1/said"
+          kill -0 $daemon 2>/dev/null && [ "$(cat /proc/$daemon/comm)" = lttng-sessiond ] && echo left
+          true
+          """), [directory])
+      #expect(probe["daemon"] == "shared" && probe.lines.contains("killed"), "\(probe)")
+      #expect(probe["complete"] == "false", "\(probe)")
+      #expect(probe.warnings.contains { $0.contains("died during the run") }, "\(probe)")
+      #expect(!probe.warnings.contains { $0.contains("serves other sessions") }, "\(probe)")
+      #expect(!probe.lines.contains("left"), "\(probe)")
+    }
+  }
+
   @Test("a session that somebody else stops is no whole recording")
   func sessionIsStopped() throws {
     try withTemporaryDirectory { directory in
