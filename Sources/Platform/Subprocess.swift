@@ -118,7 +118,7 @@ public enum Subprocess {
     var signals = sigset_t()
     sigemptyset(&signals)
     posix_spawnattr_setsigmask(&attributes, &signals)
-    for signal in [SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD, SIGUSR1] {
+    for signal in [SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD, SIGUSR1, SIGXFSZ] {
       sigaddset(&signals, signal)
     }
     posix_spawnattr_setsigdefault(&attributes, &signals)
@@ -135,20 +135,19 @@ public enum Subprocess {
     return child
   }
 
-  /// Replaces this process by a program, keeping its process id: execve(2).
+  /// Executes this process's program anew with the arguments it was started with, keeping its process id: execve(2).
   ///
   /// Returns only by throwing.
   ///
-  /// - Parameters:
-  ///   - path: the program's file.
-  ///   - arguments: its arguments, its name first.
-  ///   - environment: variables that differ from this process's; nil takes one away.
+  /// - Parameter environment: variables that differ from this process's; nil takes one away.
   /// - Throws: the error of execve(2).
-  public static func replaceProcess(
-    _ path: String, _ arguments: [String], environment: [String: String?] = [:]
-  ) throws(Errno) -> Never {
-    withStringVector(arguments) { argv in
-      withStringVector(merged(environment)) { envp in _ = execve(path, argv, envp) }
+  public static func executeAnew(environment: [String: String?] = [:]) throws(Errno) -> Never {
+    withStringVector(merged(environment)) { envp in
+      if let argv = ProcessArguments.vector {
+        _ = execve(ProcessArguments.executable, argv, envp)
+      } else {
+        withStringVector(ProcessArguments.all) { _ = execve(ProcessArguments.executable, $0, envp) }
+      }
     }
     throw Errno.current
   }

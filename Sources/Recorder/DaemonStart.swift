@@ -73,7 +73,7 @@ extension SessionDaemon {
     if daemon.kind == .private { environment["LTTNG_HOME"] = daemon.home }
     do throws(Errno) {
       _ = fcntl(daemon.keeperSocket, F_SETFD, 0)
-      try Subprocess.replaceProcess("/proc/self/exe", CommandLine.arguments, environment: environment)
+      try Subprocess.executeAnew(environment: environment)
     } catch {
       _ = daemon.end(finished: true)
       throw .system("executing this program anew for its private session daemon", error)

@@ -32,8 +32,10 @@ struct ExeuntAnalyze: ParsableCommand {
 
   /// Exit statuses are those of the documentation, not those of sysexits.h: 2 for mistaken arguments.
   static func main() {
+    // Output that has grown to its limit (ulimit -f) is an error of the write, with a message.
+    signal(SIGXFSZ, SIG_IGN)
     do {
-      var command = try parseAsRoot()
+      var command = try parseAsRoot(Arguments.given)
       try command.run()
     } catch {
       let code = exitCode(for: error)

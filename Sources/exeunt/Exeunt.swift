@@ -22,8 +22,10 @@ struct Exeunt: ParsableCommand {
   /// Exit statuses are those of the documentation, not those of sysexits.h: 2 for mistaken arguments.
   static func main() {
     openStandardDescriptors()
+    // A file that has grown to its limit (ulimit -f) is an error of the write, with a message, and not this process's end.
+    signal(SIGXFSZ, SIG_IGN)
     do {
-      var command = try parseAsRoot()
+      var command = try parseAsRoot(Array(ProcessArguments.all.dropFirst()))
       do {
         try command.run()
       } catch let mistake as ValidationError {
