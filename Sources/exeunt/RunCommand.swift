@@ -61,7 +61,9 @@ struct RunCommand: ParsableCommand {
     do {
       let run = try TimedRun(configuration, selection)
       // Stopped before anything is printed, so that the reader of the last line finds a finished trace.
-      let recorded = session?.stop(emitted: run.summary.eventsEmitted)
+      let recorded = session?.stop(
+        emitted: run.summary.eventsEmitted, whenClosed: TimedRun.letSignalsThrough)
+      if session == nil { TimedRun.letSignalsThrough() }
       RunReport(run, selection: selection, recorded: recorded).print()
       try results?.write(RunResult(run, selection: selection, recorded: recorded))
       status = run.summary.outcome.exitStatus
