@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 
 void clinux_name_memory(void *start, size_t length, const char *name) {
     const int set_vma = 0x53564d41, set_vma_anonymous_name = 0;
@@ -45,6 +46,12 @@ int clinux_spawn_close_from(posix_spawn_file_actions_t *actions, int first) {
 char **clinux_environment(void) {
     extern char **environ;
     return environ;
+}
+
+int clinux_path_flag(void) { return O_PATH; }
+
+int clinux_remove_default_acl(int directory) {
+    return fremovexattr(directory, "system.posix_acl_default") == 0 ? 0 : -errno;
 }
 
 int clinux_first_realtime_signal(void) { return SIGRTMIN; }

@@ -37,7 +37,7 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
     do {
       opened = try FileDescriptor.create(path)
     } catch {
-      throw MachineError("--serial \(path): cannot be written: \(FileDescriptor.reason(notCreated: error))")
+      throw MachineError("--serial \(path): cannot be written: \(error)")
     }
     name = "--serial \(path)"
     raw = opened.raw

@@ -94,11 +94,12 @@ public enum Subprocess {
   ///   - input: what becomes its standard input; nil for /dev/null.
   ///   - output: what becomes its standard output; nil for /dev/null.
   ///   - error: what becomes its standard error; nil for /dev/null.
+  ///   - third: what becomes its descriptor 3; nil for nothing.
   /// - Returns: the child's process, session and process group id, for the caller to wait for.
   /// - Throws: the error of posix_spawn(3).
   public static func spawn(
     _ path: String, _ arguments: [String], environment: [String: String?] = [:], input: CInt? = nil,
-    output: CInt? = nil, error: CInt? = nil
+    output: CInt? = nil, error: CInt? = nil, third: CInt? = nil
   ) throws(Errno) -> pid_t {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -110,7 +111,8 @@ public enum Subprocess {
         posix_spawn_file_actions_addopen(&actions, target, "/dev/null", O_RDWR, 0)
       }
     }
-    clinux_spawn_close_from(&actions, 3)
+    if let third { posix_spawn_file_actions_adddup2(&actions, third, 3) }
+    clinux_spawn_close_from(&actions, third == nil ? 3 : 4)
 
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)

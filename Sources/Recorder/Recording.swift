@@ -37,6 +37,9 @@ public final class Recording: Sendable {
   public static func start(
     _ options: RecordingOptions, isEnabled: @escaping @Sendable () -> Bool
   ) throws(RecorderError) -> Recording {
+    guard ProcessTable.entry(getpid()) != nil else {
+      throw .option("/proc is not mounted, and recording needs it; mount it, or run without --trace")
+    }
     let adopted = SessionDaemon.adopt()
     do throws(RecorderError) {
       return try start(options, adopted: adopted, isEnabled: isEnabled)

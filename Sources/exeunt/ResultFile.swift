@@ -19,8 +19,7 @@ final class ResultFile {
     do {
       file = try FileDescriptor.create(path)
     } catch {
-      let reason = FileDescriptor.reason(notCreated: error)
-      throw ValidationError("--result \(path): cannot be written: \(reason); name another file")
+      throw ValidationError("--result \(path): cannot be written: \(error); name another file")
     }
     self.path = path
   }

@@ -88,9 +88,17 @@ static inline void clinux_relax(void) {
 #endif
 }
 
+// O_PATH is behind _GNU_SOURCE, too.
+int clinux_path_flag(void);
+
+// Removes what a directory's default access control list gives others to what is made in it: fremovexattr(2); 0 or -errno.
+int clinux_remove_default_acl(int directory);
+
 // File system magic of hugetlbfs (linux/magic.h).
 #define CLINUX_HUGETLBFS_MAGIC 0x958458f6
 // And of tmpfs.
 #define CLINUX_TMPFS_MAGIC 0x01021994
+// And of proc.
+#define CLINUX_PROC_MAGIC 0x9fa0
 
 #endif
