@@ -11,7 +11,9 @@ enum ReportFormat: String, ExpressibleByArgument, CaseIterable {
 
 /// What all analysing commands have in common.
 struct AnalysisOptions: ParsableArguments {
-  @Argument(help: ArgumentHelp("Directories with traces; several are merged in time.", valueName: "dir"))
+  @Argument(
+    help: ArgumentHelp("Directories with traces; several are merged in time.", valueName: "dir"),
+    completion: .directory)
   var directories: [String]
 
   @Option(help: ArgumentHelp("text, or json (docs/report.md).", valueName: "text|json"))

@@ -24,7 +24,9 @@ struct DumpCommand: ParsableCommand {
         exeunt-analyze dump --format none run1
       """)
 
-  @Argument(help: ArgumentHelp("Directories with traces; several are merged in time.", valueName: "dir"))
+  @Argument(
+    help: ArgumentHelp("Directories with traces; several are merged in time.", valueName: "dir"),
+    completion: .directory)
   var directories: [String]
 
   @Option(

@@ -11,7 +11,7 @@ struct Exeunt: ParsableCommand {
     abstract: "Run a guest under KVM and record why, and for how long, it leaves guest mode.",
     discussion: """
       EXAMPLES:
-        exeunt run --guest mixed --trace run1    run a guest, record every exit
+        exeunt run --guest mixed --trace run1    run a guest, record its exits
         exeunt-analyze run1                      see where its time went
         exeunt guests                            what else is built in
         exeunt doctor                            what this host offers
