@@ -21,7 +21,9 @@ struct ExeuntAnalyze: ParsableCommand {
         0  done
         1  something was found that a --fail option asks for; check: the recording is not whole
         2  mistaken arguments
-        3  the trace cannot be read, or only a part of it
+        3  the trace is damaged: it cannot be read, or only a part of it
+
+      Events that the tracer discarded are no damage: 0, or 1 with --fail-on-loss.
       """,
     version: "0.1.0",
     subcommands: [
