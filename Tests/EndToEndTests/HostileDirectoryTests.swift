@@ -30,11 +30,12 @@ struct HostileDirectoryTests {
       && names.allSatisfy { try Data(contentsOf: victim.appendingPathComponent($0)) == Data($0.utf8) }
   }
 
-  /// Starts a process of another user that waits for `run` and puts a link in its place at once.
-  private func startRacer(_ theirs: URL, _ number: Int) throws -> pid_t {
+  /// Starts a process of another user that puts a link in the place of `run` as soon as something is there: the directory
+  /// itself, or what the session daemon made in it.
+  private func startRacer(_ theirs: URL, _ number: Int, waitingFor sign: String) throws -> pid_t {
     let script = """
       cd '\(theirs.path)'
-      until [ -d run ]; do :; done
+      until [ -d \(sign) ]; do :; done
       mv run moved\(number)
       ln -s ../victim run
       """
@@ -48,7 +49,7 @@ struct HostileDirectoryTests {
   func exchanged() throws {
     try withPlaces { theirs, victim in
       for number in 0..<20 {
-        let racer = try startRacer(theirs, number)
+        let racer = try startRacer(theirs, number, waitingFor: number % 4 < 2 ? "run" : "run/ust")
         defer {
           kill(-racer, SIGKILL)
           _ = Subprocess.wait(for: racer, until: .max)

@@ -14,8 +14,8 @@ enum GuestKernel {
   /// What the kernel has to be told so that KVM without hardware virtualization can run it; others are not hurt. The words
   /// are those of the page that tells users of them.
   static let commandLine: String = {
-    let words = words(in: "Tests/GuestKernel/README.md") ?? ""
-    return "console=ttyS0 panic=-1 reboot=k " + words.replacingOccurrences(of: "LPJ", with: "\(loopsPerTick)")
+    let told = words(in: "Tests/GuestKernel/README.md") ?? ""
+    return "console=ttyS0 panic=-1 reboot=k " + told.replacingOccurrences(of: "LPJ", with: "\(loopsPerTick)")
   }()
 
   /// The line of a page that is for a kernel's command line.

@@ -207,6 +207,14 @@ final class PseudoTerminal {
     tcsetattr(slave, TCSANOW, &attributes)
   }
 
+  /// Has a reader wait for so many characters, without lines.
+  func setMinimum(_ count: UInt8) {
+    var attributes = cooked
+    attributes.c_lflag &= ~tcflag_t(ICANON)
+    withUnsafeMutableBytes(of: &attributes.c_cc) { $0[Int(VMIN)] = count }
+    tcsetattr(slave, TCSANOW, &attributes)
+  }
+
   /// Where it can be opened.
   var slaveName: String? {
     var name = [CChar](repeating: 0, count: 64)
