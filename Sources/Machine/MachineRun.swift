@@ -153,8 +153,9 @@ extension Machine {
     let reason = control.requestedOutcome
     let text = "exeunt: \(stuck) did not leave KVM_RUN within 5 s of being interrupted; giving up\n"
     Terminal.restore()
-    SignalDescriptor.unblock([SIGINT, SIGTERM, SIGHUP])
-    _ = text.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+    // Whoever should read that may not read any more.
+    var output = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+    if poll(&output, 1, 1000) > 0 { _ = text.withCString { write(STDERR_FILENO, $0, strlen($0)) } }
     exit(reason?.exitStatus ?? 4)
   }
 

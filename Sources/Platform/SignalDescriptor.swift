@@ -35,13 +35,11 @@ public struct SignalDescriptor: ~Copyable, Sendable {
     pthread_sigmask(SIG_BLOCK, &set, nil)
   }
 
-  /// Lets signals through again that were blocked; those that came meanwhile are forgotten.
+  /// Lets signals through again in the calling thread, those that came meanwhile too.
   public static func unblock(_ signals: [CInt]) {
     var set = sigset_t()
     sigemptyset(&set)
     for signal in signals { sigaddset(&set, signal) }
-    var now = timespec()
-    while sigtimedwait(&set, nil, &now) > 0 {}
     pthread_sigmask(SIG_UNBLOCK, &set, nil)
   }
 

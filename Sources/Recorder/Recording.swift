@@ -140,17 +140,14 @@ public final class Recording: Sendable {
   /// in the summary's warnings. Then the trace is read, and what is in it is held against what should be. Once stopped,
   /// it returns the same summary again.
   ///
-  /// - Parameters:
-  ///   - emitted: how many events this process has emitted while they were recorded.
-  ///   - whenClosed: called when the trace is closed, before it is read.
-  public func stop(emitted: UInt64, whenClosed: () -> Void = {}) -> RecordingSummary {
+  /// - Parameter emitted: how many events this process has emitted while they were recorded.
+  public func stop(emitted: UInt64) -> RecordingSummary {
     lock.withLock {
       if let summary { return summary }
       // When a session is stopped, or its daemon dies, LTTng disables the events: what happens then is not emitted at all.
       let endsWithRun = isEnabled()
       var result = finish(endsWithRun: endsWithRun)
       result.eventsEmitted = emitted
-      whenClosed()
       result.verify()
       summary = result
       return result

@@ -18,7 +18,7 @@ final class TraceDirectory: Sendable {
     guard !path.isEmpty else { throw .directory(path: "", reason: "the name is empty; name a directory") }
     do {
       descriptor = try TrustedPath.makeDirectory(path, mode: 0o755)
-    } catch .system(.notDirectory) {
+    } catch .system(.notDirectory) where access(path, F_OK) == 0 {
       throw .directory(path: path, reason: "it exists and is not a directory; name another")
     } catch {
       throw .directory(path: path, reason: "making the directory failed: \(error)")

@@ -82,6 +82,7 @@ enum Diagnostics {
   static func write(_ text: String) {
     var text = LocaleText.shown(text)
     if !text.hasSuffix("\n") { text += "\n" }
+    EndingSignals.letThrough(unlessWritable: STDERR_FILENO)
     text.withUTF8 { _ = Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
   }
 

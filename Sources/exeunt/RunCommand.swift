@@ -63,9 +63,7 @@ struct RunCommand: ParsableCommand {
     do {
       let run = try TimedRun(configuration, selection)
       // Stopped before anything is printed, so that the reader of the last line finds a finished trace.
-      let recorded = session?.stop(
-        emitted: run.summary.eventsEmitted, whenClosed: TimedRun.letSignalsThrough)
-      if session == nil { TimedRun.letSignalsThrough() }
+      let recorded = session?.stop(emitted: run.summary.eventsEmitted)
       RunReport(run, selection: selection, recorded: recorded).print()
       try results?.write(RunResult(run, selection: selection, recorded: recorded))
       status = run.summary.outcome.exitStatus

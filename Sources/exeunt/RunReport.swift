@@ -10,11 +10,6 @@ struct TimedRun {
   /// From the first vCPU's start to the last one's end, and the machine's building before that, seconds.
   let seconds: Double
 
-  private static let signals = [SIGINT, SIGTERM, SIGHUP]
-
-  /// To be called when all is safe, and before what is told of it: its reader may be slow, or never read.
-  static func letSignalsThrough() { SignalDescriptor.unblock(signals) }
-
   init(_ configuration: MachineConfiguration, _ selection: GuestSelection) throws {
     let machine = try Machine(configuration) { tscKilohertz throws(MachineError) in
       do throws(GuestError) {
@@ -23,9 +18,7 @@ struct TimedRun {
         throw MachineError(error.description)
       }
     }
-    // Only the machine takes them, while it runs: a second Control-C must not cut short what comes after it, closing the
-    // trace.
-    SignalDescriptor.block(TimedRun.signals)
+    EndingSignals.block()
     let start = Clock.monotonic
     summary = try machine.run()
     seconds = Double(Clock.monotonic - start) / 1e9
