@@ -1,12 +1,16 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test guest-kernel fuzz bench lint fmt clean
+.PHONY: help demo install test guest-kernel fuzz bench lint fmt clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## run a guest with every exit recorded, and show where its time went
+demo: ## run a guest with every exit to userspace recorded, and show where its time went
 	@.ci/packages demo
 	@.ci/demo
+
+install: ## build for release and install below PREFIX (/usr/local): programs, manual pages, completions
+	@.ci/packages install
+	@DESTDIR="$(DESTDIR)" .ci/install "$(or $(PREFIX),/usr/local)" "$(BUILT)"
 
 test: ## build everything and run all tests
 	@.ci/packages test

@@ -16,7 +16,7 @@ let monitor: [Target] = [
     name: "CTracepoints", cSettings: c,
     linkerSettings: [.linkedLibrary("lttng-ust"), .linkedLibrary("dl")]),
   .target(name: "CGuestPrograms", cSettings: c),
-  .target(name: "Platform", dependencies: ["CLinux", system], swiftSettings: swift),
+  .target(name: "Platform", dependencies: ["CLinux", "CArguments", system], swiftSettings: swift),
   .target(name: "KVM", dependencies: ["Platform", "CKVM"], swiftSettings: swift),
   .target(name: "GuestRAM", dependencies: ["Platform", "CLinux"], swiftSettings: swift),
   .target(name: "Devices", dependencies: ["GuestRAM"], swiftSettings: swift),
@@ -41,8 +41,13 @@ let analyzer: [Target] = [
   .target(name: "Analysis", dependencies: ["CTF"], swiftSettings: swift),
   .target(name: "Reporting", dependencies: ["Analysis", "CTF"], swiftSettings: swift),
   .executableTarget(
-    name: "exeunt-analyze", dependencies: ["Reporting", "Analysis", "CTF", argumentParser],
+    name: "exeunt-analyze", dependencies: ["Reporting", "Analysis", "CTF", "CArguments", argumentParser],
     swiftSettings: swift),
+]
+
+/// What both need of the C library.
+let common: [Target] = [
+  .target(name: "CArguments", cSettings: c)
 ]
 
 let package = Package(
@@ -56,7 +61,7 @@ let package = Package(
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
   ],
-  targets: monitor + analyzer + [
+  targets: common + monitor + analyzer + [
     .testTarget(
       name: "CTFTests", dependencies: ["CTF", "Analysis", "Reporting"],
       resources: [.copy("Fixtures"), .copy("Golden")],

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 
 void clinux_name_memory(void *start, size_t length, const char *name) {
     const int set_vma = 0x53564d41, set_vma_anonymous_name = 0;
@@ -47,6 +48,12 @@ char **clinux_environment(void) {
     return environ;
 }
 
+int clinux_path_flag(void) { return O_PATH; }
+
+int clinux_remove_default_acl(int directory) {
+    return fremovexattr(directory, "system.posix_acl_default") == 0 ? 0 : -errno;
+}
+
 int clinux_first_realtime_signal(void) { return SIGRTMIN; }
 
 int clinux_signal_is_ignored(int signal_number) {
@@ -62,18 +69,16 @@ static struct {
     size_t message_length;
     int status;
 } watched;
-static struct termios terminal;
-static volatile sig_atomic_t terminal_is_changed;
 
 static void end_when_lost(int signal_number, siginfo_t *information, void *context) {
     (void)context;
+    clinux_put_back_terminal();
     const char *address = information->si_addr;
     if (address < watched.base || (size_t)(address - watched.base) >= watched.length) {
         // Somebody else's memory: as if this handler were not there, once the instruction is repeated.
         signal(signal_number, SIG_DFL);
         return;
     }
-    if (terminal_is_changed) tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
     ssize_t ignored = write(STDERR_FILENO, watched.message, watched.message_length);
     (void)ignored;
     _exit(watched.status);
@@ -91,11 +96,6 @@ int clinux_end_when_lost(const void *base, size_t length, const char *message, i
     action.sa_flags = SA_SIGINFO;
     sigemptyset(&action.sa_mask);
     return sigaction(SIGBUS, &action, NULL) == 0 ? 0 : -errno;
-}
-
-void clinux_restore_when_lost(const struct termios *attributes) {
-    if (attributes) terminal = *attributes;
-    terminal_is_changed = attributes != NULL;
 }
 
 static void ignore(int signal_number) { (void)signal_number; }

@@ -23,9 +23,22 @@ public protocol BusDevice: AnyObject, Sendable {
 
   /// Puts the device into the state that it has at power-on. No vCPU is running.
   func reset()
+
+  /// What accesses leave to be done when the device's lock is free again; nil where they do it all. Always the same.
+  var backlog: (any Backlog)? { get }
+}
+
+/// Work that an access to a device leaves behind because it may take long, such as output to a slow reader.
+///
+/// A device's handler never blocks: it runs with the device's lock held.
+public protocol Backlog: AnyObject, Sendable {
+  /// Does the work, on the thread that made the access and without any lock.
+  func workOff(by thread: ThreadContext)
 }
 
 extension BusDevice {
+  /// Nothing, unless a device says otherwise.
+  public var backlog: (any Backlog)? { nil }
   /// Exclusive, unless a device says otherwise.
   public var isExclusive: Bool { true }
 }

@@ -1,7 +1,12 @@
 /// Where the characters go that a guest sends through a serial port.
-public protocol ByteSink: AnyObject, Sendable {
-  /// Takes one character.
+public protocol ByteSink: Backlog {
+  /// Takes one character, without blocking: called with the port's lock held.
   func put(_ byte: UInt8)
+}
+
+extension ByteSink {
+  /// Nothing is left to be done.
+  public func workOff(by thread: ThreadContext) {}
 }
 
 /// A 16550A serial port (National Semiconductor PC16550D): eight registers, FIFOs, one interrupt line.
@@ -15,6 +20,8 @@ public final class Serial16550A: BusDevice, @unchecked Sendable {
   public let id: DeviceID
   private let interrupt: any InterruptLine
   private let output: any ByteSink
+  /// Writing what was sent.
+  public var backlog: (any Backlog)? { output }
   /// Called, with the device's lock held, when a full receive queue has been emptied by the guest.
   public var onRoom: (@Sendable () -> Void)?
 

@@ -169,10 +169,13 @@ private struct BackingFile: ~Copyable {
       if exists, information.st_mode & S_IFMT == S_IFDIR {
         return try openUnnamed(in: path)
       }
-      if exists, information.st_mode & S_IFMT != S_IFREG {
-        throw Errno.invalidArgument
+      // Not even opened: what a device does then is anybody's guess.
+      if exists, information.st_mode & S_IFMT != S_IFREG { throw PathError.system(.invalidArgument) }
+      let file = try TrustedPath.open(path, O_RDWR | O_CREAT | O_NONBLOCK, mode: 0o600)
+      guard fstat(file.raw, &information) == 0, information.st_mode & S_IFMT == S_IFREG else {
+        throw PathError.system(.invalidArgument)
       }
-      return try FileDescriptor.open(path, O_RDWR | O_CREAT, mode: 0o600)
+      return file
     } catch {
       throw GuestMemoryAllocationError(
         description: "--mem-path \(path): cannot be opened as a file or directory for guest RAM: \(error); "
@@ -181,14 +184,18 @@ private struct BackingFile: ~Copyable {
   }
 
   /// hugetlbfs has no O_TMPFILE, so the file is made under a name of its own and unlinked at once.
-  private static func openUnnamed(in directory: String) throws(Errno) -> FileDescriptor {
-    var template = Array("\(directory)/exeunt-ram-XXXXXX".utf8CString)
-    let raw = template.withUnsafeMutableBufferPointer { mkstemp($0.baseAddress!) }
-    guard raw >= 0 else { throw Errno.current }
-    let descriptor = FileDescriptor(owning: raw)
-    _ = fcntl(raw, F_SETFD, FD_CLOEXEC)
-    _ = template.withUnsafeBufferPointer { unlink($0.baseAddress!) }
-    return descriptor
+  private static func openUnnamed(in path: String) throws(PathError) -> FileDescriptor {
+    let directory = try TrustedPath.openDirectory(path)
+    while true {
+      let name = "exeunt-ram-\(getpid())-\(UInt64.random(in: 0 ... .max))"
+      let raw = openat(directory.raw, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+      guard raw >= 0 else {
+        if errno == EEXIST { continue }
+        throw .system(.current)
+      }
+      unlinkat(directory.raw, name, 0)
+      return FileDescriptor(owning: raw)
+    }
   }
 
   /// Makes the file at least as large as RAM. A larger one is left as it is: its owner may want the rest.

@@ -11,6 +11,8 @@ final class Dispatcher: @unchecked Sendable {
   let memory: Bus
   // By device number; nil where the device needs none.
   private let locks: [Lock?]
+  // By device number, for devices that have a lock.
+  private let backlogs: [(any Backlog)?]
   private let tracesFreeLocks: Bool
 
   init(ports: Bus, memory: Bus, tracesFreeLocks: Bool) {
@@ -19,10 +21,13 @@ final class Dispatcher: @unchecked Sendable {
     self.tracesFreeLocks = tracesFreeLocks
     let devices = (ports.ranges + memory.ranges).map(\.device)
     var locks = [Lock?](repeating: nil, count: Int(devices.map(\.id.rawValue).max() ?? 0) + 1)
+    var backlogs = [(any Backlog)?](repeating: nil, count: locks.count)
     for device in devices where device.isExclusive && locks[Int(device.id.rawValue)] == nil {
       locks[Int(device.id.rawValue)] = Lock()
+      backlogs[Int(device.id.rawValue)] = device.backlog
     }
     self.locks = locks
+    self.backlogs = backlogs
   }
 
   /// Handles a port access; a string instruction's elements are handled one by one, under one pair of events.
@@ -66,7 +71,7 @@ final class Dispatcher: @unchecked Sendable {
     return true
   }
 
-  /// Runs a device's handler with its lock held, between the events that say so.
+  /// Runs a device's handler with its lock held, and then what it left behind, between the events that say so.
   @inline(__always)
   func withDevice(_ device: any BusDevice, offset: UInt32, by thread: ThreadContext, _ handler: () -> Void) {
     let id = device.id.rawValue
@@ -76,6 +81,7 @@ final class Dispatcher: @unchecked Sendable {
       handler()
       lock.release()
       if traced { exeunt_trace_lock_released(id, thread.kind.rawValue, thread.id, thread.sequence) }
+      if let backlog = backlogs[Int(id)] { backlog.workOff(by: thread) }
     } else {
       handler()
     }

@@ -39,7 +39,7 @@ public enum HostVirtualization {
         "load the module (modprobe kvm_intel or kvm_amd) and enable virtualization in the firmware; in a virtual "
           + "machine, nested virtualization; in a container, pass the device in"
       case .permissionDenied, .notPermitted:
-        "join the group that owns it (usermod -aG kvm USER) and log in again"
+        DeviceAccess(path)?.advice ?? "run as root"
       default: "see what the kernel says (dmesg)"
       }
     return HostFinding(topic, path, .missing, "\(error)", advice: advice, isEssential: true)

@@ -52,7 +52,13 @@ final class Housekeeping {
       switch Token(rawValue: events[index].data.u32) {
       case .attention: _ = machine.control.attention.consume()
       case .signal:
-        while let signal = signals.next() { machine.control.end(.interrupted(signal: signal)) }
+        while let signal = signals.next() {
+          switch signal {
+          case SIGTSTP: Terminal.suspend()
+          case SIGCONT: Terminal.resume(wasStopped: true)
+          default: machine.control.end(.interrupted(signal: signal))
+          }
+        }
       case .tick:
         _ = tick.consume()
         everySecond()
@@ -68,6 +74,8 @@ final class Housekeeping {
   }
 
   private func everySecond() {
+    // The shell's fg does not say so where the process was running in the background.
+    Terminal.resume()
     // A session that has just begun to listen knows nothing of this machine yet.
     let wanted = Tracing.isEnabled
     if wanted, !stateWasWanted {

@@ -65,12 +65,6 @@ final class IOThread: @unchecked Sendable {
     sources.append(source)
   }
 
-  /// Stops or resumes waiting for a source's descriptor. From any thread.
-  func setInterested(_ interested: Bool, descriptor: CInt) {
-    guard let token = sources.firstIndex(where: { $0.descriptor == descriptor }) else { return }
-    try? epoll.setInterested(interested, descriptor, token: UInt32(token))
-  }
-
   /// Runs the loop until `end`.
   func run() {
     let capacity = 64
@@ -119,11 +113,10 @@ final class IOThread: @unchecked Sendable {
 
   private func obey() {
     _ = wake.consume()
+    monitor.update { if order == .pause { paused = true } }
     monitor.wait { () -> Void? in
       if order == .end { isLastRound = true }
-      guard order == .pause else { return () }
-      paused = true
-      return nil
+      return order == .pause ? nil : ()
     }
   }
 
@@ -134,8 +127,8 @@ final class IOThread: @unchecked Sendable {
       paused = false
     }
     wake.signal()
-    // The loop sets `paused` under the monitor and then sleeps on it; it cannot wake us, so we look again.
-    while !monitor.update({ paused }) { clinux_relax() }
+    // No handler blocks, so this is soon.
+    monitor.wait { paused ? () : nil }
   }
 
   /// Lets a paused loop go on.

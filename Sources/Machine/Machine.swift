@@ -104,7 +104,11 @@ public final class Machine {
       } : nil
     try clockTimer.attach(devices.clock, to: loops[0], dispatcher: dispatcher)
     input = try configuration.makeInput(serial: devices.serial, dispatcher: dispatcher, control: control)
-    input?.attach(to: loops[0])
+    do {
+      try input?.attach(to: loops[0])
+    } catch {
+      throw MachineError("waiting for the serial port's input: \(error)")
+    }
     powerOn = try builder.powerOnState(of: vcpus)
     statistics = builder.makeStatistics(of: vcpus)
     warnings = builder.warnings

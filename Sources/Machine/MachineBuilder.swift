@@ -83,7 +83,7 @@ final class MachineBuilder {
         case .noSuchFileOrDirectory, Errno(rawValue: ENODEV), Errno(rawValue: ENXIO):
           "load the module of this processor (kvm_intel, kvm_amd), and enable virtualization in the firmware or, in a "
             + "virtual machine, nested virtualization"
-        case .permissionDenied, .notPermitted: "join the group kvm, or run as root"
+        case .permissionDenied, .notPermitted: DeviceAccess("/dev/kvm")?.advice ?? "run as root"
         default: "see `exeunt doctor`"
         }
       throw MachineError("opening /dev/kvm failed: \(error.errno); \(advice)")

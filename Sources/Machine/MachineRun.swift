@@ -17,16 +17,21 @@ extension Machine {
       // A reader of the serial port's output that goes away costs its output, not the run.
       signal(SIGPIPE, SIG_IGN)
       // Before any thread starts, so that all inherit the blocked signals. Under nohup(1) hanging up is no reason to end.
+      // Where the terminal is raw, it has to be given back before job control stops this process.
+      let usesTerminal = input?.isTerminal == true
       let signals = try SignalDescriptor(
-        [SIGINT, SIGTERM] + (SignalDescriptor.isIgnored(SIGHUP) ? [] : [SIGHUP]))
+        [SIGINT, SIGTERM] + (SignalDescriptor.isIgnored(SIGHUP) ? [] : [SIGHUP])
+          + (usesTerminal ? [SIGTSTP, SIGCONT] : []))
       // Only now: a signal that ended this process before would leave the terminal raw.
-      if input?.isTerminal == true { Terminal.makeRaw() }
+      if usesTerminal { Terminal.makeRaw() }
       mainThread.enter()
       let housekeeping = try Housekeeping(self, signals: signals)
       let threads = try startThreads()
       let outcome = supervise(housekeeping, threads)
       control.finish()
       for thread in threads.vcpus { thread.join() }
+      input?.stop()
+      output.finish()
       for loop in loops { loop.end() }
       for thread in threads.loops { thread.join() }
       housekeeping.finish()
@@ -69,6 +74,7 @@ extension Machine {
           runner.thread.leave()
         })
     }
+    try input?.start()
     gate.waitForArrivals(loops.count + vcpus.count)
     let vcpuThreads = threads.vcpus
     control.setInterrupt { [vcpus] in
@@ -146,8 +152,10 @@ extension Machine {
     let stuck = control.missing.map { "vcpu\($0)" }.joined(separator: ", ")
     let reason = control.requestedOutcome
     let text = "exeunt: \(stuck) did not leave KVM_RUN within 5 s of being interrupted; giving up\n"
-    _ = text.withCString { write(STDERR_FILENO, $0, strlen($0)) }
     Terminal.restore()
+    // Whoever should read that may not read any more.
+    var output = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+    if poll(&output, 1, 1000) > 0 { _ = text.withCString { write(STDERR_FILENO, $0, strlen($0)) } }
     exit(reason?.exitStatus ?? 4)
   }
 

@@ -19,18 +19,6 @@ public struct Epoll: ~Copyable, Sendable {
     try control(EPOLL_CTL_ADD, raw, token: token)
   }
 
-  /// Stops or resumes waiting for a descriptor that was added; asking for what is the case already does nothing.
-  ///
-  /// The descriptor is taken out of the set meanwhile: in it, the other side's hanging up would be reported whatever
-  /// is waited for, and an event loop would never sleep again.
-  public borrowing func setInterested(_ interested: Bool, _ raw: CInt, token: UInt32) throws(Errno) {
-    do {
-      try control(interested ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, raw, token: token)
-    } catch {
-      guard error == (interested ? .fileExists : .noSuchFileOrDirectory) else { throw error }
-    }
-  }
-
   /// Forgets a descriptor.
   public borrowing func remove(_ raw: CInt) throws(Errno) {
     try control(EPOLL_CTL_DEL, raw, token: 0)

@@ -32,32 +32,27 @@ public struct FileDescriptor: ~Copyable, Sendable {
     return FileDescriptor(owning: raw)
   }
 
-  /// Opens a file for writing, made or emptied; a FIFO without waiting for ever for somebody who reads it.
+  /// Opens a file for writing, made or emptied, by a ``TrustedPath``; a FIFO without waiting for ever for somebody who
+  /// reads it.
   ///
   /// - Parameter patience: how long to wait for a FIFO's reader, milliseconds.
   /// - Throws: ENXIO where nobody reads the FIFO.
-  public static func create(_ path: String, patience: UInt64 = 2000) throws(Errno) -> FileDescriptor {
+  public static func create(_ path: String, patience: UInt64 = 2000) throws(PathError) -> FileDescriptor {
     let deadline = Clock.monotonic + patience * 1_000_000
     while true {
       do {
-        let file = try open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK)
+        let file = try TrustedPath.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK)
         // Whoever reads slowly holds the writer back from here on.
         _ = fcntl(file.raw, F_SETFL, fcntl(file.raw, F_GETFL) & ~O_NONBLOCK)
         return file
       } catch {
         var information = stat()
-        guard error == .noSuchAddressOrDevice, stat(path, &information) == 0,
+        guard case .system(.noSuchAddressOrDevice) = error, stat(path, &information) == 0,
           information.st_mode & S_IFMT == S_IFIFO, Clock.monotonic < deadline
         else { throw error }
         usleep(20_000)
       }
     }
-  }
-
-  /// What is wrong with a file that could not be created, for a message.
-  public static func reason(notCreated error: Errno) -> String {
-    error == .noSuchAddressOrDevice
-      ? "nothing reads this FIFO; start its reader first, such as `cat` in the background" : "\(error)"
   }
 
   /// Reads at most `buffer.count` bytes: read(2), repeated while a signal interrupts it.

@@ -64,7 +64,8 @@ public final class Monitor: @unchecked Sendable {
     return result
   }
 
-  /// Waits, with the lock held whenever `body` runs, until it returns a value.
+  /// Waits, with the lock held whenever `body` runs, until it returns a value. What `body` changes nobody is woken for:
+  /// that is what ``update(_:)`` is for.
   public func wait<Result>(_ body: () -> Result?) -> Result {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }

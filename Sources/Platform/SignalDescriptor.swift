@@ -35,6 +35,14 @@ public struct SignalDescriptor: ~Copyable, Sendable {
     pthread_sigmask(SIG_BLOCK, &set, nil)
   }
 
+  /// Lets signals through again in the calling thread, those that came meanwhile too.
+  public static func unblock(_ signals: [CInt]) {
+    var set = sigset_t()
+    sigemptyset(&set)
+    for signal in signals { sigaddset(&set, signal) }
+    pthread_sigmask(SIG_UNBLOCK, &set, nil)
+  }
+
   /// Whether this process was told to ignore a signal, as nohup(1) does.
   public static func isIgnored(_ signal: CInt) -> Bool { clinux_signal_is_ignored(signal) != 0 }
 

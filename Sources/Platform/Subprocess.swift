@@ -94,11 +94,12 @@ public enum Subprocess {
   ///   - input: what becomes its standard input; nil for /dev/null.
   ///   - output: what becomes its standard output; nil for /dev/null.
   ///   - error: what becomes its standard error; nil for /dev/null.
+  ///   - third: what becomes its descriptor 3; nil for nothing.
   /// - Returns: the child's process, session and process group id, for the caller to wait for.
   /// - Throws: the error of posix_spawn(3).
   public static func spawn(
     _ path: String, _ arguments: [String], environment: [String: String?] = [:], input: CInt? = nil,
-    output: CInt? = nil, error: CInt? = nil
+    output: CInt? = nil, error: CInt? = nil, third: CInt? = nil
   ) throws(Errno) -> pid_t {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -110,7 +111,8 @@ public enum Subprocess {
         posix_spawn_file_actions_addopen(&actions, target, "/dev/null", O_RDWR, 0)
       }
     }
-    clinux_spawn_close_from(&actions, 3)
+    if let third { posix_spawn_file_actions_adddup2(&actions, third, 3) }
+    clinux_spawn_close_from(&actions, third == nil ? 3 : 4)
 
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
@@ -118,7 +120,7 @@ public enum Subprocess {
     var signals = sigset_t()
     sigemptyset(&signals)
     posix_spawnattr_setsigmask(&attributes, &signals)
-    for signal in [SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD, SIGUSR1] {
+    for signal in [SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD, SIGUSR1, SIGXFSZ] {
       sigaddset(&signals, signal)
     }
     posix_spawnattr_setsigdefault(&attributes, &signals)
@@ -135,20 +137,19 @@ public enum Subprocess {
     return child
   }
 
-  /// Replaces this process by a program, keeping its process id: execve(2).
+  /// Executes this process's program anew with the arguments it was started with, keeping its process id: execve(2).
   ///
   /// Returns only by throwing.
   ///
-  /// - Parameters:
-  ///   - path: the program's file.
-  ///   - arguments: its arguments, its name first.
-  ///   - environment: variables that differ from this process's; nil takes one away.
+  /// - Parameter environment: variables that differ from this process's; nil takes one away.
   /// - Throws: the error of execve(2).
-  public static func replaceProcess(
-    _ path: String, _ arguments: [String], environment: [String: String?] = [:]
-  ) throws(Errno) -> Never {
-    withStringVector(arguments) { argv in
-      withStringVector(merged(environment)) { envp in _ = execve(path, argv, envp) }
+  public static func executeAnew(environment: [String: String?] = [:]) throws(Errno) -> Never {
+    withStringVector(merged(environment)) { envp in
+      if let argv = ProcessArguments.vector {
+        _ = execve(ProcessArguments.executable, argv, envp)
+      } else {
+        withStringVector(ProcessArguments.all) { _ = execve(ProcessArguments.executable, $0, envp) }
+      }
     }
     throw Errno.current
   }

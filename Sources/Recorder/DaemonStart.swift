@@ -11,36 +11,56 @@ import Platform
 extension SessionDaemon {
   private static let marker = "EXEUNT_SESSION_DAEMON"
 
-  private var marker: String { "\(mode.rawValue):\(keeper):\(keeperSocket):\(daemon):\(session):\(home)" }
+  private func marker(_ directory: TraceDirectory) -> String {
+    let numbers = [keeper, keeperSocket, daemon, directory.descriptor.raw].map(String.init)
+    return "\(mode.rawValue):\(numbers.joined(separator: ":")):\(session):\(home)"
+  }
 
-  /// Takes over the daemon that this process started before it executed itself anew; nil when it did not.
-  static func adopt() -> SessionDaemon? {
+  /// Takes over the daemon that this process started before it executed itself anew, and the trace's directory; nil when
+  /// it did not.
+  static func adopt() throws(RecorderError) -> (daemon: SessionDaemon, directory: TraceDirectory)? {
     guard let value = getenv(marker).map({ String(cString: $0) }) else { return nil }
     unsetenv(marker)
-    let parts = value.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
-    guard parts.count == 6, let mode = Keeper.Mode(rawValue: String(parts[0])), let keeper = pid_t(parts[1]),
-      let socket = CInt(parts[2]), let daemon = pid_t(parts[3]), keeper > 0, daemon > 0,
-      // A variable that somebody else left behind names no child of ours.
-      ProcessTable.entry(keeper)?.parent == getpid(), fcntl(socket, F_SETFD, FD_CLOEXEC) == 0
+    let parts = value.split(separator: ":", maxSplits: 6, omittingEmptySubsequences: false)
+    // A variable that somebody else left behind names no session of ours.
+    guard parts.count == 7, parts[5].hasPrefix(sessionPrefix),
+      let mode = Keeper.Mode(rawValue: String(parts[0])),
+      let keeper = pid_t(parts[1]), let socket = CInt(parts[2]), let daemon = pid_t(parts[3]),
+      let directory = CInt(parts[4]), keeper > 0, daemon > 0
     else { return nil }
-    return SessionDaemon(
-      mode: mode, home: String(parts[5]), session: String(parts[4]), keeper: keeper, keeperSocket: socket,
-      daemon: daemon)
+    guard waitpid(keeper, nil, WNOHANG) == 0, fcntl(socket, F_SETFD, FD_CLOEXEC) == 0,
+      fcntl(directory, F_SETFD, FD_CLOEXEC) == 0
+    else { throw .daemon("the process that looks after it is not there any more") }
+    return (
+      SessionDaemon(
+        mode: mode, home: String(parts[6]), session: String(parts[5]), keeper: keeper, keeperSocket: socket,
+        daemon: daemon), TraceDirectory(adopting: directory)
+    )
+  }
+
+  private static var sessionPrefix: String { "exeunt-\(getpid())-" }
+  /// A name for a session of this process.
+  static var newSession: String { "\(sessionPrefix)\(Clock.realtime / 1_000_000)" }
+
+  /// Makes the tracing session.
+  func create() throws(RecorderError) -> Subprocess.Outcome {
+    // Not by --output: lttng(1) would look now for where that leads, and the daemon would go there later.
+    try lttng(["create", session, "--set-url=file:///proc/\(keeper)/fd/3"])
   }
 
   /// Uses a daemon that runs already, and makes the tracing session in it.
   ///
   /// - Returns: nil when none runs that this user may talk to.
-  static func find(session: String, output: String) throws(RecorderError) -> SessionDaemon? {
+  static func find(session: String, output: TraceDirectory) throws(RecorderError) -> SessionDaemon? {
     let home = try ScratchDirectory.make()
     if let usual = (getenv("LTTNG_HOME") ?? getenv("HOME")).map({ String(cString: $0) }) {
       symlink("\(usual)/.lttng", "\(home)/.lttng")
     }
     // Before the session is made: from its first moment on somebody is there to close it, however this process ends.
-    let daemon = try start(.watch, home: home, session: session)
+    let daemon = try start(.watch, home: home, session: session, output)
     let created: Subprocess.Outcome
     do throws(RecorderError) {
-      created = try daemon.lttng(["create", session, "--output=\(output)"])
+      created = try daemon.create()
     } catch {
       _ = daemon.end(finished: true)
       throw error
@@ -48,32 +68,30 @@ extension SessionDaemon {
     guard created.succeeded else {
       _ = daemon.end(finished: true)
       if created.standardError.contains("No session daemon is available") { return nil }
-      throw .command("lttng create \(session) --output=\(output)", output: complaint(created))
+      throw .command("lttng create \(session)", output: complaint(created))
     }
     return daemon
   }
 
   /// Starts a daemon and executes the program anew, which then adopts it. Returns only by throwing.
-  ///
-  /// - Parameter variables: what the program needs to know besides.
-  static func startOwn(session: String, environment variables: [String: String?]) throws(RecorderError)
+  static func startOwn(session: String, output: TraceDirectory) throws(RecorderError)
     -> Never
   {
     let daemon: SessionDaemon
     if getuid() != 0 {
-      daemon = try start(.home, home: ScratchDirectory.make(), session: session)
-    } else if let own = try? start(.namespace, home: ScratchDirectory.make(), session: session) {
+      daemon = try start(.home, home: ScratchDirectory.make(), session: session, output)
+    } else if let own = try? start(.namespace, home: ScratchDirectory.make(), session: session, output) {
       daemon = own
     } else {
       // A mount namespace takes CAP_SYS_ADMIN, which root in a container may lack.
-      daemon = try start(.shared, home: ScratchDirectory.make(), session: session)
+      daemon = try start(.shared, home: ScratchDirectory.make(), session: session, output)
     }
-    var environment = variables
-    environment[marker] = daemon.marker
+    var environment: [String: String?] = [marker: daemon.marker(output)]
     if daemon.kind == .private { environment["LTTNG_HOME"] = daemon.home }
     do throws(Errno) {
       _ = fcntl(daemon.keeperSocket, F_SETFD, 0)
-      try Subprocess.replaceProcess("/proc/self/exe", CommandLine.arguments, environment: environment)
+      _ = fcntl(output.descriptor.raw, F_SETFD, 0)
+      try Subprocess.executeAnew(environment: environment)
     } catch {
       _ = daemon.end(finished: true)
       throw .system("executing this program anew for its private session daemon", error)
@@ -82,7 +100,7 @@ extension SessionDaemon {
 
   /// Starts a keeper, and by it the daemon.
   private static func start(
-    _ mode: Keeper.Mode, home: String, session: String
+    _ mode: Keeper.Mode, home: String, session: String, _ directory: TraceDirectory
   ) throws(RecorderError) -> SessionDaemon {
     var started = false
     defer { if !started { Directory.remove(home) } }
@@ -109,7 +127,7 @@ extension SessionDaemon {
       var output = try Pipe()
       keeper = try Subprocess.spawn(
         command[0], Array(command.dropFirst()), input: sockets[1], output: output.writeEnd,
-        error: output.writeEnd)
+        error: output.writeEnd, third: directory.descriptor.raw)
       output.closeWriteEnd()
       said = output.readText(until: Keeper.ready, timeout: 10_000)
     } catch {

@@ -1,6 +1,9 @@
 /// The shell script that a keeper runs: a child in a session of its own that starts the private session daemon and
 /// outlives this process only to clean up after it.
 ///
+/// It holds the trace's directory open as descriptor 3: the session daemon is told of it as /proc/PID/fd/3, which leads to
+/// that very directory whatever has become of its name.
+///
 /// It holds one end of a socket as its standard input. Whatever way this process ends, the socket closes; unless
 /// `done` came before that, the keeper first stops and closes the tracing session, so that even a VMM killed with
 /// SIGKILL leaves a readable trace and no daemon.
@@ -28,7 +31,7 @@ enum Keeper {
   static let script = #"""
     mode=$1 home=$2 session=$3 group=$4
     export LTTNG_HOME="$home"
-    lttng() { timeout 60 lttng --no-sessiond --group="$group" "$@" </dev/null >/dev/null 2>&1; }
+    lttng() { timeout 60 lttng --no-sessiond --group="$group" "$@" </dev/null >/dev/null 2>&1 3<&-; }
     case $mode in
       home) run=$home/.lttng ;;
       *) run=/var/run/lttng ;;
@@ -39,7 +42,7 @@ enum Keeper {
     if [ $mode != watch ]; then
       mkdir -p "$home/.lttng"
       if [ $mode = namespace ]; then set -- --apps-sock="$home/.lttng/lttng-ust-sock-8"; else set --; fi
-      lttng-sessiond --no-kernel --background "$@" </dev/null >"$home/log" 2>&1 ||
+      lttng-sessiond --no-kernel --background "$@" </dev/null >"$home/log" 2>&1 3<&- ||
         { cat "$home/log"; rm -rf "$home"; exit 1; }
       read -r daemon <"$run/lttng-sessiond.pid"
     fi

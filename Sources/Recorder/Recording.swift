@@ -3,14 +3,13 @@ import Platform
 
 /// A tracing session of LTTng around a run of this very process.
 public final class Recording: Sendable {
-  /// The trace's directory, absolute.
-  public let directory: String
+  private let directory: TraceDirectory
+  /// The trace's directory when the recording began, absolute.
+  private let place: String
   /// What the user should know from the start, one sentence each.
   public let warnings: [String]
 
   private let daemon: SessionDaemon
-  // Until this process ends: others may read the directory before that, and write to it never.
-  private let directoryLock: DirectoryLock
   private let isEnabled: @Sendable () -> Bool
   /// Lines of the daemon's log that were there before anything was recorded.
   private let earlierComplaints: Int
@@ -37,17 +36,21 @@ public final class Recording: Sendable {
   public static func start(
     _ options: RecordingOptions, isEnabled: @escaping @Sendable () -> Bool
   ) throws(RecorderError) -> Recording {
-    let adopted = SessionDaemon.adopt()
+    guard ProcessTable.entry(getpid()) != nil else {
+      throw .option("/proc is not mounted, and recording needs it; mount it, or run without --trace")
+    }
+    let adopted = try SessionDaemon.adopt()
     do throws(RecorderError) {
       return try start(options, adopted: adopted, isEnabled: isEnabled)
     } catch {
-      _ = adopted?.end(finished: adopted?.kind == .private)
+      _ = adopted?.daemon.end(finished: adopted?.daemon.kind == .private)
       throw error
     }
   }
 
   private static func start(
-    _ options: RecordingOptions, adopted: SessionDaemon?, isEnabled: @escaping @Sendable () -> Bool
+    _ options: RecordingOptions, adopted: (daemon: SessionDaemon, directory: TraceDirectory)?,
+    isEnabled: @escaping @Sendable () -> Bool
   ) throws(RecorderError) -> Recording {
     let buffers = try BufferPlan.fit(
       options, cpus: BufferPlan.possibleCPUs, available: BufferPlan.sharedMemoryAvailable)
@@ -55,19 +58,19 @@ public final class Recording: Sendable {
       throw .option("an event's name is empty or has a comma in it")
     }
     _ = try SessionDaemon.program("lttng")
-    let directory = try TraceDirectory.prepare(options.directory)
-    let directoryLock = try DirectoryLock(directory)
-    // Once more, now that nobody else begins: another run may have been through since.
-    if adopted == nil { _ = try TraceDirectory.prepare(directory) }
-
     let daemon: SessionDaemon
+    let directory: TraceDirectory
     if let adopted {
-      daemon = adopted
-      try daemon.command(["create", daemon.session, "--output=\(directory)"])
+      (daemon, directory) = adopted
+      let created = try daemon.create()
+      guard created.succeeded else {
+        throw .command("lttng create \(daemon.session)", output: SessionDaemon.complaint(created))
+      }
     } else {
-      let session = "exeunt-\(getpid())-\(Clock.realtime / 1_000_000)"
+      directory = try TraceDirectory(making: options.directory)
+      let session = SessionDaemon.newSession
       guard let found = try SessionDaemon.find(session: session, output: directory) else {
-        try SessionDaemon.startOwn(session: session, environment: directoryLock.handOver())
+        try SessionDaemon.startOwn(session: session, output: directory)
       }
       daemon = found
     }
@@ -75,13 +78,18 @@ public final class Recording: Sendable {
     do throws(RecorderError) {
       try configure(daemon, buffers, options.events)
       try wait(for: isEnabled)
+      guard !directory.isEmpty else {
+        throw .directory(
+          path: directory.path,
+          reason: "the session daemon does not write there; does it run in another container?")
+      }
     } catch {
       if adopted == nil { _ = daemon.end(finished: false) }
       throw error
     }
     return Recording(
-      directory: directory, warnings: buffers.warning.map { [$0] } ?? [], daemon: daemon, directoryLock,
-      isEnabled: isEnabled)
+      directory: directory, warnings: buffers.warning.map { [$0] } ?? [], daemon: daemon, isEnabled: isEnabled
+    )
   }
 
   private static func configure(
@@ -115,12 +123,12 @@ public final class Recording: Sendable {
   }
 
   private init(
-    directory: String, warnings: [String], daemon: SessionDaemon, _ directoryLock: DirectoryLock,
+    directory: TraceDirectory, warnings: [String], daemon: SessionDaemon,
     isEnabled: @escaping @Sendable () -> Bool
   ) {
     self.isEnabled = isEnabled
-    self.directoryLock = directoryLock
     self.directory = directory
+    place = directory.path
     self.warnings = warnings
     self.daemon = daemon
     earlierComplaints = daemon.log.count
@@ -150,13 +158,12 @@ public final class Recording: Sendable {
   /// same directory.
   public func discard() {
     lock.withLock { if summary == nil { summary = finish(endsWithRun: true) } }
-    // It was empty when the recording began.
-    for name in Directory.names(in: directory) ?? [] { Directory.remove("\(directory)/\(name)") }
+    directory.empty()
   }
 
   private func finish(endsWithRun: Bool) -> RecordingSummary {
     var result = RecordingSummary(
-      directory: directory, endsWithRun: endsWithRun, packetsLost: nil, bytes: 0, isComplete: true,
+      directory: directory.path, endsWithRun: endsWithRun, packetsLost: nil, bytes: 0, isComplete: true,
       warnings: [],
       daemon: daemon.kind)
     if let death = daemon.death {
@@ -169,14 +176,14 @@ public final class Recording: Sendable {
       do throws(RecorderError) {
         try close(&result)
       } catch {
-        if !TraceDirectory.isFull(directory) { result.noteDamage(daemon.death ?? error.reason) }
+        if !directory.isFull { result.noteDamage(daemon.death ?? error.reason) }
         if daemon.kind != .private {
           _ = try? daemon.lttng(["destroy", "--no-wait", daemon.session], timeout: 3_000)
         }
       }
     }
-    if TraceDirectory.isFull(directory) {
-      result.noteDamage("no space is left on the file system of \(directory): the trace is cut off")
+    if directory.isFull {
+      result.noteDamage("no space is left on the file system of \(result.directory): the trace is cut off")
     }
     for line in daemon.log.dropFirst(earlierComplaints).prefix(3) { result.noteDamage("LTTng said: \(line)") }
     if !daemon.end(finished: true) {
@@ -184,7 +191,13 @@ public final class Recording: Sendable {
         "the session daemon that was started for this run serves other sessions and ends with the last of them"
       )
     }
-    result.bytes = TraceDirectory.size(directory)
+    result.bytes = directory.size
+    if directory.isRemoved {
+      result.directory = place
+    } else if result.directory != place {
+      result.warnings.append(
+        "the directory was \(place) when the recording began, and was renamed during the run")
+    }
     return result
   }
 
@@ -195,9 +208,9 @@ public final class Recording: Sendable {
     var progress = (bytes: UInt64.max, time: Clock.monotonic)
     do throws(RecorderError) {
       try daemon.command(["stop", daemon.session], timeout: 600_000) {
-        let bytes = TraceDirectory.size(directory)
+        let bytes = directory.size
         if bytes != progress.bytes { progress = (bytes, Clock.monotonic) }
-        let patience: UInt64 = TraceDirectory.isFull(directory) ? 1 : 10
+        let patience: UInt64 = directory.isFull ? 1 : 10
         return Clock.monotonic - progress.time > patience * 1_000_000_000
       }
     } catch .command(_, let output) where output.contains("already stopped") {

@@ -8,7 +8,9 @@ enum ScratchDirectory {
   /// The path of a Unix socket holds at most 107 characters, and LTTng appends up to 30: a long TMPDIR is passed over.
   static func make() throws(RecorderError) -> String {
     let preferred = getenv("TMPDIR").map { String(cString: $0) } ?? ""
-    let base = preferred.hasPrefix("/") && preferred.utf8.count <= 50 ? preferred : "/tmp"
+    // Nor is one used in which somebody else could put a link in its place.
+    let fits = preferred.hasPrefix("/") && preferred.utf8.count <= 50 && TrustedPath.isSafe(preferred)
+    let base = fits ? preferred : "/tmp"
     for place in base == "/tmp" ? [base] : [base, "/tmp"] {
       var template = Array("\(place)/exeunt-XXXXXX".utf8CString)
       if mkdtemp(&template) != nil {

@@ -12,7 +12,9 @@ enum ReportFormat: String, ExpressibleByArgument, CaseIterable {
 
 /// What all analysing commands have in common.
 struct AnalysisOptions: ParsableArguments {
-  @Argument(help: ArgumentHelp("Directories with traces; several are merged in time.", valueName: "dir"))
+  @Argument(
+    help: ArgumentHelp("Directories with traces; several are merged in time.", valueName: "dir"),
+    completion: .directory)
   var directories: [String]
 
   @Option(

@@ -31,7 +31,9 @@ struct DumpCommand: ParsableCommand {
         exeunt-analyze dump --format csv --event vcpu_run_exit run1 > exits.csv
       """)
 
-  @Argument(help: ArgumentHelp("Directories with traces; several are merged in time.", valueName: "dir"))
+  @Argument(
+    help: ArgumentHelp("Directories with traces; several are merged in time.", valueName: "dir"),
+    completion: .directory)
   var directories: [String]
 
   @Option(

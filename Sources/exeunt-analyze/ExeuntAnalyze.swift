@@ -22,7 +22,9 @@ struct ExeuntAnalyze: ParsableCommand {
         0  done
         1  something was found that a --fail option asks for; check: the recording is not whole
         2  mistaken arguments
-        3  the trace cannot be read, or only a part of it
+        3  the trace is damaged: it cannot be read, or only a part of it
+
+      Events that the tracer discarded are no damage: 0, or 1 with --fail-on-loss.
       """,
     version: "0.1.0",
     subcommands: [
@@ -34,8 +36,10 @@ struct ExeuntAnalyze: ParsableCommand {
   /// Exit statuses are those of the documentation, not those of sysexits.h: 2 for mistaken arguments.
   static func main() {
     DescriptorPool.raiseLimit()
+    // Output that has grown to its limit (ulimit -f) is an error of the write, with a message.
+    signal(SIGXFSZ, SIG_IGN)
     do {
-      var command = try parseAsRoot()
+      var command = try parseAsRoot(Arguments.given)
       try command.run()
     } catch {
       let code = exitCode(for: error)

@@ -12,7 +12,7 @@ struct Exeunt: ParsableCommand {
     abstract: "Run a guest under KVM and record why, and for how long, it leaves guest mode.",
     discussion: """
       EXAMPLES:
-        exeunt run --guest mixed --trace run1    run a guest, record every exit
+        exeunt run --guest mixed --trace run1    run a guest, record its exits
         exeunt-analyze run1                      see where its time went
         exeunt guests                            what else is built in
         exeunt doctor                            what this host offers
@@ -23,8 +23,10 @@ struct Exeunt: ParsableCommand {
   /// Exit statuses are those of the documentation, not those of sysexits.h: 2 for mistaken arguments.
   static func main() {
     openStandardDescriptors()
+    // A file that has grown to its limit (ulimit -f) is an error of the write, with a message, and not this process's end.
+    signal(SIGXFSZ, SIG_IGN)
     do {
-      var command = try parseAsRoot()
+      var command = try parseAsRoot(Array(ProcessArguments.all.dropFirst()))
       do {
         try command.run()
       } catch let mistake as ValidationError {
@@ -93,6 +95,7 @@ enum Diagnostics {
   static func write(_ text: String) {
     var text = LocaleText.shown(text)
     if !text.hasSuffix("\n") { text += "\n" }
+    EndingSignals.letThrough(unlessWritable: STDERR_FILENO)
     text.withUTF8 { _ = Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
   }
 

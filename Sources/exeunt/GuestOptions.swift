@@ -8,16 +8,19 @@ import Machine
 struct GuestOptions: ParsableArguments {
   @Option(
     name: .customLong("guest"),
-    help: ArgumentHelp("A built-in guest; see `exeunt guests`.", valueName: "name"))
+    help: ArgumentHelp("A built-in guest; see `exeunt guests`.", valueName: "name"),
+    completion: .list(GuestProgram.all.map(\.name)))
   var name: String?
 
-  @Option(help: ArgumentHelp("A flat image: bytes that are copied to RAM as they are.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("A flat image: bytes that are copied to RAM as they are.", valueName: "file"),
+    completion: .file())
   var flat: String?
 
   @Option(
     help: ArgumentHelp(
-      "A kernel: bzImage, ELF vmlinux, multiboot; anything else is taken as a flat image.", valueName: "file")
-  )
+      "A kernel: bzImage, ELF vmlinux, multiboot; anything else is taken as a flat image.", valueName: "file"),
+    completion: .file())
   var kernel: String?
 
   @Option(help: ArgumentHelp("A kernel's command line.", valueName: "text"))
@@ -26,7 +29,7 @@ struct GuestOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "A kernel's ramdisk; for multiboot, modules: FILE[ ARGUMENTS], separated by commas (,, is a comma).",
-      valueName: "file"))
+      valueName: "file"), completion: .file())
   var initrd: String?
 
   @Option(
@@ -46,7 +49,8 @@ struct GuestOptions: ParsableArguments {
   var mode: MachineConfiguration.Mode?
 
   @Argument(
-    help: ArgumentHelp("Parameters of a built-in guest, such as iterations=1000.", valueName: "name=value"))
+    help: ArgumentHelp("Parameters of a built-in guest, such as iterations=1000.", valueName: "name=value"),
+    completion: .list(GuestProgram.parameterNames.map { $0 + "=" }))
   var parameters: [String] = []
 
   func validate() throws {
@@ -196,5 +200,12 @@ extension MachineConfiguration.Mode {
     case .protected: self = .protected
     case .long: self = .long
     }
+  }
+}
+
+extension GuestProgram {
+  /// The names of all guests' parameters, each once.
+  fileprivate static var parameterNames: [String] {
+    Set(all.flatMap { $0.parameters.map(\.name.rawValue) }).sorted()
   }
 }

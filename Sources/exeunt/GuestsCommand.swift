@@ -25,7 +25,9 @@ struct GuestsCommand: ParsableCommand {
         exeunt guests --format json
       """)
 
-  @Argument(help: ArgumentHelp("Describe only this guest, at length.", valueName: "guest"))
+  @Argument(
+    help: ArgumentHelp("Describe only this guest, at length.", valueName: "guest"),
+    completion: .list(GuestProgram.all.map(\.name)))
   var name: String?
 
   @Option(help: "text or json.")

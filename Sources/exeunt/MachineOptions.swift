@@ -10,8 +10,9 @@ struct MachineOptions: ParsableArguments {
   var memory = ByteCount(argument: "64M")!
 
   @Option(
-    help: ArgumentHelp("Guest RAM from a file, or from a directory on hugetlbfs or tmpfs.", valueName: "path")
-  )
+    help: ArgumentHelp(
+      "Guest RAM from a file, or from a directory on hugetlbfs or tmpfs.", valueName: "path"),
+    completion: .file())
   var memPath: String?
 
   @Flag(help: "Allocate all guest RAM before the guest starts.")
@@ -45,7 +46,9 @@ struct MachineOptions: ParsableArguments {
   @Option(help: ArgumentHelp("End the run after this long, telling where each vCPU was.", valueName: "time"))
   var timeout: TimeSpan?
 
-  @Option(help: ArgumentHelp("Where the serial port leads: stdio, none, or a file.", valueName: "where"))
+  @Option(
+    help: ArgumentHelp("Where the serial port leads: stdio, none, or a file.", valueName: "where"),
+    completion: .file())
   var serial = "stdio"
 
   @Option(

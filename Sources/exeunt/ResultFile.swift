@@ -19,8 +19,7 @@ final class ResultFile {
     do {
       file = try FileDescriptor.create(path)
     } catch {
-      let reason = FileDescriptor.reason(notCreated: error)
-      throw ValidationError("--result \(path): cannot be written: \(reason); name another file")
+      throw ValidationError("--result \(path): cannot be written: \(error); name another file")
     }
     self.path = path
   }
@@ -30,6 +29,7 @@ final class ResultFile {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     let bytes = Array(try encoder.encode(result)) + [UInt8(ascii: "\n")]
+    EndingSignals.letThrough(unlessWritable: file.raw)
     do {
       try bytes.withUnsafeBytes { try file.writeAll($0) }
     } catch {

@@ -8,7 +8,7 @@ import Recorder
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "Run a guest; with --trace, record every exit.",
+    abstract: "Run a guest; with --trace, record every exit to userspace.",
     discussion: """
       The exit status is the guest's own: (value << 1) | 1 where it wrote a value to the debug exit port 0xf4, 0 \
       after an orderly power-off, or a reset with --on-reboot exit. Otherwise: 2 where nothing was run (a mistaken \
@@ -33,7 +33,9 @@ struct RunCommand: ParsableCommand {
   @OptionGroup(title: "Machine") var machine: MachineOptions
   @OptionGroup(title: "Recording") var recording: RecordingFlags
 
-  @Option(help: ArgumentHelp("Write what the run did, as JSON, to a file.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Write what the run did, as JSON, to a file.", valueName: "file"),
+    completion: .file())
   var result: String?
 
   func validate() throws {
@@ -94,7 +96,8 @@ struct RecordingFlags: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Record every event into a new directory; starts a session daemon if none runs.", valueName: "directory"
-    ))
+    ),
+    completion: .directory)
   var trace: String?
 
   @Option(help: ArgumentHelp("Bytes of a sub-buffer, a power of two, such as 4M.", valueName: "size"))

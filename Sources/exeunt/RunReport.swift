@@ -18,9 +18,7 @@ struct TimedRun {
         throw MachineError(error.description)
       }
     }
-    // Until the process ends only the machine takes them, while it runs: a second Control-C must not cut short what
-    // comes after it, closing the trace and telling what is in it.
-    SignalDescriptor.block([SIGINT, SIGTERM, SIGHUP])
+    EndingSignals.block()
     let start = Clock.monotonic
     summary = try machine.run()
     seconds = Double(Clock.monotonic - start) / 1e9

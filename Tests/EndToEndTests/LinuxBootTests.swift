@@ -11,10 +11,26 @@ enum GuestKernel {
     }
   }
 
-  /// What the kernel has to be told so that KVM without hardware virtualization can run it; others are not hurt.
-  static let commandLine =
-    "console=ttyS0 panic=-1 reboot=k noxsave nosmap clearcpuid=smap,popcnt,rdrand,rdseed,fsgsbase,erms,fsrm "
-    + "tsc=reliable lpj=10384400"
+  /// What the kernel has to be told so that KVM without hardware virtualization can run it; others are not hurt. The words
+  /// are those of the page that tells users of them.
+  static let commandLine: String = {
+    let told = words(in: "Tests/GuestKernel/README.md") ?? ""
+    return "console=ttyS0 panic=-1 reboot=k " + told.replacingOccurrences(of: "LPJ", with: "\(loopsPerTick)")
+  }()
+
+  /// The line of a page that is for a kernel's command line.
+  static func words(in page: String) -> String? {
+    let text = try? String(contentsOf: Tools.root.appendingPathComponent(page), encoding: .utf8)
+    return text?.split(separator: "\n").first { $0.hasPrefix("    noxsave ") }?.trimmingCharacters(
+      in: .whitespaces)
+  }
+
+  /// `lpj` for HZ=100, as the page says: the kHz of the time stamp counter times ten.
+  private static var loopsPerTick: Int {
+    let information = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+    let megahertz = information.firstMatch(of: /cpu MHz\s*: ([0-9.]+)/).flatMap { Double($0.1) } ?? 2500
+    return Int(megahertz * 10_000)
+  }
 
   /// Boots a kernel until it resets the machine.
   static func boot(_ kernel: String, _ arguments: [String]) throws -> Output {

@@ -38,6 +38,13 @@ struct ManualTests {
     for option in options(try manual()) { #expect(all.contains(option), "\(option)") }
   }
 
+  @Test("kernels are told the same words on every page")
+  func kernelWords() throws {
+    let words = try #require(GuestKernel.words(in: "Tests/GuestKernel/README.md"))
+    #expect(words.hasSuffix("lpj=LPJ"))
+    #expect(GuestKernel.words(in: "docs/guest-abi.md") == words)
+  }
+
   @Test("docs/events.md has every event and field of the catalogue")
   func events() throws {
     let page = try String(contentsOf: Tools.root.appendingPathComponent("docs/events.md"), encoding: .utf8)

@@ -173,12 +173,14 @@ struct FIFOTests {
 final class PseudoTerminal {
   let master: CInt
   let slave: CInt
+  private var cooked = termios()
 
   init() throws {
     var other: CInt = -1
     master = exeunt_test_open_terminal(&other)
     slave = other
     guard master >= 0 else { throw Errno.current }
+    tcgetattr(slave, &cooked)
   }
 
   deinit {
@@ -190,6 +192,34 @@ final class PseudoTerminal {
     var attributes = termios()
     tcgetattr(slave, &attributes)
     return attributes.c_lflag
+  }
+
+  /// All flags, as numbers that can be compared.
+  var attributes: [tcflag_t] {
+    var attributes = termios()
+    tcgetattr(slave, &attributes)
+    return [attributes.c_iflag, attributes.c_oflag, attributes.c_cflag, attributes.c_lflag]
+  }
+
+  /// Puts it into the mode in which it was made.
+  func makeCooked() {
+    var attributes = cooked
+    tcsetattr(slave, TCSANOW, &attributes)
+  }
+
+  /// Has a reader wait for so many characters, without lines.
+  func setMinimum(_ count: UInt8) {
+    var attributes = cooked
+    attributes.c_lflag &= ~tcflag_t(ICANON)
+    withUnsafeMutableBytes(of: &attributes.c_cc) { $0[Int(VMIN)] = count }
+    tcsetattr(slave, TCSANOW, &attributes)
+  }
+
+  /// Where it can be opened.
+  var slaveName: String? {
+    var name = [CChar](repeating: 0, count: 64)
+    guard ttyname_r(slave, &name, name.count) == 0 else { return nil }
+    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
   var isRaw: Bool { localFlags & tcflag_t(ICANON | ECHO | ISIG) == 0 }

@@ -77,6 +77,16 @@ final class RunningExeunt {
     return false
   }
 
+  /// Waits until something is true of the process.
+  func waitUntil(seconds: UInt64 = 20, _ condition: (pid_t) -> Bool) -> Bool {
+    let deadline = Clock.monotonic + seconds * 1_000_000_000
+    while !condition(process) {
+      guard Clock.monotonic < deadline else { return false }
+      usleep(1000)
+    }
+    return true
+  }
+
   /// Ticks of processor time that it has used: utime and stime of proc(5), a hundredth of a second each.
   var processorTicks: Int {
     guard let text = TextFile.read("/proc/\(process)/stat"), let close = text.lastIndex(of: ")") else {

@@ -22,6 +22,7 @@ struct TestGuest: Sendable {
   static let spin = TestGuest(.real, exeunt_test_image_spin())
   static let halt = TestGuest(.real, exeunt_test_image_halt())
   static let resets = TestGuest(.real, exeunt_test_image_resets())
+  static let resetsSlowly = TestGuest(.real, exeunt_test_image_resets_slowly())
   static let kickAll = TestGuest(.real, exeunt_test_image_kick_all())
   static let wrongQueues = TestGuest(.real, exeunt_test_image_wrong_queues())
   static let nobody = TestGuest(.real, exeunt_test_image_nobody())

@@ -51,23 +51,6 @@ struct DescriptorTests {
     #expect(throws: Errno.badFileDescriptor) { try epoll.add(-1, token: 3) }
   }
 
-  @Test("What is not waited for is silent, even when its other side has gone")
-  func interest() throws {
-    let epoll = try Epoll()
-    var pipe = try Pipe()
-    try epoll.add(pipe.readEnd, token: 4)
-    var byte: UInt8 = 1
-    #expect(write(pipe.writeEnd, &byte, 1) == 1)
-    #expect(try ready(epoll) == [4])
-    for _ in 0..<2 { try epoll.setInterested(false, pipe.readEnd, token: 4) }
-    #expect(try ready(epoll) == [])
-    pipe.closeWriteEnd()
-    #expect(try ready(epoll) == [])
-    for _ in 0..<2 { try epoll.setInterested(true, pipe.readEnd, token: 4) }
-    #expect(try ready(epoll) == [4])
-    #expect(throws: Errno.badFileDescriptor) { try epoll.setInterested(true, -1, token: 4) }
-  }
-
   @Test("Timers expire once or again and again, and never at once")
   func timers() throws {
     let epoll = try Epoll()

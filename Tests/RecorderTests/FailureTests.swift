@@ -147,14 +147,35 @@ struct FailureTests {
     }
   }
 
-  @Test("a marker that somebody else left in the environment is not believed")
-  func ignoresForeignMarker() throws {
+  @Test(
+    "a marker that somebody else left in the environment is not believed",
+    arguments: ["home:1:0:1:x", "home:1:0:1:7:exeunt-1-1", "namespace:1:0:1:0:session", "", "x"])
+  func ignoresForeignMarker(_ marker: String) throws {
     try withTemporaryDirectory { directory in
       let probe = try Probe(
-        "\(directory)/run", ["events=10"], environment: ["EXEUNT_SESSION_DAEMON": "home:1:0:1:x:\(directory)"]
-      )
+        "\(directory)/run", ["events=10"], environment: ["EXEUNT_SESSION_DAEMON": "\(marker):\(directory)"])
       #expect(probe["complete"] == "true", "\(probe)")
       #expect(access(directory, F_OK) == 0)
+    }
+  }
+
+  @Test(
+    "sockets are not put where another user could exchange them", .enabled(if: getuid() == 0, "needs root"))
+  func hostileTemporaryDirectory() throws {
+    try withTemporaryDirectory { directory in
+      chmod(directory, 0o755)
+      for (name, owner, mode, isUsed) in [
+        ("mine", 0, 0o700, true), ("sticky", 0, 0o1777, true), ("open", 0, 0o777, false),
+        ("theirs", 65534, 0o755, false),
+      ] {
+        let place = "\(directory)/\(name)"
+        mkdir(place, 0o700)
+        chmod(place, mode_t(mode))
+        chown(place, uid_t(owner), gid_t(owner))
+        let probe = try Probe("\(directory)/run-\(name)", ["events=10"], environment: ["TMPDIR": place])
+        #expect(probe["complete"] == "true", "\(probe)")
+        #expect(probe["home"]?.hasPrefix(isUsed ? "\(place)/" : "/tmp/exeunt-") == true, "\(probe)")
+      }
     }
   }
 

@@ -183,6 +183,26 @@ BEGIN serial_flood
     jmp     2b
 END serial_flood
 
+// Resets the machine each time that the real-time clock's second changes, counting in RAM; powers off the tenth time.
+BEGIN resets_slowly
+    incl    0x9000
+    cmpl    $10, 0x9000
+    je      3f
+    xorb    %al, %al
+    outb    %al, $0x70
+    inb     $0x71, %al
+    movb    %al, %bl
+2:  xorb    %al, %al
+    outb    %al, $0x70
+    inb     $0x71, %al
+    cmpb    %al, %bl
+    je      2b
+    movb    $0xfe, %al
+    outb    %al, $0x64
+1:  jmp     1b
+3:  POWER_OFF
+END resets_slowly
+
 // Checks the state in which real mode is entered.
 BEGIN entry_real
     cmpw    $0x8000, %sp

@@ -44,8 +44,15 @@ int clinux_signal_is_ignored(int signal_number);
 // Ends this process with a message and a status when memory of a range turns out to be lost (SIGBUS): the file behind
 // it was cut, or its file system is full. The message is copied, at most 511 bytes of it. 0 or -errno.
 int clinux_end_when_lost(const void *base, size_t length, const char *message, int status);
-// What that puts back on standard input's terminal; NULL for nothing.
-void clinux_restore_when_lost(const struct termios *attributes);
+
+// Has every signal that ends this process put these attributes back on standard input's terminal first; NULL: none any
+// more.
+void clinux_guard_terminal(const struct termios *attributes);
+// Puts them back now, unless the terminal belongs to others. May be called in a signal handler.
+void clinux_put_back_terminal(void);
+// Whether this process may change standard input's terminal: false where job control has given it to another group, and
+// changing it would stop this one.
+int clinux_terminal_is_ours(void);
 
 // spawn.h hides this flag of posix_spawnattr_setflags behind _GNU_SOURCE: the child leads a session of its own.
 #define CLINUX_SPAWN_SETSID 0x80
@@ -81,9 +88,17 @@ static inline void clinux_relax(void) {
 #endif
 }
 
+// O_PATH is behind _GNU_SOURCE, too.
+int clinux_path_flag(void);
+
+// Removes what a directory's default access control list gives others to what is made in it: fremovexattr(2); 0 or -errno.
+int clinux_remove_default_acl(int directory);
+
 // File system magic of hugetlbfs (linux/magic.h).
 #define CLINUX_HUGETLBFS_MAGIC 0x958458f6
 // And of tmpfs.
 #define CLINUX_TMPFS_MAGIC 0x01021994
+// And of proc.
+#define CLINUX_PROC_MAGIC 0x9fa0
 
 #endif

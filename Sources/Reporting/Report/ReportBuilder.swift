@@ -186,10 +186,8 @@ public struct ReportBuilder {
   private func notes() -> [String] {
     var notes = trace.warnings.prefix(Self.maximumWarnings).map(\.description)
     if result.dump.machines.count > 1 {
-      let pids = result.dump.machines.map { String($0.pid) }.joined(separator: ", ")
       notes.append(
-        "several VMMs were recorded together (processes \(pids)): vCPUs with the same number are mixed up; "
-          + "record them apart, or track one process (lttng track --pid)")
+        SeveralRuns.note(processes: result.dump.machines.map { String($0.pid) }, traces: trace.traces))
     }
     let begun = trace.streams.filter { $0.earlierPackets > 0 }.count
     if begun > 0 {

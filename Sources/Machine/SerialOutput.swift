@@ -1,0 +1,140 @@
+import Devices
+import Glibc
+import Platform
+
+/// Where a serial port's output goes: a descriptor, or nowhere.
+///
+/// What the guest sends is queued while the port's lock is held, and written by the same vCPU's thread when it is not: a
+/// reader that is slow holds back the vCPUs that send, and nobody else.
+final class SerialOutput: ByteSink, @unchecked Sendable {
+  private let file: FileDescriptor?
+  private let raw: CInt
+  private let name: String
+
+  private let lock = Lock()
+  // Within `lock`, which is never held over a system call.
+  private var queue: [UInt8] = []
+  private var lost: UInt64 = 0
+  private var firstError: Errno?
+  // Of the thread whose turn it is to write.
+  private let turn = Turn()
+  private var batch: [UInt8] = []
+
+  /// Bytes that are kept at the most. A vCPU has written what it sent before it sends more, 4 KiB at a time; only what
+  /// stops and resets interrupted is added to that.
+  private static let limit = 8 << 20
+
+  /// Writes to standard output.
+  init(standardOutput: Void) {
+    name = "standard output"
+    file = nil
+    raw = STDOUT_FILENO
+  }
+
+  /// Writes to a file, which is made or emptied.
+  init(path: String) throws(MachineError) {
+    let opened: FileDescriptor
+    do {
+      opened = try FileDescriptor.create(path)
+    } catch {
+      throw MachineError("--serial \(path): cannot be written: \(error)")
+    }
+    name = "--serial \(path)"
+    raw = opened.raw
+    file = consume opened
+  }
+
+  /// Writes to a descriptor that somebody else closes.
+  init(descriptor: CInt) {
+    name = "descriptor \(descriptor)"
+    file = nil
+    raw = descriptor
+  }
+
+  /// Discards everything.
+  init(discarding: Void) {
+    name = "--serial none"
+    file = nil
+    raw = -1
+  }
+
+  /// Called with the port's lock held.
+  func put(_ byte: UInt8) {
+    guard raw >= 0 else { return }
+    lock.withLock {
+      if queue.count < Self.limit { queue.append(byte) } else { lose(1, .noBufferSpace) }
+    }
+  }
+
+  /// Writes what is queued, as long as that takes. A signal ends it, and leaves the rest to whoever sends next: the run
+  /// is being stopped or reset.
+  func workOff(by thread: ThreadContext) {
+    // An I/O thread has others to serve.
+    guard raw >= 0, thread.kind == .vcpu, lock.withLock({ !queue.isEmpty }), turn.take() else { return }
+    defer { turn.give() }
+    while true {
+      lock.withLock { swap(&queue, &batch) }
+      guard !batch.isEmpty else { return }
+      let done = batch.withUnsafeBytes { write($0) }
+      let isDone = done == batch.count
+      if !isDone { lock.withLock { queue.insert(contentsOf: batch[done...], at: 0) } }
+      batch.removeAll(keepingCapacity: true)
+      if !isDone { return }
+    }
+  }
+
+  /// Writes what is still queued, as far as that is possible without waiting. After the vCPUs have ended.
+  func finish() {
+    guard raw >= 0 else { return }
+    lock.withLock { swap(&queue, &batch) }
+    batch.withUnsafeBytes { bytes in
+      var rest = bytes
+      var descriptor = pollfd(fd: raw, events: Int16(POLLOUT), revents: 0)
+      while !rest.isEmpty, poll(&descriptor, 1, 0) > 0 {
+        // A terminal that takes something takes as much as this (WAKEUP_CHARS of Linux's), a pipe a page.
+        let part = UnsafeRawBufferPointer(rebasing: rest.prefix(256))
+        guard write(part) == part.count else { return }
+        rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(part.count))
+      }
+    }
+    batch = []
+  }
+
+  /// - Returns: how many bytes have been dealt with: all, unless a signal came.
+  private func write(_ bytes: UnsafeRawBufferPointer) -> Int {
+    var done = 0
+    while done < bytes.count {
+      let count = Glibc.write(raw, bytes.baseAddress! + done, bytes.count - done)
+      if count >= 0 {
+        done += count
+        continue
+      }
+      switch Errno.current {
+      case .interrupted: return done
+      case .brokenPipe: return bytes.count  // Nobody wants it any more.
+      case .wouldBlock:
+        var descriptor = pollfd(fd: raw, events: Int16(POLLOUT), revents: 0)
+        guard poll(&descriptor, 1, -1) > 0 else { return done }
+      case let error:
+        lock.withLock { lose(bytes.count - done, error) }
+        return bytes.count
+      }
+    }
+    return done
+  }
+
+  /// Within `lock`.
+  private func lose(_ count: Int, _ error: Errno) {
+    if firstError == nil { firstError = error }
+    lost += UInt64(count)
+  }
+
+  /// What the user should know of output that could not be written.
+  var complaint: String? {
+    lock.withLock {
+      firstError.map {
+        "\(name): \(lost) bytes of the serial port's output could not be written: \($0)"
+      }
+    }
+  }
+}
