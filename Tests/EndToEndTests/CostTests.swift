@@ -52,18 +52,19 @@ struct CostTests {
 /// What reports say of waiting for a CPU, held against the kernel's own figure.
 @Suite("Waiting for a CPU", .serialized, .enabled(if: Tools.canRecord))
 struct WaitingTests {
-  /// A program that keeps a CPU busy until the owner goes away.
+  /// A program that keeps a CPU busy until the owner goes away, or for a minute of CPU time where the test was killed.
   private final class BusyLoop {
     private let process = Process()
 
     init(cpu: Int) throws {
       process.executableURL = URL(fileURLWithPath: "/bin/sh")
-      process.arguments = ["-c", "exec taskset -c \(cpu) sh -c 'while :; do :; done'"]
+      process.arguments = ["-c", "exec taskset -c \(cpu) sh -c 'ulimit -t 60; while :; do :; done'"]
       try process.run()
     }
 
     deinit {
-      process.terminate()
+      // Children inherit the signals that the test runner blocks, and SIGTERM may be one of them.
+      kill(process.processIdentifier, SIGKILL)
       process.waitUntilExit()
     }
   }

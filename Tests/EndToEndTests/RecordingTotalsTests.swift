@@ -122,7 +122,7 @@ struct RecordingTotalsTests {
         "-c",
         """
         cpu=$(taskset -pc $$ | sed 's/.*[^0-9]//')
-        taskset -c $cpu sh -c 'while :; do :; done' &
+        taskset -c $cpu sh -c 'ulimit -t 60; while :; do :; done' &
         "$1" run --guest port80 iterations=100000000 --pin vcpu0=$cpu --timeout 2s --stats-interval 100ms --trace "$2/trace"
         kill -s KILL $!
         """, "sh", Tools.exeunt.path, directory.url.path,
