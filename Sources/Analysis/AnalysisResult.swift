@@ -185,6 +185,10 @@ public struct AnalysisResult: Sendable, Equatable {
   public let markBefore: GuestMark?
   /// KVM's own counters.
   public let samples: [KvmScope: KvmSamples]
+  /// Values of KVM's other counters.
+  public let counters: [KvmScope: CounterReadings]
+  /// What the host knew of threads.
+  public let threadReadings: [ThreadName: ThreadReadings]
   /// What the trace says about the machine.
   public let dump: StateDump
 }
@@ -208,7 +212,8 @@ extension SliceAnalysis {
       },
       counts: core.pointee.counts, markCount: core.pointee.markCount, marks: core.pointee.marks,
       markBefore: core.pointee.markBefore,
-      samples: core.pointee.samples, dump: core.pointee.dump)
+      samples: core.pointee.samples, counters: core.pointee.counters,
+      threadReadings: core.pointee.threadReadings, dump: core.pointee.dump)
   }
 
   private func times(_ thread: UnsafeMutablePointer<ThreadState>) -> ThreadTimes {

@@ -57,6 +57,23 @@ public enum ChainReader {
     return events
   }
 
+  /// The thread of the first event with an exemplar's time and stream; nil: there is none of a vCPU or loop.
+  public static func owner(_ trace: Trace, at exemplar: Exemplar) -> ThreadName? {
+    var rows = MergedRows(
+      trace, selection: EventTag.selection(tags),
+      window: exemplar.timestamp..<(exemplar.timestamp == .max ? .max : exemplar.timestamp + 1))
+    while let run = rows.nextRun() {
+      for index in 0..<run.count {
+        let row = run.base + index * run.stride
+        guard let tag = EventTag(rawValue: Row.tag(row)), run.stream == exemplar.stream else { continue }
+        if let owner = owner(tag, row + Row.firstField), owner.kind < 2, owner.id < UInt64(Limits.vcpus) {
+          return ThreadName(owner.kind == 0 ? .vcpu : .loop, Int(owner.id))
+        }
+      }
+    }
+    return nil
+  }
+
   private static func thread(
     _ trace: Trace, _ exemplar: Exemplar
   ) -> (kind: UInt64, id: UInt64, seq: UInt32)? {

@@ -39,6 +39,8 @@ struct Core {
   /// The latest mark before a window that this begins.
   var markBefore: GuestMark?
   var samples: [KvmScope: KvmSamples] = [:]
+  var counters: [KvmScope: CounterReadings] = [:]
+  var threadReadings: [ThreadName: ThreadReadings] = [:]
   var dump = StateDump()
   var clockSyncs: UInt64 = 0
   var totals = EventTotals()

@@ -81,6 +81,15 @@ extension UnsafeMutablePointer where Pointee == Core {
           device: UInt16(truncatingIfNeeded: field[0]), queue: UInt16(truncatingIfNeeded: field[1]),
           loop: UInt16(truncatingIfNeeded: field[2]), isMemoryMapped: field[3] == 1, address: field[4],
           size: UInt8(truncatingIfNeeded: field[5]), value: field[6] == 0 ? nil : field[7]))
+    case .kvmCounterInfo:
+      guard field[0] <= 1, field[1] < UInt64(Limits.counters) else { return }
+      pointee.dump.add(
+        CounterInfo(
+          name: text(field[2]), kind: CounterInfo.Kind(rawValue: Int(field[3] & 0xff)),
+          unit: Int(field[4] & 0xff), base: Int(field[5] & 0xff),
+          exponent: Int(Int16(truncatingIfNeeded: field[6])), size: Int(field[7] & 0xffff),
+          bucketSize: UInt32(truncatingIfNeeded: field[8])),
+        as: CounterName(isVcpu: field[0] == 1, counter: Int(field[1])))
     case .clockSync:
       pointee.clockSyncs &+= 1
       synchronize()

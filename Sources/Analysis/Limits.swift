@@ -30,4 +30,10 @@ enum Limits {
   static let nameBytes = 256
   /// Bytes of the configuration in the state dump.
   static let configurationBytes = 1 << 16
+  /// Times between readings of one thread that are kept, those with the longest waits for a CPU.
+  static let spells = 256
+  /// Counters of KVM beside those of `kvm_stats`, by their place in the kernel's table.
+  static let counters = 96
+  /// Values of one of them.
+  static let counterElements = 32
 }

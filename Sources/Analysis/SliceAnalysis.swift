@@ -89,6 +89,12 @@ extension Core {
     counts += other.counts
     markCount &+= other.markCount
     hasEnd = hasEnd || other.hasEnd
+    add(other.threadReadings)
+    counters.merge(other.counters) { left, right in
+      var sum = left
+      sum.add(right)
+      return sum
+    }
   }
 
   /// Numbers epochs as after so many earlier marks.

@@ -81,6 +81,9 @@ public struct KvmScope: Sendable, Hashable, Comparable {
   /// Id of the vCPU or VM.
   public let id: Int
 
+  /// A scope.
+  public init(isVcpu: Bool, id: Int) { (self.isVcpu, self.id) = (isVcpu, id) }
+
   /// The VM before vCPUs, then by id.
   public static func < (left: KvmScope, right: KvmScope) -> Bool {
     (left.isVcpu ? 1 : 0, left.id) < (right.isVcpu ? 1 : 0, right.id)

@@ -101,6 +101,9 @@ public struct StateDump: Sendable, Equatable {
   /// Kicks in the order seen.
   public internal(set) var kicks: [KickInfo] = []
 
+  /// KVM's other counters.
+  public internal(set) var counters: [CounterName: CounterInfo] = [:]
+
   /// Nothing known.
   public init() {}
 
@@ -132,7 +135,12 @@ public struct StateDump: Sendable, Equatable {
     kicks.append(kick)
   }
 
+  mutating func add(_ info: CounterInfo, as name: CounterName) {
+    if counters[name] == nil { counters[name] = info }
+  }
+
   mutating func add(_ other: StateDump) {
+    counters.merge(other.counters) { first, _ in first }
     other.machines.forEach { add($0) }
     vcpus.merge(other.vcpus) { first, _ in first }
     loops.merge(other.loops) { first, _ in first }

@@ -46,10 +46,11 @@ extension UnsafeMutablePointer where Pointee == Core {
       if let thread = vcpu(field[0]) { count(thread) }
       mark(timestamp, location, field)
     case .kvmStats: statistics(timestamp, field)
-    case .vmInfo, .vcpuInfo, .loopInfo, .deviceInfo, .ioeventfdInfo, .clockSync:
+    case .vmInfo, .vcpuInfo, .loopInfo, .deviceInfo, .ioeventfdInfo, .clockSync, .kvmCounterInfo:
       describe(event, field, run)
     case .eventTotals: eventTotals(timestamp, field, run: pointee.run(of: run.stream))
-    case .kvmCounter, .threadStats, .kvmCounterInfo: break
+    case .threadStats: threadStatistics(timestamp, field)
+    case .kvmCounter: counter(field)
     }
   }
 

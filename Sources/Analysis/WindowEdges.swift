@@ -53,7 +53,7 @@ extension SliceAnalysis {
   func describe(from moment: Int64, _ trace: Trace) {
     guard core.pointee.dump.machines.isEmpty else { return }
     let later = SliceAnalysis()
-    let tags: [EventTag] = [.vmInfo, .vcpuInfo, .loopInfo, .deviceInfo, .ioeventfdInfo]
+    let tags: [EventTag] = [.vmInfo, .vcpuInfo, .loopInfo, .deviceInfo, .ioeventfdInfo, .kvmCounterInfo]
     var rows = MergedRows(trace, selection: EventTag.selection(tags), window: moment..<Int64.max)
     while let run = rows.nextRun() { later.consume(run) }
     core.pointee.dump.add(later.core.pointee.dump)

@@ -1,4 +1,4 @@
-// Each iteration executes CPUID and RDMSR: two exits that KVM handles itself and the VMM never sees.
+// Each iteration executes CPUID and RDMSR, which KVM answers itself: the VMM never sees them.
 #include "prelude.h"
 
 GUEST kernel_exits

@@ -158,6 +158,17 @@ struct SyntheticRun {
           SyntheticRow(
             pass(&random, 9), .kvmStats, stream: stream,
             [1, vcpu, 1, 0x3ffff] + (0..<18).map { UInt64(now) + $0 }))
+        rows.append(
+          SyntheticRow(
+            now, .threadStats, stream: stream,
+            [
+              0, vcpu, UInt64(random.below(3)), 15, UInt64(now), UInt64(now / 2 + Int64(random.below(99))), 3,
+              4,
+            ]))
+        rows.append(
+          SyntheticRow(
+            now, .kvmCounter, stream: stream,
+            [1, vcpu, 1, UInt64(random.below(4)), UInt64(random.below(3)), UInt64(now)]))
       }
       let reentry = now
       add(vcpu, TimeCategory.other, reentry - last)
@@ -302,7 +313,10 @@ struct SyntheticRun {
         if rows[place].tag != Row.gapTag {
           rows[place].fields[field] = random.next() >> UInt64(random.below(60))
         }
-      default: rows[place].tag = UInt16(random.below(20))
+      default:  // Not those with strings: a reader lays these out itself.
+        let tags =
+          (0..<20).map { UInt16($0) } + [EventTag.kvmCounter, .threadStats, .eventTotals].map(\.rawValue)
+        rows[place].tag = tags[random.below(tags.count)]
       }
       if rows.indices.contains(place), rows[place].tag != Row.gapTag {
         while rows[place].fields.count < 22 { rows[place].fields.append(0) }

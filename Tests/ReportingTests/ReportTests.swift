@@ -37,6 +37,11 @@ struct ReportTests {
       let sum = vcpu.inKvmRun + vcpu.dispatch + vcpu.lockWait + vcpu.other + vcpu.unknown + vcpu.outside
       #expect(sum == vcpu.span)
       #expect(vcpu.devices.reduce(0) { $0 + $1.time } == vcpu.dispatch)
+      if let parts = vcpu.kvmRun {
+        let known = [parts.halted, parts.asleep, parts.haltPolling, parts.waiting].compactMap { $0 }
+        #expect(parts.guestOrKvm + parts.unread + known.reduce(0, +) == vcpu.inKvmRun)
+        #expect(known.allSatisfy { $0 >= 0 } && parts.guestOrKvm >= 0 && parts.unread >= 0)
+      }
       #expect(vcpu.reasons.reduce(0) { $0 + $1.count } == vcpu.pairing.exits)
     }
     for loop in summary.loops {
@@ -115,7 +120,8 @@ struct ReportTests {
 
   /// What was added to version 1 since it was first written, wherever it stands.
   private static let added: Set<String> = [
-    "allExits", "dominant", "missing", "cause", "gaps", "since", "limits", "cost", "costs",
+    "allExits", "dominant", "missing", "cause", "gaps", "since", "limits", "cost", "costs", "scheduling",
+    "kvmRun", "levels", "histograms", "counting",
   ]
 
   private static func early(_ value: Any) -> Any {
@@ -137,12 +143,19 @@ struct ReportTests {
     report.summary?.allExits = nil
     report.summary?.dominant = nil
     report.summary?.costs = nil
+    report.summary?.counting = nil
+    for place in report.summary?.vcpus.indices ?? 0..<0 {
+      report.summary?.vcpus[place].scheduling = nil
+      report.summary?.vcpus[place].kvmRun = nil
+    }
     for place in report.summary?.exits.indices ?? 0..<0 { report.summary?.exits[place].cost = nil }
     report.trace.window?.gaps = nil
     report.limits = nil
     report.trace.check?.missing = nil
     for place in report.summary?.phases.indices ?? 0..<0 { report.summary?.phases[place].since = nil }
     for place in report.summary?.kvm.indices ?? 0..<0 {
+      report.summary?.kvm[place].levels = nil
+      report.summary?.kvm[place].histograms = nil
       for check in report.summary?.kvm[place].checks.indices ?? 0..<0 {
         report.summary?.kvm[place].checks[check].missing = nil
         report.summary?.kvm[place].checks[check].cause = nil
@@ -221,6 +234,22 @@ struct ReportTests {
       #expect(path.sharePermille == 1_000)
       #expect(path.stage("kick_to_interrupt")?.count == 1_000)
       #expect(summary.interrupts.first?.mechanisms == [NamedCount(name: "irqfd", count: 1_000)])
+    }
+  }
+
+  @Test(
+    "what each request waited is in summary and compare, not only the earliest of a handler", arguments: names
+  )
+  func pickups(_ name: String) throws {
+    let report = try Self.builder(name).1.summary()
+    for path in try #require(report.summary).paths where path.stamps > path.unmappedStamps {
+      let pickup = try #require(path.stage("kick_to_pickup"))
+      #expect(pickup.count == path.stamps - path.unmappedStamps)
+      let (p50, p99) = (Text.duration(pickup.p50), Text.duration(pickup.p99))
+      let row = "\(p50) / \(p99)".replacing(Text.space, with: " ")
+      #expect(TextRenderer.render(report).contains(row))
+      let rows = Report.comparing(report, with: report).compare?.paths ?? []
+      #expect(rows.contains { $0.name.hasSuffix("kick_to_pickup") && $0.a?.count == pickup.count })
     }
   }
 

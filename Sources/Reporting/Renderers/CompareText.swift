@@ -16,7 +16,8 @@ extension TextRenderer {
         $0.a?.basis == "covered" || $0.b?.basis == "covered"
       }
       remark(
-        "×: B÷A; exits: times of handling; paths: times of the stage"
+        "×: B÷A; exits: times of handling; paths: times of the stage; 1st: of the kicks that one handler took, "
+          + "the earliest"
           + (isEstimated ? "; ≈: by the time that is known" : ""))
     }
   }
@@ -85,8 +86,9 @@ extension TextRenderer {
   /// With a path's stage as it is called elsewhere in text, and not too long for a column.
   private func shortName(_ name: String) -> String {
     let stages = [
-      " kick_to_arrival": " kick→arrival", " handler": " handled", " arrival_to_interrupt": " arrival→irq",
-      " kick_to_interrupt": " kick→irq",
+      " kick_to_pickup": " kick→picked up", " kick_to_arrival": " 1st kick→arrival", " handler": " handled",
+      " arrival_to_interrupt": " arrival→irq",
+      " kick_to_interrupt": " 1st kick→irq",
     ]
     let stage = stages.first { name.hasSuffix($0.key) }
     let short = stage.map { name.dropLast($0.key.count) + $0.value } ?? name

@@ -2,6 +2,9 @@ extension TextRenderer {
   /// What stands behind a latency that is 100 times the median or more.
   private static let tailMark = "!"
 
+  /// What stands behind a latency that may have been a wait for a CPU.
+  private static let waitMark = " w"
+
   /// One line on what matters most.
   mutating func dominant(_ summary: SummaryReport) {
     guard let dominant = summary.dominant else { return }
@@ -9,11 +12,13 @@ extension TextRenderer {
       "in_kvm_run": "in KVM_RUN", "dispatch": "in dispatch", "lock_wait": "waiting for locks",
       "other": "in userspace for other things", "unknown": "of the time unknown",
       "outside": "of the time before or after events",
+      "waiting_for_cpu": "runnable but waiting for a CPU",
     ]
     var words: [String] = []
     if let state = dominant.state, let time = dominant.stateTime {
       words.append("\(Text.percent(time, of: dominant.vcpuTime)) \(states[state] ?? state)")
     }
+    words += counted(dominant)
     if let cost = dominant.exitCost, let exit = costliest(summary) {
       words.append("costliest: \(ExitText.short(exit)), " + share(cost, of: dominant.vcpuTime) + each(cost))
     } else if let cost = dominant.cost {
@@ -22,6 +27,22 @@ extension TextRenderer {
       words.append("handling exits \(Text.percent(dominant.handling, of: dominant.vcpuTime))")
     }
     heading(words.joined(separator: " · "))
+  }
+
+  /// What of the time in KVM_RUN was neither the guest nor KVM's work, where it is a tenth of the time or more.
+  private func counted(_ dominant: DominantReport) -> [String] {
+    func share(_ time: Int64?) -> String? {
+      guard let time, time >= dominant.vcpuTime / 10 else { return nil }
+      return Text.percent(time, of: dominant.vcpuTime)
+    }
+    var words: [String] = []
+    if dominant.state == "waiting_for_cpu", let inKvmRun = share(dominant.inKvmRun) {
+      words.append("\(inKvmRun) in KVM_RUN by its events")
+    } else if let waiting = share(dominant.waiting) {
+      words.append("\(waiting) runnable but waiting for a CPU")
+    }
+    if let halted = share(dominant.halted) { words.append("\(halted) halted") }
+    return words
   }
 
   private func costliest(_ summary: SummaryReport) -> ExitReport? {
@@ -81,6 +102,9 @@ extension TextRenderer {
     if latencies.contains(where: { $0.tail($0.maximum) != nil }) {
       words.append("!: 100\(Text.space)×\(Text.space)p50 or more")
     }
+    if latencies.contains(where: { $0.maximumExemplar?.cpuWait != nil }) {
+      words.append("w: its thread waited for a CPU around then, long enough to be why")
+    }
     remark(words.joined(separator: "; "))
   }
 
@@ -112,15 +136,17 @@ extension TextRenderer {
       [.left] + titles.map { $0 == "slowest" ? .leftNumber : .right }, ranks: [0] + ranks, separator: " ")
     table.add(["Userspace exits"] + titles)
     let hasTails = rows.contains { $0.handling.tail($0.handling.maximum) != nil }
+    let hasWaits = rows.contains { $0.handling.maximumExemplar?.cpuWait != nil }
+    let room = hasWaits ? Self.waitMark.count : hasTails ? Self.tailMark.count : 0
     for row in rows {
-      let cells = cells(row, of: count, costs, hasTails)
+      let cells = cells(row, of: count, costs, room)
       table.add(["  " + row.name] + cells)
     }
     return table
   }
 
-  /// - Parameter hasTails: Whether the column of the maximum has marks.
-  private func cells(_ row: Row, of count: UInt64, _ costs: ExitCostsReport?, _ hasTails: Bool) -> [String] {
+  /// - Parameter room: Columns that marks of the maximum take.
+  private func cells(_ row: Row, of count: UInt64, _ costs: ExitCostsReport?, _ room: Int) -> [String] {
     func part(_ time: Int64?) -> String {
       guard let time, let costs else { return "–" }
       return Text.percent(time, of: costs.vcpuTime)
@@ -129,7 +155,9 @@ extension TextRenderer {
       latency.count > 0 ? Text.duration(time) : "–"
     }
     let (run, handling) = (row.inKvmRun, row.handling)
-    let mark = handling.tail(handling.maximum) != nil ? Self.tailMark : hasTails ? " " : ""
+    var mark = handling.tail(handling.maximum) != nil ? Self.tailMark : ""
+    if handling.maximumExemplar?.cpuWait != nil { mark = Self.waitMark }
+    mark += String(repeating: " ", count: max(0, room - mark.count))
     return [
       Text.count(row.count), Text.percent(Int64(clamping: row.count), of: Int64(clamping: count)),
       part(row.cost?.likely), part(row.cost?.atMost), row.cost?.average.map(Text.duration) ?? "–",

@@ -5,6 +5,7 @@ extension TextRenderer {
     heading("KVM's own counters beside what the trace has, between readings \(apart(kvm)) apart")
     let vcpus = Array(kvm.filter { $0.scope == "vcpu" }.prefix(64))
     if vcpus.contains(where: { !$0.checks.isEmpty }) { show(checks(vcpus), isTitled: false) }
+    if let counting = report.summary?.counting { paragraph(counting, indent: 2) }
     for (words, names) in explanations(vcpus) {
       let isAll = names.count == vcpus.count
       let shown = names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", …" : "")
@@ -12,14 +13,25 @@ extension TextRenderer {
     }
     if vcpus.count == 1 {
       let words = rest(vcpus[0]).map {
-        $0.name == Self.halted ? "halted \($0.text)" : "\($0.name) \($0.text)"
+        switch $0.name {
+        case Self.halted: "halted, asleep \($0.text)"
+        case Self.polling: "halted, polling \($0.text)"
+        default: "\($0.name) \($0.text)"
+        }
       }
       if !words.isEmpty { paragraph(words.joined(separator: " · "), indent: 2) }
     } else {
       counters(vcpus)
     }
+    if vcpus.contains(where: { $0.counters.contains { $0.name == Self.halted && $0.count > 0 } }),
+      report.summary?.vcpus.contains(where: { $0.scheduling != nil }) == true
+    {
+      paragraph("halted: until the thread ran again, so its waiting for a CPU is in it", indent: 2)
+    }
+    histograms(vcpus)
     for scope in kvm.filter({ $0.scope != "vcpu" }).prefix(4) {
-      let words = rest(scope).map { "\($0.name) \($0.text)" }
+      let levels = (scope.levels ?? []).filter { $0.count > 0 }.map { ($0.name, Text.count($0.count)) }
+      let words = (rest(scope).map { ($0.name, $0.text) } + levels).map { "\($0.0) \($0.1)" }
       if !words.isEmpty { paragraph("VM " + words.joined(separator: " · "), indent: 2) }
     }
     let count = kvm.filter { $0.scope == "vcpu" }.count
@@ -27,6 +39,8 @@ extension TextRenderer {
   }
 
   private static let halted = "halt_wait_ns"
+  private static let haltPolls = ["halt_poll_success_ns", "halt_poll_fail_ns"]
+  private static let polling = "halt_poll_ns"
 
   private func name(_ scope: KvmReport) -> String {
     report.summary?.vcpus.first { $0.id == scope.id }?.name ?? "vcpu\(scope.id)"
@@ -85,17 +99,63 @@ extension TextRenderer {
     return found
   }
 
-  /// Counters that grew and are not compared with the trace.
+  /// Counters that grew and are not compared with the trace. What KVM says of halts in several counters is one time.
   private func rest(_ scope: KvmReport) -> [(name: String, text: String)] {
-    let rest = scope.counters.filter { counter in
+    let halts = [Self.halted] + Self.haltPolls
+    let grown = scope.counters.filter { counter in
       counter.count > 0 && !scope.checks.contains { $0.counter == counter.name }
     }
-    return rest.map { counter in
-      guard counter.name == Self.halted else { return (counter.name, Text.count(counter.count)) }
-      let time = Int64(clamping: counter.count)
-      let share = Text.percent(time, of: scope.end &- scope.begin)
-      return (counter.name, "\(Text.duration(time)) (\(share))")
-    }.sorted { ($0.0 == Self.halted ? 0 : 1) < ($1.0 == Self.halted ? 0 : 1) }
+    let rest = grown.filter { !halts.contains($0.name) }.map { counter in
+      (
+        counter.name,
+        counter.name.hasSuffix("_ns")
+          ? Text.duration(Int64(clamping: counter.count)) : Text.count(counter.count)
+      )
+    }
+    let waited = grown.first { $0.name == Self.halted }.map { Int64(clamping: $0.count) } ?? 0
+    let polled = grown.filter { Self.haltPolls.contains($0.name) }.reduce(0) {
+      $0 &+ Int64(clamping: $1.count)
+    }
+    guard waited > 0 || polled > 0 else { return rest }
+    func share(_ time: Int64) -> String {
+      "\(Text.duration(time)) (\(Text.percent(time, of: scope.end &- scope.begin)))"
+    }
+    let polling = polled > 0 ? [(Self.polling, share(polled))] : []
+    return (waited > 0 ? [(Self.halted, share(waited))] : []) + polling + rest
+  }
+
+  /// Bars of KVM's own histograms, of all vCPUs together.
+  private mutating func histograms(_ vcpus: [KvmReport]) {
+    var names: [(name: String, unit: String?)] = []
+    for histogram in vcpus.flatMap({ $0.histograms ?? [] })
+    where !names.contains(where: { $0.name == histogram.name }) {
+      names.append((histogram.name, histogram.unit))
+    }
+    for (name, unit) in names.prefix(8) {
+      var buckets: [UInt64: KvmBucketReport] = [:]
+      for bucket in vcpus.flatMap({ $0.histograms ?? [] }).filter({ $0.name == name }).flatMap(\.buckets) {
+        buckets[bucket.from, default: KvmBucketReport(from: bucket.from, through: bucket.through, count: 0)]
+          .count +=
+          bucket.count
+      }
+      let rows = buckets.values.sorted { $0.from < $1.from }
+      guard let largest = rows.map(\.count).max() else { continue }
+      func value(_ value: UInt64) -> String {
+        unit == "ns"
+          ? Text.duration(Int64(clamping: value)) : Text.count(value) + (unit.map { " " + $0 } ?? "")
+      }
+      line("  \(name)" + (vcpus.count > 1 ? ", all vCPUs" : ""))
+      var table = TextTable([.right, .leftNumber, .right, .left], ranks: [0, 0, 0, 0])
+      let room = Double(max(8, min(40, width - 48)))
+      for row in rows {
+        let eighths = Int((Double(row.count) / Double(largest) * room * 8).rounded())
+        table.add([
+          value(row.from), row.through.map { "– " + value($0) } ?? "and more", Text.count(row.count),
+          Self.bar(max(1, eighths)),
+        ])
+      }
+      show(table, indent: 4, isTitled: false)
+    }
   }
 
   /// Tables of the other counters, as many beside each other as fit.
@@ -120,7 +180,7 @@ extension TextRenderer {
     _ names: ArraySlice<String>, _ vcpus: [KvmReport], _ values: [[String: String]]
   ) -> TextTable {
     var table = TextTable([.left] + Array(repeating: .right, count: names.count))
-    table.add([""] + names.map { $0 == Self.halted ? "halted" : $0 })
+    table.add([""] + names.map { $0 == Self.halted ? "halted, asleep" : $0 == Self.polling ? "polling" : $0 })
     for (scope, values) in zip(vcpus, values) {
       table.add(["  " + name(scope)] + names.map { values[$0] ?? "–" })
     }

@@ -59,13 +59,15 @@ extension TextRenderer {
     let arrival = isLoop ? "wakeup" : "exit"
     let begin = isLoop ? "handler" : "dispatch"
     let names = [
-      ("kick_to_arrival", "guest's kick → \(arrival)"), ("arrival_to_begin", "\(arrival) → \(begin)"),
+      ("kick_to_arrival", "guest's earliest kick → \(arrival)"),
+      ("arrival_to_begin", "\(arrival) → \(begin)"),
       ("begin_to_request", "\(begin) → first request"),
       ("request_to_completion", "first request → last completed"),
       ("completion_to_interrupt", "completed → interrupt"), ("interrupt_to_end", "→ end of \(begin)"),
       ("end_to_reentry", "\(begin) end → re-entry"), ("handler", "all of the \(begin)"),
-      ("arrival_to_interrupt", "\(arrival) → interrupt"), ("kick_to_interrupt", "guest's kick → interrupt"),
-      ("arrival_to_reentry", "exit → re-entry"), ("kick_to_pickup", "guest's kick → picked up"),
+      ("arrival_to_interrupt", "\(arrival) → interrupt"),
+      ("kick_to_interrupt", "guest's earliest kick → interrupt"),
+      ("arrival_to_reentry", "exit → re-entry"), ("kick_to_pickup", "guest's kick → picked up, each"),
     ]
     let sums = [
       "handler", "arrival_to_interrupt", "kick_to_interrupt", "arrival_to_reentry", "kick_to_pickup",

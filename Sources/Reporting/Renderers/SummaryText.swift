@@ -9,6 +9,7 @@ extension TextRenderer {
     streams()
     vcpus(summary.vcpus)
     loops(summary.loops)
+    cpus(summary)
     exits(summary.exits, summary.allExits, summary.costs)
     paths(summary.paths)
     interrupts(summary)
@@ -148,7 +149,9 @@ extension TextRenderer {
     guard !paths.isEmpty else { return }
     let shown = paths.prefix(12)
     var table = TextTable([.left] + Array(repeating: .right, count: 6), ranks: [0, 0, 2, 1, 3, 4, 0])
-    table.add(["I/O paths", "kicks", "share", "kick→arrival p50/p99", "handled", "→irq", "kick→irq p50/p99"])
+    table.add([
+      "I/O paths", "kicks", "share", "kick→picked up p50/p99", "handled", "→irq", "1st kick→irq p50/p99",
+    ])
     for path in shown {
       func pair(_ name: String) -> String {
         path.stage(name).map { "\(Text.duration($0.p50)) / \(Text.duration($0.p99))" } ?? "–"
@@ -157,7 +160,7 @@ extension TextRenderer {
       let queue = path.queue.map { " q\($0)" } ?? ""
       table.add([
         "  \(path.device)\(queue) \(path.kind)", Text.count(path.kicks),
-        path.sharePermille.map { Text.percent(Int64($0), of: 1000) } ?? "–", pair("kick_to_arrival"),
+        path.sharePermille.map { Text.percent(Int64($0), of: 1000) } ?? "–", pair("kick_to_pickup"),
         median("handler"), median("arrival_to_interrupt"), pair("kick_to_interrupt"),
       ])
     }
@@ -166,8 +169,9 @@ extension TextRenderer {
       suggestion("  \(paths.count - shown.count) more: ", "paths")
     }
     paragraph(
-      "arrival: the loop's wakeup, or the exit; handled: the handler's p50; →irq: from arrival, p50; "
-        + "kick: the guest's own time stamp, where it leaves one", indent: 2)
+      "kick: the guest's own time stamp, where it leaves one; picked up: when the device took that request, every "
+        + "stamp counts; 1st: of the kicks that one handler took, the earliest; handled: the handler's p50; →irq: from the "
+        + "loop's wakeup or the exit, p50", indent: 2)
   }
 
   private mutating func interrupts(_ summary: SummaryReport) {

@@ -22,7 +22,9 @@ private struct Comparison {
   let b: Report
 
   /// Stages that tell how long a whole way took.
-  private static let stages = ["kick_to_arrival", "handler", "arrival_to_interrupt", "kick_to_interrupt"]
+  private static let stages = [
+    "kick_to_pickup", "kick_to_arrival", "handler", "arrival_to_interrupt", "kick_to_interrupt",
+  ]
 
   // MARK: Configuration
 

@@ -2,11 +2,17 @@
 public struct DominantReport: Codable, Equatable, Sendable {
   /// Time of all vCPUs: the sum of their spans.
   public var vcpuTime: Int64
-  /// What more than half of it was spent in: `in_kvm_run`, `dispatch`, `lock_wait`, `other`, `unknown` or `outside`;
-  /// nil: nothing has so much.
+  /// What more than half of it was spent in: `waiting_for_cpu`, whatever else the thread was doing, or `in_kvm_run`,
+  /// `dispatch`, `lock_wait`, `other`, `unknown` or `outside`; nil: nothing has so much.
   public var state: String?
   /// Time of all vCPUs in it.
   public var stateTime: Int64?
+  /// Time of all vCPUs in KVM_RUN; nil in a report of an early build.
+  public var inKvmRun: Int64?
+  /// Time that all vCPUs' threads were runnable but waiting for a CPU; nil: not known.
+  public var waiting: Int64?
+  /// Time that all vCPUs were halted in KVM, asleep or polling; nil: not known.
+  public var halted: Int64?
   /// Time of all exits to the next enter.
   public var handling: Int64
   /// What all exits cost; nil in a report of an early build.
@@ -33,6 +39,13 @@ public struct DominantReport: Codable, Equatable, Sendable {
       let sum = vcpus.reduce(0) { $0 &+ time($1) }
       if sum > vcpuTime / 2 { (state, stateTime) = (name, sum) }
     }
+    inKvmRun = vcpus.reduce(0) { $0 &+ $1.inKvmRun }
+    let waits = vcpus.compactMap(\.scheduling?.waiting)
+    if !waits.isEmpty { waiting = waits.reduce(0, &+) }
+    let halts = vcpus.flatMap { [$0.kvmRun?.halted, $0.kvmRun?.haltPolling] }.compactMap { $0 }
+    if !halts.isEmpty { halted = halts.reduce(0, &+) }
+    // A thread that has no CPU is in KVM_RUN, or in a handler, in name only.
+    if let waiting, waiting > vcpuTime / 2 { (state, stateTime) = ("waiting_for_cpu", waiting) }
     cost = all.cost
     let costliest = ExitOrder.cost.sorted(exits.filter { $0.reason != nil }) { $0 }.first
     if let exit = costliest, let cost = exit.cost, cost.likely >= vcpuTime / 100 {

@@ -3,21 +3,42 @@ import Analysis
 extension ReportBuilder {
   /// KVM's counters between the first and the last sample, beside what the trace has between them.
   func kvm() -> [KvmReport] {
-    result.samples.keys.sorted().compactMap { scope in
+    Set(result.samples.keys).union(result.counters.keys).sorted().compactMap { scope in
       // One reading says nothing about the time of the trace.
-      guard let samples = result.samples[scope], samples.count > 1 else { return nil }
-      let counters = KvmCounter.allCases.compactMap { counter in
-        delta(samples, counter).map { NamedCount(name: counter.name, count: $0) }
+      let samples = result.samples[scope].flatMap { $0.count > 1 ? $0 : nil }
+      // Some kernels keep none of the first ones for the machine as a whole.
+      guard let period = samples ?? result.samples.values.first(where: { $0.count > 1 }) else { return nil }
+      var counters = KvmCounter.allCases.compactMap { counter in
+        samples.flatMap { delta($0, counter) }.map { NamedCount(name: counter.name, count: $0) }
       }
-      guard !counters.isEmpty else { return nil }
+      let others = otherCounters(scope)
+      let isLevel = { (counter: CounterGrowth) in counter.kind == .instant || counter.kind == .peak }
+      counters += others.filter { !isLevel($0) }.map { NamedCount(name: $0.name, count: $0.value) }
+      guard !counters.isEmpty || !others.isEmpty else { return nil }
       return KvmReport(
-        scope: scope.isVcpu ? "vcpu" : "vm", id: scope.id, begin: samples.first.timestamp,
-        end: samples.last.timestamp, samples: samples.count, counters: counters,
-        checks: scope.isVcpu ? checks(scope.id, samples) : [])
+        scope: scope.isVcpu ? "vcpu" : "vm", id: scope.id, begin: period.first.timestamp,
+        end: period.last.timestamp, samples: period.count, counters: counters,
+        levels: others.filter(isLevel).map { NamedCount(name: $0.name, count: $0.value) },
+        histograms: histograms(scope), checks: samples.map { scope.isVcpu ? checks(scope.id, $0) : [] } ?? [])
     }
   }
 
-  private func delta(_ samples: KvmSamples, _ counter: KvmCounter) -> UInt64? {
+  /// What this KVM counts as an exit, by its flavour.
+  func counting() -> String? {
+    guard let kvm = result.dump.machines.first?.kvm, !result.samples.isEmpty else { return nil }
+    switch kvm {
+    case "vmx", "svm":
+      return
+        "exits: each time the processor left the guest, whatever for; what the trace does not have was handled inside KVM"
+    case "pvm":
+      return
+        "exits: pvm counts exits to userspace, HLT, and interruptions of its emulator. Guest kernels run in that "
+        + "emulator: CPUID, MSRs, kicks and all else that it does itself are in insn_emulation, not in exits"
+    default: return "exits: what this KVM (\(kvm)) counts as one is not known"
+    }
+  }
+
+  func delta(_ samples: KvmSamples, _ counter: KvmCounter) -> UInt64? {
     guard let first = samples.first[counter], let last = samples.last[counter] else { return nil }
     // They only grow; a smaller one is another VM's.
     return last >= first ? last - first : nil

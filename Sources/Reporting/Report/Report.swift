@@ -152,6 +152,9 @@ public struct LocationReport: Codable, Equatable, Sendable {
   public var packet: Int?
   /// Bytes from the start of the file to the packet.
   public var packetOffset: Int?
+  /// How long the event's thread was runnable but waiting for a CPU between the readings of its times around the event,
+  /// where that can explain what the event is longer than the median; nil: it cannot, or is not known.
+  public var cpuWait: Int64?
 }
 
 /// A set of durations in ns. Percentiles are at most 1/128 (0.8 %) above the exact order statistic and never

@@ -8,6 +8,7 @@ public struct ReportBuilder {
   let analysis: TraceAnalysis
   let result: AnalysisResult
   let window: TraceWindow?
+  private let waits: CpuWaits
   /// The first and the last instant that the report is about; nil when there is no event.
   let span: ClosedRange<Int64>?
   /// Whether all events are there; nil: not looked at.
@@ -35,6 +36,7 @@ public struct ReportBuilder {
     self.analysis = analysis
     self.window = window
     result = analysis.models.result()
+    waits = CpuWaits(trace, result.threadReadings)
     if let window {
       span = window.span
     } else if let begin = result.begin, let end = result.end {
@@ -61,8 +63,8 @@ public struct ReportBuilder {
       dominant: DominantReport(vcpus: vcpus, exits: exits, all: allExits), vcpus: vcpus,
       loops: result.loops.map(loop), exits: exits, costs: costs(sortedBy: order), allExits: allExits,
       paths: pathReports(kinds: [.exitKick, .loopKick]), interrupts: result.interrupts.map(interrupts),
-      requests: result.requests.map(request), locks: result.locks.map(lock), kvm: kvm(), phases: phases(),
-      marks: result.markCount)
+      requests: result.requests.map(request), locks: result.locks.map(lock), kvm: kvm(), counting: counting(), phases: phases(),
+      marks: result.markCount, mainThread: scheduling(ThreadName(.main, 0)))
     return report
   }
 
@@ -114,11 +116,25 @@ public struct ReportBuilder {
     )
   }
 
+  /// Where a long event is, and how long its thread waited for a CPU around it if that can be why.
+  private func location(_ exemplar: Exemplar?, _ duration: Int64, _ summary: LatencySummary)
+    -> LocationReport?
+  {
+    guard let exemplar, var location = location(exemplar) else { return nil }
+    // One event is not longer than usual.
+    let usual = summary.count > 1 ? summary.p50 : 0
+    if duration / 2 >= usual {
+      location.cpuWait = waits.wait(at: exemplar, duration, excess: duration &- usual)
+    }
+    return location
+  }
+
   func latency(_ summary: LatencySummary) -> LatencyReport {
     LatencyReport(
       count: summary.count, total: summary.sum, minimum: summary.minimum, p50: summary.p50, p90: summary.p90,
       p99: summary.p99, p999: summary.p999, maximum: summary.maximum,
-      p999Exemplar: location(summary.p999Exemplar), maximumExemplar: location(summary.maximumExemplar))
+      p999Exemplar: location(summary.p999Exemplar, summary.p999, summary),
+      maximumExemplar: location(summary.maximumExemplar, summary.maximum, summary))
   }
 
   // MARK: Trace

@@ -22,10 +22,14 @@ public struct SummaryReport: Codable, Equatable, Sendable {
   public var locks: [LockReport]
   /// KVM's own counters beside the trace's.
   public var kvm: [KvmReport]
+  /// What this KVM counts as an exit, in words; nil: it has no counters, or the trace does not describe it.
+  public var counting: String?
   /// Time between the guest's marks.
   public var phases: [PhaseReport]
   /// Marks that the guest wrote; phases are made of the first 256.
   public var marks: UInt64
+  /// What the host knew of the main thread; nil: nothing.
+  public var mainThread: SchedulingReport?
 }
 
 /// A share of a thread's time.
@@ -60,6 +64,10 @@ public struct VcpuReport: Codable, Equatable, Sendable {
   public var unknown: Int64
   /// Before its first and after its last event.
   public var outside: Int64
+  /// What the host knew of its thread; nil: nothing.
+  public var scheduling: SchedulingReport?
+  /// What `inKvmRun` was, as far as counters can tell; nil: they cannot.
+  public var kvmRun: KvmRunReport?
   /// Exits by reason.
   public var reasons: [NamedCount]
   /// How well its events could be paired.
@@ -117,6 +125,8 @@ public struct LoopReport: Codable, Equatable, Sendable {
   public var unknown: Int64
   /// Before its first and after its last event.
   public var outside: Int64
+  /// What the host knew of its thread; nil: nothing.
+  public var scheduling: SchedulingReport?
   /// Returns from the wait.
   public var wakeups: UInt64
   /// Of these with nothing ready.
@@ -255,8 +265,12 @@ public struct KvmReport: Codable, Equatable, Sendable {
   public var end: Int64
   /// Number of samples.
   public var samples: UInt64
-  /// By how much each counter that the kernel offers grew.
+  /// By how much each counter that the kernel offers grew; times in ns.
   public var counters: [NamedCount]
+  /// What is not a sum, at the last reading; nil in a report of an early build, as `histograms`.
+  public var levels: [NamedCount]?
+  /// KVM's own histograms.
+  public var histograms: [KvmHistogramReport]?
   /// Where KVM and the trace count the same thing.
   public var checks: [KvmCheckReport]
 }

@@ -36,12 +36,19 @@ extension ReportBuilder {
   func vcpu(_ vcpu: VcpuResult) -> VcpuReport {
     let (times, outside) = times(vcpu.times, waiting: [TimeCategory.inKvmRun])
     let devices = TimeCategory.devices..<TimeCategory.count
+    let scheduling = scheduling(ThreadName(.vcpu, vcpu.times.id))
+    let inKvmRun = times[TimeCategory.inKvmRun]
+    let isOpen = inKvmRun > vcpu.times.times[TimeCategory.inKvmRun]
     return VcpuReport(
       id: vcpu.times.id, name: vcpuName(vcpu.times.id), tid: result.dump.vcpus[vcpu.times.id]?.tid,
       span: duration,
       inKvmRun: times[TimeCategory.inKvmRun], dispatch: times[devices].reduce(0, +),
       devices: shares(times, devices, categoryName), lockWait: times[TimeCategory.lock],
       other: times[TimeCategory.other], unknown: times[TimeCategory.unknown], outside: outside,
+      scheduling: scheduling,
+      kvmRun: kvmRun(
+        vcpu.times.id, inKvmRun, first: vcpu.times.first,
+        last: isOpen ? span?.upperBound ?? vcpu.times.last : vcpu.times.last, scheduling),
       reasons: vcpu.reasons.enumerated().filter { $0.element > 0 }.map {
         NamedCount(name: ValueName.exitReason(UInt8($0.offset)), count: $0.element)
       },
@@ -63,7 +70,8 @@ extension ReportBuilder {
       handling: times[handlers].reduce(0, +), sources: shares(times, handlers, categoryName),
       lockWait: times[TimeCategory.lock], other: times[TimeCategory.other],
       unknown: times[TimeCategory.unknown],
-      outside: outside, wakeups: loop.wakeups, timeouts: loop.timeouts, polls: loop.polls,
+      outside: outside, scheduling: scheduling(ThreadName(.loop, loop.times.id)), wakeups: loop.wakeups,
+      timeouts: loop.timeouts, polls: loop.polls,
       pollsReady: loop.pollsReady, handlers: loop.handlers, signals: loop.signals, kicks: loop.kicks,
       brokenHandlers: loop.brokenHandlers, unmatchedRequests: loop.unmatchedRequests,
       unexplained: loop.times.unexplained, sleeps: latency(loop.sleeps))

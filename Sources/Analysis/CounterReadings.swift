@@ -1,0 +1,87 @@
+/// What a counter of KVM is (`kvm_counter_info`): `value` times base to the power of exponent of its unit.
+public struct CounterInfo: Sendable, Equatable {
+  /// What its values mean.
+  public enum Kind: Int, Sendable {
+    // As `counter_type` of the catalogue counts them.
+    case cumulative, instant, peak, linearHistogram, logarithmicHistogram
+  }
+
+  /// KVM's name for it.
+  public let name: String
+  /// What its values mean; nil: something newer than this program.
+  public let kind: Kind?
+  /// `counter_unit` of the catalogue.
+  public let unit: Int
+  /// Base of the factor, 10 or 2.
+  public let base: Int
+  /// Exponent of the factor.
+  public let exponent: Int
+  /// Number of values.
+  public let size: Int
+  /// Width of a linear histogram's buckets.
+  public let bucketSize: UInt32
+
+  /// Whether its values are buckets.
+  public var isHistogram: Bool { kind == .linearHistogram || kind == .logarithmicHistogram }
+}
+
+/// A counter of the machine's or of vCPUs' counters.
+public struct CounterName: Sendable, Hashable, Comparable {
+  /// Of a vCPU rather than of the VM.
+  public let isVcpu: Bool
+  /// Place in the kernel's table.
+  public let counter: Int
+
+  /// A counter.
+  public init(isVcpu: Bool, counter: Int) { (self.isVcpu, self.counter) = (isVcpu, counter) }
+
+  /// By scope and number.
+  public static func < (left: CounterName, right: CounterName) -> Bool {
+    (left.isVcpu ? 1 : 0, left.counter) < (right.isVcpu ? 1 : 0, right.counter)
+  }
+}
+
+/// The first and the last value of an element of a counter.
+public struct CounterValues: Sendable, Equatable {
+  /// The earliest.
+  public var first: UInt64
+  /// The latest.
+  public var last: UInt64
+}
+
+/// Values of KVM's other counters of one scope, by counter and element.
+public struct CounterReadings: Sendable, Equatable {
+  private var values: [UInt16: CounterValues] = [:]
+
+  mutating func add(_ other: CounterReadings) {
+    values.merge(other.values) { CounterValues(first: $0.first, last: $1.last) }
+  }
+
+  mutating func add(counter: UInt64, element: UInt64, _ value: UInt64) {
+    // Caps depend on ids alone. Today's kernels have some 60 counters, and histograms of 32 buckets.
+    guard counter < UInt64(Limits.counters), element < UInt64(Limits.counterElements) else { return }
+    let key = UInt16(counter << 6 | element)
+    values[key, default: CounterValues(first: value, last: value)].last = value
+  }
+
+  /// Counters with a value.
+  public var counters: [Int] { Set(values.keys.map { Int($0 >> 6) }).sorted() }
+
+  /// An element's values; nil: not recorded.
+  public subscript(counter: Int, element: Int) -> CounterValues? {
+    guard (0..<Limits.counters).contains(counter), (0..<Limits.counterElements).contains(element) else {
+      return nil
+    }
+    return values[UInt16(counter << 6 | element)]
+  }
+}
+
+extension UnsafeMutablePointer where Pointee == Core {
+  @inline(never)
+  func counter(_ field: UnsafePointer<UInt64>) {
+    let isVcpu = field[0] == 1
+    guard field[1] < (isVcpu ? UInt64(Limits.vcpus) : 16) else { return }
+    let scope = KvmScope(isVcpu: isVcpu, id: Int(field[1]))
+    pointee.counters[scope, default: CounterReadings()].add(counter: field[3], element: field[4], field[5])
+  }
+}

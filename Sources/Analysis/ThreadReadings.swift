@@ -1,0 +1,115 @@
+/// What the host knew of a thread at one moment (`thread_stats`), cumulative since the thread began.
+public struct ThreadReading: Sendable, Equatable {
+  /// ns since the clock's origin.
+  public let timestamp: Int64
+  /// ns on a CPU; nil: this host does not say.
+  public let running: UInt64?
+  /// ns runnable but waiting for a CPU, of waits that are over.
+  public let waiting: UInt64?
+  /// Times that the thread gave its CPU up.
+  public let voluntarySwitches: UInt64?
+  /// Times that its CPU was taken from it.
+  public let involuntarySwitches: UInt64?
+
+  init(timestamp: Int64, known: UInt64, _ field: UnsafePointer<UInt64>) {
+    self.timestamp = timestamp
+    running = known & 1 != 0 ? field[0] : nil
+    waiting = known & 2 != 0 ? field[1] : nil
+    voluntarySwitches = known & 4 != 0 ? field[2] : nil
+    involuntarySwitches = known & 8 != 0 ? field[3] : nil
+  }
+}
+
+/// The time between two readings that follow each other, in which a thread waited for a CPU.
+public struct WaitingSpell: Sendable, Equatable {
+  /// Time of the first reading, ns since the clock's origin.
+  public let begin: Int64
+  /// Time of the second one.
+  public let end: Int64
+  /// How long it waited between them, ns.
+  public let waiting: Int64
+}
+
+/// The first and the last reading of a thread, and the worst times between readings.
+public struct ThreadReadings: Sendable, Equatable {
+  /// Number of readings.
+  public internal(set) var count: UInt64
+  /// The earliest.
+  public internal(set) var first: ThreadReading
+  /// The latest.
+  public internal(set) var last: ThreadReading
+  /// Times between readings in which the thread waited, the longest waits first; no more than `Limits.spells`.
+  public internal(set) var spells: [WaitingSpell] = []
+
+  init(_ reading: ThreadReading) {
+    (count, first, last) = (1, reading, reading)
+  }
+
+  /// Adds what comes next in time.
+  mutating func add(_ next: ThreadReadings) {
+    var added = next.spells
+    // Waits only add up; a smaller sum is another thread's.
+    if let from = last.waiting, let to = next.first.waiting, to > from {
+      added.append(
+        WaitingSpell(begin: last.timestamp, end: next.first.timestamp, waiting: Int64(clamping: to - from)))
+    }
+    count &+= next.count
+    last = next.last
+    guard !added.isEmpty else { return }
+    // Which are kept depends on them alone, so slices merge to the same.
+    spells = Array(
+      (spells + added).sorted { ($1.waiting, $0.begin, $0.end) < ($0.waiting, $1.begin, $1.end) }
+        .prefix(Limits.spells))
+  }
+
+  /// By how much a value grew from the first to the last reading; nil: unknown.
+  public func growth(_ value: KeyPath<ThreadReading, UInt64?>) -> UInt64? {
+    guard count > 1, let from = first[keyPath: value], let to = last[keyPath: value], to >= from else {
+      return nil
+    }
+    return to - from
+  }
+}
+
+/// A thread of the VMM.
+public struct ThreadName: Sendable, Hashable, Comparable {
+  /// What threads are there for.
+  public enum Kind: Int, Sendable {
+    // As `thread_kind` of the catalogue counts them.
+    case vcpu, loop, main
+  }
+
+  /// What it is there for.
+  public let kind: Kind
+  /// Number of the vCPU or loop.
+  public let id: Int
+
+  /// A thread.
+  public init(_ kind: Kind, _ id: Int) { (self.kind, self.id) = (kind, id) }
+
+  /// vCPUs, loops, the main thread.
+  public static func < (left: ThreadName, right: ThreadName) -> Bool {
+    (left.kind.rawValue, left.id) < (right.kind.rawValue, right.id)
+  }
+}
+
+extension UnsafeMutablePointer where Pointee == Core {
+  @inline(never)
+  func threadStatistics(_ timestamp: Int64, _ field: UnsafePointer<UInt64>) {
+    if field[2] == StatisticsMoment.end { pointee.hasEnd = true }
+    guard field[0] <= ThreadKind.main.rawValue, let kind = ThreadName.Kind(rawValue: Int(field[0])),
+      let thread = thread(kind: field[0], id: field[1])
+    else { return }
+    let reading = ThreadReadings(ThreadReading(timestamp: timestamp, known: field[3], field + 4))
+    pointee.add([ThreadName(kind, thread.pointee.id): reading])
+  }
+}
+
+extension Core {
+  /// Adds readings that come next in time.
+  mutating func add(_ readings: [ThreadName: ThreadReadings]) {
+    for (name, next) in readings {
+      if threadReadings[name] == nil { threadReadings[name] = next } else { threadReadings[name]?.add(next) }
+    }
+  }
+}

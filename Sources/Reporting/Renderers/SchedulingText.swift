@@ -1,0 +1,64 @@
+/// What the host knows of threads: what their time in KVM_RUN was, and how they got at CPUs.
+extension TextRenderer {
+  mutating func cpus(_ summary: SummaryReport) {
+    kvmRun(summary.vcpus)
+    var threads = summary.vcpus.prefix(64).map { ($0.name, $0.scheduling) }
+    threads += summary.loops.prefix(64).map { ($0.name, $0.scheduling) }
+    threads.append(("main", summary.mainThread))
+    let known = threads.compactMap { name, cpu in cpu.map { (name: name, cpu: $0) } }
+    guard !known.isEmpty else { return }
+    var table = TextTable([.left] + Array(repeating: .right, count: 5))
+    table.add(["Threads, as the host counts", "on a CPU", "waiting", "asleep", "gave up", "taken away"])
+    for (name, cpu) in known {
+      func share(_ time: Int64?) -> String { time.map { Text.percent($0, of: cpu.end &- cpu.begin) } ?? "?" }
+      func count(_ count: UInt64?) -> String { count.map(Text.count) ?? "?" }
+      table.add([
+        "  " + name, share(cpu.running), share(cpu.waiting), share(cpu.asleep), count(cpu.voluntarySwitches),
+        count(cpu.involuntarySwitches),
+      ])
+    }
+    show(table)
+    let spans = known.map { $0.cpu.end &- $0.cpu.begin }
+    let (shortest, longest) = (spans.min() ?? 0, spans.max() ?? 0)
+    let between =
+      shortest == longest
+      ? Text.duration(longest) : "up to \(Text.percent(longest, of: report.trace.duration))"
+    paragraph(
+      "of the time between a thread's first and last reading (\(between)"
+        + (shortest == longest ? "" : " of the time analysed")
+        + "); waiting: runnable, but another had the CPU; gave up, taken away: how often the CPU was",
+      indent: 2)
+  }
+
+  /// What vCPUs' time in KVM_RUN was.
+  private mutating func kvmRun(_ vcpus: [VcpuReport]) {
+    let known = vcpus.prefix(64).filter { $0.kvmRun != nil }
+    guard !known.isEmpty else { return }
+    let hasUnread = known.contains { $0.kvmRun?.unread ?? 0 > 0 }
+    let hasSleep = known.contains { $0.kvmRun?.asleep ?? 0 > 0 }
+    let columns = 5 + (hasSleep ? 1 : 0) + (hasUnread ? 1 : 0)
+    var table = TextTable([.left] + Array(repeating: .right, count: columns))
+    table.add(
+      ["Of the time in KVM_RUN", "guest or KVM", "halted", "polling"] + (hasSleep ? ["asleep"] : [])
+        + ["waiting for a CPU", "at least"]
+        + (hasUnread ? ["not read"] : []))
+    for vcpu in known {
+      guard let parts = vcpu.kvmRun else { continue }
+      func share(_ time: Int64?) -> String { time.map { Text.percent($0, of: vcpu.span) } ?? "?" }
+      table.add(
+        [
+          "  " + vcpu.name, share(parts.guestOrKvm), share(parts.halted), share(parts.haltPolling),
+        ] + (hasSleep ? [share(parts.asleep)] : []) + [share(parts.waiting), share(parts.waitingAtLeast)]
+          + (hasUnread ? [share(parts.unread)] : []))
+    }
+    show(table)
+    let isUnknown = known.contains { $0.kvmRun?.waiting == nil }
+    paragraph(
+      "by KVM's and the host's counters; halted, polling: the guest slept; "
+        + (hasSleep ? "asleep: the thread did, for another reason, such as a vCPU not started yet; " : "")
+        + (isUnknown
+          ? "waiting for a CPU is in \"guest or KVM\": this trace does not tell it"
+          : "waiting for a CPU: at most this, at least what was not in userspace"),
+      indent: 2)
+  }
+}

@@ -1,0 +1,49 @@
+import Analysis
+import CTF
+
+/// Finds out whether a long event's thread waited for a CPU around it, long enough to be why.
+final class CpuWaits {
+  /// Events looked up at most: every one is another look at the trace.
+  private static let mostLookups = 128
+  /// What is less than this longer than usual needs no such reason, ns.
+  static let leastExcess: Int64 = 50_000
+
+  private let trace: Trace
+  private let readings: [ThreadName: ThreadReadings]
+  private var owners: [Place: ThreadName?] = [:]
+
+  private struct Place: Hashable {
+    let timestamp: Int64
+    let stream: Int
+  }
+
+  init(_ trace: Trace, _ readings: [ThreadName: ThreadReadings]) {
+    self.trace = trace
+    self.readings = readings.filter { !$0.value.spells.isEmpty }
+  }
+
+  /// How long the event's thread waited for a CPU between the readings around it, where that is no less than what the
+  /// event is longer than usual; nil: it is not, or nobody knows.
+  func wait(at exemplar: Exemplar, _ duration: Int64, excess: Int64) -> Int64? {
+    guard excess >= Self.leastExcess else { return nil }
+    let candidates = readings.compactMap { name, readings -> (name: ThreadName, wait: Int64)? in
+      // The exemplar is where the event began or where it ended.
+      let spells = readings.spells.filter {
+        $0.waiting >= excess && $0.end >= exemplar.timestamp &- duration
+          && $0.begin <= exemplar.timestamp &+ duration
+      }
+      return spells.map(\.waiting).max().map { (name, $0) }
+    }
+    guard !candidates.isEmpty, let owner = owner(of: exemplar) else { return nil }
+    return candidates.first { $0.name == owner }?.wait
+  }
+
+  private func owner(of exemplar: Exemplar) -> ThreadName? {
+    let place = Place(timestamp: exemplar.timestamp, stream: exemplar.stream)
+    if let known = owners[place] { return known }
+    guard owners.count < Self.mostLookups else { return nil }
+    let owner = ChainReader.owner(trace, at: exemplar)
+    owners[place] = .some(owner)
+    return owner
+  }
+}

@@ -1,0 +1,114 @@
+import Analysis
+
+/// What the host knew of a thread (`thread_stats`) between its first and its last reading; times in ns.
+public struct SchedulingReport: Codable, Equatable, Sendable {
+  /// Time of the first reading.
+  public var begin: Int64
+  /// Time of the last reading.
+  public var end: Int64
+  /// Number of readings.
+  public var samples: UInt64
+  /// On a CPU; nil: the host does not say, here and below.
+  public var running: Int64?
+  /// Runnable, but waiting for a CPU.
+  public var waiting: Int64?
+  /// Neither: the rest of the time between the readings.
+  public var asleep: Int64?
+  /// Times that it gave its CPU up.
+  public var voluntarySwitches: UInt64?
+  /// Times that its CPU was taken from it.
+  public var involuntarySwitches: UInt64?
+}
+
+/// What a vCPU's time in KVM_RUN was, as far as counters can tell: the parts that are known and the rest,
+/// `guestOrKvm`, add up to it exactly.
+public struct KvmRunReport: Codable, Equatable, Sendable {
+  /// The guest, or KVM working for it: what is left.
+  public var guestOrKvm: Int64
+  /// The guest had halted, and its thread slept; nil: nobody counted it, here and below.
+  public var halted: Int64?
+  /// The thread slept in KVM for another reason, such as waiting for the guest to start the vCPU: no less than this.
+  public var asleep: Int64?
+  /// The guest had halted, and KVM polled for its wakeup.
+  public var haltPolling: Int64?
+  /// The thread was runnable, but waiting for a CPU: at most so long.
+  public var waiting: Int64?
+  /// No less than this of `waiting` was in KVM_RUN: the rest may have been in userspace.
+  public var waitingAtLeast: Int64?
+  /// Before the first and after the last reading, so not split.
+  public var unread: Int64
+}
+
+extension ReportBuilder {
+  /// What the host knew of a thread; nil: there are no two readings.
+  func scheduling(_ name: ThreadName) -> SchedulingReport? {
+    guard let readings = result.threadReadings[name], readings.count > 1 else { return nil }
+    let (begin, end) = (readings.first.timestamp, readings.last.timestamp)
+    func time(_ value: KeyPath<ThreadReading, UInt64?>) -> Int64? {
+      readings.growth(value).map { min(Int64(clamping: $0), max(0, end &- begin)) }
+    }
+    let (running, waiting) = (time(\.running), time(\.waiting))
+    return SchedulingReport(
+      begin: begin, end: end, samples: readings.count, running: running, waiting: waiting,
+      asleep: running.flatMap { running in waiting.map { max(0, end &- begin &- running &- $0) } },
+      voluntarySwitches: readings.growth(\.voluntarySwitches),
+      involuntarySwitches: readings.growth(\.involuntarySwitches))
+  }
+
+  /// Splits a vCPU's time in KVM_RUN.
+  ///
+  /// - Parameters:
+  ///   - inKvmRun: All of it.
+  ///   - first: When the vCPU's events begin.
+  ///   - last: Until when its time is known.
+  func kvmRun(_ id: Int, _ inKvmRun: Int64, first: Int64, last: Int64, _ scheduling: SchedulingReport?)
+    -> KvmRunReport?
+  {
+    let halt = haltTimes(id)
+    guard let begin = scheduling?.begin ?? halt?.begin, let end = scheduling?.end ?? halt?.end else {
+      return nil
+    }
+    let unread = min(inKvmRun, max(0, begin &- first) &+ max(0, last &- end))
+    var rest = inKvmRun &- unread
+    // Of the time between the readings; the thread can have waited for a CPU there as well.
+    let elsewhere = max(0, end &- begin &- rest)
+    func take(_ time: Int64?) -> Int64? {
+      guard let time else { return nil }
+      let part = max(0, min(time, rest))
+      rest -= part
+      return part
+    }
+    // KVM's time of a halt ends when the thread runs again; how long it waited for that is not sleep.
+    let halted = take(halt?.wait.map { min($0, scheduling?.asleep ?? $0) })
+    let asleep = take(
+      scheduling?.asleep.map { max(0, $0 &- (halted ?? 0) &- elsewhere) })
+    let polling = take(halt?.polling)
+    let waiting = take(scheduling?.waiting)
+    return KvmRunReport(
+      guestOrKvm: rest, halted: halted, asleep: asleep, haltPolling: polling, waiting: waiting,
+      waitingAtLeast: waiting.map { min($0, max(0, (scheduling?.waiting ?? 0) &- elsewhere)) }, unread: unread
+    )
+  }
+
+  /// How long KVM counted a vCPU as halted between the first and the last reading.
+  private func haltTimes(_ id: Int) -> (begin: Int64, end: Int64, wait: Int64?, polling: Int64?)? {
+    let scope = KvmScope(isVcpu: true, id: id)
+    guard let samples = result.samples[scope], samples.count > 1 else { return nil }
+    let polls = ["halt_poll_success_ns", "halt_poll_fail_ns"].map { growth(scope, named: $0) }
+    let polling = polls.compactMap { $0 }.reduce(0, &+)
+    return (
+      samples.first.timestamp, samples.last.timestamp,
+      delta(samples, .haltWaitNs).map { Int64(clamping: $0) },
+      polls.contains { $0 != nil } ? Int64(clamping: polling) : nil
+    )
+  }
+
+  /// By how much one of KVM's other counters grew; nil: unknown.
+  func growth(_ scope: KvmScope, named name: String) -> UInt64? {
+    let found = result.dump.counters.first { $0.key.isVcpu == scope.isVcpu && $0.value.name == name }
+    guard let counter = found?.key.counter, let values = result.counters[scope]?[counter, 0],
+      values.last >= values.first
+    else { return nil }
+    return values.last - values.first
+  }
+}
