@@ -22,17 +22,16 @@ final class CpuWaits {
     self.readings = readings.filter { !$0.value.spells.isEmpty }
   }
 
-  /// How long the event's thread waited for a CPU between the readings around it, where that is no less than what the
+  /// How long the event's thread waited for a CPU between the readings around the event, where that is no less than what the
   /// event is longer than usual; nil: it is not, or nobody knows.
   func wait(at exemplar: Exemplar, _ duration: Int64, excess: Int64) -> Int64? {
     guard excess >= Self.leastExcess else { return nil }
     let candidates = readings.compactMap { name, readings -> (name: ThreadName, wait: Int64)? in
-      // The exemplar is where the event began or where it ended.
-      let spells = readings.spells.filter {
-        $0.waiting >= excess && $0.end >= exemplar.timestamp &- duration
-          && $0.begin <= exemplar.timestamp &+ duration
-      }
-      return spells.map(\.waiting).max().map { (name, $0) }
+      // The exemplar is where the event began or where it ended, and several readings can fall into it.
+      let wait = readings.spells.filter {
+        $0.end >= exemplar.timestamp &- duration && $0.begin <= exemplar.timestamp &+ duration
+      }.reduce(0) { $0 &+ $1.waiting }
+      return wait >= excess ? (name, wait) : nil
     }
     guard !candidates.isEmpty, let owner = owner(of: exemplar) else { return nil }
     return candidates.first { $0.name == owner }?.wait
