@@ -19,7 +19,9 @@ struct CostTests {
 
   /// CPU time of the vCPU's thread: what a run takes that nothing disturbs.
   private static func time(_ polls: Int, _ writes: Int, runs: Int = 5) throws -> Int64 {
-    let times = try (0..<runs).map { _ in try #require(try summary(polls, writes).vcpus.first?.scheduling?.running) }
+    let times = try (0..<runs).map { _ in
+      try #require(try summary(polls, writes).vcpus.first?.scheduling?.running)
+    }
     return times.sorted()[runs / 2]
   }
 
