@@ -112,7 +112,7 @@ struct WaitingTests {
     let process = Process()
     process.executableURL = Tools.exeunt
     process.arguments = [
-      "run", "--guest", "port80", "iterations=30000", "--pin", "vcpu0=\(Self.cpu)", "--serial", "none",
+      "run", "--guest", "port80", "iterations=8000", "--pin", "vcpu0=\(Self.cpu)", "--serial", "none",
       "--trace",
       trace, "--stats-interval", "100ms",
     ]
@@ -152,7 +152,7 @@ struct WaitingTests {
     let text = try run(Tools.analyzer, ["summary", trace]).text
     #expect(text.contains("% runnable but waiting for a CPU"))
     // The longest stay in KVM_RUN is such a wait.
-    let exit = try #require(report.summary?.exits.first { $0.count == 30_000 })
+    let exit = try #require(report.summary?.exits.first { $0.count == 8_000 })
     #expect(exit.inKvmRun.maximumExemplar?.cpuWait ?? 0 >= exit.inKvmRun.maximum - exit.inKvmRun.p50)
   }
 }
