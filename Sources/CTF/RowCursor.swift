@@ -199,12 +199,12 @@ final class RowCursor {
         {
           continue
         }
-        walker.abandonPacket(at: position, DecodeStatus.shortage.message)
         takeBack()
+        walker.abandonPacket(at: position, DecodeStatus.shortage.message, since: last)
         leavePacket()
       case .failed(let position, let message):
-        walker.abandonPacket(at: position, message)
         takeBack()
+        walker.abandonPacket(at: position, message, since: last)
         leavePacket()
       case .stringsFull(let position):
         walker.cursor.position = position
@@ -240,7 +240,12 @@ final class RowCursor {
       count = index
       break
     }
-    last = min(last, end)
+    // Without the events that were taken back, the last one is the row before them, or one of a block before.
+    guard last > end else { return }
+    last = begin
+    if count > 0, rows[(count - 1) * stride + 1] >> 32 == word {
+      last = max(begin, Row.timestamp(rows + (count - 1) * stride))
+    }
   }
 
   /// Where time runs backwards, an event may have been too far away for a time, and the one behind it not.

@@ -277,21 +277,23 @@ final class StreamWalker {
   }
 
   /// Gives up the rest of the packet.
-  func abandonPacket(at position: Int, _ message: String) {
+  ///
+  /// - Parameter since: When the last event was that is to be believed; nil: when the last one was that was read.
+  func abandonPacket(at position: Int, _ message: String, since: Int64? = nil) {
     let file = record.files[fileIndex]
     diagnostics.append(
       TraceError(
         file: file.path, packet: file.packetsBefore + packetInFile,
         bitOffset: UInt64(header.offset) * 8 + UInt64(max(0, position)), message: message))
-    noteDamage()
+    noteDamage(since: since)
     cursor.position = cursor.content
   }
 
   /// Begins a gap with the event read last, unless one has begun: damage may follow damage.
-  private func noteDamage() {
+  private func noteDamage(since: Int64? = nil) {
     // What was taken for an event may have led far beyond the packet's end.
     let end = header.end.map { record.plan.clock($0) } ?? Int64.max
-    damagedSince = min(damagedSince ?? Int64.max, end, record.plan.clock(state.clock))
+    damagedSince = min(damagedSince ?? Int64.max, end, since ?? record.plan.clock(state.clock))
   }
 
   /// Compares the counters of this packet with those of the one before.

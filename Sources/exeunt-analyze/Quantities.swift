@@ -80,6 +80,10 @@ extension LatencyThreshold {
         limit.address = address.value
       case (let name, let value?) where statistics.contains(name):
         guard let time = TimeQuantity.nanoseconds(value[...]) else { throw mistake("'\(value)' is no time") }
+        // Seconds, as elsewhere, are hardly meant: such a limit would never be passed.
+        guard value.last?.isNumber == false || time == 0 else {
+          throw mistake("'\(value)' has no unit (ns, us, ms, s)")
+        }
         guard limit.statistic.isEmpty else { throw mistake("it has two times") }
         (limit.statistic, limit.limit) = (name, time)
       default:

@@ -19,7 +19,9 @@ import Testing
       while let run = rows.nextRun() {
         for index in 0..<run.count where Row.tag(run.base + index * run.stride) != Row.gapTag { count += 1 }
       }
-      #expect(count + Int(rows.otherEvents.reduce(0, +)) == lines.count)
+      // Rows of a packet that turns out to be damaged are taken back where they cannot be its events; what was printed is not.
+      let counted = count + Int(rows.otherEvents.reduce(0, +))
+      #expect(diagnostics.isEmpty ? counted == lines.count : counted <= lines.count)
       #expect(opened.decodeAll(threads: 2).events == UInt64(lines.count))
       return (lines.count, diagnostics.count)
     } catch is TraceError {

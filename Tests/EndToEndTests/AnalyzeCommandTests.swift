@@ -229,6 +229,6 @@ struct AnalyzeCommandTests {
   func several() throws {
     let output = try analyze("--format", "json", Self.trace("mixed"), Self.trace("polling-loop"))
     #expect(output.status == 0)
-    #expect(output.text.contains("several VMMs"))
+    #expect(output.text.contains("several runs were read together"))
   }
 }

@@ -111,6 +111,8 @@ struct DumpFilterTests {
       ["exeunt:loop_wait", "exeunt:vm_info"].contains($0["name"] as? String)
     }
     try check(DumpFilter(cpus: [0])) { Self.number(($0["packet_context"] as? [String: Any])?["cpu_id"]) == 0 }
+    // They tell of a thread, and happen on the main one.
+    let aboutThreads = ["exeunt:thread_stats", "exeunt:event_totals"]
     let vcpu0 = { (event: [String: Any]) -> Bool in
       guard let name = event["name"] as? String, let fields = event["fields"] as? [String: Any] else {
         return false
@@ -118,6 +120,7 @@ struct DumpFilterTests {
       if ["exeunt:vcpu_run_enter", "exeunt:vcpu_run_exit", "exeunt:guest_mark"].contains(name) {
         return Self.number(fields["vcpu"]) == 0
       }
+      guard !aboutThreads.contains(name) else { return false }
       return Self.number(fields["thread_kind"]) == 0 && Self.number(fields["thread"]) == 0
     }
     try check(DumpFilter(threads: ["vcpu0"]), vcpu0)
@@ -126,6 +129,7 @@ struct DumpFilterTests {
         return false
       }
       if fields["thread_kind"] != nil {
+        guard !aboutThreads.contains(name) else { return false }
         return Self.number(fields["thread_kind"]) == 1 && Self.number(fields["thread"]) == 0
       }
       return Self.number(fields["loop"]) == 0 && !name.hasSuffix("_info")

@@ -148,6 +148,7 @@ struct ReportTests {
       report.summary?.vcpus[place].scheduling = nil
       report.summary?.vcpus[place].kvmRun = nil
     }
+    for place in report.summary?.loops.indices ?? 0..<0 { report.summary?.loops[place].scheduling = nil }
     for place in report.summary?.exits.indices ?? 0..<0 { report.summary?.exits[place].cost = nil }
     report.trace.window?.gaps = nil
     report.limits = nil

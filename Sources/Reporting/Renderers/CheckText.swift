@@ -1,4 +1,5 @@
-/// What a report says about its recording's being whole.
+/// What a report says about its recording's being whole. Of a part of a recording nothing is said: the totals are at the
+/// end, and whether they are there, and right, only reading all of it shows.
 extension TextRenderer {
   /// The end of the first line: that nothing is lost, only where it is proven.
   func wholeness(_ trace: TraceReport) -> [String] {
@@ -7,7 +8,7 @@ extension TextRenderer {
       words.append(Text.count(missing) + (trace.discardedEvents > 0 ? " MORE MISSING" : " MISSING"))
     }
     guard let check = trace.check else {
-      return trace.isPartial ? words : words + ["none known to be lost"]
+      return trace.isPartial ? words : words + ["losses not looked for (see check)"]
     }
     if check.end != "present" {
       words.append("end missing")
@@ -44,7 +45,8 @@ extension TextRenderer {
     if check.isWhole {
       paragraph("The recording is whole: " + proof(check))
     } else {
-      line(bold("The recording is not known to be whole:"))
+      let isLess = check.missing ?? 0 > 0 || check.discarded > 0 || check.lostPackets > 0
+      line(bold(isLess ? "The recording is not whole:" : "The recording is not known to be whole:"))
       for reason in check.reasons { paragraph(reason, indent: 2) }
     }
     guard !check.threads.isEmpty else { return }

@@ -57,6 +57,26 @@ extension TextRenderer {
     }
     show(table)
     if threads.count > 32 { line("  and \(threads.count - 32) more (--format json)") }
+    waits(threads)
+  }
+
+  /// Time in which threads had no CPU is in all of their other times, and says more of the host than of a configuration.
+  private mutating func waits(_ threads: [ThreadComparisonReport]) {
+    func share(_ waiting: Int64?, _ times: [ShareReport]?) -> (text: String, counts: Bool) {
+      guard let waiting, let whole = times.map({ $0.reduce(0) { $0 &+ $1.time } }), whole > 0 else {
+        return ("?", false)
+      }
+      return (Text.percent(waiting, of: whole), waiting >= whole / 50)
+    }
+    let waited = threads.prefix(32).compactMap { thread -> String? in
+      let (a, b) = (share(thread.waitingA, thread.a), share(thread.waitingB, thread.b))
+      return a.counts || b.counts ? "\(thread.name) A \(a.text), B \(b.text)" : nil
+    }
+    guard !waited.isEmpty else { return }
+    paragraph(
+      "waited for a CPU: " + waited.joined(separator: "; ")
+        + "; these waits are in all times of these threads, and may be the difference",
+      indent: 2)
   }
 
   /// What stands under the name of something.

@@ -21,6 +21,10 @@ extension TextRenderer {
     words += counted(dominant)
     if let cost = dominant.exitCost, let exit = costliest(summary) {
       words.append("costliest: \(ExitText.short(exit)), " + share(cost, of: dominant.vcpuTime) + each(cost))
+      // The counters do not tell which exits the waits were in.
+      if let waiting = dominant.waiting, waiting >= dominant.vcpuTime / 10 {
+        words[words.count - 1] += ", waits for a CPU included"
+      }
     } else if let cost = dominant.cost {
       words.append("userspace exits " + share(cost, of: dominant.vcpuTime))
     } else if dominant.handling > 0 {

@@ -39,8 +39,8 @@ extension TextRenderer {
     let columns = 5 + (hasSleep ? 1 : 0) + (hasUnread ? 1 : 0)
     var table = TextTable([.left] + Array(repeating: .right, count: columns))
     table.add(
-      ["Of the time in KVM_RUN", "guest or KVM", "halted", "polling"] + (hasSleep ? ["asleep"] : [])
-        + ["waiting for a CPU", "at least"]
+      ["Of the time in KVM_RUN", "guest or KVM ≥", "halted", "polling"] + (hasSleep ? ["asleep"] : [])
+        + ["waiting for a CPU ≤", "≥"]
         + (hasUnread ? ["not read"] : []))
     for vcpu in known {
       guard let parts = vcpu.kvmRun else { continue }
@@ -58,7 +58,8 @@ extension TextRenderer {
         + (hasSleep ? "asleep: the thread did, for another reason, such as a vCPU not started yet; " : "")
         + (isUnknown
           ? "waiting for a CPU is in \"guest or KVM\": this trace does not tell it"
-          : "waiting for a CPU: at most this, at least what was not in userspace"),
+          : "waiting for a CPU: at most this, as if all waiting was in KVM_RUN, at least what was not in userspace; guest or "
+            + "KVM: what is left, so at least this"),
       indent: 2)
   }
 }

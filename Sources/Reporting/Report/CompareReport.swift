@@ -36,6 +36,10 @@ public struct ThreadComparisonReport: Codable, Equatable, Sendable {
   public var a: [ShareReport]?
   /// B's times.
   public var b: [ShareReport]?
+  /// Time in A that the thread was runnable but waiting for a CPU, whatever it was doing; nil: not known.
+  public var waitingA: Int64? = nil
+  /// In B.
+  public var waitingB: Int64? = nil
 }
 
 /// The same thing in both.

@@ -56,7 +56,16 @@ private struct Comparison {
       let loops = (report.summary?.loops ?? []).map { ($0.id, ($0.name, times($0))) }
       return Dictionary(loops, uniquingKeysWith: { first, _ in first })
     }
-    return join("vcpu", vcpus(a), vcpus(b)) + join("loop", loops(a), loops(b))
+    func waits(_ report: Report, _ thread: ThreadComparisonReport) -> Int64? {
+      thread.kind == "vcpu"
+        ? report.summary?.vcpus.first { $0.id == thread.id }?.scheduling?.waiting
+        : report.summary?.loops.first { $0.id == thread.id }?.scheduling?.waiting
+    }
+    return (join("vcpu", vcpus(a), vcpus(b)) + join("loop", loops(a), loops(b))).map { thread in
+      var thread = thread
+      (thread.waitingA, thread.waitingB) = (waits(a, thread), waits(b, thread))
+      return thread
+    }
   }
 
   private func join(
