@@ -121,7 +121,7 @@ struct ReportTests {
   /// What was added to version 1 since it was first written, wherever it stands.
   private static let added: Set<String> = [
     "allExits", "dominant", "missing", "cause", "gaps", "since", "limits", "cost", "costs", "scheduling",
-    "kvmRun", "levels", "histograms", "counting",
+    "kvmRun", "mainThread", "levels", "histograms", "counting",
   ]
 
   private static func early(_ value: Any) -> Any {
@@ -144,6 +144,8 @@ struct ReportTests {
     report.summary?.dominant = nil
     report.summary?.costs = nil
     report.summary?.counting = nil
+    report.summary?.mainThread = nil
+    for place in report.summary?.loops.indices ?? 0..<0 { report.summary?.loops[place].scheduling = nil }
     for place in report.summary?.vcpus.indices ?? 0..<0 {
       report.summary?.vcpus[place].scheduling = nil
       report.summary?.vcpus[place].kvmRun = nil
