@@ -39,8 +39,8 @@ extension TextRenderer {
     let columns = 5 + (hasSleep ? 1 : 0) + (hasUnread ? 1 : 0)
     var table = TextTable([.left] + Array(repeating: .right, count: columns))
     table.add(
-      ["Of the time in KVM_RUN", "guest or KVM ≥", "halted", "polling"] + (hasSleep ? ["asleep"] : [])
-        + ["waiting for a CPU ≤", "≥"]
+      ["Of the time in KVM_RUN", "guest or KVM (min)", "halted", "polling"] + (hasSleep ? ["asleep"] : [])
+        + ["waiting for a CPU (max)", "(min)"]
         + (hasUnread ? ["not read"] : []))
     for vcpu in known {
       guard let parts = vcpu.kvmRun else { continue }
