@@ -113,19 +113,20 @@ final class IOThread: @unchecked Sendable {
 
   private func obey() {
     _ = wake.consume()
-    monitor.update { if order == .pause { paused = true } }
-    monitor.wait { () -> Void? in
+    // Whether the loop is paused changes only here, with the order seen: one that is resumed and paused again before it
+    // woke up is still paused.
+    while monitor.update({ () -> Bool in
+      paused = order == .pause
       if order == .end { isLastRound = true }
-      return order == .pause ? nil : ()
+      return paused
+    }) {
+      monitor.wait { order == .pause ? nil : () }
     }
   }
 
   /// Returns when the loop is between two handlers and stays there until `resume`.
   func pause() {
-    monitor.update {
-      order = .pause
-      paused = false
-    }
+    monitor.update { order = .pause }
     wake.signal()
     // No handler blocks, so this is soon.
     monitor.wait { paused ? () : nil }
