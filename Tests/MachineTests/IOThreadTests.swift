@@ -58,6 +58,11 @@ struct IOThreadTests {
       if round % 2 == 0 { _ = event.event.consume() }
       loop.resume()
     }
+    // It may be asked to pause again before it woke up from the last time.
+    for _ in 0..<20_000 {
+      loop.pause()
+      loop.resume()
+    }
     // The thread may have come late, and have met nothing but pauses so far.
     event.event.signal()
     let deadline = Clock.monotonic + 20_000_000_000
