@@ -37,8 +37,8 @@ struct CostTests {
     let expected = saved.sorted { $0.value > $1.value }.map(\.key)
     // A wait for a CPU inside a handler counts as handling: of five runs the one that waited least.
     let summaries = try (0..<5).map { _ in try Self.summary(planted.polls, planted.writes) }
-    let summary = try #require(
-      summaries.min { ($0.vcpus.first?.scheduling?.waiting ?? 0) < ($1.vcpus.first?.scheduling?.waiting ?? 0) })
+    let waiting = { (summary: SummaryReport) in summary.vcpus.first?.scheduling?.waiting ?? 0 }
+    let summary = try #require(summaries.min { waiting($0) < waiting($1) })
     let rows = summary.exits.prefix(10)
     #expect(rows.compactMap(\.address).filter { saved[$0] != nil } == expected)
     #expect(Array(rows.compactMap(\.address).prefix(2)) == expected, "\(saved)")
