@@ -21,9 +21,9 @@ extension TextRenderer {
     words += counted(dominant)
     if let cost = dominant.exitCost, let exit = costliest(summary) {
       words.append("costliest: \(ExitText.short(exit)), " + share(cost, of: dominant.vcpuTime) + each(cost))
-      // The counters do not tell which exits the waits were in.
+      // The counters do not tell which exits the waits were in: the least is without them, the most with them.
       if let waiting = dominant.waiting, waiting >= dominant.vcpuTime / 10 {
-        words[words.count - 1] += ", waits for a CPU included"
+        words[words.count - 1] += ", waits for a CPU left out of the first and not of the others"
       }
     } else if let cost = dominant.cost {
       words.append("userspace exits " + share(cost, of: dominant.vcpuTime))
@@ -56,6 +56,7 @@ extension TextRenderer {
   /// `31.2 to 44.0 % of the time`: no less than the floor, no more than all of KVM_RUN and handling.
   private func share(_ cost: ExitCostReport, of time: Int64) -> String {
     let (least, most) = (Text.percent(cost.atLeast, of: time), Text.percent(cost.atMost, of: time))
+    if cost.atLeast == 0 { return "at most \(most) of the time" }
     if least == most { return "\(least) of the time" }
     let unit = Text.space + "%"
     let from = least.hasSuffix(unit) && !least.hasPrefix("<") ? String(least.dropLast(unit.count)) : least

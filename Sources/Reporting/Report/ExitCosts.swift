@@ -2,7 +2,8 @@ import Analysis
 
 /// What exits of one kind cost; exits of the start and the end of the run are left out. In ns.
 public struct ExitCostReport: Codable, Equatable, Sendable {
-  /// Handling, and KVM_RUN before each exit up to the floor.
+  /// Handling, and KVM_RUN before each exit up to the floor, less all waits of vCPUs' threads for a CPU: counters do not
+  /// tell which handlers these were in.
   public var atLeast: Int64
   /// Handling, and KVM_RUN before each exit up to `factor` times the floor: what kinds are ranked by.
   public var likely: Int64
@@ -109,7 +110,7 @@ extension ReportBuilder {
     let run = entered > 0 ? (inKvmRun.sum &- cost.edges.inKvmRun) / Int64(clamping: entered) : nil
     let work = handled > 0 ? (handling.sum &- cost.edges.handling) / Int64(clamping: handled) : nil
     return ExitCostReport(
-      atLeast: cost.atLeast, likely: cost.likely, atMost: cost.atMost,
+      atLeast: max(0, cost.atLeast &- vcpuWaiting), likely: cost.likely, atMost: cost.atMost,
       average: run == nil && work == nil ? nil : (run ?? 0) &+ (work ?? 0),
       edges: cost.edges.isEmpty
         ? nil

@@ -9,6 +9,8 @@ public struct ReportBuilder {
   let result: AnalysisResult
   let window: TraceWindow?
   private let waits: CpuWaits
+  /// Time that all vCPUs' threads were runnable but waiting for a CPU, as far as it is known, ns.
+  let vcpuWaiting: Int64
   /// The first and the last instant that the report is about; nil when there is no event.
   let span: ClosedRange<Int64>?
   /// Whether all events are there; nil: not looked at.
@@ -37,6 +39,12 @@ public struct ReportBuilder {
     self.window = window
     result = analysis.models.result()
     waits = CpuWaits(trace, result.threadReadings)
+    var waiting: Int64 = 0
+    for vcpu in result.vcpus {
+      let growth = result.threadReadings[ThreadName(.vcpu, vcpu.times.id)]?.growth(\.waiting) ?? nil
+      waiting = waiting.addingReportingOverflow(Int64(clamping: growth ?? 0)).partialValue
+    }
+    vcpuWaiting = waiting
     if let window {
       span = window.span
     } else if let begin = result.begin, let end = result.end {
