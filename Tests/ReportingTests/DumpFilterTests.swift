@@ -226,6 +226,9 @@ struct DumpFilterTests {
     for (filter, words) in [
       (DumpFilter(events: ["vcpu_run_exti"]), "vcpu_run_exit"), (DumpFilter(threads: ["vcpuO"]), "vcpu0"),
       (DumpFilter(conditions: [try #require(FieldCondition("reson=io"))]), "reason"),
+      (DumpFilter(conditions: [try #require(FieldCondition("reason=mmoi"))]), "mmio"),
+      (DumpFilter(conditions: [try #require(FieldCondition("seq!=abc"))]), "abc"),
+      (DumpFilter(cpus: [9]), "0, 1"),
     ] {
       let error = #expect(throws: FilterError.self) {
         _ = try Dump(trace, format: .json, filter: filter, descriptor: -1)

@@ -79,7 +79,7 @@ struct WidthTests {
       TextRenderer.render(report, style: TextStyle(width: width)).split(separator: "\n")
         .filter { $0.contains("no room at \(width) columns for: ") }
     }
-    #expect(missing(60).contains { $0.contains("at most") })
+    #expect(missing(60).contains { $0.contains("run p99") })
     #expect(missing(250).isEmpty)
   }
 

@@ -148,8 +148,20 @@ final class PreparedFilter {
         )
       }
     }
+    let cpus = (0..<trace.streamCount).map { trace.stream($0)?.cpu }
+    if let cpu = filter.cpus.first(where: { !cpus.contains($0) }), !cpus.contains(nil), !cpus.isEmpty {
+      let known = Set(cpus.compactMap(\.self)).sorted().prefix(64).map(String.init).joined(separator: ", ")
+      throw FilterError("nothing was recorded on CPU \(cpu); the trace has events of: \(known)")
+    }
     for condition in conditions {
       var fields: [String] = []
+      var types: [FieldType] = []
+      for stream in classes where types.count < 10_000 {
+        types += DeepStack.run(levels: stream.height) {
+          stream.events.compactMap { FieldProbe(condition.scopes, condition.path, $0, of: stream)?.type }
+        }
+      }
+      if let impossible = condition.impossibleValue(of: types) { throw FilterError(impossible) }
       let isKnown = classes.contains { stream in
         stream.events.contains { event in
           if fields.count < 10_000 {

@@ -1,3 +1,5 @@
+import CTF
+
 /// A condition on a field of an event, such as `reason=io,mmio`, `address>=0x3f8`, `name!=virtio*` or `ctx.flags=0`.
 public struct FieldCondition: Sendable, Equatable {
   enum Comparison: Sendable {
@@ -6,12 +8,14 @@ public struct FieldCondition: Sendable, Equatable {
 
   /// A value to compare with.
   struct Value: Sendable, Equatable {
+    let source: String
     let text: GlobPattern
     /// nil: it is no number.
     let integer: Int128?
     let number: Double?
 
     init(_ text: String) {
+      source = text
       self.text = GlobPattern(text)
       let magnitude = text.hasPrefix("-") ? text.dropFirst() : text[...]
       var value: UInt64?
@@ -135,6 +139,33 @@ public struct FieldCondition: Sendable, Equatable {
     case .equal: return isMeant
     case .notEqual: return !isMeant
     case .less, .atMost, .greater, .atLeast: return holds(integer: integer)
+    }
+  }
+}
+
+extension FieldCondition {
+  /// What is wrong with a value that no field of these types can have: a label that the enumeration lacks, or a word where
+  /// numbers are; nil: nothing.
+  func impossibleValue(of types: [FieldType]) -> String? {
+    guard !types.isEmpty, [.equal, .notEqual].contains(comparison) else { return nil }
+    guard let value = values.first(where: { value in !types.contains { Self.admits(value, $0) } }) else {
+      return nil
+    }
+    var labels: [String] = []
+    for case .enumeration(let type) in types where labels.count < 10_000 {
+      labels += type.mappings.map(\.label)
+    }
+    let name = path.joined(separator: ".")
+    return "no field '\(name)' of this trace can be '\(value.source)'"
+      + Suggestion.sentence(for: value.source, among: labels)
+  }
+
+  private static func admits(_ value: Value, _ type: FieldType) -> Bool {
+    switch type {
+    case .enumeration(let type):
+      value.integer != nil || type.mappings.contains { value.text.matches($0.label) }
+    case .integer, .floatingPoint: value.number != nil
+    default: true
     }
   }
 }

@@ -104,7 +104,8 @@ extension TextRenderer {
       ]
     }
     words += ["run: KVM_RUN; p50 to max: handling, exit to next entry"]
-    if latencies.contains(where: { $0.tail($0.maximum) != nil }) {
+    // A wait's mark takes the other one's place.
+    if latencies.contains(where: { $0.tail($0.maximum) != nil && $0.maximumExemplar?.cpuWait == nil }) {
       words.append("!: 100\(Text.space)×\(Text.space)p50 or more")
     }
     if latencies.contains(where: { $0.maximumExemplar?.cpuWait != nil }) {
@@ -136,7 +137,7 @@ extension TextRenderer {
       "count", "share", "cost", "at most", "each", "run p50", "run p99", "p50", "p99", "max", "slowest",
     ]
     // The highest go first where there is no room.
-    let ranks = [0, 8, 0, 7, 2, 5, 9, 6, 4, 1, 3]
+    let ranks = [0, 8, 0, 1, 3, 6, 9, 7, 5, 2, 4]
     var table = TextTable(
       [.left] + titles.map { $0 == "slowest" ? .leftNumber : .right }, ranks: [0] + ranks, separator: " ")
     table.add(["Userspace exits"] + titles)

@@ -36,19 +36,21 @@ extension TextRenderer {
     guard !known.isEmpty else { return }
     let hasUnread = known.contains { $0.kvmRun?.unread ?? 0 > 0 }
     let hasSleep = known.contains { $0.kvmRun?.asleep ?? 0 > 0 }
-    let columns = 5 + (hasSleep ? 1 : 0) + (hasUnread ? 1 : 0)
-    var table = TextTable([.left] + Array(repeating: .right, count: columns))
-    table.add(
-      ["Of the time in KVM_RUN", "guest or KVM (min)", "halted", "polling"] + (hasSleep ? ["asleep"] : [])
-        + ["waiting for a CPU (max)", "(min)"]
-        + (hasUnread ? ["not read"] : []))
+    // Without the host's counters, waiting for a CPU is in what is left.
+    let isWaitingKnown = known.contains { $0.kvmRun?.waiting != nil }
+    let titles =
+      [isWaitingKnown ? "guest or KVM (min)" : "guest or KVM", "halted", "polling"]
+      + (hasSleep ? ["asleep"] : [])
+      + (isWaitingKnown ? ["waiting for a CPU (max)", "(min)"] : []) + (hasUnread ? ["not read"] : [])
+    var table = TextTable([.left] + titles.map { _ in .right })
+    table.add(["Of the time in KVM_RUN"] + titles)
     for vcpu in known {
       guard let parts = vcpu.kvmRun else { continue }
       func share(_ time: Int64?) -> String { time.map { Text.percent($0, of: vcpu.span) } ?? "?" }
       table.add(
-        [
-          "  " + vcpu.name, share(parts.guestOrKvm), share(parts.halted), share(parts.haltPolling),
-        ] + (hasSleep ? [share(parts.asleep)] : []) + [share(parts.waiting), share(parts.waitingAtLeast)]
+        ["  " + vcpu.name, share(parts.guestOrKvm), share(parts.halted), share(parts.haltPolling)]
+          + (hasSleep ? [share(parts.asleep)] : [])
+          + (isWaitingKnown ? [share(parts.waiting), share(parts.waitingAtLeast)] : [])
           + (hasUnread ? [share(parts.unread)] : []))
     }
     show(table)

@@ -239,13 +239,7 @@ public struct TextRenderer {
   private mutating func footer() {
     for (place, limit) in (report.limits ?? []).enumerated() {
       if place == 0 { line() }
-      var words: [String] = []
-      if limit.isAll == true { words.append("all exits together") }
-      if let reason = limit.reason { words.append("reason \(reason)") }
-      if let device = limit.device { words.append("device \(device)") }
-      if let address = limit.address { words.append("address 0x" + String(address, radix: 16)) }
-      words.append("\(limit.statistic) at most \(Text.duration(limit.limit))")
-      var text = "limit: " + words.joined(separator: ", ") + ": "
+      var text = "limit: " + limit.words + ": "
       text += number(limit.checked, "kind") + " of exits checked, "
       text += limit.over.isEmpty ? "none over it" : "\(limit.over.count) over it"
       if let leftOut = limit.leftOut, leftOut > 0 {

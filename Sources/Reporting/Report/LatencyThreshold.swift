@@ -100,13 +100,29 @@ public struct ThresholdReport: Codable, Equatable, Sendable {
   /// Those of them that are over it.
   public var over: [ExceededReport]
 
-  /// Sentences about what is over the limit.
+  /// Sentences about what is over the limit, or about a limit that nothing was held against: a mistyped address must not
+  /// pass for ever.
   public var findings: [String] {
-    over.map {
-      let count = $0.count.map { " (\(Text.number($0, "exit")))" } ?? ""
-      return
-        "\($0.exits): handling \(statistic) is \(Text.duration($0.value)), over \(Text.duration(limit))\(count)"
+    guard checked > 0 || leftOut ?? 0 > 0 else {
+      return ["the trace has no exits that a limit is about (\(words)): nothing was checked"]
     }
+    return over.map {
+      let count = $0.count.map { " (\(Text.number($0, "exit")))" } ?? ""
+      let wait = $0.slowest?.cpuWait == nil ? "" : "; around the slowest its thread waited for a CPU"
+      return
+        "\($0.exits): handling \(statistic) is \(Text.duration($0.value)), over \(Text.duration(limit))\(count)\(wait)"
+    }
+  }
+
+  /// The limit.
+  var words: String {
+    var words: [String] = []
+    if isAll == true { words.append("all exits together") }
+    if let reason { words.append("reason \(reason)") }
+    if let device { words.append("device \(device)") }
+    if let address { words.append("address 0x" + String(address, radix: 16)) }
+    words.append("\(statistic) at most \(Text.duration(limit))")
+    return words.joined(separator: ", ")
   }
 }
 
