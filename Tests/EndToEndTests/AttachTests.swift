@@ -7,27 +7,22 @@ struct AttachTests {
   @Test("lttng by hand gets the state dump within two seconds, though the guest never leaves to the monitor")
   func attach() throws {
     let directory = try TemporaryDirectory()
-    let output = try run(
-      URL(fileURLWithPath: "/bin/sh"),
-      [
-        "-c",
-        OwnSessionDaemon.script(
-          """
-          lttng-sessiond --no-kernel --daemonize
-          "$1" run --guest timer iterations=4000 --serial none &
-          sleep 0.7
-          lttng create attached --output="$2/trace" >/dev/null
-          lttng enable-channel --userspace events >/dev/null
-          lttng enable-event --userspace --channel=events 'exeunt:*' >/dev/null
-          lttng start >/dev/null
-          sleep 2
-          kill -0 $! && echo still-running
-          lttng stop >/dev/null
-          lttng destroy >/dev/null
-          kill -INT $!
-          wait $!
-          """), "sh", Tools.exeunt.path, directory.url.path,
-      ])
+    let output = try runBesideDaemon(
+      directory,
+      """
+      "$1" run --guest timer iterations=4000 --serial none &
+      sleep 0.7
+      lttng create attached --output="$2/trace" >/dev/null
+      lttng enable-channel --userspace events >/dev/null
+      lttng enable-event --userspace --channel=events 'exeunt:*' >/dev/null
+      lttng start >/dev/null
+      sleep 2
+      kill -0 $! && echo still-running
+      lttng stop >/dev/null
+      lttng destroy >/dev/null
+      kill -INT $!
+      wait $!
+      """)
     #expect(output.text.contains("still-running"), "\(output.text)\(output.standardError)")
     let events = try run(
       try #require(Tools.find("babeltrace2")), [directory.url.appendingPathComponent("trace").path])

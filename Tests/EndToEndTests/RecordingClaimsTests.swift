@@ -37,20 +37,15 @@ struct RecordingClaimsTests {
   @Test("When the daemon dies, the recorder and the analyzer agree that the rest is not known")
   func daemonKilled() throws {
     let directory = try TemporaryDirectory()
-    let output = try run(
-      URL(fileURLWithPath: "/bin/sh"),
-      [
-        "-c",
-        OwnSessionDaemon.script(
-          """
-          lttng-sessiond --no-kernel --daemonize
-          "$1" run --guest timer iterations=1000000 --serial none --timeout 3s --trace "$2/trace" --result "$2/result" &
-          until [ -s "$(echo "$2"/trace/ust/uid/*/*/metadata)" ]; do sleep 0.05; done
-          kill -s KILL "$(cat $run/lttng-sessiond.pid)"
-          wait $!
-          echo "status $?"
-          """), "sh", Tools.exeunt.path, directory.url.path,
-      ])
+    let output = try runBesideDaemon(
+      directory,
+      """
+      "$1" run --guest timer iterations=1000000 --serial none --timeout 3s --trace "$2/trace" --result "$2/result" &
+      until [ -s "$(echo "$2"/trace/ust/uid/*/*/metadata)" ]; do sleep 0.05; done
+      kill -s KILL "$(cat $run/lttng-sessiond.pid)"
+      wait $!
+      echo "status $?"
+      """)
     #expect(output.lines.contains("status 6"), "\(output.text)\(output.standardError)")
     let trace = try result(directory)
     let recorded = try #require(trace.eventsRecorded)

@@ -32,25 +32,20 @@ struct RecordingTotalsTests {
   @Test("A session that attaches holds at least what was emitted between its two readings")
   func attached() throws {
     let directory = try TemporaryDirectory()
-    let output = try run(
-      URL(fileURLWithPath: "/bin/sh"),
-      [
-        "-c",
-        OwnSessionDaemon.script(
-          """
-          lttng-sessiond --no-kernel --daemonize
-          "$1" run --guest smp --cpus 2 iterations=1000000000 spacing=500 --serial none &
-          sleep 0.7
-          lttng create attached --output="$2/trace" >/dev/null
-          lttng enable-channel --userspace --subbuf-size=1M --num-subbuf=8 events >/dev/null
-          lttng enable-event --userspace --channel=events 'exeunt:*' >/dev/null
-          lttng start >/dev/null
-          sleep 2
-          kill -INT $!
-          wait $!
-          lttng destroy >/dev/null
-          """), "sh", Tools.exeunt.path, directory.url.path,
-      ])
+    let output = try runBesideDaemon(
+      directory,
+      """
+      "$1" run --guest smp --cpus 2 iterations=1000000000 spacing=500 --serial none &
+      sleep 0.7
+      lttng create attached --output="$2/trace" >/dev/null
+      lttng enable-channel --userspace --subbuf-size=1M --num-subbuf=8 events >/dev/null
+      lttng enable-event --userspace --channel=events 'exeunt:*' >/dev/null
+      lttng start >/dev/null
+      sleep 2
+      kill -INT $!
+      wait $!
+      lttng destroy >/dev/null
+      """)
     #expect(output.standardError.contains("ended by signal 2"), "\(output.standardError)")
     let threads = try ThreadTally(directory.url.appendingPathComponent("trace").path)
     withExtendedLifetime(directory) {}

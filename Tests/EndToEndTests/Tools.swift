@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The programs under test and the tools that they are held against.
@@ -37,6 +38,17 @@ struct Output {
 
   var text: String { String(decoding: standardOutput, as: UTF8.self) }
   var lines: [Substring] { text.split(separator: "\n") }
+}
+
+/// Runs a shell script beside a session daemon that is nobody else's; in it `$1` is `exeunt`, `$2` a directory, and `$run`
+/// the daemon's.
+func runBesideDaemon(_ directory: TemporaryDirectory, _ script: String) throws -> Output {
+  try run(
+    URL(fileURLWithPath: "/bin/sh"),
+    [
+      "-c", OwnSessionDaemon.script("lttng-sessiond --no-kernel --daemonize\n" + script), "sh",
+      Tools.exeunt.path, directory.url.path,
+    ])
 }
 
 /// Runs a program to its end.
