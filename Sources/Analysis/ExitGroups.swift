@@ -32,8 +32,8 @@ extension SliceAnalysis {
   ) -> [ExitGroup<Label>] {
     var sites: [Label: ExitSite] = [:]
     var members: [Label: [ExitResult]] = [:]
-    var edges: [Label: EdgeSum] = [:]
-    let (runEdges, floor) = (runEdges(), exitFloor())
+    var costs: [Label: CostSum] = [:]
+    let none = CostSum(runEdges(), exitFloor())
     defer { sites.values.forEach { $0.free() } }
     core.pointee.sites.forEach { key, row in
       guard row.count > 0 else { return }
@@ -43,18 +43,18 @@ extension SliceAnalysis {
       site.add(row)
       sites[name] = site
       members[name, default: []].append(kind)
-      edges[name, default: EdgeSum()].add(row, key, runEdges)
+      costs[name, default: none].add(row, key)
     }
     var groups = sites.map { name, site in
       group(
         name, site, barsPerOctave, (members[name] ?? []).sorted(by: Self.precedes),
-        cost(site, edges[name] ?? EdgeSum(), floor))
+        (costs[name] ?? none).cost)
     }
     let others = core.pointee.sites.others.pointee
     if others.count > 0 {
-      var sum = EdgeSum()
-      sum.add(others, nil, runEdges)
-      groups.append(group(nil, others, barsPerOctave, [], cost(others, sum, floor)))
+      var sum = none
+      sum.add(others, nil)
+      groups.append(group(nil, others, barsPerOctave, [], sum.cost))
     }
     return groups.sorted {
       if $0.handling.sum != $1.handling.sum { return $0.handling.sum > $1.handling.sum }
@@ -67,36 +67,16 @@ extension SliceAnalysis {
   /// All exits in one group, those without a row of their own as well.
   public func allExits() -> ExitGroup<Int> {
     var all = ExitSite()
-    var sum = EdgeSum()
-    let edges = runEdges()
+    var sum = CostSum(runEdges(), exitFloor())
     defer { all.free() }
     core.pointee.sites.forEach { key, row in
       all.add(row)
-      sum.add(row, key, edges)
+      sum.add(row, key)
     }
     let others = core.pointee.sites.others.pointee
     all.add(others)
-    sum.add(others, nil, edges)
-    return group(0, all, 0, [], cost(all, sum, exitFloor()))
-  }
-
-  /// What exits cost, from what they add up to and what of it belongs to the edges of the run.
-  private func cost(_ site: ExitSite, _ edges: EdgeSum, _ floor: ExitFloor?) -> ExitCost {
-    let all = site.all
-    let handling = all.handling &- edges.part.handling
-    func capped(_ cap: Int64) -> Int64 {
-      let (most, overflow) = cap.multipliedReportingOverflow(by: Int64(clamping: edges.part.entered))
-      let edge = overflow ? edges.part.inKvmRun : min(edges.part.inKvmRun, most)
-      return max(0, site.inKvmRun.sum(cappedAt: cap) &- edge)
-    }
-    let floor = floor?.inKvmRun ?? 0
-    var cost = ExitCost()
-    cost.atMost = handling &+ all.inKvmRun &- edges.part.inKvmRun
-    cost.likely = min(cost.atMost, handling &+ capped(floor &* ExitFloor.factor))
-    cost.atLeast = min(cost.likely, handling &+ capped(floor))
-    cost.edges = edges.part
-    cost.slowest = edges.slowest?.exit
-    return cost
+    sum.add(others, nil)
+    return group(0, all, 0, [], sum.cost)
   }
 
   private static func precedes(_ left: ExitResult, _ right: ExitResult) -> Bool {
@@ -116,13 +96,38 @@ extension SliceAnalysis {
   }
 }
 
-/// What of several kinds of exits belongs to the edges of the run, and the slowest of the others.
-private struct EdgeSum {
-  var part = ExitPart()
-  var slowest: LongestHandling?
+/// What several kinds of exits cost: kind by kind, so that it is the same however they are put together.
+private struct CostSum {
+  private let edges: RunEdges
+  private let floor: Int64
+  private var sum = ExitCost()
+  private var slowest: LongestHandling?
 
-  mutating func add(_ site: ExitSite, _ key: Key?, _ edges: RunEdges) {
-    part = part + edges.part(site, key)
+  init(_ edges: RunEdges, _ floor: ExitFloor?) {
+    self.edges = edges
+    self.floor = floor?.inKvmRun ?? 0
+  }
+
+  var cost: ExitCost {
+    var cost = sum
+    cost.slowest = slowest?.exit
+    return cost
+  }
+
+  mutating func add(_ site: ExitSite, _ key: Key?) {
+    let (all, part) = (site.all, edges.part(site, key))
+    let handling = all.handling &- part.handling
+    func capped(_ cap: Int64) -> Int64 {
+      let (most, overflow) = cap.multipliedReportingOverflow(by: Int64(clamping: part.entered))
+      let edge = overflow ? part.inKvmRun : min(part.inKvmRun, most)
+      return max(0, site.inKvmRun.sum(cappedAt: cap) &- edge)
+    }
+    let atMost = handling &+ all.inKvmRun &- part.inKvmRun
+    let likely = min(atMost, handling &+ capped(floor &* ExitFloor.factor))
+    sum.atMost &+= atMost
+    sum.likely &+= likely
+    sum.atLeast &+= min(likely, handling &+ capped(floor))
+    sum.edges = sum.edges + part
     guard let longest = edges.slowest(site, key) else { return }
     var known = slowest ?? longest
     known.raise(longest)

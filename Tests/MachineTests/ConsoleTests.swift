@@ -207,11 +207,15 @@ final class PseudoTerminal {
     tcsetattr(slave, TCSANOW, &attributes)
   }
 
-  /// Has a reader wait for so many characters, without lines.
-  func setMinimum(_ count: UInt8) {
-    var attributes = cooked
-    attributes.c_lflag &= ~tcflag_t(ICANON)
-    withUnsafeMutableBytes(of: &attributes.c_cc) { $0[Int(VMIN)] = count }
+  /// Has a reader that has got one character wait for so many, or for so long a silence, in seconds up to 25; poll(2) asks for
+  /// one only (termios(3), VMIN and VTIME).
+  func collect(_ count: UInt8, within silence: UInt8) {
+    var attributes = termios()
+    tcgetattr(slave, &attributes)
+    withUnsafeMutableBytes(of: &attributes.c_cc) {
+      $0[Int(VMIN)] = count
+      $0[Int(VTIME)] = silence * 10
+    }
     tcsetattr(slave, TCSANOW, &attributes)
   }
 

@@ -41,6 +41,11 @@ struct ReportTests {
         let known = [parts.halted, parts.asleep, parts.haltPolling, parts.waiting].compactMap { $0 }
         #expect(parts.guestOrKvm + parts.unread + known.reduce(0, +) == vcpu.inKvmRun)
         #expect(known.allSatisfy { $0 >= 0 } && parts.guestOrKvm >= 0 && parts.unread >= 0)
+        if let floor = summary.costs?.floor {
+          // Only waiting is told more of than there may have been.
+          let work = Int64(vcpu.pairing.exits) * floor
+          #expect(parts.guestOrKvm >= min(work, parts.guestOrKvm + (parts.waiting ?? 0)))
+        }
       }
       #expect(vcpu.reasons.reduce(0) { $0 + $1.count } == vcpu.pairing.exits)
     }
@@ -65,6 +70,9 @@ struct ReportTests {
       #expect(whole.minimum == parts.map(\.minimum).min())
       #expect(whole.maximum == parts.map(\.maximum).max())
       #expect(whole.p999 <= whole.maximum && whole.p50 >= parts.map(\.p50).min() ?? 0)
+    }
+    for cost in [\ExitCostReport.likely, \ExitCostReport.atMost] {
+      #expect(all.cost?[keyPath: cost] == summary.exits.compactMap(\.cost).reduce(0) { $0 + $1[keyPath: cost] })
     }
     let row = try #require(
       TextRenderer.render(try Self.builder(name).1.summary()).split(separator: "\n").first {

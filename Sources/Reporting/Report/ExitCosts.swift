@@ -124,7 +124,7 @@ extension ReportBuilder {
 
   /// What costs are measured with, for rows in this order.
   func costs(sortedBy order: ExitOrder) -> ExitCostsReport {
-    let floor = analysis.models.exitFloor()
+    let floor = exitFloor
     return ExitCostsReport(
       vcpuTime: duration.multipliedReportingOverflow(by: Int64(result.vcpus.count)).partialValue,
       floor: floor?.inKvmRun, floorExit: floor.map { words($0.exit) }, floorCount: floor?.count,

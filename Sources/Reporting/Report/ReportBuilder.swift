@@ -9,6 +9,8 @@ public struct ReportBuilder {
   let result: AnalysisResult
   let window: TraceWindow?
   private let waits: CpuWaits
+  /// What leaving the guest and entering it costs at least; nil: there is no exit.
+  let exitFloor: ExitFloor?
   /// Time that all vCPUs' threads were runnable but waiting for a CPU, as far as it is known, ns.
   let vcpuWaiting: Int64
   /// The first and the last instant that the report is about; nil when there is no event.
@@ -38,6 +40,7 @@ public struct ReportBuilder {
     self.analysis = analysis
     self.window = window
     result = analysis.models.result()
+    exitFloor = analysis.models.exitFloor()
     waits = CpuWaits(trace, result.threadReadings)
     var waiting: Int64 = 0
     for vcpu in result.vcpus {

@@ -59,11 +59,12 @@ extension ReportBuilder {
   ///
   /// - Parameters:
   ///   - inKvmRun: All of it.
+  ///   - exits: How often the guest was left.
   ///   - first: When the vCPU's events begin.
   ///   - last: Until when its time is known.
-  func kvmRun(_ id: Int, _ inKvmRun: Int64, first: Int64, last: Int64, _ scheduling: SchedulingReport?)
-    -> KvmRunReport?
-  {
+  func kvmRun(
+    _ id: Int, _ inKvmRun: Int64, exits: UInt64, first: Int64, last: Int64, _ scheduling: SchedulingReport?
+  ) -> KvmRunReport? {
     let halt = haltTimes(id)
     guard let begin = scheduling?.begin ?? halt?.begin, let end = scheduling?.end ?? halt?.end else {
       return nil
@@ -83,7 +84,10 @@ extension ReportBuilder {
     let asleep = take(
       scheduling?.asleep.map { max(0, $0 &- (halted ?? 0) &- elsewhere) })
     let polling = take(halt?.polling)
-    let waiting = take(scheduling?.waiting)
+    // However long a KVM_RUN was, what the shortest ones take was work.
+    let (price, isHuge) = Int64(clamping: exits).multipliedReportingOverflow(by: exitFloor?.inKvmRun ?? 0)
+    let room = max(0, rest &- (isHuge ? rest : price))
+    let waiting = take(scheduling?.waiting.map { min($0, room) })
     return KvmRunReport(
       guestOrKvm: rest, halted: halted, asleep: asleep, haltPolling: polling, waiting: waiting,
       waitingAtLeast: waiting.map { min($0, max(0, (scheduling?.waiting ?? 0) &- elsewhere)) }, unread: unread

@@ -47,7 +47,7 @@ extension ReportBuilder {
       other: times[TimeCategory.other], unknown: times[TimeCategory.unknown], outside: outside,
       scheduling: scheduling,
       kvmRun: kvmRun(
-        vcpu.times.id, inKvmRun, first: vcpu.times.first,
+        vcpu.times.id, inKvmRun, exits: vcpu.exits, first: vcpu.times.first,
         last: isOpen ? span?.upperBound ?? vcpu.times.last : vcpu.times.last, scheduling),
       reasons: vcpu.reasons.enumerated().filter { $0.element > 0 }.map {
         NamedCount(name: ValueName.exitReason(UInt8($0.offset)), count: $0.element)
