@@ -72,7 +72,8 @@ struct ReportTests {
       #expect(whole.p999 <= whole.maximum && whole.p50 >= parts.map(\.p50).min() ?? 0)
     }
     for cost in [\ExitCostReport.likely, \ExitCostReport.atMost] {
-      #expect(all.cost?[keyPath: cost] == summary.exits.compactMap(\.cost).reduce(0) { $0 + $1[keyPath: cost] })
+      let parts = summary.exits.compactMap(\.cost).map { $0[keyPath: cost] }
+      #expect(all.cost?[keyPath: cost] == parts.reduce(0, +))
     }
     let row = try #require(
       TextRenderer.render(try Self.builder(name).1.summary()).split(separator: "\n").first {
