@@ -49,8 +49,9 @@ public struct Configuration: Sendable, Equatable {
   public var separatesVcpus = false
   /// Places guest stamps on the trace's clock; nil: they are counted only.
   public var calibration: ClockCalibration?
-  /// Events are missing and nothing in the trace says where: nothing is concluded that numbers do not prove.
-  var isDoubtful = false
+  /// From here on events may be missing although nothing in the trace says so, ns since the clock's origin; nil:
+  /// nowhere. Nothing is concluded there that numbers do not prove.
+  var doubtFrom: Int64?
   /// The trace, of several that are read together, that each stream belongs to; empty: all belong to the first.
   var runs: [Int] = []
 

@@ -50,7 +50,7 @@ struct Core {
     isFiltered =
       !configuration.vcpus.isEmpty || !configuration.reasons.isEmpty || !configuration.addresses.isEmpty
     self.isLeading = isLeading
-    self.gapEnd = configuration.isDoubtful ? Int64.max : gapEnd
+    self.gapEnd = gapEnd
     threads = .allocate(capacity: Self.threadCount)
     threads.initialize(repeating: nil, count: Self.threadCount)
     events = .allocate(capacity: EventTag.allCases.count)

@@ -76,10 +76,10 @@ public struct Timeline: Sendable {
   ///   - traceBegin: Time of the trace's first event: before it, nothing is concluded from later events.
   ///   - threads: Number of vCPUs and loops that the trace has events of.
   ///   - cells: Pieces, at least 1.
-  ///   - isDoubtful: Events may be missing anywhere, as ``TraceAnalysis/isDoubtful`` says.
+  ///   - doubtFrom: From here on events may be missing, as ``TraceAnalysis/doubtFrom`` says.
   public static func read(
     _ trace: Trace, window: Range<Int64>, traceBegin: Int64, threads: Int, cells: Int,
-    isDoubtful: Bool = false
+    doubtFrom: Int64? = nil
   ) -> Timeline {
     var hasGaps = trace.streams.contains {
       $0.discardedEvents > 0 || $0.lostPackets > 0 || $0.earlierPackets > 0 || $0.isDamaged
@@ -92,7 +92,7 @@ public struct Timeline: Sendable {
       let begin = isAll ? Int64.min : window.lowerBound - lead
       let collector = TimelineCollector(
         window, cells: max(1, cells), opensTrace: isAll || window.lowerBound <= traceBegin,
-        gapEnd: isDoubtful ? Int64.max : trace.completeFrom)
+        gapEnd: trace.completeFrom, doubtFrom: doubtFrom)
       var rows = MergedRows(
         trace, selection: EventTag.selection(ClockRow.tags + [.guestMark]), window: begin..<Int64.max)
       while let run = rows.nextRun() {
@@ -127,12 +127,14 @@ private final class TimelineCollector {
   private var hidden: Set<Int> = []
   private var marks: [GuestMark] = []
   private var gapEnd: Int64
+  private let doubtFrom: Int64
   /// Threads with an event before the window.
   private(set) var knownBefore = 0
 
-  init(_ window: Range<Int64>, cells: Int, opensTrace: Bool, gapEnd: Int64) {
+  init(_ window: Range<Int64>, cells: Int, opensTrace: Bool, gapEnd: Int64, doubtFrom: Int64?) {
     self.window = window
     self.gapEnd = gapEnd
+    self.doubtFrom = doubtFrom ?? .max
     count = cells
     self.opensTrace = opensTrace
   }
@@ -145,6 +147,7 @@ private final class TimelineCollector {
       defer { row += run.stride }
       let tag = Row.tag(row)
       let field = row + Row.firstField
+      if Row.timestamp(row) >= doubtFrom { gapEnd = .max }
       if tag == Row.gapTag {
         gapEnd = max(gapEnd, Int64(bitPattern: field[1]))
       } else if tag == EventTag.guestMark.rawValue {
@@ -224,6 +227,7 @@ private final class TimelineCollector {
   }
 
   func finish() -> Timeline {
+    if window.upperBound > doubtFrom { gapEnd = .max }
     let found = lanes.keys.sorted().compactMap { thread -> TimelineLane? in
       guard var lane = lanes[thread] else { return nil }
       // A state that ends with an event goes on to the end of the window.

@@ -20,8 +20,9 @@ public struct TraceAnalysis: Sendable {
   public let unknownEvents: [String]
   /// Threads that read.
   public let workers: Int
-  /// Events are missing and nothing in the trace tells where, so that they may be missing anywhere.
-  public let isDoubtful: Bool
+  /// From here on events may be missing although no packet tells of it, ns since the clock's origin: `Int64.min` where they may
+  /// be missing anywhere, the end of the stream that ends first where the totals that end a run are missing; nil: nowhere.
+  public let doubtFrom: Int64?
   /// Whether time ran backwards somewhere.
   let isUnordered: Bool
 
@@ -44,20 +45,30 @@ public struct TraceAnalysis: Sendable {
     // Each worker has all streams open that overlap in time: with very many the memory matters more than the time.
     let isMany = trace.streamCount > maximumShared
     let workers = isMany ? 1 : max(1, min(workers ?? Workers.processors, 64))
-    func read(isDoubtful: Bool) -> TraceAnalysis {
+    func read(doubtFrom: Int64?) -> TraceAnalysis {
       var configuration = configuration
-      configuration.isDoubtful = isDoubtful
+      configuration.doubtFrom = doubtFrom
       return self.read(
         trace, configuration: configuration, window: window, workers: workers, progress: progress)
     }
-    let isDoubtful = trace.hasUnreadFiles
-    let result = read(isDoubtful: isDoubtful)
+    let result = read(doubtFrom: trace.hasUnreadFiles ? .min : nil)
     guard window == nil else { return result }
-    // A file that is gone, or cut between two packets, shows in the totals only; and a file that is none of the trace's
-    // does no harm to one that is whole.
-    let known = result.wholeness(of: trace)
-    guard isDoubtful ? known.isComplete : result.lacksUnexplained(known, trace) else { return result }
-    return read(isDoubtful: !isDoubtful)
+    let doubtFrom = result.doubt(trace)
+    return doubtFrom == result.doubtFrom ? result : read(doubtFrom: doubtFrom)
+  }
+
+  /// From when on events may be missing, now that the totals were read: a file that is gone, or cut between two packets, shows
+  /// in these only; and a file that is none of the trace's does no harm to one that is whole.
+  private func doubt(_ trace: Trace) -> Int64? {
+    let known = wholeness(of: trace)
+    if let doubtFrom { return known.isComplete ? nil : doubtFrom }
+    if lacksUnexplained(known, trace) { return .min }
+    // Nobody says how long the streams were. Recordings that follow each other do not make gaps in one another.
+    guard known.end == .missing, trace.traces.count == 1 else { return nil }
+    if trace.hasEmptyFiles { return .min }
+    guard let end = trace.streams.compactMap(\.end).min(), end < models.core.pointee.end
+    else { return nil }
+    return end
   }
 
   /// Whether events are missing that nothing in the trace tells the place of.
@@ -73,7 +84,9 @@ public struct TraceAnalysis: Sendable {
     _ trace: Trace, configuration: Configuration, window: Range<Int64>?, workers: Int,
     progress: (@Sendable (Double) -> Void)?
   ) -> TraceAnalysis {
-    let slices = cut(trace.timeSlices(workers == 1 ? 1 : workers * 4), at: window)
+    var slices = trace.timeSlices(workers == 1 ? 1 : workers * 4)
+    if let doubt = configuration.doubtFrom { slices = split(slices, at: doubt) }
+    slices = cut(slices, at: window)
     let result = read(
       trace, configuration: configuration, slices: slices, window: window, workers: workers,
       progress: progress)
@@ -84,15 +97,21 @@ public struct TraceAnalysis: Sendable {
       result.isUnordered || !result.diagnostics.isEmpty || !trace.diagnostics.isEmpty
     else { return result }
     return read(
-      trace, configuration: configuration, slices: cut([Int64.min..<Int64.max], at: window), window: window,
+      trace, configuration: configuration,
+      slices: cut(split([Int64.min..<Int64.max], at: configuration.doubtFrom ?? .min), at: window), window: window,
       workers: 1, progress: progress)
   }
 
   /// Slices that end where the window does, one of which begins where it does.
   private static func cut(_ slices: [Range<Int64>], at window: Range<Int64>?) -> [Range<Int64>] {
     guard let window else { return slices }
-    let before = Int64.min..<window.lowerBound
-    return (slices.map { $0.clamped(to: before) } + slices.map { $0.clamped(to: window) })
+    let before = slices.map { $0.clamped(to: Int64.min..<window.lowerBound) }
+    return before.filter { !$0.isEmpty } + slices.map { $0.clamped(to: window) }.filter { !$0.isEmpty }
+  }
+
+  /// Slices one of which begins at a moment.
+  private static func split(_ slices: [Range<Int64>], at moment: Int64) -> [Range<Int64>] {
+    slices.flatMap { [$0.clamped(to: Int64.min..<moment), $0.clamped(to: moment..<Int64.max)] }
       .filter { !$0.isEmpty }
   }
 
@@ -155,7 +174,8 @@ private final class Supply: Sendable {
   }
 
   private func read(_ index: Int, gapEnd: Int64) -> SliceReading {
-    let analysis = SliceAnalysis(configuration, isLeading: index == 0, gapEnd: gapEnd)
+    let isDoubtful = configuration.doubtFrom.map { $0 <= slices[index].lowerBound } ?? false
+    let analysis = SliceAnalysis(configuration, isLeading: index == 0, gapEnd: isDoubtful ? .max : gapEnd)
     var selection = EventTag.selection()
     selection.countOthers()
     // The ends of a window are where timestamps say, those of slices where a stream's order does.
@@ -175,7 +195,7 @@ private final class Supply: Sendable {
     var whole = done[0] ?? read(0, gapEnd: trace.completeFrom)
     for index in slices.indices.dropFirst() {
       guard var reading = done[index] else { continue }
-      if whole.analysis.gapEnd > slices[index].lowerBound, !configuration.isDoubtful {
+      if whole.analysis.gapEnd > slices[index].lowerBound, reading.analysis.gapEnd != .max {
         reading = read(index, gapEnd: whole.analysis.gapEnd)
       }
       if let window, slices[index].lowerBound == window.lowerBound {
@@ -204,7 +224,7 @@ private final class Supply: Sendable {
       models: whole.analysis, calibration: configuration.calibration, otherEvents: whole.otherEvents,
       deliveredEvents: whole.deliveredEvents, diagnostics: whole.diagnostics,
       missingFields: whole.missingFields, unknownEvents: whole.unknownEvents, workers: workers,
-      isDoubtful: configuration.isDoubtful, isUnordered: whole.isUnordered)
+      doubtFrom: configuration.doubtFrom, isUnordered: whole.isUnordered)
   }
 
   private func sum(_ left: [UInt64], _ right: [UInt64]) -> [UInt64] {

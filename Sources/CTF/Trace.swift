@@ -14,6 +14,8 @@ public final class Trace: Sendable {
   public let diagnostics: [Diagnostic]
   /// Whether there are files of which nothing can be read: at any time events can be missing.
   public let hasUnreadFiles: Bool
+  /// Whether there are files without a packet: streams of which nothing was written, not even that they were empty.
+  public let hasEmptyFiles: Bool
   /// What is odd, but no reason to doubt that everything was read.
   public let warnings: [Diagnostic]
   /// What is to know about the files, and nothing to worry about.
@@ -68,6 +70,7 @@ public final class Trace: Sendable {
     records = opener.records
     diagnostics = opener.diagnostics
     hasUnreadFiles = opener.hasUnreadFiles
+    hasEmptyFiles = opener.hasEmptyFiles
     warnings = opener.warnings
     notes = opener.notes
     hasOwnOrigin = opener.times.origin != 0

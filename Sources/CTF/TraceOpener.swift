@@ -15,6 +15,7 @@ struct TraceOpener {
   private(set) var warnings: [Diagnostic]
   /// Whether there are files of which no packet can be read.
   private(set) var hasUnreadFiles: Bool
+  private(set) var hasEmptyFiles = false
   /// Where streams are, instead of `streams` and `records`, when there are very many.
   private(set) var many: ManyStreams?
   /// What times count from.
@@ -131,7 +132,9 @@ struct TraceOpener {
         let path = directory.path(name)
         let (found, damage) = FileIndexer.index(path, plans, window)
         if let damage, diagnostics.count < Self.maximumDiagnostics { diagnostics.append(damage) }
-        if damage != nil, found.isEmpty { hasUnreadFiles = true }
+        if found.isEmpty {
+          if damage != nil { hasUnreadFiles = true } else { hasEmptyFiles = true }
+        }
         for result in found { noteTimes(result, plans.streams[result.stream].clock) }
         if found.contains(where: \.hasOtherUUID), warnings.count < Self.maximumDiagnostics {
           warnings.append(TraceError(file: path, message: "packets carry another UUID than the metadata"))

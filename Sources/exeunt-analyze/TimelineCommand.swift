@@ -51,7 +51,7 @@ struct TimelineCommand: ParsableCommand {
     let timeline = Timeline.read(
       trace, window: shown, traceBegin: begin, threads: builder.threadNames.count,
       cells: TextRenderer.timelineCells(threads: builder.threadNames, style: options.style),
-      isDoubtful: analysis.isDoubtful)
+      doubtFrom: analysis.doubtFrom)
     try options.finish(
       builder.timeline(timeline, window: shown, around: choice.focus, named: part.around?.text))
   }

@@ -21,10 +21,10 @@ struct DamagePropertyTests {
   }
 
   /// All that a trace says of threads' states, in many small pieces of time.
-  private static func timeline(_ trace: Trace, _ window: Range<Int64>, isDoubtful: Bool) -> Timeline {
+  private static func timeline(_ trace: Trace, _ window: Range<Int64>, doubtFrom: Int64?) -> Timeline {
     let begin = TraceSpan.begin(of: trace) ?? window.lowerBound
     return Timeline.read(
-      trace, window: window, traceBegin: begin, threads: 4, cells: 500, isDoubtful: isDoubtful)
+      trace, window: window, traceBegin: begin, threads: 4, cells: 500, doubtFrom: doubtFrom)
   }
 
   /// A copy of a recorded trace without its directories of indexes, and its data files.
@@ -90,7 +90,7 @@ struct DamagePropertyTests {
     let truth = ReportBuilder(whole, paths: [], analysis: all).summary()
     let begin = try #require(truth.trace.begin)
     let window = begin..<(try #require(truth.trace.end)) + 1
-    let picture = Self.timeline(whole, window, isDoubtful: false)
+    let picture = Self.timeline(whole, window, doubtFrom: nil)
     for seed in 0..<8 as Range<UInt64> {
       var random = Generator(state: seed &* 977 &+ UInt64(name.count))
       let (directory, files) = try Self.copy(name)
@@ -111,10 +111,12 @@ struct DamagePropertyTests {
       if let missing = check.missing {
         #expect(report.trace.events + missing + (check.unaccounted ?? 0) >= truth.trace.events, comment)
       }
-      // A file that ends with a packet, or that is gone, shows in the totals only.
+      // A file that ends with a packet, or that is gone, shows in the totals only; and where these are gone as well, one that is
+      // gone does not show at all.
       let isNoticed =
         !report.trace.diagnostics.isEmpty || check.missing ?? 0 > 0 || check.lostPackets > 0
         || trace.streams.contains { $0.earlierPackets > 0 }
+        || (check.end == "missing" && kind != .takenFile)
       #expect(isNoticed || !isLess || check.end != "present", comment)
       guard isNoticed else { continue }
       for vcpu in report.summary?.vcpus ?? [] {
@@ -135,7 +137,7 @@ struct DamagePropertyTests {
         #expect(loop.asleep <= known.asleep && loop.polling <= known.polling, comment)
         #expect(loop.handling <= known.handling && loop.other <= known.other, comment)
       }
-      let left = Self.timeline(trace, window, isDoubtful: analysis.isDoubtful)
+      let left = Self.timeline(trace, window, doubtFrom: analysis.doubtFrom)
       for lane in left.lanes {
         let known = picture.lanes.first { $0.isVcpu == lane.isVcpu && $0.id == lane.id }
         let cells = known?.cells ?? [TimelineCell](repeating: TimelineCell(), count: lane.cells.count)

@@ -98,7 +98,7 @@ extension TextRenderer {
   private mutating func doubts(hasUnknown: Bool, missing: UInt64, unexplained: UInt64) {
     if hasUnknown {
       paragraph(
-        "unknown: events are missing there, so the time cannot be told"
+        "unknown: events are missing there, or may be, so the time cannot be told"
           + (missing > 0 ? "; by their numbers, \(Text.number(missing, "exit")) not in the trace" : ""),
         indent: 2)
     }

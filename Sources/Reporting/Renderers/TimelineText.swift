@@ -189,6 +189,9 @@ extension TextRenderer {
     if states.contains("dispatch") || states.contains("handling") {
       words += letters.map { "\($0.letter) in \($0.device)" }
     }
+    if timeline.lanes.contains(where: { $0.cells.contains { $0.state == nil } }) {
+      words.append("blank: nothing is known")
+    }
     line()
     paragraph(
       "each column shows the state that took most of it: " + words.joined(separator: ", ")

@@ -46,11 +46,12 @@ extension ReportBuilder {
       rate: RateReport(all.count, missing: missingExits, time: duration, coverage: coverage.part))
   }
 
-  /// Exits that are missing by their numbers; nil where a gap goes on to the end, behind which no number tells.
+  /// Exits that are missing by their numbers; nil where a gap goes on to the end, or nothing says where the end is: behind it no
+  /// number tells.
   private var missingExits: UInt64? {
-    guard result.vcpus.allSatisfy({ $0.times.isFinalCategoryProven }), !analysis.isDoubtful else {
-      return nil
-    }
+    guard result.vcpus.allSatisfy({ $0.times.isFinalCategoryProven }), analysis.doubtFrom == nil,
+      wholeness?.end != .missing
+    else { return nil }
     return result.vcpus.reduce(0) { $0 &+ $1.missingExits }
   }
 

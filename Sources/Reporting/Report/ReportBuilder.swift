@@ -206,7 +206,7 @@ public struct ReportBuilder {
         "\(begun) of \(trace.streams.count) streams begin in the middle of a recording (snapshot, rotation, "
           + "overwritten files): before the last of them begins, events can be missing")
     }
-    if analysis.isDoubtful {
+    if analysis.doubtFrom == .min {
       notes.append(
         "events are missing and nothing in the trace tells where (a file that is gone or cannot be read): only what numbers "
           + "prove is counted as known time")
