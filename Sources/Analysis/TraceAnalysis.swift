@@ -96,9 +96,9 @@ public struct TraceAnalysis: Sendable {
     guard slices.count > 1,
       result.isUnordered || !result.diagnostics.isEmpty || !trace.diagnostics.isEmpty
     else { return result }
+    let whole = split([Int64.min..<Int64.max], at: configuration.doubtFrom ?? .min)
     return read(
-      trace, configuration: configuration,
-      slices: cut(split([Int64.min..<Int64.max], at: configuration.doubtFrom ?? .min), at: window), window: window,
+      trace, configuration: configuration, slices: cut(whole, at: window), window: window,
       workers: 1, progress: progress)
   }
 

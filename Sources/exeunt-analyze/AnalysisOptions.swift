@@ -96,6 +96,16 @@ struct AnalysisOptions: ParsableArguments {
     }
   }
 
+  /// Ends the program with status 2 when a vCPU is not one of those of the trace.
+  func check(vcpus: [Int], among ids: [Int]) throws {
+    // Without a description, and an event, of any the trace says nothing about vCPUs.
+    for vcpu in vcpus where !ids.contains(vcpu) && !ids.isEmpty {
+      throw Terminal.mistake(
+        "there is no vCPU \(vcpu) in this trace; there are "
+          + ids.prefix(16).map(String.init).joined(separator: ", ") + (ids.count > 16 ? ", …" : ""))
+    }
+  }
+
   /// Prints the report and ends with the status that it deserves.
   func finish(_ report: Report, limits: [ThresholdReport] = []) throws {
     var report = report

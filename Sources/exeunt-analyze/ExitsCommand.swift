@@ -82,6 +82,7 @@ struct ExitsCommand: ParsableCommand {
       trace, paths: options.directories, analysis: analysis, window: window,
       whole: options.whole(trace, analysis, window: window))
     try options.check(devices: device + failIfOver.compactMap(\.device), among: builder.exitDeviceNames)
+    try options.check(vcpus: vcpu.map { Int(clamping: $0.value) }, among: builder.vcpuIDs)
     let report = builder.exits(by: by, devices: device, filter: filter, sortedBy: sort)
     try options.finish(report, limits: failIfOver.map { builder.check($0, report, devices: device) })
   }

@@ -70,40 +70,49 @@ extension TextRenderer {
   mutating func exits(_ exits: [ExitReport], _ all: ExitTotalReport?, _ costs: ExitCostsReport?) {
     guard !exits.isEmpty else { return }
     let shown = exits.prefix(16)
-    exitTable(shown.map { (ExitText.short($0), $0) }, all, costs)
+    let leftOut = exitTable(shown.map { (ExitText.short($0), $0) }, all, costs)
     if exits.count > shown.count {
       let rest = exits.dropFirst(shown.count).reduce(0) { $0 + $1.count }
       suggestion(
         "  \(exits.count - shown.count) more kinds, \(Text.count(rest)) exits: ", "exits --by address")
     }
-    legend(shown.map(\.handling) + (all.map { [$0.handling] } ?? []), costs)
+    legend(shown.map(\.handling) + (all.map { [$0.handling] } ?? []), costs, without: leftOut)
   }
 
   /// A row for each of these exits, and one for all of them.
+  ///
+  /// - Returns: Titles of the columns that there is no room for.
   mutating func exitTable(
     _ exits: [(name: String, exit: ExitReport)], _ all: ExitTotalReport?, _ costs: ExitCostsReport?
-  ) {
+  ) -> Set<String> {
     var rows = exits.map { Row(name: $0.name, $0.exit) }
     if exits.count > 1, let all { rows.append(Row(name: "all exits", all)) }
     let count = all?.count ?? exits.reduce(0) { $0 &+ $1.exit.count }
-    show(table(rows, of: count, costs))
+    return show(table(rows, of: count, costs))
   }
 
-  mutating func legend(_ latencies: [LatencyReport], _ costs: ExitCostsReport?) {
+  /// What the columns of the table of exits mean.
+  mutating func legend(
+    _ latencies: [LatencyReport], _ costs: ExitCostsReport?, without leftOut: Set<String>
+  ) {
     var words: [String] = []
+    func explain(_ text: String, _ column: String) {
+      if !leftOut.contains(column) { words.append(text) }
+    }
     if let costs {
       let floor =
         costs.floor.map {
           " up to \(costs.factor)\(Text.space)×\(Text.space)\(Text.duration($0)) each (floor: "
             + (costs.floorExit ?? "all") + ")"
         } ?? ""
-      words += [
-        "cost: of the vCPUs' time: handling, and KVM_RUN before the exits" + floor,
-        "at most: all of KVM_RUN, with the guest's own time", "each: KVM_RUN and handling on average",
-        "start-up and power-off left out",
-      ]
+      words.append("cost: of the vCPUs' time: handling, and KVM_RUN before the exits" + floor)
+      explain("at most: all of KVM_RUN, with the guest's own time", "at most")
+      explain("each: KVM_RUN and handling on average", "each")
+      words.append("start-up and power-off left out")
     }
-    words += ["run: KVM_RUN; p50 to max: handling, exit to next entry"]
+    if !leftOut.isSuperset(of: ["run p50", "run p99"]) { words.append("run: KVM_RUN") }
+    let handling = leftOut.isSuperset(of: ["p50", "p99"]) ? "max" : "p50 to max"
+    words.append("\(handling): handling, exit to next entry")
     // A wait's mark takes the other one's place.
     if latencies.contains(where: { $0.tail($0.maximum) != nil && $0.maximumExemplar?.cpuWait == nil }) {
       words.append("!: 100\(Text.space)×\(Text.space)p50 or more")

@@ -8,8 +8,8 @@ extension TextRenderer {
       return
     }
     let shown = exits.groups.filter { $0.exits.count > 0 }
-    exitTable(shown.prefix(40).map { (row($0.label), $0.exits) }, nil, exits.costs)
-    legend(shown.prefix(40).map(\.exits.handling), exits.costs)
+    let leftOut = exitTable(shown.prefix(40).map { (row($0.label), $0.exits) }, nil, exits.costs)
+    legend(shown.prefix(40).map(\.exits.handling), exits.costs, without: leftOut)
     for group in shown.prefix(40) { histograms(group) }
     if shown.count > 40 {
       line()

@@ -17,7 +17,7 @@ extension TextRenderer {
         count(cpu.involuntarySwitches),
       ])
     }
-    show(table)
+    let leftOut = show(table)
     let spans = known.map { $0.cpu.end &- $0.cpu.begin }
     let (shortest, longest) = (spans.min() ?? 0, spans.max() ?? 0)
     let between =
@@ -26,8 +26,17 @@ extension TextRenderer {
     paragraph(
       "of the time between a thread's first and last reading (\(between)"
         + (shortest == longest ? "" : " of the time analysed")
-        + "); waiting: runnable, but another had the CPU; gave up, taken away: how often the CPU was",
+        + "); waiting: runnable, but another had the CPU; "
+        + (leftOut.contains("taken away") ? "gave up" : "gave up, taken away") + ": how often the CPU was",
       indent: 2)
+    // Between two readings it is known that a thread waited, not when.
+    if let interval = known.filter({ $0.cpu.waiting ?? 0 > 0 }).map(\.cpu.interval).max(),
+      interval > CpuWaits.longestSpell
+    {
+      paragraph(
+        "read every \(Text.duration(interval)): which exits waited for a CPU can only be guessed; record with --stats-interval",
+        indent: 2)
+    }
   }
 
   /// What vCPUs' time in KVM_RUN was.

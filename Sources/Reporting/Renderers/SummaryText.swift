@@ -164,14 +164,17 @@ extension TextRenderer {
         median("handler"), median("arrival_to_interrupt"), pair("kick_to_interrupt"),
       ])
     }
-    show(table)
+    let leftOut = show(table)
     if paths.count > shown.count {
       suggestion("  \(paths.count - shown.count) more: ", "paths")
     }
-    paragraph(
-      "kick: the guest's own time stamp, where it leaves one; picked up: when the device took that request, every "
-        + "stamp counts; 1st: of the kicks that one handler took, the earliest; handled: the handler's p50; →irq: from the "
-        + "loop's wakeup or the exit, p50", indent: 2)
+    let words = [
+      ("", "kick: the guest's own time stamp, where it leaves one"),
+      ("kick→picked up p50/p99", "picked up: when the device took that request, every stamp counts"),
+      ("1st kick→irq p50/p99", "1st: of the kicks that one handler took, the earliest"),
+      ("handled", "handled: the handler's p50"), ("→irq", "→irq: from the loop's wakeup or the exit, p50"),
+    ]
+    paragraph(words.filter { !leftOut.contains($0.0) }.map(\.1).joined(separator: "; "), indent: 2)
   }
 
   private mutating func interrupts(_ summary: SummaryReport) {

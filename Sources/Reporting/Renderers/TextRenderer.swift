@@ -68,14 +68,17 @@ public struct TextRenderer {
   /// Adds a table, and says which columns there was no room for.
   ///
   /// - Parameter isTitled: Whether the titles are the heading of a section.
-  mutating func show(_ table: TextTable, indent: Int = 0, isTitled: Bool = true) {
+  /// - Returns: Titles of the columns that are left out.
+  @discardableResult
+  mutating func show(_ table: TextTable, indent: Int = 0, isTitled: Bool = true) -> Set<String> {
     let layout = table.layout(indent: indent, width: width)
     if isTitled { line() }
     lines += layout.lines.prefix(1).map { isTitled ? bold($0) : $0 } + layout.lines.dropFirst()
-    guard !layout.leftOut.isEmpty else { return }
+    guard !layout.leftOut.isEmpty else { return [] }
     var names: [String] = []
     for name in layout.leftOut where !names.contains(name) { names.append(name) }
     remark("no room at \(width) columns for: " + names.joined(separator: ", "))
+    return Set(names)
   }
 
   func wrapped(_ text: String, indent: Int = 0, hanging: Int = 2) -> [String] {

@@ -37,32 +37,36 @@ extension ReportBuilder {
     }
     if let missing = known.missing, missing > 0, let emitted = known.emitted {
       reasons.append(
-        "\(missing) of \(emitted) events that were emitted are not in the trace"
+        "\(Text.count(missing)) of \(Text.number(emitted, "event")) that were emitted are not in the trace"
           + missingByThread(known))
     }
     if known.excess > 0 {
-      reasons.append("\(known.excess) events more than were emitted: something was read twice")
+      reasons.append("\(Text.number(known.excess, "event")) more than were emitted: something was read twice")
     }
     if discarded > 0 {
-      reasons.append("\(discarded) events were discarded for want of room in the buffers")
+      reasons.append("\(Text.number(discarded, "event")) discarded for want of room in the buffers")
     }
-    if lostPackets > 0 { reasons.append("\(lostPackets) packets are missing by their numbers") }
+    if lostPackets > 0 { reasons.append("\(Text.number(lostPackets, "packet")) missing by their numbers") }
     let begun = trace.streams.filter { $0.earlierPackets > 0 }.count
     if begun > 0 {
       reasons.append("\(begun) of \(trace.streams.count) streams begin in the middle of a recording")
     }
     if problems > 0 || streams.contains(where: \.isDamaged) {
-      reasons.append("\(max(1, problems)) damaged places: some of the files cannot be read")
+      let places = Text.number(UInt64(max(1, problems)), "damaged place")
+      reasons.append("\(places): not all of the files can be read")
     }
     if result.strangers > 0 {
-      reasons.append("\(result.strangers) events are of vCPUs or loops beyond the number that is analysed")
+      let events = Text.number(result.strangers, "event")
+      reasons.append("\(events) of vCPUs or loops beyond the number that is analysed")
     }
     return CheckReport(
       end: known.end.rawValue, isWhole: known.isComplete && reasons.isEmpty, emitted: known.emitted,
       recorded: known.recorded, discarded: discarded, lostPackets: lostPackets, missing: known.missing,
       unaccounted: known.unaccounted > 0 ? known.unaccounted : nil,
       excess: known.excess > 0 ? known.excess : nil,
-      since: known.since, threads: known.threads.map(threadCheck), reasons: reasons)
+      since: known.since, threads: known.threads.map(threadCheck),
+      // Scripts read them too.
+      reasons: reasons.map { $0.replacing(Text.space, with: " ") })
   }
 
   /// The threads that most is missing of.
@@ -72,7 +76,7 @@ extension ReportBuilder {
       return (threadCheck(thread).name, emitted - thread.recorded)
     }.sorted { ($1.count, $0.name) < ($0.count, $1.name) }
     guard !missing.isEmpty else { return "" }
-    let words = missing.prefix(4).map { "\($0.name) \($0.count)" }
+    let words = missing.prefix(4).map { "\($0.name) \(Text.count($0.count))" }
     return " (" + words.joined(separator: ", ") + (missing.count > 4 ? ", …" : "") + ")"
   }
 

@@ -7,6 +7,11 @@ final class CpuWaits {
   private static let mostLookups = 128
   /// What is less than this longer than usual needs no such reason, ns.
   static let leastExcess: Int64 = 50_000
+  /// Between readings further apart than this, and than some times the event's duration, a thread that seldom waits does so
+  /// at other times than the event's, ns.
+  static let longestSpell: Int64 = 20_000_000
+  /// A thread that waits no less than this part of the time, 1 / n, waits at any time.
+  private static let often: Int64 = 10
 
   private let trace: Trace
   private let readings: [ThreadName: ThreadReadings]
@@ -28,13 +33,21 @@ final class CpuWaits {
     guard excess >= Self.leastExcess else { return nil }
     let candidates = readings.compactMap { name, readings -> (name: ThreadName, wait: Int64)? in
       // The exemplar is where the event began or where it ended, and several readings can fall into it.
-      let wait = readings.spells.filter {
+      let around = readings.spells.filter {
         $0.end >= exemplar.timestamp &- duration && $0.begin <= exemplar.timestamp &+ duration
-      }.reduce(0) { $0 &+ $1.waiting }
+      }
+      guard around.allSatisfy({ Self.isNear($0, duration) }) else { return nil }
+      let wait = around.reduce(0) { $0 &+ $1.waiting }
       return wait >= excess ? (name, wait) : nil
     }
     guard !candidates.isEmpty, let owner = owner(of: exemplar) else { return nil }
     return candidates.first { $0.name == owner }?.wait
+  }
+
+  /// Whether a wait between two readings is likely to have been around an event between them, and not at any other time.
+  static func isNear(_ spell: WaitingSpell, _ duration: Int64) -> Bool {
+    let length = max(0, spell.end &- spell.begin)
+    return length <= longestSpell || length / 4 <= duration || length / often <= spell.waiting
   }
 
   private func owner(of exemplar: Exemplar) -> ThreadName? {

@@ -96,6 +96,9 @@ public struct ReportBuilder {
     return names.filter { seen.insert($0).inserted }
   }
 
+  /// The vCPUs that the trace describes or has events of, in order.
+  public var vcpuIDs: [Int] { Set(result.dump.vcpus.keys).union(result.vcpus.map(\.times.id)).sorted() }
+
   /// Names of the vCPUs and loops that the trace has events of.
   public var threadNames: [String] {
     result.vcpus.map { vcpuName($0.times.id) } + result.loops.map { loopName($0.times.id) }

@@ -8,6 +8,8 @@ public struct SchedulingReport: Codable, Equatable, Sendable {
   public var end: Int64
   /// Number of readings.
   public var samples: UInt64
+  /// Time between two readings, on average.
+  public var interval: Int64
   /// On a CPU; nil: the host does not say, here and below.
   public var running: Int64?
   /// Runnable, but waiting for a CPU.
@@ -48,8 +50,9 @@ extension ReportBuilder {
       readings.growth(value).map { min(Int64(clamping: $0), max(0, end &- begin)) }
     }
     let (running, waiting) = (time(\.running), time(\.waiting))
+    let interval = max(0, end &- begin) / Int64(clamping: max(2, readings.count) - 1)
     return SchedulingReport(
-      begin: begin, end: end, samples: readings.count, running: running, waiting: waiting,
+      begin: begin, end: end, samples: readings.count, interval: interval, running: running, waiting: waiting,
       asleep: running.flatMap { running in waiting.map { max(0, end &- begin &- running &- $0) } },
       voluntarySwitches: readings.growth(\.voluntarySwitches),
       involuntarySwitches: readings.growth(\.involuntarySwitches))
