@@ -17,15 +17,16 @@ let monitor: [Target] = [
     linkerSettings: [.linkedLibrary("lttng-ust"), .linkedLibrary("dl")]),
   .target(name: "CGuestPrograms", cSettings: c),
   .target(name: "Platform", dependencies: ["CLinux", "CArguments", system], swiftSettings: swift),
-  .target(name: "KVM", dependencies: ["Platform", "CKVM"], swiftSettings: swift),
   .target(name: "GuestRAM", dependencies: ["Platform", "CLinux"], swiftSettings: swift),
+  .target(name: "Engine", dependencies: ["GuestRAM", "Platform"], swiftSettings: swift),
+  .target(name: "KVM", dependencies: ["Engine", "Platform", "CKVM"], swiftSettings: swift),
   .target(name: "Devices", dependencies: ["GuestRAM"], swiftSettings: swift),
   .target(name: "Boot", dependencies: ["GuestRAM", "Platform"], swiftSettings: swift),
   .target(name: "GuestPrograms", dependencies: ["CGuestPrograms"], swiftSettings: swift),
   .target(
     name: "Machine",
     dependencies: [
-      "Platform", "KVM", "CKVM", "GuestRAM", "Boot", "Devices", "GuestPrograms", "CTracepoints",
+      "Platform", "Engine", "KVM", "CKVM", "GuestRAM", "Boot", "Devices", "GuestPrograms", "CTracepoints",
     ],
     swiftSettings: swift),
   .target(name: "Recorder", dependencies: ["Platform"], swiftSettings: swift),
@@ -85,7 +86,8 @@ let package = Package(
       name: "BootTests", dependencies: ["Boot", "GuestRAM", "Platform", "TestSupport"], swiftSettings: swift),
     .testTarget(name: "GuestProgramsTests", dependencies: ["GuestPrograms"], swiftSettings: swift),
     .testTarget(
-      name: "KVMTests", dependencies: ["KVM", "CKVM", "GuestRAM", "CTestGuests"], swiftSettings: swift),
+      name: "KVMTests", dependencies: ["KVM", "Engine", "CKVM", "GuestRAM", "CTestGuests"],
+      swiftSettings: swift),
     .testTarget(
       name: "MachineTests",
       dependencies: [

@@ -1,4 +1,5 @@
 import CKVM
+import Engine
 import Platform
 
 extension VirtualMachine {
@@ -99,19 +100,5 @@ extension VirtualMachine {
     if var pit = state.timer {
       try Request("KVM_SET_PIT2", CKVM_SET_PIT2)(descriptor, &pit)
     }
-  }
-}
-
-/// What a message-signalled interrupt writes where (Intel SDM volume 3, "Message Signalled Interrupts").
-public struct InterruptMessage: Sendable, Equatable {
-  /// The address, 0xfee00000 upward.
-  public var address: UInt64
-  /// Vector, delivery mode and trigger mode.
-  public var data: UInt32
-
-  /// Makes a message.
-  public init(address: UInt64, data: UInt32) {
-    self.address = address
-    self.data = data
   }
 }

@@ -1,4 +1,5 @@
 import CKVM
+import Engine
 import Platform
 
 /// A virtual machine: the kernel's object that holds guest memory, vCPUs and interrupt controllers.
@@ -55,7 +56,7 @@ public struct VirtualMachine: ~Copyable, @unchecked Sendable {
 
   /// Turns a write at an address into a signal of an eventfd, without a return from KVM_RUN: KVM_IOEVENTFD.
   public func assign(_ event: borrowing IoEventFd) throws(KVMError) {
-    var request = event.request(deassign: false)
+    var request = event.request
     try Request("KVM_IOEVENTFD", CKVM_IOEVENTFD)(descriptor, &request)
   }
 

@@ -1,6 +1,5 @@
 import Devices
 import GuestRAM
-import KVM
 import Platform
 
 /// The devices of a machine, where they appear and which lines they raise (docs/guest-abi.md).

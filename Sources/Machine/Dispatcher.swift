@@ -1,6 +1,6 @@
 import CTracepoints
 import Devices
-import KVM
+import Engine
 import Platform
 
 /// Takes an access to its device: finds it on the bus, holds its lock, and traces both.

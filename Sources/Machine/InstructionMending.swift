@@ -1,4 +1,5 @@
 import CKVM
+import Engine
 import KVM
 
 /// Instructions that kernels execute while they start and that KVM's instruction emulator does not know, done here. KVM

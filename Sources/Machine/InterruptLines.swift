@@ -1,5 +1,6 @@
 import CTracepoints
 import Devices
+import Engine
 import KVM
 import Platform
 import Synchronization

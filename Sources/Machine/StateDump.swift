@@ -1,6 +1,6 @@
 import CTracepoints
 import Devices
-import KVM
+import Engine
 import Platform
 
 /// The facts about a machine that make its trace readable by itself: recorded at the start, and again whenever a

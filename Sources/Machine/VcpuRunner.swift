@@ -1,5 +1,6 @@
 import CTracepoints
 import Devices
+import Engine
 import GuestRAM
 import KVM
 import Platform
@@ -51,7 +52,7 @@ final class VcpuRunner: @unchecked Sendable {
       case .port(let access):
         let direction: UInt8 = access.isWrite ? 2 : 1
         exeunt_trace_vcpu_run_exit(
-          id, context.sequence, ExitReasonNumber.io, UInt64(access.port), UInt8(access.size), direction,
+          id, context.sequence, UInt8(ExitReason.io), UInt64(access.port), UInt8(access.size), direction,
           UInt16(truncatingIfNeeded: access.count))
         if !dispatcher.handle(access, by: context) {
           unclaimed.count(isPort: true, address: UInt64(access.port), times: UInt64(access.count))
@@ -59,7 +60,7 @@ final class VcpuRunner: @unchecked Sendable {
       case .memory(let access):
         let direction: UInt8 = access.isWrite ? 2 : 1
         exeunt_trace_vcpu_run_exit(
-          id, context.sequence, ExitReasonNumber.mmio, access.address, UInt8(access.size), direction, 1)
+          id, context.sequence, UInt8(ExitReason.mmio), access.address, UInt8(access.size), direction, 1)
         if !dispatcher.handle(access, by: context) {
           unclaimed.count(isPort: false, address: access.address)
         }
@@ -139,10 +140,4 @@ final class VcpuRunner: @unchecked Sendable {
     control.end(.crashed("vcpu\(index): \(what)\n\(stateDescription())"))
     return control.checkpoint(vcpu: index) != .end
   }
-}
-
-/// The numbers of the two hot reasons in the catalogue's `exit_reason`, which are KVM's own.
-enum ExitReasonNumber {
-  static let io: UInt8 = 2
-  static let mmio: UInt8 = 6
 }

@@ -1,5 +1,6 @@
 import CKVM
 import CTestGuests
+import Engine
 import Glibc
 import GuestRAM
 import KVM

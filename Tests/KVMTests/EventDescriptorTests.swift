@@ -1,4 +1,5 @@
 import CTestGuests
+import Engine
 import GuestRAM
 import KVM
 import Platform

@@ -1,5 +1,6 @@
 import CKVM
 import CTestGuests
+import Engine
 import GuestRAM
 import Testing
 

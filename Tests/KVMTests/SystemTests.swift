@@ -1,4 +1,5 @@
 import CKVM
+import Engine
 import Foundation
 import GuestRAM
 import KVM

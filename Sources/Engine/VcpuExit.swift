@@ -1,0 +1,111 @@
+import Platform
+
+/// Why a vCPU left guest mode, with what is needed to handle it.
+///
+/// The numbers and names of the reasons are those that Linux gives them (KVM_EXIT_* of linux/kvm.h): it is the vocabulary
+/// of the event catalogue, whatever executes the guest.
+public enum VcpuExit {
+  /// A port was accessed.
+  case port(PortAccess)
+  /// Memory that is not RAM was accessed.
+  case memory(MemoryAccess)
+  /// The guest halted and nothing in the engine could wake it.
+  case halt
+  /// Somebody asked for an immediate exit, or the thread was interrupted.
+  case interrupted
+  /// A triple fault.
+  case shutdown
+  /// The processor refused to enter the guest.
+  case failedEntry(hardwareReason: UInt64)
+  /// The engine could not go on.
+  case internalError(InternalError)
+  /// The guest asked for shutdown (1), reset (2) or crash (3) through a platform interface.
+  case systemEvent(type: UInt32)
+  /// The guest ended a level-triggered interrupt of the VMM's I/O APIC.
+  case endOfInterrupt(vector: UInt8)
+  /// Any other reason, by its number.
+  case other(reason: UInt32)
+  /// Entering the guest failed.
+  case failed(Errno)
+
+  /// A port access. Several elements come from a string instruction.
+  ///
+  /// The data is borrowed from the engine, and valid while the exit is handled.
+  public struct PortAccess {
+    /// The port.
+    public let port: UInt16
+    /// Bytes in an element: 1, 2 or 4.
+    public let size: Int
+    /// Elements, at least 1.
+    public let count: Int
+    /// Whether the guest writes.
+    public let isWrite: Bool
+    /// The elements, to be read where the guest writes and filled where it reads; `size * count` bytes.
+    public let data: UnsafeMutableRawPointer
+
+    /// Describes an access.
+    @inlinable
+    public init(port: UInt16, size: Int, count: Int, isWrite: Bool, data: UnsafeMutableRawPointer) {
+      self.port = port
+      self.size = size
+      self.count = count
+      self.isWrite = isWrite
+      self.data = data
+    }
+  }
+
+  /// An access to memory that is not RAM. The data is borrowed as above.
+  public struct MemoryAccess {
+    /// Guest physical address.
+    public let address: UInt64
+    /// Bytes: 1 to 8.
+    public let size: Int
+    /// Whether the guest writes.
+    public let isWrite: Bool
+    /// The bytes, little-endian as the guest's processor is; `size` bytes are there.
+    public let data: UnsafeMutableRawPointer
+
+    /// Describes an access.
+    @inlinable
+    public init(address: UInt64, size: Int, isWrite: Bool, data: UnsafeMutableRawPointer) {
+      self.address = address
+      self.size = size
+      self.isWrite = isWrite
+      self.data = data
+    }
+  }
+
+  /// What an engine tells of an internal error.
+  public struct InternalError: Sendable {
+    /// KVM_INTERNAL_ERROR_*: 1 is an instruction that could not be emulated.
+    public let suberror: UInt32
+    /// The instruction's bytes where the engine knows them, else empty.
+    public let instruction: [UInt8]
+    /// The engine's own data words.
+    public let data: [UInt64]
+
+    /// Describes an error.
+    public init(suberror: UInt32, instruction: [UInt8], data: [UInt64]) {
+      self.suberror = suberror
+      self.instruction = instruction
+      self.data = data
+    }
+  }
+
+  /// The number of the reason.
+  public var reason: UInt32 {
+    switch self {
+    case .port: ExitReason.io
+    case .memory: ExitReason.mmio
+    case .halt: ExitReason.halt
+    case .interrupted: ExitReason.interrupted
+    case .shutdown: ExitReason.shutdown
+    case .failedEntry: ExitReason.failedEntry
+    case .internalError: ExitReason.internalError
+    case .systemEvent: ExitReason.systemEvent
+    case .endOfInterrupt: ExitReason.endOfInterrupt
+    case .other(let reason): reason
+    case .failed: ExitReason.unknown
+    }
+  }
+}
