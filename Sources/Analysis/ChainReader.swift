@@ -61,11 +61,12 @@ public enum ChainReader {
   public static func owner(_ trace: Trace, at exemplar: Exemplar) -> ThreadName? {
     var rows = MergedRows(
       trace, selection: EventTag.selection(tags),
-      window: exemplar.timestamp..<(exemplar.timestamp == .max ? .max : exemplar.timestamp + 1))
+      window: exemplar.timestamp..<(exemplar.timestamp == .max ? .max : exemplar.timestamp + 1),
+      stream: exemplar.stream)
     while let run = rows.nextRun() {
       for index in 0..<run.count {
         let row = run.base + index * run.stride
-        guard let tag = EventTag(rawValue: Row.tag(row)), run.stream == exemplar.stream else { continue }
+        guard let tag = EventTag(rawValue: Row.tag(row)) else { continue }
         if let owner = owner(tag, row + Row.firstField), owner.kind < 2, owner.id < UInt64(Limits.vcpus) {
           return ThreadName(owner.kind == 0 ? .vcpu : .loop, Int(owner.id))
         }
@@ -79,11 +80,12 @@ public enum ChainReader {
   ) -> (kind: UInt64, id: UInt64, seq: UInt32)? {
     var rows = MergedRows(
       trace, selection: EventTag.selection([.dispatchBegin, .handlerBegin]),
-      window: exemplar.timestamp..<(exemplar.timestamp == .max ? .max : exemplar.timestamp + 1))
+      window: exemplar.timestamp..<(exemplar.timestamp == .max ? .max : exemplar.timestamp + 1),
+      stream: exemplar.stream)
     while let run = rows.nextRun() {
       for index in 0..<run.count {
         let row = run.base + index * run.stride
-        guard let tag = EventTag(rawValue: Row.tag(row)), run.stream == exemplar.stream else { continue }
+        guard let tag = EventTag(rawValue: Row.tag(row)) else { continue }
         if let owner = owner(tag, row + Row.firstField) { return owner }
       }
     }

@@ -113,10 +113,9 @@ extension SliceAnalysis {
     }
     var threads: [Wholeness.Thread] = []
     var accounts: [Account?] = []
+    let counted = Set(totals.ends.keys.lazy.map(\.thread)).union(totals.starts.keys.lazy.map(\.thread))
     for thread in 0...Core.threadCount {
-      let places = (0..<min(runs, Limits.runs)).map { EventTotals.Place(run: $0, thread: thread) }
-      let isKnown = places.contains { totals.ends[$0] != nil || totals.starts[$0] != nil }
-      guard isKnown || core.recorded(thread) > 0 else { continue }
+      guard counted.contains(thread) || core.recorded(thread) > 0 else { continue }
       let account = end == .present ? core.account(thread, ended: ended) : nil
       accounts.append(account)
       threads.append(core.thread(thread, account))

@@ -50,8 +50,10 @@ public struct MergedRows: ~Copyable {
   ///   - isSlice: Whether the window is one of several side by side that together have each event once. It has the
   ///     events from the first one inside or behind it up to the first one behind it, in the order of each stream: the
   ///     same, unless timestamps run backwards, and nothing behind it has to be decoded.
+  ///   - stream: Only this stream's events; nil: those of all.
   public init(
-    _ trace: Trace, selection: FieldSelection, window: Range<Int64>? = nil, isSlice: Bool = false
+    _ trace: Trace, selection: FieldSelection, window: Range<Int64>? = nil, isSlice: Bool = false,
+    stream: Int? = nil
   ) {
     var resolver = SelectionResolver(selection)
     let stride = max(Row.firstField + 4, Row.firstField + (selection.events.map(\.fields.count).max() ?? 0))
@@ -88,7 +90,7 @@ public struct MergedRows: ~Copyable {
     setupDiagnostics = diagnostics
     cursors = [RowCursor?](repeating: nil, count: count)
     closed = Closed(streams: count)
-    for number in 0..<count where plans[number] != nil {
+    for number in 0..<count where plans[number] != nil && number == stream ?? number {
       if isMany {
         if let begin = Self.begin(of: trace.records[number], in: window) {
           heap.insert(.init(timestamp: begin, stream: number))

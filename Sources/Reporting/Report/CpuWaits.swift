@@ -29,7 +29,9 @@ final class CpuWaits {
 
   /// How long the event's thread waited for a CPU between the readings around the event, where that is no less than what the
   /// event is longer than usual; nil: it is not, or nobody knows.
-  func wait(at exemplar: Exemplar, _ duration: Int64, excess: Int64) -> Int64? {
+  ///
+  /// - Parameter owners: The threads that it can be of; nil: any.
+  func wait(at exemplar: Exemplar, _ duration: Int64, excess: Int64, of owners: [ThreadName]?) -> Int64? {
     guard excess >= Self.leastExcess else { return nil }
     let candidates = readings.compactMap { name, readings -> (name: ThreadName, wait: Int64)? in
       // The exemplar is where the event began or where it ended, and several readings can fall into it.
@@ -40,7 +42,8 @@ final class CpuWaits {
       let wait = around.reduce(0) { $0 &+ $1.waiting }
       return wait >= excess ? (name, wait) : nil
     }
-    guard !candidates.isEmpty, let owner = owner(of: exemplar) else { return nil }
+    guard !candidates.isEmpty else { return nil }
+    guard let owner = owners?.count == 1 ? owners?.first : owner(of: exemplar) else { return nil }
     return candidates.first { $0.name == owner }?.wait
   }
 

@@ -37,11 +37,14 @@ extension ReportBuilder {
     return order.sorted(groups.map { report($0, coverage) }) { $0 }
   }
 
+  private var vcpuThreads: [ThreadName] { result.vcpus.map { ThreadName(.vcpu, $0.times.id) } }
+
   /// All exits, whatever they are put together by.
   func totalExits() -> ExitTotalReport {
     let all = analysis.models.allExits()
     return ExitTotalReport(
-      count: all.count, inKvmRun: latency(all.inKvmRun), handling: latency(all.handling),
+      count: all.count, inKvmRun: latency(all.inKvmRun, of: vcpuThreads),
+      handling: latency(all.handling, of: vcpuThreads),
       cost: cost(all.cost, all.inKvmRun, all.handling),
       rate: RateReport(all.count, missing: missingExits, time: duration, coverage: coverage.part))
   }
@@ -67,8 +70,9 @@ extension ReportBuilder {
       address: group.members.contains(where: isAccess)
         ? addresses.min() : addresses.min().flatMap { $0 == 0 ? nil : $0 },
       addresses: group.label == nil ? Int(clamping: analysis.models.otherExitKinds) : addresses.count,
-      vcpu: label?.vcpu, count: group.count, inKvmRun: latency(group.inKvmRun),
-      handling: latency(group.handling), cost: cost(group.cost, group.inKvmRun, group.handling),
+      vcpu: label?.vcpu, count: group.count, inKvmRun: latency(group.inKvmRun, of: vcpuThreads),
+      handling: latency(group.handling, of: vcpuThreads),
+      cost: cost(group.cost, group.inKvmRun, group.handling),
       rate: RateReport(group.count, time: duration, coverage: coverage.part))
   }
 

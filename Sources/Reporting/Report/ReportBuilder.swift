@@ -132,24 +132,25 @@ public struct ReportBuilder {
   }
 
   /// Where a long event is, and how long its thread waited for a CPU around it if that can be why.
-  private func location(_ exemplar: Exemplar?, _ duration: Int64, _ summary: LatencySummary)
-    -> LocationReport?
-  {
+  private func location(
+    _ exemplar: Exemplar?, _ duration: Int64, _ summary: LatencySummary, of owners: [ThreadName]?
+  ) -> LocationReport? {
     guard let exemplar, var location = location(exemplar) else { return nil }
     // One event is not longer than usual.
     let usual = summary.count > 1 ? summary.p50 : 0
     if duration / 2 >= usual {
-      location.cpuWait = waits.wait(at: exemplar, duration, excess: duration &- usual)
+      location.cpuWait = waits.wait(at: exemplar, duration, excess: duration &- usual, of: owners)
     }
     return location
   }
 
-  func latency(_ summary: LatencySummary) -> LatencyReport {
+  /// - Parameter owners: The threads that it can be of; nil: any.
+  func latency(_ summary: LatencySummary, of owners: [ThreadName]? = nil) -> LatencyReport {
     LatencyReport(
       count: summary.count, total: summary.sum, minimum: summary.minimum, p50: summary.p50, p90: summary.p90,
       p99: summary.p99, p999: summary.p999, maximum: summary.maximum,
-      p999Exemplar: location(summary.p999Exemplar, summary.p999, summary),
-      maximumExemplar: location(summary.maximumExemplar, summary.maximum, summary))
+      p999Exemplar: location(summary.p999Exemplar, summary.p999, summary, of: owners),
+      maximumExemplar: location(summary.maximumExemplar, summary.maximum, summary, of: owners))
   }
 
   // MARK: Trace

@@ -28,18 +28,20 @@ enum EventsTarget {
       if outcome != .complete { return "the dump ended as \(outcome)" }
     }
     let selection = select(trace)
-    let rows = countRows(trace, selection, nil)
-    if rows != all { return "\(all) events one by one, \(rows) as rows" }
+    let (rows, isDamaged) = countRows(trace, selection, nil)
+    if isDifferent(rows, all, isDamaged) { return "\(all) events one by one, \(rows) as rows" }
     // Rows that are not wanted are skipped by other code.
     var others = FieldSelection()
     others.countOthers()
-    let skipped = countRows(trace, others, nil)
-    if skipped != all { return "\(all) events one by one, \(skipped) skipped" }
+    let (skipped, _) = countRows(trace, others, nil)
+    if isDifferent(skipped, all, isDamaged) { return "\(all) events one by one, \(skipped) skipped" }
     let slices = trace.timeSlices(3)
     let sliced = slices.reduce(0) { $0 + countEvents(trace, $1) }
     if sliced != all { return "\(all) events, in \(slices.count) slices \(sliced)" }
-    let slicedRows = slices.reduce(0) { $0 + countRows(trace, selection, $1) }
-    if slicedRows != all { return "\(all) events, in \(slices.count) slices as rows \(slicedRows)" }
+    let slicedRows = slices.reduce(0) { $0 + countRows(trace, selection, $1).count }
+    guard !isDifferent(slicedRows, all, isDamaged) else {
+      return "\(all) events, in \(slices.count) slices as rows \(slicedRows)"
+    }
     return locate(trace)
   }
 
@@ -70,8 +72,13 @@ enum EventsTarget {
     return selection
   }
 
+  /// Rows leave out what is outside of the times of a packet that turned out to be damaged: it is not believed.
+  private static func isDifferent(_ rows: UInt64, _ all: UInt64, _ isDamaged: Bool) -> Bool {
+    isDamaged ? rows > all : rows != all
+  }
+
   private static func countRows(_ trace: Trace, _ selection: FieldSelection, _ window: Range<Int64>?)
-    -> UInt64
+    -> (count: UInt64, isDamaged: Bool)
   {
     var count: UInt64 = 0
     var sum: UInt64 = 0
@@ -84,7 +91,7 @@ enum EventsTarget {
       }
     }
     withExtendedLifetime(sum) {}
-    return count + rows.otherEvents.reduce(0, +)
+    return (count + rows.otherEvents.reduce(0, +), !rows.diagnostics.isEmpty)
   }
 
   private static func locate(_ trace: Trace) -> String? {
