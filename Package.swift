@@ -19,14 +19,14 @@ let monitor: [Target] = [
   .target(name: "Platform", dependencies: ["CLinux", "CArguments", system], swiftSettings: swift),
   .target(name: "GuestRAM", dependencies: ["Platform", "CLinux"], swiftSettings: swift),
   .target(name: "Engine", dependencies: ["GuestRAM", "Platform"], swiftSettings: swift),
-  .target(name: "KVM", dependencies: ["Engine", "Platform", "CKVM"], swiftSettings: swift),
+  .target(name: "KVM", dependencies: ["Engine", "GuestRAM", "Platform", "CKVM"], swiftSettings: swift),
   .target(name: "Devices", dependencies: ["GuestRAM"], swiftSettings: swift),
   .target(name: "Boot", dependencies: ["GuestRAM", "Platform"], swiftSettings: swift),
   .target(name: "GuestPrograms", dependencies: ["CGuestPrograms"], swiftSettings: swift),
   .target(
     name: "Machine",
     dependencies: [
-      "Platform", "Engine", "KVM", "CKVM", "GuestRAM", "Boot", "Devices", "GuestPrograms", "CTracepoints",
+      "Platform", "Engine", "KVM", "GuestRAM", "Boot", "Devices", "GuestPrograms", "CTracepoints",
     ],
     swiftSettings: swift),
   .target(name: "Recorder", dependencies: ["Platform"], swiftSettings: swift),

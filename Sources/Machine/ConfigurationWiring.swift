@@ -1,6 +1,6 @@
 import Devices
+import Engine
 import GuestRAM
-import KVM
 import Platform
 
 #if canImport(FoundationEssentials)
@@ -58,12 +58,12 @@ extension MachineConfiguration {
 
   /// The line of a device, by the mechanism that was chosen.
   func makeLine(
-    device: DeviceID, line: UInt32, kernel: KernelMachine, routes: InterruptRoutes?
+    device: DeviceID, line: UInt32, machine: any VirtualMachine, routes: InterruptRoutes?
   ) throws(MachineError) -> any InterruptLine {
     switch (interruptController, irqfd) {
     case (.none, _): UnconnectedLine()
-    case (_, true): try IrqFdLine(device: device, line: line, machine: kernel.machine)
-    case (.kernel, false): IoctlLine(device: device, line: line, kernel: kernel)
+    case (_, true): try IrqFdLine(device: device, line: line, machine: machine)
+    case (.kernel, false): IoctlLine(device: device, line: line, machine: machine)
     case (.split, false): MessageLine(device: device, line: line, routes: routes!)
     }
   }

@@ -1,6 +1,5 @@
 import Devices
 import Engine
-import KVM
 import Platform
 
 /// The eventfds that the doorbell's kicks arrive by, one for each queue, and their assignments to the kernel.
@@ -23,7 +22,7 @@ final class KickDescriptors: @unchecked Sendable {
 
   /// Makes the eventfds, has the kernel signal them for both windows of the doorbell, and adds each to a loop.
   init(
-    doorbell: Doorbell, machine: borrowing VirtualMachine, loops: [IOThread], dispatcher: Dispatcher,
+    doorbell: Doorbell, machine: any VirtualMachine, loops: [IOThread], dispatcher: Dispatcher,
     consumed: @escaping @Sendable (ThreadContext, DeviceID, UInt16, UInt64) -> Void
   ) throws(MachineError) {
     var events: [KickEvent] = []

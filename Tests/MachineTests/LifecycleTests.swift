@@ -1,7 +1,6 @@
 import Devices
 import Glibc
 import GuestRAM
-import KVM
 import Platform
 import Testing
 
