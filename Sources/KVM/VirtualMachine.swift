@@ -2,19 +2,10 @@ import CKVM
 import Engine
 import Platform
 
-/// A virtual machine of KVM: the kernel's object that holds guest memory, vCPUs and interrupt controllers.
-public final class KVMVirtualMachine: VirtualMachine, @unchecked Sendable {
+/// A virtual machine: the kernel's object that holds guest memory, vCPUs and interrupt controllers.
+public struct VirtualMachine: ~Copyable, @unchecked Sendable {
   let descriptor: FileDescriptor
   private let runMappingSize: Int
-  /// What a vCPU's CPUID answers, but for what it says of itself; empty: KVM's default.
-  var cpuid: [kvm_cpuid_entry2] = []
-  /// How many vCPUs CPUID tells of.
-  var vcpuCount: UInt32 = 1
-  // What is in the kernel, noted when it is made.
-  var controllers = MachineRequirements.InterruptControllers.none
-  var hasTimer = false
-  // The main thread's own.
-  var powerOn: ControllerState?
 
   init(descriptor: consuming FileDescriptor, runMappingSize: Int) {
     self.descriptor = descriptor
@@ -55,28 +46,31 @@ public final class KVMVirtualMachine: VirtualMachine, @unchecked Sendable {
     try Request("KVM_SET_IDENTITY_MAP_ADDR", CKVM_SET_IDENTITY_MAP_ADDR)(descriptor, &address)
   }
 
-  /// Makes a virtual CPU as KVM leaves it: KVM_CREATE_VCPU.
+  /// Makes a virtual CPU: KVM_CREATE_VCPU.
   ///
   /// - Parameter id: also its local APIC's number.
-  public func createVcpu(id: UInt32) throws(KVMError) -> KVMVcpu {
+  public func createVcpu(id: UInt32) throws(KVMError) -> Vcpu {
     let raw = try Request("KVM_CREATE_VCPU", CKVM_CREATE_VCPU)(descriptor, UInt(id))
-    return try KVMVcpu(
-      id: id, descriptor: FileDescriptor(owning: CInt(raw)), mappingSize: runMappingSize,
-      hasLocalController: controllers != .none)
+    return try Vcpu(id: id, descriptor: FileDescriptor(owning: CInt(raw)), mappingSize: runMappingSize)
   }
 
   /// Turns a write at an address into a signal of an eventfd, without a return from KVM_RUN: KVM_IOEVENTFD.
-  public func assign(_ event: borrowing IoEventFd) throws {
+  public func assign(_ event: borrowing IoEventFd) throws(KVMError) {
     var request = event.request
     try Request("KVM_IOEVENTFD", CKVM_IOEVENTFD)(descriptor, &request)
   }
 
   /// Makes an eventfd raise an interrupt line each time it is signalled: KVM_IRQFD.
-  public func assign(_ interrupt: borrowing IrqFd) throws {
+  public func assign(_ interrupt: borrowing IrqFd) throws(KVMError) {
     var request = kvm_irqfd()
     request.fd = UInt32(interrupt.event.descriptor.raw)
     request.gsi = interrupt.line
     try Request("KVM_IRQFD", CKVM_IRQFD)(descriptor, &request)
+  }
+
+  /// The machine's TSC frequency in kHz: KVM_GET_TSC_KHZ.
+  public func timeStampCounterKHz() throws(KVMError) -> UInt32 {
+    UInt32(try Request("KVM_GET_TSC_KHZ", CKVM_GET_TSC_KHZ)(descriptor))
   }
 
   /// The machine's own counters: KVM_GET_STATS_FD.
