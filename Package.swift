@@ -19,21 +19,20 @@ let monitor: [Target] = [
   .target(name: "Platform", dependencies: ["CLinux", "CArguments", system], swiftSettings: swift),
   .target(name: "GuestRAM", dependencies: ["Platform", "CLinux"], swiftSettings: swift),
   .target(name: "Engine", dependencies: ["GuestRAM", "Platform"], swiftSettings: swift),
-  .target(name: "KVM", dependencies: ["Engine", "Platform", "CKVM"], swiftSettings: swift),
-  .target(name: "Board", swiftSettings: swift),
+  .target(name: "KVM", dependencies: ["Engine", "GuestRAM", "Platform", "CKVM"], swiftSettings: swift),
   .target(name: "Devices", dependencies: ["GuestRAM"], swiftSettings: swift),
-  .target(name: "Boot", dependencies: ["Board", "GuestRAM", "Platform"], swiftSettings: swift),
+  .target(name: "Boot", dependencies: ["GuestRAM", "Platform"], swiftSettings: swift),
   .target(name: "GuestPrograms", dependencies: ["CGuestPrograms"], swiftSettings: swift),
   .target(
     name: "Machine",
     dependencies: [
-      "Platform", "Engine", "KVM", "CKVM", "GuestRAM", "Board", "Boot", "Devices", "GuestPrograms", "CTracepoints",
+      "Platform", "Engine", "KVM", "GuestRAM", "Boot", "Devices", "GuestPrograms", "CTracepoints",
     ],
     swiftSettings: swift),
   .target(name: "Recorder", dependencies: ["Platform"], swiftSettings: swift),
   .executableTarget(
     name: "exeunt",
-    dependencies: ["Machine", "Board", "Boot", "Recorder", "GuestPrograms", "Platform", argumentParser],
+    dependencies: ["Machine", "Boot", "Recorder", "GuestPrograms", "Platform", argumentParser],
     swiftSettings: swift),
 ]
 
@@ -74,8 +73,7 @@ let package = Package(
     .target(name: "CTestGuests", path: "Tests/TestGuests", cSettings: c),
     .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport", swiftSettings: swift),
     .target(
-      name: "FuzzTargets",
-      dependencies: ["Reporting", "Analysis", "CTF", "Devices", "Board", "Boot", "GuestRAM"],
+      name: "FuzzTargets", dependencies: ["Reporting", "Analysis", "CTF", "Devices", "Boot", "GuestRAM"],
       path: "Tests/Fuzz/Targets", swiftSettings: swift),
     .testTarget(
       name: "FuzzTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Tests", swiftSettings: swift),
@@ -85,11 +83,7 @@ let package = Package(
     .testTarget(
       name: "DevicesTests", dependencies: ["Devices", "GuestRAM", "TestSupport"], swiftSettings: swift),
     .testTarget(
-      name: "BoardTests", dependencies: ["Board", "Devices", "GuestPrograms", "GuestRAM"],
-      swiftSettings: swift),
-    .testTarget(
-      name: "BootTests", dependencies: ["Board", "Boot", "GuestRAM", "Platform", "TestSupport"],
-      swiftSettings: swift),
+      name: "BootTests", dependencies: ["Boot", "GuestRAM", "Platform", "TestSupport"], swiftSettings: swift),
     .testTarget(name: "GuestProgramsTests", dependencies: ["GuestPrograms"], swiftSettings: swift),
     .testTarget(
       name: "KVMTests", dependencies: ["KVM", "Engine", "CKVM", "GuestRAM", "CTestGuests"],
@@ -109,9 +103,7 @@ let package = Package(
     ),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: [
-        "Reporting", "GuestPrograms", "Board", "exeunt", "exeunt-analyze", "TestSupport", "Platform",
-      ],
+      dependencies: ["Reporting", "GuestPrograms", "exeunt", "exeunt-analyze", "TestSupport", "Platform"],
       swiftSettings: swift),
   ],
   swiftLanguageModes: [.v6]

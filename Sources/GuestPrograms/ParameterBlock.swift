@@ -20,7 +20,6 @@ extension GuestProgram {
     if arguments.window == .memory { flags |= 1 << 0 }
     if arguments.wait == .interrupt { flags |= 1 << 1 }
     if machine.interruptController != .none { flags |= 1 << 2 }
-    flags |= (arguments.devices - 1) << 8
     var block: [UInt8] = []
     block.reserveCapacity(ParameterBlock.byteCount)
     block.append(littleEndian: ParameterBlock.magic)

@@ -1,10 +1,11 @@
 import CKVM
 import Engine
+import Platform
 
 extension VcpuExit {
   /// Reads why KVM_RUN returned from the page that the vCPU shares with the kernel. The payload is borrowed from it: it is
   /// valid until the next KVM_RUN of the same vCPU.
-  @inline(__always)
+  @inlinable @inline(__always)
   init(page: UnsafeMutablePointer<kvm_run>, mappingSize: Int) {
     switch Int32(bitPattern: page.pointee.exit_reason) {
     case KVM_EXIT_IO:
@@ -36,7 +37,15 @@ extension VcpuExit {
     }
   }
 
-  private static func rare(page: UnsafeMutablePointer<kvm_run>) -> VcpuExit {
+  /// What a KVM_RUN that failed means.
+  @usableFromInline
+  static func failure(_ errno: Errno) -> VcpuExit {
+    // EAGAIN: the vCPU waits for INIT and SIPI and was woken by a signal.
+    errno == .interrupted || errno == .resourceTemporarilyUnavailable ? .interrupted : .failed(errno)
+  }
+
+  @usableFromInline
+  static func rare(page: UnsafeMutablePointer<kvm_run>) -> VcpuExit {
     let reason = page.pointee.exit_reason
     switch Int32(bitPattern: reason) {
     case KVM_EXIT_HLT: return .halt

@@ -1,11 +1,9 @@
 import CKVM
 
-extension VirtualMachine {
+extension KVMVirtualMachine {
   /// Leaves the 8259s and the timer in the kernel as a PC's firmware does: vectors 8 and 0x70, all lines masked but the
   /// timer's and the second 8259's, and the timer ticking 18.2 times a second (KVM_SET_IRQCHIP, KVM_SET_PIT2).
-  ///
-  /// - Parameter timer: whether there is a timer.
-  public func setFirmwareInterrupts(timer: Bool) throws(KVMError) {
+  public func setFirmwareInterrupts() throws {
     for (id, vectors, mask) in [
       (KVM_IRQCHIP_PIC_MASTER, UInt8(0x08), UInt8(0b1111_1010)), (KVM_IRQCHIP_PIC_SLAVE, 0x70, 0b1111_1111),
     ] {
@@ -16,7 +14,7 @@ extension VirtualMachine {
       chip.chip.pic.imr = mask
       try Request("KVM_SET_IRQCHIP", CKVM_SET_IRQCHIP)(descriptor, &chip)
     }
-    guard timer else { return }
+    guard hasTimer else { return }
     var state = kvm_pit_state2()
     try Request("KVM_GET_PIT2", CKVM_GET_PIT2)(descriptor, &state)
     state.channels.0.mode = 2  // rate generator

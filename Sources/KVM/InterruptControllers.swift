@@ -2,11 +2,12 @@ import CKVM
 import Engine
 import Platform
 
-extension VirtualMachine {
+extension KVMVirtualMachine {
   /// Makes two 8259s, an I/O APIC and a local APIC for each vCPU in the kernel: KVM_CREATE_IRQCHIP.
   /// To be called before vCPUs are made.
   public func createInterruptControllers() throws(KVMError) {
     try Request("KVM_CREATE_IRQCHIP", CKVM_CREATE_IRQCHIP)(descriptor)
+    controllers = .all
   }
 
   /// Makes only the local APICs in the kernel: KVM_ENABLE_CAP of KVM_CAP_SPLIT_IRQCHIP.
@@ -17,6 +18,7 @@ extension VirtualMachine {
     request.cap = UInt32(KVM_CAP_SPLIT_IRQCHIP)
     request.args.0 = UInt64(lines)
     try Request("KVM_ENABLE_CAP", CKVM_ENABLE_CAP)(descriptor, &request)
+    controllers = .local
   }
 
   /// Makes an 8254 timer in the kernel, and the port by which its third channel is switched on and looked at, 0x61, with
@@ -25,10 +27,11 @@ extension VirtualMachine {
     var configuration = kvm_pit_config()
     configuration.flags = UInt32(KVM_PIT_SPEAKER_DUMMY)
     try Request("KVM_CREATE_PIT2", CKVM_CREATE_PIT2)(descriptor, &configuration)
+    hasTimer = true
   }
 
   /// Sets the level of an interrupt line: KVM_IRQ_LINE.
-  public func setInterruptLine(_ line: UInt32, high: Bool) throws(KVMError) {
+  public func setInterruptLine(_ line: UInt32, high: Bool) throws {
     var request = kvm_irq_level()
     request.irq = line
     request.level = high ? 1 : 0
@@ -36,7 +39,7 @@ extension VirtualMachine {
   }
 
   /// Sends a message-signalled interrupt: KVM_SIGNAL_MSI.
-  public func signal(_ message: InterruptMessage) throws(KVMError) {
+  public func signal(_ message: InterruptMessage) throws {
     var request = kvm_msi()
     request.address_lo = UInt32(truncatingIfNeeded: message.address)
     request.address_hi = UInt32(truncatingIfNeeded: message.address >> 32)
@@ -47,7 +50,7 @@ extension VirtualMachine {
   /// Says which message each interrupt line sends, and forgets all earlier routes: KVM_SET_GSI_ROUTING.
   ///
   /// - Parameter messages: line and message; at most 64.
-  public func setRoutes(_ messages: [(line: UInt32, message: InterruptMessage)]) throws(KVMError) {
+  public func setRoutes(_ messages: [(line: UInt32, message: InterruptMessage)]) throws {
     precondition(messages.count <= Int(CKVM_ROUTE_CAPACITY))
     let table = UnsafeMutablePointer<ckvm_irq_routing>.allocate(capacity: 1)
     defer { table.deallocate() }
@@ -70,13 +73,10 @@ extension VirtualMachine {
   public struct ControllerState: @unchecked Sendable {
     fileprivate var chips: [kvm_irqchip]
     fileprivate var timer: kvm_pit_state2?
-
-    /// Whether there is a timer.
-    public var hasTimer: Bool { timer != nil }
   }
 
   /// Reads both 8259s, the I/O APIC and, if there is one, the timer: KVM_GET_IRQCHIP, KVM_GET_PIT2.
-  public func controllerState(timer: Bool) throws(KVMError) -> ControllerState {
+  public func controllerState() throws(KVMError) -> ControllerState {
     var state = ControllerState(chips: [], timer: nil)
     for id in [KVM_IRQCHIP_PIC_MASTER, KVM_IRQCHIP_PIC_SLAVE, KVM_IRQCHIP_IOAPIC] {
       var chip = kvm_irqchip()
@@ -84,7 +84,7 @@ extension VirtualMachine {
       try Request("KVM_GET_IRQCHIP", CKVM_GET_IRQCHIP)(descriptor, &chip)
       state.chips.append(chip)
     }
-    if timer {
+    if hasTimer {
       var pit = kvm_pit_state2()
       try Request("KVM_GET_PIT2", CKVM_GET_PIT2)(descriptor, &pit)
       state.timer = pit

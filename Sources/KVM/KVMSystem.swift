@@ -57,11 +57,11 @@ public struct KVMSystem: ~Copyable {
   }
 
   /// Makes a virtual machine without memory, vCPUs or interrupt controllers: KVM_CREATE_VM.
-  public func createVirtualMachine() throws(KVMError) -> VirtualMachine {
+  public func createVirtualMachine() throws(KVMError) -> KVMVirtualMachine {
     while true {
       do {
         let raw = try Request("KVM_CREATE_VM", CKVM_CREATE_VM)(descriptor)
-        return VirtualMachine(
+        return KVMVirtualMachine(
           descriptor: FileDescriptor(owning: CInt(raw)), runMappingSize: runMappingSize)
       } catch {
         // The kernel gives up with EINTR when a signal arrives while it registers its MMU notifier.

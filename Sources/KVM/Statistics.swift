@@ -1,4 +1,5 @@
 import CKVM
+import Engine
 import Glibc
 import Platform
 
@@ -6,38 +7,7 @@ import Platform
 ///
 /// The file describes itself: a header, a table of descriptors and the data (Documentation/virt/kvm/api.rst, section
 /// 4.131). The table is read once; a sample is one pread of the data.
-public struct Statistics: ~Copyable, Sendable {
-  /// One counter.
-  public struct Counter: Sendable {
-    /// The kernel's name, such as `io_exits`.
-    public let name: String
-    /// How many 64-bit values it has; histograms have more than one.
-    public let count: Int
-    /// What it is: KVM_STATS_TYPE_* of linux/kvm.h, from 0 (cumulative) to 4 (logarithmic histogram).
-    public let type: UInt8
-    /// What it counts in: KVM_STATS_UNIT_*, from 0 (none) to 4 (boolean).
-    public let unit: UInt8
-    /// A value is this, 2 or 10, to the power of `exponent`, of its unit: seconds with 10 and -9 are nanoseconds.
-    public let base: UInt8
-    /// See `base`.
-    public let exponent: Int16
-    /// How wide each element of a linear histogram is.
-    public let bucketSize: UInt32
-    fileprivate let offset: Int
-
-    fileprivate init(_ descriptor: kvm_stats_desc, name: String) {
-      self.name = name
-      count = Int(descriptor.size)
-      // Type, unit and base have four bits each of the flags (linux/kvm.h).
-      type = UInt8(descriptor.flags & 0xf)
-      unit = UInt8(descriptor.flags >> 4 & 0xf)
-      base = descriptor.flags >> 8 & 0xf == 1 ? 2 : 10
-      exponent = descriptor.exponent
-      bucketSize = descriptor.bucket_size
-      offset = Int(descriptor.offset)
-    }
-  }
-
+public final class Statistics: CounterSource {
   /// The counters in the kernel's order.
   public let counters: [Counter]
   private let file: FileDescriptor
@@ -82,34 +52,8 @@ public struct Statistics: ~Copyable, Sendable {
   }
 
   /// Reads all counters at one instant.
-  public borrowing func sample() throws(KVMError) -> Sample {
-    Sample(bytes: try Statistics.read(file, count: dataSize, at: dataOffset))
-  }
-
-  /// The counter of a name, if this kernel keeps it.
-  public borrowing func counter(_ name: String) -> Counter? {
-    counters.first { $0.name == name }
-  }
-
-  /// The values of all counters at one instant.
-  public struct Sample: Sendable {
-    private let bytes: [UInt8]
-
-    fileprivate init(bytes: [UInt8]) { self.bytes = bytes }
-
-    /// The value of a counter of the same file, or the sum of a histogram's buckets.
-    public subscript(counter: Counter) -> UInt64 {
-      (0..<counter.count).reduce(0) { $0 &+ self[counter, $1] }
-    }
-
-    /// One value of a counter of the same file: an element of a histogram, 0 to `count` - 1.
-    public subscript(counter: Counter, element: Int) -> UInt64 {
-      bytes.withUnsafeBytes { bytes in
-        let offset = counter.offset + 8 * element
-        guard element >= 0, offset + 8 <= bytes.count else { return 0 }
-        return bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-      }
-    }
+  public func sample() throws -> CounterSample {
+    CounterSample(bytes: try Statistics.read(file, count: dataSize, at: dataOffset))
   }
 
   private static func read(
@@ -132,5 +76,15 @@ public struct Statistics: ~Copyable, Sendable {
     }
     if let failure { throw KVMError("read", failure, purpose: "KVM statistics") }
     return bytes
+  }
+}
+
+extension Counter {
+  fileprivate init(_ descriptor: kvm_stats_desc, name: String) {
+    // Type, unit and base have four bits each of the flags (linux/kvm.h).
+    self.init(
+      name: name, count: Int(descriptor.size), type: UInt8(descriptor.flags & 0xf),
+      unit: UInt8(descriptor.flags >> 4 & 0xf), base: descriptor.flags >> 8 & 0xf == 1 ? 2 : 10,
+      exponent: descriptor.exponent, bucketSize: descriptor.bucket_size, offset: Int(descriptor.offset))
   }
 }

@@ -1,7 +1,7 @@
 import CKVM
 import Platform
 
-extension Vcpu {
+extension KVMVcpu {
   /// The general registers, RIP and RFLAGS: KVM_GET_REGS.
   public func registers() throws(KVMError) -> kvm_regs {
     var value = kvm_regs()
@@ -46,7 +46,7 @@ extension Vcpu {
   /// The guest physical address behind a linear one, by the guest's own page tables: KVM_TRANSLATE.
   ///
   /// - Returns: nil where the guest has nothing mapped.
-  public func translate(linear address: UInt64) throws(KVMError) -> UInt64? {
+  public func translate(linear address: UInt64) throws -> UInt64? {
     var value = kvm_translation()
     value.linear_address = address
     try Request("KVM_TRANSLATE", CKVM_TRANSLATE)(descriptor, &value)
@@ -125,7 +125,7 @@ extension Vcpu {
   }
 }
 
-extension Vcpu {
+extension KVMVcpu {
   /// Everything that a reset puts back. Read once, before the vCPU first runs.
   public struct PowerOnState: @unchecked Sendable {
     fileprivate var registers: kvm_regs
@@ -170,7 +170,7 @@ extension Vcpu {
       controller = state
     }
     var modelSpecific: [(index: UInt32, data: UInt64)] = []
-    for index in Vcpu.resetRegisters {
+    for index in KVMVcpu.resetRegisters {
       if let data = try modelSpecificRegister(index) { modelSpecific.append((index, data)) }
     }
     return PowerOnState(

@@ -1,6 +1,5 @@
-import CKVM
+import Engine
 import GuestRAM
-import KVM
 
 /// The state in which the first vCPU is entered (docs/guest-abi.md, "Modes at entry").
 struct BootState {
@@ -53,70 +52,68 @@ struct BootState {
   private static let pageTableRange = pageTables..<pageTables + 6 * 4096
 
   /// Writes the tables that the mode needs into guest RAM and sets the vCPU's registers.
-  func apply(to vcpu: borrowing Vcpu, memory: GuestMemory) throws(MachineError) {
+  func apply(to vcpu: any Vcpu, memory: GuestMemory) throws(MachineError) {
     do {
-      var registers = try vcpu.registers()
-      var system = try vcpu.systemRegisters()
-      registers.rsp = BootState.stackPointer
-      registers.rflags = 2
-      registers.rip = entry
+      var state = try vcpu.state()
+      state.general.rsp = BootState.stackPointer
+      state.rflags = 2
+      state.rip = entry
       switch mode {
       case .real:
-        setRealMode(&system)
-        registers.rip = entry - system.cs.base
+        setRealMode(&state)
+        state.rip = entry - state.cs.base
       case .protected:
         try writeDescriptors(memory, longMode: false)
-        setFlatSegments(&system, longMode: false)
-        system.cr0 |= 1
-        registers.rbx = ParameterLocation.address
+        setFlatSegments(&state, longMode: false)
+        state.cr0 |= 1
+        state.general.rbx = ParameterLocation.address
       case .long:
         try writeDescriptors(memory, longMode: true)
         try writePageTables(memory)
-        setFlatSegments(&system, longMode: true)
-        system.cr3 = BootState.pageTables
-        system.cr4 |= 1 << 5  // PAE
-        system.cr0 |= 1 << 31 | 1  // PG, PE
-        system.efer |= 1 << 10 | 1 << 8  // LMA, LME
-        registers.rbx = ParameterLocation.address
+        setFlatSegments(&state, longMode: true)
+        state.cr3 = BootState.pageTables
+        state.cr4 |= 1 << 5  // PAE
+        state.cr0 |= 1 << 31 | 1  // PG, PE
+        state.efer |= 1 << 10 | 1 << 8  // LMA, LME
+        state.general.rbx = ParameterLocation.address
       }
-      try vcpu.setSystemRegisters(system)
-      try vcpu.setRegisters(registers)
+      try vcpu.setState(state)
     } catch {
       throw MachineError("setting the vCPU's state at entry: \(error)")
     }
   }
 
-  private func setRealMode(_ system: inout kvm_sregs) {
+  private func setRealMode(_ state: inout CPUState) {
     let base = loadAddress & ~0xf
-    system.cs.base = base
-    system.cs.selector = UInt16(base >> 4)
-    for path in [\kvm_sregs.ds, \.es, \.ss, \.fs, \.gs] {
-      system[keyPath: path].base = 0
-      system[keyPath: path].selector = 0
+    state.cs.base = base
+    state.cs.selector = UInt16(base >> 4)
+    for path in [\CPUState.ds, \.es, \.ss, \.fs, \.gs] {
+      state[keyPath: path].base = 0
+      state[keyPath: path].selector = 0
     }
   }
 
-  private func setFlatSegments(_ system: inout kvm_sregs, longMode: Bool) {
-    system.gdt.base = BootState.descriptorTable
-    system.gdt.limit = 23
-    system.idt.base = 0
-    system.idt.limit = 0
-    var code = kvm_segment()
+  private func setFlatSegments(_ state: inout CPUState, longMode: Bool) {
+    state.gdt.base = BootState.descriptorTable
+    state.gdt.limit = 23
+    state.idt.base = 0
+    state.idt.limit = 0
+    var code = CPUState.Segment()
     code.selector = 0x08
     code.limit = 0xffff_ffff
     code.type = 11  // code, readable, accessed
-    code.present = 1
-    code.s = 1
-    code.g = 1
-    code.db = longMode ? 0 : 1
-    code.l = longMode ? 1 : 0
-    system.cs = code
+    code.isPresent = true
+    code.isCodeOrData = true
+    code.countsPages = true
+    code.is32Bit = !longMode
+    code.is64Bit = longMode
+    state.cs = code
     var data = code
     data.selector = 0x10
     data.type = 3  // data, writable, accessed
-    data.db = 1
-    data.l = 0
-    for path in [\kvm_sregs.ds, \.es, \.ss, \.fs, \.gs] { system[keyPath: path] = data }
+    data.is32Bit = true
+    data.is64Bit = false
+    state.setDataSegments(data)
   }
 
   // The guest may load these segments again, so they stand in memory too (Intel SDM volume 3, section 3.4.5).

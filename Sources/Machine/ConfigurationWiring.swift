@@ -1,7 +1,6 @@
-import Board
 import Devices
+import Engine
 import GuestRAM
-import KVM
 import Platform
 
 #if canImport(FoundationEssentials)
@@ -13,7 +12,10 @@ import Platform
 extension MachineConfiguration {
   /// Checks what does not depend on the host.
   func validate() throws(MachineError) {
-    let threadNames = try boardLayout().threads.threadNames
+    guard vcpus >= 1, vcpus <= 1024 else { throw MachineError("--cpus \(vcpus): give 1 to 1024") }
+    guard ioThreads >= 1, ioThreads <= 64 else {
+      throw MachineError("--iothreads \(ioThreads): give 1 to 64")
+    }
     guard memory >= 1 << 20, memory % 4096 == 0 else {
       throw MachineError("--memory \(memory) bytes: give at least 1M, in whole pages of 4K")
     }
@@ -42,17 +44,8 @@ extension MachineConfiguration {
     }
   }
 
-  /// The devices of such a machine, with their places.
-  ///
-  /// - Throws: when there is no such board.
-  public func boardLayout() throws(MachineError) -> BoardLayout {
-    do {
-      return try BoardLayout(
-        BoardOptions(
-          vcpus: vcpus, interruptController: interruptController, doorbells: doorbells, loops: ioThreads))
-    } catch {
-      throw MachineError(error.description)
-    }
+  private var threadNames: [String] {
+    (0..<vcpus).map { "vcpu\($0)" } + (0..<ioThreads).map { "io\($0)" }
   }
 
   /// The configuration as JSON, for the trace.
@@ -65,12 +58,12 @@ extension MachineConfiguration {
 
   /// The line of a device, by the mechanism that was chosen.
   func makeLine(
-    device: DeviceID, line: UInt32, kernel: KernelMachine, routes: InterruptRoutes?
+    device: DeviceID, line: UInt32, machine: any VirtualMachine, routes: InterruptRoutes?
   ) throws(MachineError) -> any InterruptLine {
     switch (interruptController, irqfd) {
     case (.none, _): UnconnectedLine()
-    case (_, true): try IrqFdLine(device: device, line: line, machine: kernel.machine)
-    case (.kernel, false): IoctlLine(device: device, line: line, kernel: kernel)
+    case (_, true): try IrqFdLine(device: device, line: line, machine: machine)
+    case (.kernel, false): IoctlLine(device: device, line: line, machine: machine)
     case (.split, false): MessageLine(device: device, line: line, routes: routes!)
     }
   }

@@ -87,7 +87,7 @@ public enum HostVirtualization {
       let vcpu = try machine.createVcpu(id: 0)
       findings.append(
         counters(try? machine.statistics().counters.count, try? vcpu.statistics().counters.count))
-      findings.append(timeStampCounter(try? machine.timeStampCounterKHz(), vcpu.timeStampCounterOffset()))
+      findings.append(timeStampCounter(machine.timeStampCounterKHz, vcpu.timeStampCounterOffset()))
     } catch {
       findings.append(
         HostFinding(

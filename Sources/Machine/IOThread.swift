@@ -1,4 +1,3 @@
-import Board
 import CLinux
 import CTracepoints
 import Devices
@@ -58,7 +57,7 @@ final class IOThread: @unchecked Sendable {
   }
 
   /// The thread's name.
-  var name: String { ThreadModel.loopThread(index) }
+  var name: String { "io\(index)" }
 
   /// Adds a source. Before the thread starts.
   func add(_ source: Source) throws(Errno) {

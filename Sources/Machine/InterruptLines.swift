@@ -1,7 +1,6 @@
 import CTracepoints
 import Devices
 import Engine
-import KVM
 import Platform
 import Synchronization
 
@@ -17,13 +16,12 @@ final class IrqFdLine: InterruptLine {
   private let device: DeviceID
   private let interrupt: IrqFd
 
-  init(device: DeviceID, line: UInt32, machine: borrowing VirtualMachine) throws(MachineError) {
+  init(device: DeviceID, line: UInt32, machine: any VirtualMachine) throws(MachineError) {
     self.device = device
     interrupt = try IrqFdLine.make(line, machine)
   }
 
-  private static func make(_ line: UInt32, _ machine: borrowing VirtualMachine) throws(MachineError) -> IrqFd
-  {
+  private static func make(_ line: UInt32, _ machine: any VirtualMachine) throws(MachineError) -> IrqFd {
     do {
       let interrupt = try IrqFd(line: line)
       try machine.assign(interrupt)
@@ -41,16 +39,16 @@ final class IrqFdLine: InterruptLine {
   }
 }
 
-/// A line that two KVM_IRQ_LINE requests raise and lower.
+/// A line that two requests to the engine raise and lower: KVM_IRQ_LINE.
 final class IoctlLine: InterruptLine {
   private let device: DeviceID
   private let line: UInt32
-  private let kernel: KernelMachine
+  private let machine: any VirtualMachine
 
-  init(device: DeviceID, line: UInt32, kernel: KernelMachine) {
+  init(device: DeviceID, line: UInt32, machine: any VirtualMachine) {
     self.device = device
     self.line = line
-    self.kernel = kernel
+    self.machine = machine
   }
 
   func pulse(by thread: ThreadContext) {
@@ -58,8 +56,8 @@ final class IoctlLine: InterruptLine {
       thread.kind.rawValue, thread.id, thread.sequence, device.rawValue, line,
       InterruptMechanism.irqLine.rawValue)
     // The requests fail only for a line that does not exist, and this one was made with the machine.
-    try? kernel.machine.setInterruptLine(line, high: true)
-    try? kernel.machine.setInterruptLine(line, high: false)
+    try? machine.setInterruptLine(line, high: true)
+    try? machine.setInterruptLine(line, high: false)
   }
 }
 
@@ -81,7 +79,7 @@ final class MessageLine: InterruptLine {
       thread.kind.rawValue, thread.id, thread.sequence, device.rawValue, line,
       InterruptMechanism.signalMSI.rawValue)
     // Fails where the guest programmed a message that no vCPU takes; hardware would drop it as well.
-    try? routes.kernel.machine.signal(message)
+    try? routes.machine.signal(message)
   }
 }
 
@@ -93,12 +91,12 @@ final class UnconnectedLine: InterruptLine {
 /// Lines whose levels are set: through KVM_IRQ_LINE, or, where the I/O APIC is in this process, as a message for each
 /// rising edge.
 final class LineLevels: InterruptLevels {
-  private let kernel: KernelMachine
+  private let machine: any VirtualMachine
   private let routes: InterruptRoutes?
   private let isConnected: Bool
 
-  init(kernel: KernelMachine, routes: InterruptRoutes?, isConnected: Bool) {
-    self.kernel = kernel
+  init(machine: any VirtualMachine, routes: InterruptRoutes?, isConnected: Bool) {
+    self.machine = machine
     self.routes = routes
     self.isConnected = isConnected
   }
@@ -115,23 +113,16 @@ final class LineLevels: InterruptLevels {
         InterruptMechanism.irqLine.rawValue)
     }
     // Fails only for a line that does not exist; the controllers have all of the test device's.
-    try? kernel.machine.setInterruptLine(line, high: high)
+    try? machine.setInterruptLine(line, high: high)
   }
-}
-
-/// The machine's descriptor, shared by everything that raises interrupts.
-final class KernelMachine: Sendable {
-  let machine: VirtualMachine
-
-  init(_ machine: consuming VirtualMachine) { self.machine = machine }
 }
 
 /// What the I/O APIC in this process makes of its lines. The kernel is told too, for lines that eventfds raise.
 final class InterruptRoutes: InterruptMessageSink {
-  let kernel: KernelMachine
+  let machine: any VirtualMachine
   private let messages: Mutex<[UInt32: InterruptMessage]> = Mutex([:])
 
-  init(kernel: KernelMachine) { self.kernel = kernel }
+  init(machine: any VirtualMachine) { self.machine = machine }
 
   func message(of line: UInt32) -> InterruptMessage? { messages.withLock { $0[line] } }
 
@@ -142,6 +133,6 @@ final class InterruptRoutes: InterruptMessageSink {
     }
     // The table holds at most the I/O APIC's 24 lines, which the kernel accepts; a message that it finds senseless
     // is the guest's doing and is not delivered.
-    try? kernel.machine.setRoutes(table)
+    try? machine.setRoutes(table)
   }
 }

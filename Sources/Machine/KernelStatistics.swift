@@ -1,7 +1,7 @@
 import CTracepoints
-import KVM
+import Engine
 
-/// Reads KVM's counters of the machine or of one vCPU and records them: those that matter most as one `kvm_stats`, each
+/// Reads the engine's counters of the machine or of one vCPU and records them: those that matter most as one `kvm_stats`, each
 /// other value that this kernel keeps as a `kvm_counter`.
 final class KernelStatistics: @unchecked Sendable {
   /// Whose counters they are; the raw values are those of `stats_scope`.
@@ -11,29 +11,28 @@ final class KernelStatistics: @unchecked Sendable {
   }
 
   let scope: Scope
-  private let statistics: Statistics
+  private let source: any CounterSource
   private let id: UInt16
   // In the order of the event's fields: where each counter goes, and whether this kernel has it.
-  private let fields:
-    [(path: WritableKeyPath<exeunt_statistics, UInt64> & Sendable, counter: Statistics.Counter?)]
+  private let fields: [(path: WritableKeyPath<exeunt_statistics, UInt64> & Sendable, counter: Counter?)]
   // The others, with their place in the kernel's table.
-  private let others: [(number: UInt16, counter: Statistics.Counter)]
+  private let others: [(number: UInt16, counter: Counter)]
   // What was read last of each value of the others. The main thread's own.
   private var previous: [UInt64] = []
 
-  init(_ statistics: consuming Statistics, scope: Scope, id: UInt16) {
-    fields = KernelStatistics.names.map { name, path in (path, statistics.counter(name)) }
+  init(_ source: any CounterSource, scope: Scope, id: UInt16) {
+    fields = KernelStatistics.names.map { name, path in (path, source.counter(name)) }
     let taken = Set(KernelStatistics.names.map(\.0))
-    others = statistics.counters.enumerated().filter { !taken.contains($0.element.name) }
+    others = source.counters.enumerated().filter { !taken.contains($0.element.name) }
       .map { (UInt16(truncatingIfNeeded: $0.offset), $0.element) }
-    self.statistics = statistics
+    self.source = source
     self.scope = scope
     self.id = id
   }
 
   func record(_ moment: StatisticsMoment) {
     // A counter file that cannot be read once opened is a kernel that went wrong; the trace then has one sample less.
-    guard let sample = try? statistics.sample() else { return }
+    guard let sample = try? source.sample() else { return }
     var values = exeunt_statistics()
     for (bit, field) in fields.enumerated() {
       guard let counter = field.counter else { continue }
@@ -47,7 +46,7 @@ final class KernelStatistics: @unchecked Sendable {
 
   /// A vCPU has more than a hundred values, most of which never change: between the first and the last reading only
   /// those that did are recorded.
-  private func recordOthers(_ sample: Statistics.Sample, _ moment: StatisticsMoment) {
+  private func recordOthers(_ sample: CounterSample, _ moment: StatisticsMoment) {
     let isFirst = previous.isEmpty
     var index = 0
     for (number, counter) in others {

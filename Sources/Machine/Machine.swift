@@ -1,9 +1,8 @@
-import Board
 import Boot
 import CTracepoints
 import Devices
+import Engine
 import GuestRAM
-import KVM
 import Platform
 
 /// A virtual machine in this process: memory, vCPUs with their threads, I/O threads and devices.
@@ -13,7 +12,7 @@ public final class Machine {
   let configuration: MachineConfiguration
   let image: GuestImage
   let memory: GuestMemory
-  let kernel: KernelMachine
+  let machine: any VirtualMachine
   let control: RunControl
   let dispatcher: Dispatcher
   let devices: DeviceSet
@@ -23,7 +22,6 @@ public final class Machine {
   let kicks: KickDescriptors?
   let clockTimer: ClockTimer
   let dump: StateDump
-  let powerOn: PowerOn
   let statistics: [KernelStatistics]
   let input: SerialInput?
   let output: SerialOutput
@@ -33,19 +31,13 @@ public final class Machine {
   /// All threads that emit events.
   var threads: [TracedThread] { vcpus.map(\.thread) + loops.map(\.thread) + [mainThread] }
 
-  /// What a reset puts back.
-  struct PowerOn {
-    let vcpus: [Vcpu.PowerOnState]
-    let controllers: VirtualMachine.ControllerState?
-  }
-
   /// Checks, before anything is started for a run, that the configuration makes sense and that this host can run guests
   /// at all: opens /dev/kvm and closes it.
   ///
   /// - Throws: `MachineError` with what was tried, what failed and what to do.
   public static func check(_ configuration: MachineConfiguration) throws(MachineError) {
     try configuration.validate()
-    _ = try MachineBuilder.openSystem()
+    _ = try EngineSelection.open()
   }
 
   /// Builds a machine: opens /dev/kvm, checks what it offers, allocates RAM, makes vCPUs and devices.
@@ -55,65 +47,70 @@ public final class Machine {
   /// - Parameters:
   ///   - configuration: how the machine is built.
   ///   - makeImage: what is run, given the guest's TSC frequency in kHz (0 where the kernel does not tell).
-  public init(
+  public convenience init(
     _ configuration: MachineConfiguration, makeImage: (UInt32) throws(MachineError) -> GuestImage
   ) throws(MachineError) {
     try configuration.validate()
-    let layout = try configuration.boardLayout()
-    let builder = try MachineBuilder(configuration)
-    let kernel = builder.kernel
+    try self.init(configuration, engine: try EngineSelection.open(), makeImage: makeImage)
+  }
+
+  /// Builds a machine on an engine. The configuration is a valid one.
+  init(
+    _ configuration: MachineConfiguration, engine: some ExecutionEngine,
+    makeImage: (UInt32) throws(MachineError) -> GuestImage
+  ) throws(MachineError) {
+    let builder = try MachineBuilder(configuration, engine: engine)
+    let machine: any VirtualMachine = builder.machine
     self.configuration = configuration
     let image = try makeImage(builder.timeStampCounterKHz)
     self.image = image
     memory = builder.memory
     let loading = KernelLoading(image, into: memory)
-    self.kernel = kernel
+    self.machine = machine
     let control = builder.control
     self.control = control
     let observer = TracingObserver()
 
-    let routes = configuration.interruptController == .split ? InterruptRoutes(kernel: kernel) : nil
+    let routes = configuration.interruptController == .split ? InterruptRoutes(machine: machine) : nil
     let output = try configuration.serial.makeOutput()
     self.output = output
     let levels = LineLevels(
-      kernel: kernel, routes: routes, isConnected: configuration.interruptController != .none)
+      machine: machine, routes: routes, isConnected: configuration.interruptController != .none)
     let clockTimer = try ClockTimer()
     self.clockTimer = clockTimer
     devices = try DeviceSet(
-      layout,
-      DeviceParts(
-        memory: memory, observer: observer, control: control, output: output, levels: levels,
-        clockTimer: clockTimer, routes: routes
-      ) { device, line throws(MachineError) in
-        try configuration.makeLine(device: device, line: line, kernel: kernel, routes: routes)
-      })
-    let dispatcher = try Dispatcher(devices, tracesFreeLocks: configuration.traceLocks)
+      memory: memory, vcpus: configuration.vcpus, observer: observer, control: control, output: output,
+      levels: levels, clockTimer: clockTimer, routes: routes
+    ) { device, line throws(MachineError) in
+      try configuration.makeLine(device: device, line: line, machine: machine, routes: routes)
+    }
+    let buses = try devices.buses()
+    let dispatcher = Dispatcher(
+      ports: buses.ports, memory: buses.memory, tracesFreeLocks: configuration.traceLocks)
     self.dispatcher = dispatcher
 
     let vcpus = try builder.makeVcpus(dispatcher: dispatcher)
     self.vcpus = vcpus
     observer.setGuestClock { index in
-      // IA32_TIME_STAMP_COUNTER; read on the vCPU's own thread, which is the one that handles the mark.
-      (try? vcpus[Int(index)].vcpu.modelSpecificRegister(0x10)).flatMap { $0 } ?? 0
+      // Read on the vCPU's own thread, which is the one that handles the mark.
+      vcpus[Int(index)].vcpu.timeStampCounter() ?? 0
     }
     loops = try builder.makeLoops()
     kicks =
       configuration.ioeventfd
       ? try KickDescriptors(
-        of: devices, machine: kernel.machine, loops: loops, dispatcher: dispatcher
+        doorbell: devices.doorbell, machine: machine, loops: loops, dispatcher: dispatcher
       ) { context, device, queue, count in
         exeunt_trace_ioeventfd_signal(context.id, context.sequence, device.rawValue, queue, count)
       } : nil
-    let (clock, clockSlot) = devices.device(.clock, as: RealTimeClock.self)
-    try clockTimer.attach(clock, to: loops[clockSlot.loop], dispatcher: dispatcher)
-    let (serial, serialSlot) = devices.device(.serial, as: Serial16550A.self)
-    input = try configuration.makeInput(serial: serial, dispatcher: dispatcher, control: control)
+    try clockTimer.attach(devices.clock, to: loops[0], dispatcher: dispatcher)
+    input = try configuration.makeInput(serial: devices.serial, dispatcher: dispatcher, control: control)
     do {
-      try input?.attach(to: loops[serialSlot.loop])
+      try input?.attach(to: loops[0])
     } catch {
       throw MachineError("waiting for the serial port's input: \(error)")
     }
-    powerOn = try builder.powerOnState(of: vcpus)
+    try builder.keepPowerOnState(of: vcpus)
     statistics = builder.makeStatistics(of: vcpus)
     warnings = builder.warnings
     if case .kernel(let plan) = image.content { warnings += plan.warnings }
@@ -139,7 +136,7 @@ public final class Machine {
       // Multiboot kernels expect the machine as firmware leaves it; the other protocols' do it all themselves.
       if plan.bootProtocol == .multiboot, configuration.interruptController == .kernel {
         do {
-          try kernel.machine.setFirmwareInterrupts(timer: powerOn.controllers?.hasTimer ?? false)
+          try machine.setFirmwareInterrupts()
         } catch {
           throw MachineError("setting the interrupt controllers' state at entry: \(error)")
         }
@@ -176,8 +173,8 @@ public final class Machine {
     kicks?.drain()
     for device in devices.devices { device.reset() }
     do {
-      if let controllers = powerOn.controllers { try kernel.machine.restore(controllers) }
-      for (runner, state) in zip(vcpus, powerOn.vcpus) { try runner.vcpu.restore(state) }
+      try machine.reset()
+      for runner in vcpus { try runner.vcpu.reset() }
     } catch {
       throw MachineError("resetting the machine: \(error)")
     }

@@ -1,40 +1,50 @@
-import Board
 import CTracepoints
 import Devices
 import Engine
 import GuestRAM
-import KVM
 import Platform
 
-/// One virtual CPU and the loop that runs it: enter the guest, see why it left, handle that, enter again.
-final class VcpuRunner: @unchecked Sendable {
-  let vcpu: Vcpu
+/// One virtual CPU on its thread: what is done each time that its guest enters and leaves guest mode.
+///
+/// The engine has the loop (`Vcpu.run`) and calls this object directly: nothing here is generic, and nothing on the way of
+/// an exit goes through a protocol.
+final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
+  /// Its engine's part, for everything but running.
+  let vcpu: any Vcpu
   let index: Int
   let memory: GuestMemory
   /// What is counted of its thread.
   let thread: TracedThread
+  private let id: UInt16
   private let dispatcher: Dispatcher
   private let control: RunControl
+  private let loop: @Sendable (VcpuRunner) -> Void
   // Written by the vCPU's own thread; read by others after it has arrived at a checkpoint or ended.
   private(set) var exits: UInt64 = 0
   private(set) var unclaimed = UnclaimedAccesses()
-  /// The guest's time stamp counter less the host's; nil where the kernel does not tell. Read before the guest runs:
-  /// the kernel lets nobody ask a vCPU anything while it is in KVM_RUN, which may be for ever.
+  /// The guest's time stamp counter less the host's; nil where the engine does not tell. Read before the guest runs:
+  /// KVM lets nobody ask a vCPU anything while it is in KVM_RUN, which may be for ever.
   private(set) var timeStampCounterOffset: UInt64?
   private var context: ThreadContext
 
-  init(_ vcpu: consuming Vcpu, memory: GuestMemory, dispatcher: Dispatcher, control: RunControl) {
+  /// Makes a runner.
+  ///
+  /// The loop is a closure because here, and nowhere later, both the engine's type and this one are known: the compiler
+  /// makes one loop of the two, with no indirect call for an exit.
+  init<Engine: Vcpu>(_ vcpu: Engine, memory: GuestMemory, dispatcher: Dispatcher, control: RunControl) {
     index = Int(vcpu.id)
-    context = ThreadContext(kind: .vcpu, id: UInt16(vcpu.id))
-    thread = TracedThread(.vcpu, UInt16(vcpu.id))
+    id = UInt16(vcpu.id)
+    context = ThreadContext(kind: .vcpu, id: id)
+    thread = TracedThread(.vcpu, id)
     self.vcpu = vcpu
     self.memory = memory
     self.dispatcher = dispatcher
     self.control = control
+    loop = { vcpu.run($0) }
   }
 
   /// The thread's name.
-  var name: String { ThreadModel.vcpuThread(index) }
+  var name: String { "vcpu\(index)" }
 
   /// To be called first on the vCPU's own thread.
   func enterThread() {
@@ -43,33 +53,37 @@ final class VcpuRunner: @unchecked Sendable {
   }
 
   /// Runs the guest until the run ends.
-  func run() {
-    let id = UInt16(index)
-    while true {
-      exeunt_trace_vcpu_run_enter(id, context.sequence)
-      let exit = vcpu.run()
-      exits &+= 1
-      switch exit {
-      case .port(let access):
-        let direction: UInt8 = access.isWrite ? 2 : 1
-        exeunt_trace_vcpu_run_exit(
-          id, context.sequence, UInt8(ExitReason.io), UInt64(access.port), UInt8(access.size), direction,
-          UInt16(truncatingIfNeeded: access.count))
-        if !dispatcher.handle(access, by: context) {
-          unclaimed.count(isPort: true, address: UInt64(access.port), times: UInt64(access.count))
-        }
-      case .memory(let access):
-        let direction: UInt8 = access.isWrite ? 2 : 1
-        exeunt_trace_vcpu_run_exit(
-          id, context.sequence, UInt8(ExitReason.mmio), access.address, UInt8(access.size), direction, 1)
-        if !dispatcher.handle(access, by: context) {
-          unclaimed.count(isPort: false, address: access.address)
-        }
-      default:
-        if !handleRare(exit) { return }
+  func run() { loop(self) }
+
+  @inline(__always)
+  func willEnterGuest() {
+    exeunt_trace_vcpu_run_enter(id, context.sequence)
+  }
+
+  @inline(__always)
+  func handle(_ exit: VcpuExit) -> Bool {
+    exits &+= 1
+    switch exit {
+    case .port(let access):
+      let direction: UInt8 = access.isWrite ? 2 : 1
+      exeunt_trace_vcpu_run_exit(
+        id, context.sequence, UInt8(ExitReason.io), UInt64(access.port), UInt8(access.size), direction,
+        UInt16(truncatingIfNeeded: access.count))
+      if !dispatcher.handle(access, by: context) {
+        unclaimed.count(isPort: true, address: UInt64(access.port), times: UInt64(access.count))
       }
-      context.sequence &+= 1
+    case .memory(let access):
+      let direction: UInt8 = access.isWrite ? 2 : 1
+      exeunt_trace_vcpu_run_exit(
+        id, context.sequence, UInt8(ExitReason.mmio), access.address, UInt8(access.size), direction, 1)
+      if !dispatcher.handle(access, by: context) {
+        unclaimed.count(isPort: false, address: access.address)
+      }
+    default:
+      if !handleRare(exit) { return false }
     }
+    context.sequence &+= 1
+    return true
   }
 
   /// Handles everything that is not an access to a device.
@@ -77,7 +91,7 @@ final class VcpuRunner: @unchecked Sendable {
   /// - Returns: false when the run is over.
   private func handleRare(_ exit: VcpuExit) -> Bool {
     exeunt_trace_vcpu_run_exit(
-      UInt16(index), context.sequence, UInt8(truncatingIfNeeded: min(exit.reason, 255)), 0, 0, 0, 0)
+      id, context.sequence, UInt8(truncatingIfNeeded: min(exit.reason, 255)), 0, 0, 0, 0)
     switch exit {
     case .port, .memory: return true
     case .interrupted:
@@ -101,7 +115,7 @@ final class VcpuRunner: @unchecked Sendable {
       handleSystemEvent(type)
       return true
     case .internalError(let error):
-      if InstructionMending.mend(error, of: vcpu) { return true }
+      if vcpu.recover(from: error) { return true }
       let instruction = error.instruction.map { hexadecimal($0, width: 2) }.joined(separator: " ")
       let what =
         error.suberror == 1

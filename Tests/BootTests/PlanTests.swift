@@ -1,4 +1,3 @@
-import Board
 import Foundation
 import GuestRAM
 import TestSupport
@@ -284,7 +283,7 @@ import Testing
       let plan = try BootRequest(
         image: try KernelImage(source), source: source, name: path, commandLine: "", modules: [],
         layout: RAMLayout(bytes: 64 << 20),
-        firmware: FirmwareTables(try BoardLayout(BoardOptions()))
+        firmware: FirmwareTables(vcpus: 1, hasInterruptControllers: true, hasLegacyControllers: true)
       ).plan()
       let memory = try ram()
       try plan.load(into: memory)

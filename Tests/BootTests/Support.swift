@@ -1,4 +1,3 @@
-import Board
 import Boot
 import GuestRAM
 import TestSupport
@@ -14,7 +13,7 @@ func request(
   return BootRequest(
     image: try KernelImage(source), source: source, name: name, commandLine: commandLine, modules: modules,
     bootProtocol: bootProtocol, layout: RAMLayout(bytes: megabytes << 20),
-    firmware: FirmwareTables(try BoardLayout(BoardOptions(vcpus: vcpus))))
+    firmware: FirmwareTables(vcpus: vcpus, hasInterruptControllers: true, hasLegacyControllers: true))
 }
 
 func ram(megabytes: UInt64 = 64) throws -> GuestMemory {

@@ -19,8 +19,8 @@ final class BareGuest {
 
   static let entry: UInt64 = 0x1000
   let memory: GuestMemory
-  let machine: VirtualMachine
-  let vcpu: Vcpu
+  let machine: KVMVirtualMachine
+  let vcpu: KVMVcpu
 
   init(_ image: exeunt_test_image, mode: Mode = .real, interruptControllers: Bool = false) throws {
     let system = try KVMSystem()
@@ -98,7 +98,7 @@ final class BareGuest {
     var accesses: [Access] = []
     var answer: UInt8 = 0xa0
     for _ in 0..<limit {
-      switch vcpu.run() {
+      switch vcpu.enter() {
       case .halt: return accesses
       case .port(let access):
         let bytes = UnsafeMutableRawBufferPointer(start: access.data, count: access.size * access.count)

@@ -79,7 +79,7 @@ struct EventDescriptorTests {
   /// Runs until the guest writes to a port, for at most ten seconds.
   private func runToPort(_ port: UInt16, _ guest: BareGuest, whenStuck: () -> Void = {}) -> Bool {
     for _ in 0..<100 {
-      switch guest.vcpu.run() {
+      switch guest.vcpu.enter() {
       case .port(let access) where access.port == port: return true
       case .port, .interrupted: continue
       case let other:

@@ -86,7 +86,7 @@ struct ExitTests {
     let guest = try BareGuest(exeunt_test_image_ports())
     guest.vcpu.requestImmediateExit()
     for _ in 0..<2 {
-      guard case .interrupted = guest.vcpu.run() else {
+      guard case .interrupted = guest.vcpu.enter() else {
         Issue.record("ran in spite of it")
         return
       }
@@ -96,7 +96,7 @@ struct ExitTests {
     // Up to the first input.
     var inputs = 0
     while inputs == 0 {
-      guard case .port(let access) = guest.vcpu.run() else {
+      guard case .port(let access) = guest.vcpu.enter() else {
         Issue.record("no port access")
         return
       }
@@ -107,7 +107,7 @@ struct ExitTests {
     }
     let before = try guest.registers
     guest.vcpu.requestImmediateExit()
-    guard case .interrupted = guest.vcpu.run() else {
+    guard case .interrupted = guest.vcpu.enter() else {
       Issue.record("ran in spite of it")
       return
     }
@@ -128,7 +128,7 @@ struct ExitTests {
     var system = try guest.vcpu.systemRegisters()
     system.idt.limit = 0
     try guest.vcpu.setSystemRegisters(system)
-    guard case .shutdown = guest.vcpu.run() else {
+    guard case .shutdown = guest.vcpu.enter() else {
       Issue.record("no KVM_EXIT_SHUTDOWN")
       return
     }

@@ -93,6 +93,6 @@ struct SystemTests {
     let late = #expect(throws: KVMError.self) { try machine.createInterruptControllers() }
     #expect(late?.request == "KVM_CREATE_IRQCHIP")
     #expect(throws: KVMError.self) { try machine.setInterruptLine(4, high: true) }
-    #expect(throws: KVMError.self) { _ = try machine.controllerState(timer: false) }
+    #expect(throws: KVMError.self) { _ = try machine.controllerState() }
   }
 }

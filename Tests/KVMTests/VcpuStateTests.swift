@@ -1,5 +1,6 @@
 import CKVM
 import CTestGuests
+import Engine
 import Glibc
 import GuestRAM
 import KVM
@@ -11,7 +12,7 @@ struct VcpuStateTests {
   private func bytes<Value>(_ value: Value) -> [UInt8] { withUnsafeBytes(of: value) { Array($0) } }
 
   /// Every register that a guest can set, so far as KVM tells them.
-  private func everything(_ vcpu: borrowing Vcpu) throws -> [String: [UInt8]] {
+  private func everything(_ vcpu: KVMVcpu) throws -> [String: [UInt8]] {
     var state = [
       "registers": bytes(try vcpu.registers()), "system": bytes(try vcpu.systemRegisters()),
       "events": bytes(try vcpu.events()), "debug": bytes(try vcpu.debugRegisters()),
@@ -74,7 +75,7 @@ struct VcpuStateTests {
     }
   }
 
-  private func counter(_ name: String, of statistics: borrowing Statistics) throws -> Statistics.Counter {
+  private func counter(_ name: String, of statistics: Statistics) throws -> Counter {
     let found = statistics.counter(name)
     return try #require(found)
   }

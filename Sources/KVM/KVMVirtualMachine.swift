@@ -2,10 +2,19 @@ import CKVM
 import Engine
 import Platform
 
-/// A virtual machine: the kernel's object that holds guest memory, vCPUs and interrupt controllers.
-public struct VirtualMachine: ~Copyable, @unchecked Sendable {
+/// A virtual machine of KVM: the kernel's object that holds guest memory, vCPUs and interrupt controllers.
+public final class KVMVirtualMachine: VirtualMachine, @unchecked Sendable {
   let descriptor: FileDescriptor
   private let runMappingSize: Int
+  /// What a vCPU's CPUID answers, but for what it says of itself; empty: KVM's default.
+  var cpuid: [kvm_cpuid_entry2] = []
+  /// How many vCPUs CPUID tells of.
+  var vcpuCount: UInt32 = 1
+  // What is in the kernel, noted when it is made.
+  var controllers = MachineRequirements.InterruptControllers.none
+  var hasTimer = false
+  // The main thread's own.
+  var powerOn: ControllerState?
 
   init(descriptor: consuming FileDescriptor, runMappingSize: Int) {
     self.descriptor = descriptor
@@ -46,31 +55,28 @@ public struct VirtualMachine: ~Copyable, @unchecked Sendable {
     try Request("KVM_SET_IDENTITY_MAP_ADDR", CKVM_SET_IDENTITY_MAP_ADDR)(descriptor, &address)
   }
 
-  /// Makes a virtual CPU: KVM_CREATE_VCPU.
+  /// Makes a virtual CPU as KVM leaves it: KVM_CREATE_VCPU.
   ///
   /// - Parameter id: also its local APIC's number.
-  public func createVcpu(id: UInt32) throws(KVMError) -> Vcpu {
+  public func createVcpu(id: UInt32) throws(KVMError) -> KVMVcpu {
     let raw = try Request("KVM_CREATE_VCPU", CKVM_CREATE_VCPU)(descriptor, UInt(id))
-    return try Vcpu(id: id, descriptor: FileDescriptor(owning: CInt(raw)), mappingSize: runMappingSize)
+    return try KVMVcpu(
+      id: id, descriptor: FileDescriptor(owning: CInt(raw)), mappingSize: runMappingSize,
+      hasLocalController: controllers != .none)
   }
 
   /// Turns a write at an address into a signal of an eventfd, without a return from KVM_RUN: KVM_IOEVENTFD.
-  public func assign(_ event: borrowing IoEventFd) throws(KVMError) {
+  public func assign(_ event: borrowing IoEventFd) throws {
     var request = event.request
     try Request("KVM_IOEVENTFD", CKVM_IOEVENTFD)(descriptor, &request)
   }
 
   /// Makes an eventfd raise an interrupt line each time it is signalled: KVM_IRQFD.
-  public func assign(_ interrupt: borrowing IrqFd) throws(KVMError) {
+  public func assign(_ interrupt: borrowing IrqFd) throws {
     var request = kvm_irqfd()
     request.fd = UInt32(interrupt.event.descriptor.raw)
     request.gsi = interrupt.line
     try Request("KVM_IRQFD", CKVM_IRQFD)(descriptor, &request)
-  }
-
-  /// The machine's TSC frequency in kHz: KVM_GET_TSC_KHZ.
-  public func timeStampCounterKHz() throws(KVMError) -> UInt32 {
-    UInt32(try Request("KVM_GET_TSC_KHZ", CKVM_GET_TSC_KHZ)(descriptor))
   }
 
   /// The machine's own counters: KVM_GET_STATS_FD.

@@ -1,6 +1,5 @@
 import CKVM
 import Engine
-import KVM
 
 /// Instructions that kernels execute while they start and that KVM's instruction emulator does not know, done here. KVM
 /// without hardware virtualization emulates all of a kernel's instructions; elsewhere none of these ever gets here.
@@ -39,7 +38,7 @@ enum InstructionMending {
   /// Does what KVM could not emulate, and leaves the vCPU behind it.
   ///
   /// - Returns: false where it is something else, or would raise an exception.
-  static func mend(_ error: VcpuExit.InternalError, of vcpu: borrowing Vcpu) -> Bool {
+  static func mend(_ error: VcpuExit.InternalError, of vcpu: KVMVcpu) -> Bool {
     guard error.suberror == 1, let instruction = Instruction(error.instruction) else { return false }
     do {
       var registers = try vcpu.registers()
@@ -75,7 +74,7 @@ enum InstructionMending {
   }
 
   /// Whether x87 instructions raise no exception: neither EM nor TS of CR0.
-  private static func hasFloatingPoint(_ vcpu: borrowing Vcpu) throws(KVMError) -> Bool {
+  private static func hasFloatingPoint(_ vcpu: KVMVcpu) throws(KVMError) -> Bool {
     try vcpu.systemRegisters().cr0 & 0b1100 == 0
   }
 }

@@ -1,0 +1,61 @@
+/// A virtual CPU as its engine knows it.
+///
+/// One thread runs it; others ask it for an immediate exit at any time, and for all else only while it does not run.
+public protocol Vcpu: AnyObject, Sendable {
+  /// Its number, from 0.
+  var id: UInt32 { get }
+
+  /// Runs the guest on the calling thread: each time it leaves guest mode the handler is called, until that says to stop.
+  ///
+  /// The handler is called from inside, and not an exit returned, so that an engine may do so in the middle of an
+  /// instruction: one that translates code has the value of a read only as long as it is in its own callback. An engine's
+  /// loop is generic over the handler and inlinable; where both types are known it costs no indirect call.
+  func run(_ handler: some VcpuExitHandler)
+
+  /// Makes the vCPU leave guest mode, or not enter it, with `.interrupted`, after completing the access that its last exit
+  /// was about. Stays in force until it is cleared. From any thread; one that may be blocked inside the engine is to be
+  /// sent a signal afterwards (`DedicatedThread.interrupt`).
+  func requestImmediateExit()
+  /// Takes that back. By the vCPU's own thread, before it looks at what was asked of it.
+  func clearImmediateExit()
+
+  /// Does what the engine gave up with an internal error, where it can in another way, and leaves the vCPU behind it. On the
+  /// vCPU's own thread, while that exit is handled.
+  ///
+  /// - Returns: false where it cannot.
+  func recover(from error: VcpuExit.InternalError) -> Bool
+
+  /// Reads the registers.
+  func state() throws -> CPUState
+  /// Sets the registers.
+  func setState(_ state: CPUState) throws
+  /// The guest physical address behind a linear one, by the guest's own page tables.
+  ///
+  /// - Returns: nil where the guest has nothing mapped.
+  func translate(linear address: UInt64) throws -> UInt64?
+
+  /// The guest's time stamp counter; nil where the engine does not tell. Also while an exit is handled, by its own thread.
+  func timeStampCounter() -> UInt64?
+  /// What the guest's time stamp counter is ahead of the host's, as a two's complement number of ticks; nil where the engine
+  /// does not tell.
+  func timeStampCounterOffset() -> UInt64?
+
+  /// Notes the whole state, for `reset`. Before the vCPU runs.
+  func keepPowerOnState() throws
+  /// Puts that state back. The vCPU has completed its last access (`requestImmediateExit`).
+  func reset() throws
+
+  /// The vCPU's own counters; nil where the engine keeps none.
+  func counters() throws -> (any CounterSource)?
+}
+
+/// What happens around a vCPU's time in guest mode. Called on the vCPU's thread.
+public protocol VcpuExitHandler: AnyObject {
+  /// Guest mode is about to be entered.
+  func willEnterGuest()
+  /// Guest mode was left.
+  ///
+  /// - Parameter exit: why; its data is borrowed until this returns, and that of a read is filled by then.
+  /// - Returns: whether the guest is entered again.
+  func handle(_ exit: VcpuExit) -> Bool
+}

@@ -1,0 +1,82 @@
+import CKVM
+import Engine
+import GuestRAM
+import Platform
+
+/// KVM as an engine: /dev/kvm, opened.
+public final class KVMEngine: ExecutionEngine {
+  private let system: KVMSystem
+
+  /// Takes the device, once it is open.
+  public init(_ system: consuming KVMSystem) { self.system = system }
+
+  /// The name in messages.
+  public var name: String { "KVM" }
+
+  /// Eventfds, where this kernel has them.
+  public var features: EngineFeatures {
+    var features: EngineFeatures = []
+    if has(.ioeventfd) { features.insert(.ioEventFd) }
+    if has(.irqfd) { features.insert(.irqFd) }
+    return features
+  }
+
+  private func has(_ capability: Capability) -> Bool { ((try? system.check(capability)) ?? 0) != 0 }
+
+  /// Refuses a kernel that lacks something.
+  public func check(_ requirements: MachineRequirements) throws {
+    guard system.apiVersion == KVMSystem.expectedAPIVersion else {
+      throw KVMUnsupported(
+        "KVM_GET_API_VERSION answers \(system.apiVersion), this program needs \(KVMSystem.expectedAPIVersion)"
+      )
+    }
+    var needed = Capability.required
+    switch requirements.interruptControllers {
+    case .all: needed += [.irqchip]
+    case .local: needed += [.splitIrqchip, .irqRouting]
+    case .none: break
+    }
+    if requirements.signalsMessages { needed.append(.signalMSI) }
+    for capability in needed where try system.check(capability) == 0 {
+      throw KVMUnsupported(
+        "this host's KVM lacks KVM_CAP_\(capability.name.uppercased()), needed for \(capability.use); "
+          + "see `exeunt doctor`")
+    }
+    let limit = try system.check(.maximumVcpus)
+    guard limit == 0 || requirements.vcpus <= limit else {
+      throw KVMUnsupported("--cpus \(requirements.vcpus): this host's KVM allows \(limit) at the most")
+    }
+  }
+
+  /// Makes a machine: KVM_CREATE_VM, its memory, and the interrupt controllers in the kernel.
+  public func makeMachine(
+    _ requirements: MachineRequirements, memory: GuestMemory, reserved: Range<UInt64>
+  ) throws -> KVMVirtualMachine {
+    let machine = try system.createVirtualMachine()
+    machine.cpuid = try system.supportedCPUID()
+    machine.vcpuCount = UInt32(requirements.vcpus)
+    // One page, and the three above it.
+    try machine.setIdentityMapAddress(reserved.lowerBound)
+    try machine.setTSSAddress(reserved.lowerBound + 4096)
+    for (slot, region) in memory.layout.regions.enumerated() {
+      try machine.setMemory(
+        slot: UInt32(slot), guestAddress: region.start.value, memory: memory.hostMemory(of: region))
+    }
+    switch requirements.interruptControllers {
+    case .all:
+      try machine.createInterruptControllers()
+      if try system.check(.pit2) != 0 { try machine.createTimer() }
+    case .local: try machine.createLocalControllers(lines: 24)
+    case .none: break
+    }
+    return machine
+  }
+}
+
+/// What this host's KVM cannot do, with what to do about it.
+public struct KVMUnsupported: Error, Sendable, CustomStringConvertible {
+  /// The message.
+  public let description: String
+
+  init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,74 @@
+import CKVM
+import Engine
+import Glibc
+import Platform
+
+/// A virtual CPU of KVM: its descriptor, and the page that it shares with the kernel.
+///
+/// KVM expects one thread to issue the requests of a vCPU; another may do so only while the first does not.
+public final class KVMVcpu: Vcpu, @unchecked Sendable {
+  /// Its number, from 0; also its local APIC's.
+  public let id: UInt32
+  let descriptor: FileDescriptor
+  let hasLocalController: Bool
+  private let mapping: MemoryMapping
+  // What the loop needs of the three above, within this object.
+  @usableFromInline let rawDescriptor: CInt
+  @usableFromInline let page: UnsafeMutablePointer<kvm_run>
+  @usableFromInline let pageSize: Int
+  // The main thread's own.
+  var powerOn: PowerOnState?
+
+  init(
+    id: UInt32, descriptor: consuming FileDescriptor, mappingSize: Int, hasLocalController: Bool
+  ) throws(KVMError) {
+    self.id = id
+    self.hasLocalController = hasLocalController
+    rawDescriptor = descriptor.raw
+    mapping = try KVMVcpu.map(descriptor.raw, mappingSize, id)
+    self.descriptor = descriptor
+    // `KVMSystem` has checked that the mapping is at least as large as `kvm_run`.
+    page = mapping.base.assumingMemoryBound(to: kvm_run.self)
+    pageSize = mapping.length
+  }
+
+  private static func map(_ raw: CInt, _ length: Int, _ id: UInt32) throws(KVMError) -> MemoryMapping {
+    do {
+      return try MemoryMapping(descriptor: raw, length: length)
+    } catch {
+      throw KVMError("mmap", error, purpose: "shared page of vCPU \(id)")
+    }
+  }
+
+  /// Runs the guest until the handler says to stop: KVM_RUN again and again.
+  @inlinable
+  public func run(_ handler: some VcpuExitHandler) {
+    while true {
+      handler.willEnterGuest()
+      guard handler.handle(enter()) else { return }
+    }
+  }
+
+  /// Enters the guest until something needs the VMM: KVM_RUN.
+  ///
+  /// - Returns: why the guest left; the data of an access is borrowed from the shared page until the next `enter()`.
+  @inlinable @inline(__always)
+  public func enter() -> VcpuExit {
+    let result = ckvm_ioctl(rawDescriptor, CKVM_RUN, 0)
+    guard result >= 0 else { return VcpuExit.failure(Errno(rawValue: CInt(-result))) }
+    return VcpuExit(page: page, mappingSize: pageSize)
+  }
+
+  /// Makes the current KVM_RUN, or the next one, return at once with `.interrupted`, after completing the access
+  /// that the last exit was about (`kvm_run.immediate_exit`). To interrupt a KVM_RUN that is under way its thread must be
+  /// sent a signal afterwards.
+  public func requestImmediateExit() { ckvm_set_immediate_exit(page, 1) }
+
+  /// Takes that back.
+  public func clearImmediateExit() { ckvm_set_immediate_exit(page, 0) }
+
+  /// This vCPU's own counters: KVM_GET_STATS_FD.
+  public func statistics() throws(KVMError) -> Statistics {
+    try Statistics(of: descriptor)
+  }
+}
