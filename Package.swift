@@ -20,19 +20,20 @@ let monitor: [Target] = [
   .target(name: "GuestRAM", dependencies: ["Platform", "CLinux"], swiftSettings: swift),
   .target(name: "Engine", dependencies: ["GuestRAM", "Platform"], swiftSettings: swift),
   .target(name: "KVM", dependencies: ["Engine", "GuestRAM", "Platform", "CKVM"], swiftSettings: swift),
+  .target(name: "Board", swiftSettings: swift),
   .target(name: "Devices", dependencies: ["GuestRAM"], swiftSettings: swift),
-  .target(name: "Boot", dependencies: ["GuestRAM", "Platform"], swiftSettings: swift),
+  .target(name: "Boot", dependencies: ["Board", "GuestRAM", "Platform"], swiftSettings: swift),
   .target(name: "GuestPrograms", dependencies: ["CGuestPrograms"], swiftSettings: swift),
   .target(
     name: "Machine",
     dependencies: [
-      "Platform", "Engine", "KVM", "GuestRAM", "Boot", "Devices", "GuestPrograms", "CTracepoints",
+      "Platform", "Engine", "KVM", "GuestRAM", "Board", "Boot", "Devices", "GuestPrograms", "CTracepoints",
     ],
     swiftSettings: swift),
   .target(name: "Recorder", dependencies: ["Platform"], swiftSettings: swift),
   .executableTarget(
     name: "exeunt",
-    dependencies: ["Machine", "Boot", "Recorder", "GuestPrograms", "Platform", argumentParser],
+    dependencies: ["Machine", "Board", "Boot", "Recorder", "GuestPrograms", "Platform", argumentParser],
     swiftSettings: swift),
 ]
 
@@ -73,7 +74,8 @@ let package = Package(
     .target(name: "CTestGuests", path: "Tests/TestGuests", cSettings: c),
     .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport", swiftSettings: swift),
     .target(
-      name: "FuzzTargets", dependencies: ["Reporting", "Analysis", "CTF", "Devices", "Boot", "GuestRAM"],
+      name: "FuzzTargets",
+      dependencies: ["Reporting", "Analysis", "CTF", "Devices", "Board", "Boot", "GuestRAM"],
       path: "Tests/Fuzz/Targets", swiftSettings: swift),
     .testTarget(
       name: "FuzzTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Tests", swiftSettings: swift),
@@ -83,7 +85,11 @@ let package = Package(
     .testTarget(
       name: "DevicesTests", dependencies: ["Devices", "GuestRAM", "TestSupport"], swiftSettings: swift),
     .testTarget(
-      name: "BootTests", dependencies: ["Boot", "GuestRAM", "Platform", "TestSupport"], swiftSettings: swift),
+      name: "BoardTests", dependencies: ["Board", "Devices", "GuestPrograms", "GuestRAM"],
+      swiftSettings: swift),
+    .testTarget(
+      name: "BootTests", dependencies: ["Board", "Boot", "GuestRAM", "Platform", "TestSupport"],
+      swiftSettings: swift),
     .testTarget(name: "GuestProgramsTests", dependencies: ["GuestPrograms"], swiftSettings: swift),
     .testTarget(
       name: "KVMTests", dependencies: ["KVM", "Engine", "CKVM", "GuestRAM", "CTestGuests"],
@@ -103,7 +109,9 @@ let package = Package(
     ),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["Reporting", "GuestPrograms", "exeunt", "exeunt-analyze", "TestSupport", "Platform"],
+      dependencies: [
+        "Reporting", "GuestPrograms", "Board", "exeunt", "exeunt-analyze", "TestSupport", "Platform",
+      ],
       swiftSettings: swift),
   ],
   swiftLanguageModes: [.v6]

@@ -14,7 +14,9 @@ enum BIOSArea {
   private static let equipment = UInt16(1 << 9 | 1 << 1)
 
   /// The interrupt table and the data area.
-  static var bytes: [UInt8] {
+  ///
+  /// - Parameter serialPort: the first serial port's first register.
+  static func bytes(serialPort: UInt16) -> [UInt8] {
     var area = ByteBuilder(count: window.count)
     for vector in 0..<256 {
       let routine: Routine =
@@ -30,7 +32,7 @@ enum BIOSArea {
       area.put(UInt16(truncatingIfNeeded: codeWindow.lowerBound) + routine.offset, at: 4 * vector)
       area.put(codeSegment, at: 4 * vector + 2)
     }
-    area.put(UInt16(0x3f8), at: 0x400)  // the first serial port
+    area.put(serialPort, at: 0x400)
     area.put(UInt16(AddressAllocator.lowEnd >> 4), at: 0x40e)  // the extended area's segment
     area.put(equipment, at: 0x410)
     area.put(conventional, at: 0x413)

@@ -1,3 +1,4 @@
+import Board
 import GuestRAM
 
 /// What a guest is told about its memory, as firmware's function 0xE820 would (ACPI 6.4, section 15).
@@ -8,9 +9,6 @@ public struct MemoryMap {
     let length: UInt64
     let kind: UInt32
   }
-
-  /// Four pages that KVM keeps for itself on processors that cannot run real mode as it is: where QEMU has them, too.
-  public static let hypervisorPages: Range<UInt64> = 0xfeff_c000..<0xff00_0000
 
   static let usable: UInt32 = 1
   static let reserved: UInt32 = 2
@@ -35,7 +33,7 @@ public struct MemoryMap {
     }
     entries.append(
       Entry(
-        start: MemoryMap.hypervisorPages.lowerBound, length: UInt64(MemoryMap.hypervisorPages.count),
+        start: BoardLayout.hypervisorPages.lowerBound, length: UInt64(BoardLayout.hypervisorPages.count),
         kind: MemoryMap.reserved))
     for region in layout.regions.dropFirst() {
       entries.append(Entry(start: region.start.value, length: region.length, kind: MemoryMap.usable))

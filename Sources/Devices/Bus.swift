@@ -47,13 +47,14 @@ public struct Bus: Sendable {
       guard range.length > 0, range.length <= 1 << 32, range.start < limit,
         range.length <= limit - range.start
       else {
-        throw BusError(description: "\(range.device.name): \(range.text) is no range of the \(name) bus")
+        throw BusError(
+          description: "device \(range.device.id.rawValue): \(range.text) is no range of the \(name) bus")
       }
     }
     for (left, right) in zip(sorted, sorted.dropFirst()) where left.end > right.start {
       throw BusError(
         description:
-          "\(name) addresses clash: \(left.device.name) has \(left.text), \(right.device.name) has "
+          "\(name) addresses clash: device \(left.device.id.rawValue) has \(left.text), \(right.device.id.rawValue) has "
           + "\(right.text); move one of them")
     }
     self.ranges = sorted

@@ -1,15 +1,11 @@
 /// A device that a guest reaches through ports or memory-mapped registers.
 ///
-/// The machine calls one access at a time where a device says that it needs that; accesses come from any vCPU's
+/// The machine makes one access at a time where the board's layout gives the device a lock; accesses come from any vCPU's
 /// thread and from I/O threads. Values are little-endian numbers of `size` bytes in the low bits. Whatever a guest
 /// does, an access returns: what a register does not define reads as zero and ignores writes.
 public protocol BusDevice: AnyObject, Sendable {
-  /// The device's name in reports: `serial0`.
-  var name: String { get }
   /// The device's number in the trace.
   var id: DeviceID { get }
-  /// Whether accesses must not overlap. The machine then holds the device's lock around each.
-  var isExclusive: Bool { get }
 
   /// The guest reads.
   ///
@@ -28,6 +24,17 @@ public protocol BusDevice: AnyObject, Sendable {
   var backlog: (any Backlog)? { get }
 }
 
+/// A device with queues, which a guest kicks after it has put requests there. A kick is handled alike whichever way it
+/// came: by an access that exited, or by an event loop that consumed what the kernel made of it.
+public protocol KickHandler: BusDevice {
+  /// Answers kicks. The device's lock is held, as around an access.
+  ///
+  /// - Parameters:
+  ///   - count: kicks since the last time; more than one where they were coalesced.
+  ///   - queue: the queue that they are for; a guest may name one that does not exist.
+  func handleKicks(_ count: UInt64, queue: Int, by thread: ThreadContext)
+}
+
 /// Work that an access to a device leaves behind because it may take long, such as output to a slow reader.
 ///
 /// A device's handler never blocks: it runs with the device's lock held.
@@ -39,8 +46,6 @@ public protocol Backlog: AnyObject, Sendable {
 extension BusDevice {
   /// Nothing, unless a device says otherwise.
   public var backlog: (any Backlog)? { nil }
-  /// Exclusive, unless a device says otherwise.
-  public var isExclusive: Bool { true }
 }
 
 /// An interrupt line as a device sees it: something that can be pulsed.

@@ -2,7 +2,7 @@ import GuestRAM
 
 /// A device that does nothing but answer kicks, with sixteen queues: what remains of a virtio device when the work is
 /// taken away. Its registers and its ring are described in docs/guest-abi.md.
-public final class Doorbell: BusDevice, @unchecked Sendable {
+public final class Doorbell: KickHandler, @unchecked Sendable {
   /// The number of queues.
   public static let queueCount = 16
   /// The offset of the register that a kick is a 32-bit write to.
@@ -11,9 +11,6 @@ public final class Doorbell: BusDevice, @unchecked Sendable {
   public static let identity: UInt32 = 0x4244_5845
   /// The most entries that a ring can have.
   public static let maximumRingSize: UInt32 = 4096
-
-  /// The interrupt lines that queues may have for themselves, one each: those above the ISA's.
-  public static let queueLines: ClosedRange<UInt32> = 16...23
 
   private static let bankOffset: UInt32 = 0x40
   private static let bankSize: UInt32 = 0x10
@@ -27,8 +24,6 @@ public final class Doorbell: BusDevice, @unchecked Sendable {
     var line: UInt32 = 0
   }
 
-  /// The name in reports.
-  public let name: String
   /// The number in the trace.
   public let id: DeviceID
   private let memory: GuestMemory
@@ -45,14 +40,14 @@ public final class Doorbell: BusDevice, @unchecked Sendable {
   ///
   /// - Parameters:
   ///   - interrupt: what all queues raise at first.
-  ///   - makeLine: makes one of the `queueLines`; called once for each, on the thread of whoever chose it.
+  ///   - makeLine: makes a line that the guest chose for a queue, on the thread of whoever chose it; nil for one that queues
+  ///     cannot have. What it makes is kept.
   public init(
-    id: DeviceID, name: String, memory: GuestMemory, interrupt: any InterruptLine,
+    id: DeviceID, memory: GuestMemory, interrupt: any InterruptLine,
     observer: any DeviceObserver,
     makeLine: @escaping @Sendable (UInt32) -> (any InterruptLine)? = { _ in nil }
   ) {
     self.id = id
-    self.name = name
     self.memory = memory
     self.interrupt = interrupt
     self.makeLine = makeLine
@@ -126,7 +121,7 @@ public final class Doorbell: BusDevice, @unchecked Sendable {
 
   private func setLine(_ line: UInt32, ofQueue index: Int) {
     if line != 0, lines[line] == nil {
-      guard Doorbell.queueLines.contains(line), let made = makeLine(line) else {
+      guard let made = makeLine(line) else {
         errors &+= 1
         return
       }
@@ -139,11 +134,7 @@ public final class Doorbell: BusDevice, @unchecked Sendable {
     (lines[queues[index].line] ?? interrupt).pulse(by: thread)
   }
 
-  /// Answers kicks, whichever way they came: from a vCPU's exit or from a loop that consumed an eventfd.
-  ///
-  /// - Parameters:
-  ///   - count: kicks since the last time; more than one where they were coalesced.
-  ///   - queue: the queue that they are for; a guest may name one that does not exist.
+  /// Answers kicks: one for each request, or without a ring as many as there were.
   public func handleKicks(_ count: UInt64, queue index: Int, by thread: ThreadContext) {
     guard index >= 0, index < Doorbell.queueCount else {
       errors &+= 1

@@ -1,8 +1,6 @@
 /// QEMU's firmware configuration device as far as test programs use it (QEMU, docs/specs/fw_cfg.rst): an item is
 /// selected at port 0x510, and its bytes are read one by one at 0x511.
 public final class FirmwareConfiguration: BusDevice, @unchecked Sendable {
-  /// The name in reports.
-  public let name = "fw-cfg"
   /// The number in the trace.
   public let id: DeviceID
 

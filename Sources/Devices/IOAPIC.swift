@@ -12,10 +12,6 @@ public protocol InterruptMessageSink: AnyObject, Sendable {
 public final class IOAPIC: BusDevice, @unchecked Sendable {
   /// The number of lines.
   public static let lineCount = 24
-  /// The guest physical address of the registers.
-  public static let address: UInt64 = 0xfec0_0000
-  /// Bytes of registers.
-  public static let length: UInt64 = 0x1000
 
   /// What a line sends.
   public struct Route: Sendable, Equatable {
@@ -27,8 +23,6 @@ public final class IOAPIC: BusDevice, @unchecked Sendable {
     public let data: UInt32
   }
 
-  /// The name in reports.
-  public let name = "ioapic"
   /// The number in the trace.
   public let id: DeviceID
   private let sink: any InterruptMessageSink

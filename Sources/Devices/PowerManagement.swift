@@ -1,11 +1,7 @@
 /// ACPI's power management timer (ACPI 6.4, section 4.8.3.3): 24 bits that count at 3.579545 MHz.
 public final class PowerManagementTimer: BusDevice {
-  /// The name in reports.
-  public let name = "pm-timer"
   /// The number in the trace.
   public let id: DeviceID
-  /// No state of its own: accesses may overlap.
-  public var isExclusive: Bool { false }
   private let now: @Sendable () -> UInt64
 
   /// Ticks in a second.
@@ -36,8 +32,6 @@ public final class PowerManagementTimer: BusDevice {
 
 /// ACPI's PM1 event block (ACPI 6.4, section 4.8.3.1): status that is never set, and enable bits.
 public final class PowerManagementEvents: BusDevice, @unchecked Sendable {
-  /// The name in reports.
-  public let name = "pm-events"
   /// The number in the trace.
   public let id: DeviceID
   // Accessed under the device's lock.
@@ -66,8 +60,6 @@ public final class PowerManagementEvents: BusDevice, @unchecked Sendable {
 /// The edge/level control registers of the two 8259s (ports 0x4d0 and 0x4d1). The kernel has its own where it has the
 /// controllers, and then no access comes here; else there are no 8259s and what is written changes nothing.
 public final class EdgeLevelControl: BusDevice, @unchecked Sendable {
-  /// The name in reports.
-  public let name = "elcr"
   /// The number in the trace.
   public let id: DeviceID
   // Accessed under the device's lock.

@@ -1,11 +1,7 @@
 /// The port that ends a run with an exit status of the guest's choice, as QEMU's `isa-debug-exit`.
 public final class DebugExitPort: BusDevice {
-  /// The name in reports.
-  public let name = "debug-exit"
   /// The number in the trace.
   public let id: DeviceID
-  /// No state of its own: accesses may overlap.
-  public var isExclusive: Bool { false }
   private let control: any PowerControl
 
   /// Makes the port.
@@ -29,12 +25,8 @@ public final class DebugExitPort: BusDevice {
 /// ACPI's PM1a control block as far as powering off goes (ACPI 6.4, section 4.8.3.2.1): setting SLP_EN ends the run, in good
 /// order with the sleep type of `\_S5`, or with that of QEMU's machines, which small kernels use without asking.
 public final class PowerOffPort: BusDevice {
-  /// The name in reports.
-  public let name = "power-off"
   /// The number in the trace.
   public let id: DeviceID
-  /// No state of its own: accesses may overlap.
-  public var isExclusive: Bool { false }
   private static let sleepEnable: UInt64 = 1 << 13
   private static let softOff: [UInt8] = [5, 0]
   private let control: any PowerControl
@@ -62,12 +54,8 @@ public final class PowerOffPort: BusDevice {
 
 /// An 8042 keyboard controller as far as resetting the machine goes: command 0xfe pulses the reset line.
 public final class KeyboardController: BusDevice {
-  /// The name in reports.
-  public let name = "i8042"
   /// The number in the trace.
   public let id: DeviceID
-  /// No state of its own: accesses may overlap.
-  public var isExclusive: Bool { false }
   private let control: any PowerControl
 
   /// The window of the command and status port, 0x64.
@@ -93,12 +81,8 @@ public final class KeyboardController: BusDevice {
 
 /// The port through which a guest leaves marks in the trace.
 public final class MarkerPort: BusDevice {
-  /// The name in reports.
-  public let name = "marker"
   /// The number in the trace.
   public let id: DeviceID
-  /// No state of its own: accesses may overlap.
-  public var isExclusive: Bool { false }
   private let observer: any DeviceObserver
 
   /// Makes the port.

@@ -24,8 +24,6 @@ public final class RealTimeClock: BusDevice, @unchecked Sendable {
   /// How long before its end an update is announced, nanoseconds: 244 µs, and 1984 µs that the update takes.
   private static let updateLength: Int64 = 2_228_000
 
-  /// The name in reports.
-  public let name = "rtc"
   /// The number in the trace.
   public let id: DeviceID
   private let interrupt: any InterruptLine

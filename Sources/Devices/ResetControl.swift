@@ -1,8 +1,6 @@
 /// The chipset's ways to reset the machine, beside the keyboard controller's: the reset control register at port 0xcf9
 /// (Intel 82371AB (PIIX3) datasheet, section 2.5.1) and the fast reset of system control port A, port 0x92.
 public final class ResetControl: BusDevice, @unchecked Sendable {
-  /// The name in reports.
-  public let name = "reset-control"
   /// The number in the trace.
   public let id: DeviceID
   /// The window of port 0x92.

@@ -1,16 +1,13 @@
 /// Two 32-bit registers that read back what was written: the plainest possible target for measuring exits.
 public final class ScratchRegister: BusDevice, @unchecked Sendable {
-  /// The name in reports.
-  public let name: String
   /// The number in the trace.
   public let id: DeviceID
   // Accessed under the device's lock.
   private var bytes: UInt64 = 0
 
   /// Makes the registers, zero.
-  public init(id: DeviceID, name: String) {
+  public init(id: DeviceID) {
     self.id = id
-    self.name = name
   }
 
   /// Reads a register.

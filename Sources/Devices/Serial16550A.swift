@@ -14,8 +14,6 @@ extension ByteSink {
 /// Sending takes no time: the holding register is empty again when the write returns. Receiving is held back rather
 /// than overrun: whoever feeds the port asks how much room there is, and is told when there is room again.
 public final class Serial16550A: BusDevice, @unchecked Sendable {
-  /// The name in reports.
-  public let name: String
   /// The number in the trace.
   public let id: DeviceID
   private let interrupt: any InterruptLine
@@ -47,9 +45,8 @@ public final class Serial16550A: BusDevice, @unchecked Sendable {
   }
 
   /// Makes a port at rest.
-  public init(id: DeviceID, name: String, interrupt: any InterruptLine, output: any ByteSink) {
+  public init(id: DeviceID, interrupt: any InterruptLine, output: any ByteSink) {
     self.id = id
-    self.name = name
     self.interrupt = interrupt
     self.output = output
   }

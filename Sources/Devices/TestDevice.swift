@@ -7,8 +7,6 @@ public protocol InterruptLevels: AnyObject, Sendable {
 /// The device that kvm-unit-tests' programs use (QEMU's `pc-testdev`): a register that reads back what was written, at
 /// ports 0xe0 and 0xe8, and one port for each interrupt line, from 0x2000 on.
 public final class TestDevice: BusDevice, @unchecked Sendable {
-  /// The name in reports.
-  public let name = "testdev"
   /// The number in the trace.
   public let id: DeviceID
   /// The window of the interrupt lines.

@@ -1,3 +1,4 @@
+import Board
 import Devices
 import Engine
 import GuestRAM
@@ -12,10 +13,7 @@ import Platform
 extension MachineConfiguration {
   /// Checks what does not depend on the host.
   func validate() throws(MachineError) {
-    guard vcpus >= 1, vcpus <= 1024 else { throw MachineError("--cpus \(vcpus): give 1 to 1024") }
-    guard ioThreads >= 1, ioThreads <= 64 else {
-      throw MachineError("--iothreads \(ioThreads): give 1 to 64")
-    }
+    let threadNames = try boardLayout().threads.threadNames
     guard memory >= 1 << 20, memory % 4096 == 0 else {
       throw MachineError("--memory \(memory) bytes: give at least 1M, in whole pages of 4K")
     }
@@ -44,8 +42,17 @@ extension MachineConfiguration {
     }
   }
 
-  private var threadNames: [String] {
-    (0..<vcpus).map { "vcpu\($0)" } + (0..<ioThreads).map { "io\($0)" }
+  /// The devices of such a machine, with their places.
+  ///
+  /// - Throws: when there is no such board.
+  public func boardLayout() throws(MachineError) -> BoardLayout {
+    do {
+      return try BoardLayout(
+        BoardOptions(
+          vcpus: vcpus, interruptController: interruptController, doorbells: doorbells, loops: ioThreads))
+    } catch {
+      throw MachineError(error.description)
+    }
   }
 
   /// The configuration as JSON, for the trace.

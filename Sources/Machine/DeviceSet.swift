@@ -1,108 +1,112 @@
+import Board
 import Devices
 import GuestRAM
 import Platform
 
-/// The devices of a machine, where they appear and which lines they raise (docs/guest-abi.md).
+/// What devices are made of beside their slots.
+struct DeviceParts {
+  let memory: GuestMemory
+  let observer: any DeviceObserver
+  let control: any PowerControl
+  /// Where the serial port's output goes.
+  let output: any ByteSink
+  /// Sets the lines that the test device drives.
+  let levels: any InterruptLevels
+  /// Calls the real-time clock.
+  let clockTimer: any DeviceTimer
+  /// Present where the I/O APIC is one of the devices.
+  let routes: InterruptRoutes?
+  /// Makes a line of a device; also while the guest runs, for those that it asks for.
+  let line: @Sendable (DeviceID, UInt32) throws(MachineError) -> any InterruptLine
+}
+
+/// The devices of a machine: one for each slot of the board, in the same order.
 struct DeviceSet {
-  /// A range with the line of its device, for the state dump.
-  struct Placement {
-    let device: any BusDevice
-    let isPort: Bool
-    let start: UInt64
-    let length: UInt64
-    var window = 0
-    var line: Int32 = -1
-  }
-
-  static let doorbellPort: UInt16 = 0xd00
-  static let doorbellMemory: UInt64 = 0xd000_0000
-  static let serialLine: UInt32 = 4
-  static let doorbellLine: UInt32 = 5
-  static let clockLine: UInt32 = 8
-
-  let serial: Serial16550A
-  let doorbell: Doorbell
-  let clock: RealTimeClock
-  let placements: [Placement]
-  /// Each device once.
+  let layout: BoardLayout
   let devices: [any BusDevice]
 
   /// Makes the devices.
-  ///
-  /// - Parameters:
-  ///   - levels: sets the lines that the test device drives.
-  ///   - clockTimer: calls the real-time clock.
-  ///   - line: makes the line of a device; called once for each line, for those that a guest asks for while it runs.
-  ///   - routes: present where the I/O APIC is one of the devices.
-  init(
-    memory: GuestMemory, vcpus: Int, observer: any DeviceObserver, control: any PowerControl,
-    output: any ByteSink, levels: any InterruptLevels, clockTimer: any DeviceTimer, routes: InterruptRoutes?,
-    line: @escaping @Sendable (DeviceID, UInt32) throws(MachineError) -> any InterruptLine
-  ) throws(MachineError) {
-    serial = Serial16550A(
-      id: DeviceID(1), name: "serial0", interrupt: try line(DeviceID(1), DeviceSet.serialLine), output: output
-    )
-    doorbell = Doorbell(
-      id: DeviceID(2), name: "doorbell0", memory: memory,
-      interrupt: try line(DeviceID(2), DeviceSet.doorbellLine), observer: observer
-    ) { number in
-      // Where the process has no descriptors left, the guest finds its register unchanged and an error counted.
-      try? line(DeviceID(2), number)
-    }
-    let scratch = ScratchRegister(id: DeviceID(3), name: "scratch0")
-    let marker = MarkerPort(id: DeviceID(4), observer: observer)
-    let keyboard = KeyboardController(id: DeviceID(5), control: control)
-    let resetControl = ResetControl(id: DeviceID(15), control: control)
-    let debugExit = DebugExitPort(id: DeviceID(6), control: control)
-    let powerOff = PowerOffPort(id: DeviceID(7), control: control)
-    let firmware = try FirmwareDevices(
-      memory.layout, vcpus: vcpus, levels: levels, clockTimer: clockTimer, line: line)
-    clock = firmware.clock
-    var placements =
-      [
-        Placement(device: serial, isPort: true, start: 0x3f8, length: 8, line: Int32(DeviceSet.serialLine)),
-        Placement(
-          device: doorbell, isPort: true, start: UInt64(DeviceSet.doorbellPort), length: 0x180,
-          line: Int32(DeviceSet.doorbellLine)),
-        Placement(
-          device: doorbell, isPort: false, start: DeviceSet.doorbellMemory, length: 0x1000, window: 1,
-          line: Int32(DeviceSet.doorbellLine)),
-        Placement(device: scratch, isPort: true, start: 0x590, length: 8),
-        Placement(device: scratch, isPort: false, start: 0xd000_1000, length: 0x1000, window: 1),
-        Placement(device: marker, isPort: true, start: 0x580, length: 4),
-        Placement(device: keyboard, isPort: true, start: 0x60, length: 1),
-        Placement(
-          device: keyboard, isPort: true, start: 0x64, length: 1, window: KeyboardController.commandWindow),
-        Placement(device: resetControl, isPort: true, start: 0xcf9, length: 1),
-        Placement(
-          device: resetControl, isPort: true, start: 0x92, length: 1, window: ResetControl.portAWindow),
-        Placement(device: debugExit, isPort: true, start: 0xf4, length: 4),
-        Placement(device: powerOff, isPort: true, start: 0x604, length: 2),
-      ] + firmware.placements
-    var devices: [any BusDevice] =
-      [serial, doorbell, scratch, marker, keyboard, resetControl, debugExit, powerOff] + firmware.devices
-    if let routes {
-      let controller = IOAPIC(id: DeviceID(8), sink: routes)
-      placements.append(
-        Placement(device: controller, isPort: false, start: IOAPIC.address, length: IOAPIC.length))
-      devices.append(controller)
-    }
-    self.placements = placements
+  init(_ layout: BoardLayout, _ parts: DeviceParts) throws(MachineError) {
+    self.layout = layout
+    var devices: [any BusDevice] = []
+    for slot in layout.slots { devices.append(try DeviceSet.make(slot, layout.options, parts)) }
     self.devices = devices
+  }
+
+  private static func make(
+    _ slot: Slot, _ options: BoardOptions, _ parts: DeviceParts
+  ) throws(MachineError) -> any BusDevice {
+    let id = DeviceID(slot.id)
+    switch slot.kind {
+    case .serial:
+      return Serial16550A(id: id, interrupt: try interrupt(of: slot, parts), output: parts.output)
+    case .doorbell:
+      let (lines, line) = (slot.queueLines, parts.line)
+      return Doorbell(
+        id: id, memory: parts.memory, interrupt: try interrupt(of: slot, parts), observer: parts.observer
+      ) { number in
+        guard lines?.contains(number) == true else { return nil }
+        // Where the process has no descriptors left, the guest finds its register unchanged and an error counted.
+        return try? line(id, number)
+      }
+    case .scratch: return ScratchRegister(id: id)
+    case .marker: return MarkerPort(id: id, observer: parts.observer)
+    case .keyboard: return KeyboardController(id: id, control: parts.control)
+    case .resetControl: return ResetControl(id: id, control: parts.control)
+    case .debugExit: return DebugExitPort(id: id, control: parts.control)
+    case .powerOff: return PowerOffPort(id: id, control: parts.control)
+    case .clock:
+      let ram = sizes(of: parts.memory)
+      return RealTimeClock(
+        id: id, ramBelow4GiB: ram.low, ramAbove4GiB: ram.high, interrupt: try interrupt(of: slot, parts),
+        timer: parts.clockTimer
+      ) { Int64(truncatingIfNeeded: Clock.realtime) }
+    case .powerTimer: return PowerManagementTimer(id: id) { Clock.monotonic }
+    case .powerEvents: return PowerManagementEvents(id: id)
+    case .edgeLevels: return EdgeLevelControl(id: id)
+    case .firmwareConfiguration:
+      return FirmwareConfiguration(id: id, ramBelow4GiB: sizes(of: parts.memory).low, vcpus: options.vcpus)
+    case .testDevice: return TestDevice(id: id, levels: parts.levels)
+    case .ioapic:
+      guard let routes = parts.routes else { throw MachineError("\(slot.name): the kernel has one already") }
+      return IOAPIC(id: id, sink: routes)
+    }
+  }
+
+  private static func interrupt(
+    of slot: Slot, _ parts: DeviceParts
+  ) throws(MachineError) -> any InterruptLine {
+    guard let line = slot.line else { throw MachineError("\(slot.name) has no interrupt line") }
+    return try parts.line(DeviceID(slot.id), line)
+  }
+
+  private static func sizes(of memory: GuestMemory) -> (low: UInt64, high: UInt64) {
+    let regions = memory.layout.regions
+    return (regions[0].length, regions.dropFirst().reduce(0) { $0 + $1.length })
+  }
+
+  /// The device of a slot that every board has, and its slot.
+  func device<Device: BusDevice>(_ kind: Slot.Kind, as type: Device.Type) -> (device: Device, slot: Slot) {
+    let slot = layout.slot(kind)
+    for device in devices where device.id.rawValue == slot.id {
+      if let device = device as? Device { return (device, slot) }
+    }
+    preconditionFailure("\(slot.name) is no \(type)")
   }
 
   /// The buses on which the devices are found.
   func buses() throws(MachineError) -> (ports: Bus, memory: Bus) {
-    func ranges(_ isPort: Bool) -> [Bus.Range] {
-      placements.filter { $0.isPort == isPort }.map {
-        Bus.Range(start: $0.start, length: $0.length, device: $0.device, window: $0.window)
+    func bus(_ space: AddressSpace) throws(BusError) -> Bus {
+      var ranges: [Bus.Range] = []
+      for (slot, device) in zip(layout.slots, devices) {
+        ranges += slot.ranges.filter { $0.space == space }.map {
+          Bus.Range(start: $0.start, length: $0.length, device: device, window: $0.window)
+        }
       }
+      return try Bus(name: "\(space)", limit: space.limit, ranges)
     }
     do {
-      return (
-        try Bus(name: "port", limit: 0x1_0000, ranges(true)),
-        try Bus(name: "memory", limit: 1 << 52, ranges(false))
-      )
+      return (try bus(.port), try bus(.memory))
     } catch {
       throw MachineError(error.description)
     }

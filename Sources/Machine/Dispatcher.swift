@@ -1,3 +1,4 @@
+import Board
 import CTracepoints
 import Devices
 import Engine
@@ -15,14 +16,24 @@ final class Dispatcher: @unchecked Sendable {
   private let backlogs: [(any Backlog)?]
   private let tracesFreeLocks: Bool
 
-  init(ports: Bus, memory: Bus, tracesFreeLocks: Bool) {
+  /// Dispatches to the devices of a board.
+  convenience init(_ set: DeviceSet, tracesFreeLocks: Bool) throws(MachineError) {
+    let (ports, memory) = try set.buses()
+    let locked = zip(set.layout.slots, set.devices).filter { $0.0.lock != nil }.map(\.1)
+    self.init(ports: ports, memory: memory, locked: locked, tracesFreeLocks: tracesFreeLocks)
+  }
+
+  /// Dispatches to what is on two buses.
+  ///
+  /// - Parameter locked: the devices of which accesses must not overlap; each has a lock of its own.
+  init(ports: Bus, memory: Bus, locked: [any BusDevice], tracesFreeLocks: Bool) {
     self.ports = ports
     self.memory = memory
     self.tracesFreeLocks = tracesFreeLocks
-    let devices = (ports.ranges + memory.ranges).map(\.device)
-    var locks = [Lock?](repeating: nil, count: Int(devices.map(\.id.rawValue).max() ?? 0) + 1)
+    let numbers = ((ports.ranges + memory.ranges).map(\.device) + locked).map { Int($0.id.rawValue) }
+    var locks = [Lock?](repeating: nil, count: (numbers.max() ?? 0) + 1)
     var backlogs = [(any Backlog)?](repeating: nil, count: locks.count)
-    for device in devices where device.isExclusive && locks[Int(device.id.rawValue)] == nil {
+    for device in locked {
       locks[Int(device.id.rawValue)] = Lock()
       backlogs[Int(device.id.rawValue)] = device.backlog
     }
@@ -97,11 +108,6 @@ final class Dispatcher: @unchecked Sendable {
     if traced {
       exeunt_trace_lock_released(device.id.rawValue, thread.kind.rawValue, thread.id, thread.sequence)
     }
-  }
-
-  /// The number of a device's lock in the trace; 65535 where it has none.
-  func lockNumber(of device: any BusDevice) -> UInt16 {
-    locks[Int(device.id.rawValue)] == nil ? .max : device.id.rawValue
   }
 
   /// Says whether the acquisition was traced, and so whether the release must be.

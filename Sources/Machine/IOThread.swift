@@ -1,3 +1,4 @@
+import Board
 import CLinux
 import CTracepoints
 import Devices
@@ -57,7 +58,7 @@ final class IOThread: @unchecked Sendable {
   }
 
   /// The thread's name.
-  var name: String { "io\(index)" }
+  var name: String { ThreadModel.loopThread(index) }
 
   /// Adds a source. Before the thread starts.
   func add(_ source: Source) throws(Errno) {

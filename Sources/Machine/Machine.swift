@@ -1,3 +1,4 @@
+import Board
 import Boot
 import CTracepoints
 import Devices
@@ -59,6 +60,7 @@ public final class Machine {
     _ configuration: MachineConfiguration, engine: some ExecutionEngine,
     makeImage: (UInt32) throws(MachineError) -> GuestImage
   ) throws(MachineError) {
+    let layout = try configuration.boardLayout()
     let builder = try MachineBuilder(configuration, engine: engine)
     let machine: any VirtualMachine = builder.machine
     self.configuration = configuration
@@ -79,14 +81,14 @@ public final class Machine {
     let clockTimer = try ClockTimer()
     self.clockTimer = clockTimer
     devices = try DeviceSet(
-      memory: memory, vcpus: configuration.vcpus, observer: observer, control: control, output: output,
-      levels: levels, clockTimer: clockTimer, routes: routes
-    ) { device, line throws(MachineError) in
-      try configuration.makeLine(device: device, line: line, machine: machine, routes: routes)
-    }
-    let buses = try devices.buses()
-    let dispatcher = Dispatcher(
-      ports: buses.ports, memory: buses.memory, tracesFreeLocks: configuration.traceLocks)
+      layout,
+      DeviceParts(
+        memory: memory, observer: observer, control: control, output: output, levels: levels,
+        clockTimer: clockTimer, routes: routes
+      ) { device, line throws(MachineError) in
+        try configuration.makeLine(device: device, line: line, machine: machine, routes: routes)
+      })
+    let dispatcher = try Dispatcher(devices, tracesFreeLocks: configuration.traceLocks)
     self.dispatcher = dispatcher
 
     let vcpus = try builder.makeVcpus(dispatcher: dispatcher)
@@ -99,14 +101,16 @@ public final class Machine {
     kicks =
       configuration.ioeventfd
       ? try KickDescriptors(
-        doorbell: devices.doorbell, machine: machine, loops: loops, dispatcher: dispatcher
+        of: devices, machine: machine, loops: loops, dispatcher: dispatcher
       ) { context, device, queue, count in
         exeunt_trace_ioeventfd_signal(context.id, context.sequence, device.rawValue, queue, count)
       } : nil
-    try clockTimer.attach(devices.clock, to: loops[0], dispatcher: dispatcher)
-    input = try configuration.makeInput(serial: devices.serial, dispatcher: dispatcher, control: control)
+    let (clock, clockSlot) = devices.device(.clock, as: RealTimeClock.self)
+    try clockTimer.attach(clock, to: loops[clockSlot.loop], dispatcher: dispatcher)
+    let (serial, serialSlot) = devices.device(.serial, as: Serial16550A.self)
+    input = try configuration.makeInput(serial: serial, dispatcher: dispatcher, control: control)
     do {
-      try input?.attach(to: loops[0])
+      try input?.attach(to: loops[serialSlot.loop])
     } catch {
       throw MachineError("waiting for the serial port's input: \(error)")
     }

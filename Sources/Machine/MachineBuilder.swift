@@ -1,3 +1,4 @@
+import Board
 import Boot
 import Engine
 import GuestRAM
@@ -37,7 +38,7 @@ final class MachineBuilder<Engine: ExecutionEngine> {
     }
     do {
       machine = try engine.makeMachine(
-        configuration.requirements, memory: memory, reserved: MemoryMap.hypervisorPages)
+        configuration.requirements, memory: memory, reserved: BoardLayout.hypervisorPages)
       timeStampCounterKHz = machine.timeStampCounterKHz ?? 0
     } catch {
       throw MachineError("making the virtual machine: \(error)")

@@ -1,16 +1,10 @@
+import Board
 import Boot
 
 /// Everything that decides how a machine is built and run. It is recorded whole in the trace (`vm_info`).
 public struct MachineConfiguration: Sendable, Codable, Equatable {
   /// Where the interrupt controllers are.
-  public enum InterruptController: String, Sendable, Codable, CaseIterable {
-    /// 8259s, I/O APIC, local APICs and the 8254 in the kernel.
-    case kernel
-    /// Local APICs in the kernel, the I/O APIC in this process.
-    case split
-    /// None: HLT exits, nothing interrupts.
-    case none
-  }
+  public typealias InterruptController = BoardOptions.InterruptController
 
   /// The state in which the guest is entered.
   public enum Mode: String, Sendable, Codable, CaseIterable {
@@ -62,6 +56,8 @@ public struct MachineConfiguration: Sendable, Codable, Equatable {
   public var irqfd = true
   /// I/O threads, 1 or more.
   public var ioThreads = 1
+  /// Doorbells, 1 to 4.
+  public var doorbells = 1
   /// How long an I/O thread polls before it blocks, nanoseconds.
   public var pollBudget: UInt32 = 0
   /// Host CPUs that threads are pinned to, by thread name (`vcpu0`, `io0`).

@@ -89,9 +89,7 @@ extension Machine {
   /// Records the state dump, with what was counted until now. Nobody but the main thread emits before the first one.
   func recordState() {
     recordTotals(.start)
-    dump.record(
-      vcpus: vcpus, loops: loops, devices: devices, dispatcher: dispatcher, kicks: kicks,
-      statistics: statistics)
+    dump.record(vcpus: vcpus, loops: loops, layout: devices.layout, statistics: statistics)
     recordStatistics(.start)
   }
 

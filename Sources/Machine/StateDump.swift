@@ -1,6 +1,6 @@
+import Board
 import CTracepoints
 import Devices
-import Engine
 import Platform
 
 /// The facts about a machine that make its trace readable by itself: recorded at the start, and again whenever a
@@ -11,8 +11,7 @@ struct StateDump {
   let timeStampCounterKHz: UInt32
 
   func record(
-    vcpus: [VcpuRunner], loops: [IOThread], devices: DeviceSet, dispatcher: Dispatcher,
-    kicks: KickDescriptors?, statistics: [KernelStatistics]
+    vcpus: [VcpuRunner], loops: [IOThread], layout: BoardLayout, statistics: [KernelStatistics]
   ) {
     recordClocks()
     // Encoding the configuration takes a third of a millisecond, which a start that nobody listens to need not wait for.
@@ -31,25 +30,32 @@ struct StateDump {
       exeunt_trace_loop_info(
         UInt16(loop.index), loop.thread.number, loop.name, pin(loop.name), configuration.pollBudget)
     }
-    for placement in devices.placements {
-      exeunt_trace_device_info(
-        placement.device.id.rawValue, placement.device.name, placement.isPort ? 0 : 1, placement.start,
-        placement.length, placement.line, dispatcher.lockNumber(of: placement.device))
-    }
-    for assignment in kicks?.assignments ?? [] {
-      let space: UInt8
-      let address: UInt64
-      switch assignment.address {
-      case .port(let port): (space, address) = (0, UInt64(port))
-      case .memory(let memory): (space, address) = (1, memory)
-      }
-      exeunt_trace_ioeventfd_info(
-        devices.doorbell.id.rawValue, UInt16(assignment.queue), UInt16(assignment.loop), space, address, 4, 1,
-        UInt64(assignment.queue))
-    }
+    recordDevices(layout)
     // All vCPUs have the same counters.
     statistics.first { $0.scope == .machine }?.describe()
     statistics.first { $0.scope == .vcpu }?.describe()
+  }
+
+  private func recordDevices(_ layout: BoardLayout) {
+    for slot in layout.slots {
+      for range in slot.ranges {
+        exeunt_trace_device_info(
+          slot.id, slot.name, range.space.traceNumber, range.start, range.length,
+          slot.line.map(Int32.init) ?? -1,
+          slot.lock ?? .max)
+      }
+    }
+    guard configuration.ioeventfd else { return }
+    for slot in layout.slots {
+      for kick in slot.kicks {
+        for place in kick.addresses {
+          exeunt_trace_ioeventfd_info(
+            slot.id, kick.queue, UInt16(kick.loop), place.space.traceNumber, place.address, UInt8(kick.size),
+            1,
+            kick.value)
+        }
+      }
+    }
   }
 
   /// Records the same instant on three clocks; the more often, the better the analyzer relates guest to trace time.
@@ -59,6 +65,16 @@ struct StateDump {
   }
 
   private func pin(_ name: String) -> Int32 { Int32(clamping: configuration.pins[name] ?? -1) }
+}
+
+extension AddressSpace {
+  /// The number in the event catalogue.
+  fileprivate var traceNumber: UInt8 {
+    switch self {
+    case .port: 0
+    case .memory: 1
+    }
+  }
 }
 
 /// What the host is, for the trace.

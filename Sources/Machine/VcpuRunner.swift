@@ -1,3 +1,4 @@
+import Board
 import CTracepoints
 import Devices
 import Engine
@@ -44,7 +45,7 @@ final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
   }
 
   /// The thread's name.
-  var name: String { "vcpu\(index)" }
+  var name: String { ThreadModel.vcpuThread(index) }
 
   /// To be called first on the vCPU's own thread.
   func enterThread() {

@@ -30,10 +30,7 @@ struct KernelSelection {
       let request = BootRequest(
         image: image, source: source, name: path, commandLine: commandLine, modules: modules,
         bootProtocol: bootProtocol, layout: RAMLayout(bytes: configuration.memory),
-        firmware: FirmwareTables(
-          vcpus: configuration.vcpus,
-          hasInterruptControllers: configuration.interruptController != .none,
-          hasLegacyControllers: configuration.interruptController == .kernel))
+        firmware: FirmwareTables(try configuration.boardLayout()))
       let plan = try request.plan()
       configuration.guest = path
       configuration.kernel = plan.description

@@ -30,6 +30,9 @@ struct MachineOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Threads that handle kicks and input.", valueName: "n"))
   var iothreads = 1
 
+  @Option(help: ArgumentHelp("Doorbells, 1 to 4: devices that do nothing but answer kicks.", valueName: "n"))
+  var doorbells = 1
+
   @Option(
     help: ArgumentHelp(
       "How long an I/O thread polls before it blocks, such as 50us. 0: not at all.", valueName: "time"))
@@ -71,6 +74,7 @@ struct MachineOptions: ParsableArguments {
     configuration.ioeventfd = ioeventfd == .on
     configuration.irqfd = irqfd == .on
     configuration.ioThreads = iothreads
+    configuration.doorbells = doorbells
     configuration.pollBudget = iothreadPoll.nanoseconds
     configuration.pins = try pin.reduce(into: PinList()) { try $0.add($1) }.pins
     configuration.onReboot = onReboot

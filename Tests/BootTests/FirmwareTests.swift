@@ -4,17 +4,27 @@ import Platform
 import TestSupport
 import Testing
 
+@testable import Board
 @testable import Boot
 
 @Suite("ACPI tables") struct FirmwareTests {
   private static let base = 0xe_0000
 
   private func tables(vcpus: Int = 3, devices: Int = 2) throws -> Fields {
-    var tables = FirmwareTables(vcpus: vcpus, hasInterruptControllers: true, hasLegacyControllers: true)
-    tables.virtioDevices = (0..<devices).map {
-      .init(address: 0xd010_0000 + UInt32($0) * 0x1000, size: 0x200, line: 12 + UInt32($0))
+    let board = try BoardLayout(BoardOptions(vcpus: vcpus))
+    // Beside the board's own, devices with registers in memory, as virtio's are (Linux, drivers/virtio/virtio_mmio.c).
+    let slots = (0..<devices).map { index in
+      var slot = Slot(
+        UInt16(100 + index), "virtio\(index)", .scratch,
+        [.memory(0xd010_0000 + UInt64(index) * 0x1000, 0x200)], line: index < 2 ? 12 + UInt32(index) : nil)
+      let digits = String(index, radix: 16, uppercase: true)
+      slot.firmware = FirmwareEntry(
+        name: "V" + String(repeating: "0", count: 3 - digits.count) + digits, hardwareID: .text("LNRO0005"),
+        uniqueID: UInt64(index))
+      return slot
     }
-    return Fields(bytes: try tables.bytes())
+    let layout = try BoardLayout(board.options, board.threads, board.slots + slots)
+    return Fields(bytes: try FirmwareTables(layout).bytes())
   }
 
   private func sum(_ fields: Fields, _ start: Int, _ count: Int) -> UInt8 {
@@ -88,7 +98,7 @@ import Testing
   @Test(
     "The multiprocessor table is pointed to, adds up, and lists processors and lines", arguments: [1, 3, 254])
   func multiprocessor(count: Int) throws {
-    let tables = FirmwareTables(vcpus: count, hasInterruptControllers: true, hasLegacyControllers: true)
+    let tables = FirmwareTables(try BoardLayout(BoardOptions(vcpus: count)))
     let pointer = Fields(bytes: try #require(try tables.multiprocessorPointer()))
     #expect(pointer.hasBytes(Array("_MP_".utf8), at: 0))
     #expect(pointer.count == 16)
@@ -108,7 +118,7 @@ import Testing
     #expect(kinds == [count, 1, 1, 16, 2])
     #expect(fields.number(start + 34, UInt16.self) == UInt16(kinds.reduce(0, +)))
     // More than it can tell of: ACPI alone.
-    let many = FirmwareTables(vcpus: 255, hasInterruptControllers: true, hasLegacyControllers: true)
+    let many = FirmwareTables(try BoardLayout(BoardOptions(vcpus: 255)))
     #expect(try many.multiprocessorPointer() == nil)
   }
 

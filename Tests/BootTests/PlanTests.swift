@@ -1,3 +1,4 @@
+import Board
 import Foundation
 import GuestRAM
 import TestSupport
@@ -283,7 +284,7 @@ import Testing
       let plan = try BootRequest(
         image: try KernelImage(source), source: source, name: path, commandLine: "", modules: [],
         layout: RAMLayout(bytes: 64 << 20),
-        firmware: FirmwareTables(vcpus: 1, hasInterruptControllers: true, hasLegacyControllers: true)
+        firmware: FirmwareTables(try BoardLayout(BoardOptions()))
       ).plan()
       let memory = try ram()
       try plan.load(into: memory)

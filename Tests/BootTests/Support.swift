@@ -1,3 +1,4 @@
+import Board
 import Boot
 import GuestRAM
 import TestSupport
@@ -13,7 +14,7 @@ func request(
   return BootRequest(
     image: try KernelImage(source), source: source, name: name, commandLine: commandLine, modules: modules,
     bootProtocol: bootProtocol, layout: RAMLayout(bytes: megabytes << 20),
-    firmware: FirmwareTables(vcpus: vcpus, hasInterruptControllers: true, hasLegacyControllers: true))
+    firmware: FirmwareTables(try BoardLayout(BoardOptions(vcpus: vcpus))))
 }
 
 func ram(megabytes: UInt64 = 64) throws -> GuestMemory {

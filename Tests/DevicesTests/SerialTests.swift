@@ -28,7 +28,7 @@ struct SerialTests {
   private let serial: Serial16550A
 
   init() {
-    serial = Serial16550A(id: DeviceID(1), name: "serial0", interrupt: line, output: sink)
+    serial = Serial16550A(id: DeviceID(1), interrupt: line, output: sink)
   }
 
   private func read(_ register: UInt32) -> UInt64 { serial.read(register, size: 1) }

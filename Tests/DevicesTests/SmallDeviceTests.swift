@@ -75,7 +75,7 @@ struct SmallDeviceTests {
 
   @Test("The scratch register is eight bytes of memory and nothing beyond them")
   func scratch() {
-    let scratch = ScratchRegister(id: DeviceID(3), name: "scratch0")
+    let scratch = ScratchRegister(id: DeviceID(3))
     var random = SeededGenerator(seed: 1)
     var bytes = [UInt8](repeating: 0, count: 8)
     for _ in 0..<20_000 {

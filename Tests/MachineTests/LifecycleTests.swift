@@ -92,8 +92,9 @@ struct LifecycleTests {
       let machine = try TestGuest.kickAll.machine { $0.ioThreads = 1 + round % 3 }
       #expect(try machine.run().outcome == .poweredOff)
       let context = ThreadContext(kind: .main, id: 0)
+      let doorbell = machine.devices.device(.doorbell, as: Doorbell.self).device
       let completed = (0..<UInt32(16)).map {
-        machine.devices.doorbell.read(offset: 0x4c + 16 * $0, size: 4, window: 0, by: context)
+        doorbell.read(offset: 0x4c + 16 * $0, size: 4, window: 0, by: context)
       }
       #expect(completed == Array(repeating: 1, count: 16), "round \(round)")
     }

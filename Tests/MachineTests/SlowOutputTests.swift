@@ -23,11 +23,13 @@ struct SlowOutputTests {
     while write(pipe.writeEnd, zeros, zeros.count) > 0 {}
     _ = fcntl(pipe.writeEnd, F_SETFL, flags)
     let output = SerialOutput(descriptor: pipe.writeEnd)
-    let serial = Serial16550A(id: DeviceID(1), name: "serial0", interrupt: Self.line, output: output)
+    let serial = Serial16550A(id: DeviceID(1), interrupt: Self.line, output: output)
     let ports = try Bus(
       name: "port", limit: 1 << 16, [Bus.Range(start: 0x3f8, length: 8, device: serial, window: 0)])
     let memory = try Bus(name: "memory", limit: 1 << 52, [])
-    try body(Dispatcher(ports: ports, memory: memory, tracesFreeLocks: false), serial, output, pipe)
+    try body(
+      Dispatcher(ports: ports, memory: memory, locked: [serial], tracesFreeLocks: false), serial, output, pipe
+    )
   }
 
   private func send(

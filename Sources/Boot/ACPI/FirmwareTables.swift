@@ -1,48 +1,23 @@
+import Board
+
 /// ACPI tables, as firmware leaves them below 1 MiB (ACPI 6.4, chapter 5): from them a kernel learns of processors,
 /// interrupt controllers, the power management timer, and devices on no bus that could be asked.
 public struct FirmwareTables: Sendable {
-  /// A virtio device behind memory-mapped registers.
-  public struct VirtioDevice: Sendable {
-    /// The registers' guest physical address.
-    public let address: UInt32
-    /// The registers' bytes.
-    public let size: UInt32
-    /// The interrupt line.
-    public let line: UInt32
-
-    /// Describes a device.
-    public init(address: UInt32, size: UInt32, line: UInt32) {
-      self.address = address
-      self.size = size
-      self.line = line
-    }
-  }
-
   /// Where the tables stand; the first is the root pointer.
   static let window: Range<UInt64> = 0xe_0000..<0x10_0000
-  /// The first port of the power management registers: events 0, control 4, timer 8.
-  public static let powerManagementPort: UInt16 = 0x600
-  /// The interrupt line of power management events, of which there are none.
-  public static let controlLine: UInt16 = 9
 
-  /// Virtual CPUs; their numbers are their local APICs'.
-  public var vcpus: Int
-  /// Whether there are a local APIC for each vCPU and an I/O APIC.
-  public var hasInterruptControllers: Bool
-  /// Whether there are two 8259s as well.
-  public var hasLegacyControllers: Bool
-  /// Devices on no bus.
-  public var virtioDevices: [VirtioDevice]
+  /// The machine's devices, vCPUs and interrupt controllers.
+  let layout: BoardLayout
 
   /// Describes a machine.
-  public init(
-    vcpus: Int, hasInterruptControllers: Bool, hasLegacyControllers: Bool, virtioDevices: [VirtioDevice] = []
-  ) {
-    self.vcpus = vcpus
-    self.hasInterruptControllers = hasInterruptControllers
-    self.hasLegacyControllers = hasLegacyControllers
-    self.virtioDevices = virtioDevices
-  }
+  public init(_ layout: BoardLayout) { self.layout = layout }
+
+  /// Virtual CPUs; their numbers are their local APICs'.
+  private var vcpus: Int { layout.options.vcpus }
+  /// Whether there are a local APIC for each vCPU and an I/O APIC.
+  private var hasInterruptControllers: Bool { layout.options.interruptController != .none }
+  /// Whether there are two 8259s as well.
+  private var hasLegacyControllers: Bool { layout.options.interruptController == .kernel }
 
   /// All tables, to be put at the window's start.
   ///
@@ -83,7 +58,7 @@ public struct FirmwareTables: Sendable {
     let multiprocessor = isDescribable ? place(MultiprocessorTable.bytes(vcpus: vcpus)) : nil
     guard FirmwareTables.window.lowerBound + UInt64(image.count) <= BIOSArea.codeWindow.lowerBound else {
       throw .noRoom(
-        "the ACPI tables of \(vcpus) vCPUs and \(virtioDevices.count) devices do not fit; use fewer")
+        "the ACPI tables of \(vcpus) vCPUs and \(layout.slots.count) devices do not fit; use fewer")
     }
     return (image.bytes, multiprocessor)
   }
@@ -115,16 +90,18 @@ public struct FirmwareTables: Sendable {
 
   /// The fixed ACPI description table (5.2.9): where the power management registers are.
   private func fixedDescription(control: UInt64, description: UInt64) -> [UInt8] {
-    let base = UInt64(FirmwareTables.powerManagementPort)
+    let events = layout.slot(.powerEvents).ranges[0].start
+    let control1 = layout.slot(.powerOff).ranges[0].start
+    let timer = layout.slot(.powerTimer).ranges[0].start
     var body = ByteBuilder(count: 244 - 36)
     func put<Value: FixedWidthInteger>(_ value: Value, _ offset: Int) { body.put(value, at: offset - 36) }
     put(UInt32(control), 36)
     put(UInt32(description), 40)
-    put(FirmwareTables.controlLine, 46)
+    put(UInt16(BoardLayout.powerManagementLine), 46)
     // SMI_CMD (48) stays 0: the machine has no system management mode and is in ACPI mode from the start.
-    put(UInt32(base), 56)  // PM1a events
-    put(UInt32(base + 4), 64)  // PM1a control
-    put(UInt32(base + 8), 76)  // timer
+    put(UInt32(events), 56)  // PM1a events
+    put(UInt32(control1), 64)  // PM1a control
+    put(UInt32(timer), 76)
     put(UInt8(4), 88)
     put(UInt8(2), 89)
     put(UInt8(4), 91)
@@ -137,14 +114,14 @@ public struct FirmwareTables: Sendable {
     // WBINVD works; C1 on all; power and sleep buttons are no fixed hardware, nor is the clock's wakeup (FIX_RTC), for
     // there is no sleep to wake up from (RTC_S4 is clear); a reset register; timer of 24 bits.
     put([0, 2, 4, 5, 6, 10].reduce(UInt32(0)) { $0 | 1 << UInt32($1) }, 112)
-    body.put(FirmwareTables.port(0x64, bits: 8), at: 116 - 36)
+    body.put(FirmwareTables.port(layout.slot(.keyboard).ranges[1].start, bits: 8), at: 116 - 36)
     put(UInt8(0xfe), 128)
     put(UInt8(4), 131)  // minor version, of 6.4
     put(control, 132)
     put(description, 140)
-    body.put(FirmwareTables.port(base, bits: 32), at: 148 - 36)
-    body.put(FirmwareTables.port(base + 4, bits: 16), at: 172 - 36)
-    body.put(FirmwareTables.port(base + 8, bits: 32), at: 208 - 36)
+    body.put(FirmwareTables.port(events, bits: 32), at: 148 - 36)
+    body.put(FirmwareTables.port(control1, bits: 16), at: 172 - 36)
+    body.put(FirmwareTables.port(timer, bits: 32), at: 208 - 36)
     return FirmwareTables.table("FACP", revision: 6, body.bytes)
   }
 
@@ -159,7 +136,7 @@ public struct FirmwareTables: Sendable {
   /// The multiple APIC description table (5.2.12).
   private var interruptControllers: [UInt8] {
     var body = ByteBuilder()
-    body.append(UInt32(0xfee0_0000))
+    body.append(UInt32(BoardLayout.localController.start))
     body.append(UInt32(hasLegacyControllers ? 1 : 0))
     for id in 0..<vcpus {
       if id < 255 {
@@ -173,11 +150,11 @@ public struct FirmwareTables: Sendable {
       }
     }
     body.append([1, 12, 0, 0])
-    body.append(UInt32(0xfec0_0000))
+    body.append(UInt32(BoardLayout.ioapic.start))
     body.append(UInt32(0))
     // The line of power management events is level-triggered and active high.
-    body.append([2, 10, 0, UInt8(FirmwareTables.controlLine)])
-    body.append(UInt32(FirmwareTables.controlLine))
+    body.append([2, 10, 0, UInt8(BoardLayout.powerManagementLine)])
+    body.append(BoardLayout.powerManagementLine)
     body.append(UInt16(0b1101))
     body.append([4, 6, 0xff, 0, 0, 1])  // non-maskable interrupts at LINT1 of every processor
     return FirmwareTables.table("APIC", revision: 5, body.bytes)
@@ -185,34 +162,35 @@ public struct FirmwareTables: Sendable {
 
   /// The differentiated system description table: devices, and how the machine is switched off.
   private var systemDescription: [UInt8] {
-    let serial = AML.device(
-      "COM1",
-      [
-        AML.name("_HID", AML.eisaID("PNP0501")), AML.name("_UID", AML.integer(0)),
-        AML.name("_CRS", AML.resources([AML.ports(0x3f8, count: 8), AML.interrupt(4)])),
-      ])
-    let clock = AML.device(
-      "RTC0",
-      [
-        AML.name("_HID", AML.eisaID("PNP0B00")),
-        AML.name("_CRS", AML.resources([AML.ports(0x70, count: 2), AML.interrupt(8)])),
-      ])
-    let virtio = virtioDevices.enumerated().map { index, device in
-      let digits = String(index, radix: 16, uppercase: true)
-      return AML.device(
-        "V" + String(repeating: "0", count: max(0, 3 - digits.count)) + digits,
-        [
-          AML.name("_HID", AML.string("LNRO0005")), AML.name("_UID", AML.integer(UInt64(index))),
-          AML.name("_CCA", AML.integer(1)),
-          AML.name(
-            "_CRS",
-            AML.resources([AML.memory(device.address, size: device.size), AML.interrupt(device.line)])),
-        ])
-    }
+    let devices = layout.slots.compactMap(FirmwareTables.device)
     let sleep = AML.name(
       "\\_S5", AML.package([AML.integer(5), AML.integer(0), AML.integer(0), AML.integer(0)]))
     return FirmwareTables.table(
-      "DSDT", revision: 2, AML.scope("\\_SB", [serial, clock] + virtio) + sleep)
+      "DSDT", revision: 2, AML.scope("\\_SB", devices) + sleep)
+  }
+
+  /// A device and its resources; nil for one that firmware does not tell of.
+  private static func device(_ slot: Slot) -> [UInt8]? {
+    guard let entry = slot.firmware else { return nil }
+    var content: [[UInt8]] = []
+    switch entry.hardwareID {
+    case .eisa(let id): content.append(AML.name("_HID", AML.eisaID(id)))
+    case .text(let id): content.append(AML.name("_HID", AML.string(id)))
+    }
+    if let id = entry.uniqueID { content.append(AML.name("_UID", AML.integer(id))) }
+    var resources = slot.ranges.map { range in
+      switch range.space {
+      case .port: AML.ports(UInt16(range.start), count: UInt8(range.length))
+      case .memory: AML.memory(UInt32(range.start), size: UInt32(range.length))
+      }
+    }
+    if let line = slot.line { resources.append(AML.interrupt(line)) }
+    // What has registers in memory reads and writes RAM as well, in step with the processors' caches (6.2.17).
+    if slot.ranges.contains(where: { $0.space == .memory }) {
+      content.append(AML.name("_CCA", AML.integer(1)))
+    }
+    content.append(AML.name("_CRS", AML.resources(resources)))
+    return AML.device(entry.name, content)
   }
 
   /// A table with its header (5.2.6).

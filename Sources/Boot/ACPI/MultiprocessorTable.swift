@@ -1,3 +1,5 @@
+import Board
+
 /// The table from which kernels without ACPI learn of processors and interrupt lines (Intel MultiProcessor Specification
 /// 1.4, chapter 4). Linux without ACPI looks for it in 64 KiB, at some cost for each 16 bytes, where it is not found before.
 enum MultiprocessorTable {
@@ -21,7 +23,10 @@ enum MultiprocessorTable {
       [0, UInt8(id), 0x14, id == 0 ? 0b11 : 0b01] + [UInt8](repeating: 0, count: 16)
     }
     entries.append([1, 0] + Array("ISA   ".utf8))
-    entries.append([2, ioapic, 0x11, 1, 0x00, 0x00, 0xc0, 0xfe])
+    var controller = ByteBuilder()
+    controller.append([2, ioapic, 0x11, 1])
+    controller.append(UInt32(BoardLayout.ioapic.start))
+    entries.append(controller.bytes)
     for line: UInt8 in 0..<16 { entries.append([3, 0, 0, 0, 0, line, ioapic, line]) }
     entries.append([4, 3, 0, 0, 0, 0, 0xff, 0])  // the 8259s at LINT0
     entries.append([4, 1, 0, 0, 0, 0, 0xff, 1])  // non-maskable interrupts at LINT1
@@ -35,7 +40,7 @@ enum MultiprocessorTable {
     table.append(UInt32(0))  // no table of the manufacturer
     table.append(UInt16(0))
     table.append(UInt16(entries.count))
-    table.append(UInt32(0xfee0_0000))
+    table.append(UInt32(BoardLayout.localController.start))
     table.append(UInt32(0))  // no extended table
     for entry in entries { table.append(entry) }
     table.put(checksum(table.bytes), at: 7)

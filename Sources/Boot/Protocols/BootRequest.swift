@@ -1,3 +1,4 @@
+import Board
 import GuestRAM
 
 /// What is to be booted, and the machine it is booted on.
@@ -87,6 +88,7 @@ public struct BootRequest: Sendable {
 /// What a plan is put together from: room, pieces and the state at entry.
 struct PlanBuilder {
   var allocator: AddressAllocator
+  private let serialPort: UInt16
   private(set) var pieces: [BootPlan.Piece] = []
 
   /// Where information for the kernel goes. In the pages below, many a kernel has page tables or a stack before it has read
@@ -97,6 +99,7 @@ struct PlanBuilder {
   /// Begins with what firmware leaves.
   init(_ request: BootRequest) throws(BootError) {
     allocator = AddressAllocator(layout: request.layout)
+    serialPort = UInt16(request.firmware.layout.slot(.serial).ranges[0].start)
     let tables = try request.firmware.bytes()
     try add(tables, what: "the firmware's tables", at: FirmwareTables.window.lowerBound)
     try add(BIOSArea.code, what: "the BIOS's code", at: BIOSArea.codeWindow.lowerBound)
@@ -107,7 +110,8 @@ struct PlanBuilder {
   /// Adds the interrupt table and the BIOS data area, unless a segment of the image is there.
   mutating func addDataArea() {
     // Nothing else is ever put there.
-    try? add(BIOSArea.bytes, what: "the BIOS data area", at: BIOSArea.window.lowerBound)
+    try? add(
+      BIOSArea.bytes(serialPort: serialPort), what: "the BIOS data area", at: BIOSArea.window.lowerBound)
   }
 
   mutating func add(_ bytes: [UInt8], what: String, at address: UInt64) throws(BootError) {

@@ -72,10 +72,10 @@ enum DevicesTarget {
     init(_ memory: GuestMemory, wantsKickStamps: Bool) throws(BusError) {
       let quiet = Quiet(wantsKickStamps: wantsKickStamps)
       self.memory = memory
-      serial = Serial16550A(id: DeviceID(1), name: "serial0", interrupt: quiet, output: quiet)
+      serial = Serial16550A(id: DeviceID(1), interrupt: quiet, output: quiet)
       doorbell = Doorbell(
-        id: DeviceID(2), name: "doorbell0", memory: memory, interrupt: quiet, observer: quiet
-      ) { _ in quiet }
+        id: DeviceID(2), memory: memory, interrupt: quiet, observer: quiet
+      ) { 16...23 ~= $0 ? quiet : nil }
       ioapic = IOAPIC(id: DeviceID(3), sink: quiet)
       clock = RealTimeClock(
         id: DeviceID(9), ramBelow4GiB: ramBytes, ramAbove4GiB: 0, interrupt: quiet, timer: quiet
@@ -99,10 +99,10 @@ enum DevicesTarget {
           .init(start: 0xf4, length: 4, device: DebugExitPort(id: DeviceID(5), control: quiet)),
           .init(start: 0x3f8, length: 8, device: serial),
           .init(start: 0x580, length: 4, device: MarkerPort(id: DeviceID(6), observer: quiet)),
-          .init(start: 0x590, length: 8, device: ScratchRegister(id: DeviceID(7), name: "scratch0")),
+          .init(start: 0x590, length: 8, device: ScratchRegister(id: DeviceID(7))),
           .init(start: 0x604, length: 2, device: PowerOffPort(id: DeviceID(8), control: quiet)),
           .init(start: 0xd00, length: 0x180, device: doorbell, window: 1),
-          .init(start: 0xfec0_0000, length: IOAPIC.length, device: ioapic),
+          .init(start: 0xfec0_0000, length: 0x1000, device: ioapic),
         ])
     }
 

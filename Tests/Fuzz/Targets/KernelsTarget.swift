@@ -1,3 +1,4 @@
+import Board
 import Boot
 import GuestRAM
 
@@ -12,8 +13,10 @@ enum KernelsTarget {
   private static let memory = try? GuestMemory.allocate(
     bytes: ramBytes, backend: .anonymous, preallocate: false)
 
+  private static let board = (try? BoardLayout(BoardOptions(vcpus: 2))).map(FirmwareTables.init)
+
   static func run(_ input: [UInt8]) -> String? {
-    guard let memory else { return "no guest RAM" }
+    guard let memory, let board else { return "no guest RAM, or no board" }
     let source = MemoryImage(input)
     do {
       let image = try KernelImage(source)
@@ -22,7 +25,7 @@ enum KernelsTarget {
         let request = BootRequest(
           image: image, source: source, name: "kernel", commandLine: "a b", modules: [ramdisk],
           bootProtocol: bootProtocol, layout: memory.layout,
-          firmware: FirmwareTables(vcpus: 2, hasInterruptControllers: true, hasLegacyControllers: true))
+          firmware: board)
         do {
           let plan = try request.plan()
           if let complaint = check(plan) { return "\(bootProtocol.rawValue): \(complaint)" }

@@ -1,0 +1,59 @@
+/// What decides which devices a board has and who serves them: the part of a machine's configuration that its layout is
+/// made from.
+public struct BoardOptions: Sendable, Equatable {
+  /// Where the interrupt controllers are.
+  public enum InterruptController: String, Sendable, Codable, CaseIterable {
+    /// 8259s, I/O APIC, local APICs and the 8254 in the kernel.
+    case kernel
+    /// Local APICs in the kernel, the I/O APIC in this process.
+    case split
+    /// None: HLT exits, nothing interrupts.
+    case none
+  }
+
+  /// The most doorbells.
+  public static let maximumDoorbells = 4
+  /// The most virtual CPUs.
+  public static let maximumVcpus = 1024
+  /// The most I/O threads.
+  public static let maximumLoops = 64
+
+  /// Virtual CPUs.
+  public var vcpus: Int
+  /// Where the interrupt controllers are.
+  public var interruptController: InterruptController
+  /// Doorbells, each with its own ports, memory, line and queues.
+  public var doorbells: Int
+  /// Event loops, each on an I/O thread of its own.
+  public var loops: Int
+
+  /// Describes what is wanted; by default the smallest machine.
+  public init(
+    vcpus: Int = 1, interruptController: InterruptController = .kernel, doorbells: Int = 1, loops: Int = 1
+  ) {
+    self.vcpus = vcpus
+    self.interruptController = interruptController
+    self.doorbells = doorbells
+    self.loops = loops
+  }
+
+  /// Checks that there is such a board.
+  func validate() throws(BoardError) {
+    func check(_ option: String, _ value: Int, _ limit: Int) throws(BoardError) {
+      guard value >= 1, value <= limit else {
+        throw BoardError("--\(option) \(value): give 1 to \(limit)")
+      }
+    }
+    try check("cpus", vcpus, BoardOptions.maximumVcpus)
+    try check("iothreads", loops, BoardOptions.maximumLoops)
+    try check("doorbells", doorbells, BoardOptions.maximumDoorbells)
+  }
+}
+
+/// A board that cannot be: what is wrong, and what to do.
+public struct BoardError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The message.
+  public let description: String
+
+  init(_ description: String) { self.description = description }
+}

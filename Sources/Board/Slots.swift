@@ -1,0 +1,60 @@
+/// The board, written down once. A new device is one more entry here, and what `DeviceSet` makes of its kind.
+extension BoardLayout {
+  static func slots(_ options: BoardOptions, _ threads: ThreadModel) -> [Slot] {
+    var slots: [Slot] = []
+    var serial = Slot(1, "serial0", .serial, [.ports(0x3f8, 8)], line: 4)
+    serial.firmware = FirmwareEntry(name: "COM1", hardwareID: .eisa("PNP0501"), uniqueID: 0)
+    slots.append(serial)
+    for index in 0..<options.doorbells { slots.append(doorbell(index, threads)) }
+    slots += [
+      Slot(3, "scratch0", .scratch, [.ports(0x590, 8), .memory(0xd000_1000, 0x1000, window: 1)]),
+      lockless(Slot(4, "marker", .marker, [.ports(0x580, 4)])),
+      lockless(Slot(5, "i8042", .keyboard, [.ports(0x60, 1), .ports(0x64, 1, window: 1)])),
+      Slot(15, "reset-control", .resetControl, [.ports(0xcf9, 1), .ports(0x92, 1, window: 1)]),
+      lockless(Slot(6, "debug-exit", .debugExit, [.ports(0xf4, 4)])),
+      lockless(Slot(7, "power-off", .powerOff, [.ports(0x604, 2)])),
+    ]
+    var clock = Slot(9, "rtc", .clock, [.ports(0x70, 2)], line: 8)
+    clock.firmware = FirmwareEntry(name: "RTC0", hardwareID: .eisa("PNP0B00"))
+    slots += [
+      clock,
+      Slot(11, "pm-events", .powerEvents, [.ports(0x600, 4)]),
+      // The second place is the PIIX4's by default: kvm-unit-tests' vmexit does not ask.
+      lockless(Slot(10, "pm-timer", .powerTimer, [.ports(0x608, 4), .ports(0xb008, 4)])),
+      Slot(12, "elcr", .edgeLevels, [.ports(0x4d0, 2)]),
+      Slot(13, "fw-cfg", .firmwareConfiguration, [.ports(0x510, 2)]),
+      Slot(
+        14, "testdev", .testDevice,
+        [.ports(0xe0, 16), .ports(0x2000, UInt64(BoardLayout.lineCount), window: 1)]),
+    ]
+    if options.interruptController == .split { slots.append(Slot(8, "ioapic", .ioapic, [ioapic])) }
+    return slots
+  }
+
+  /// A device without state of its own: accesses may overlap.
+  private static func lockless(_ slot: Slot) -> Slot {
+    var slot = slot
+    slot.lock = nil
+    return slot
+  }
+
+  // The first has the number and the line that it always had; lines 10 to 12 are nobody else's on a PC without ISA cards.
+  private static let doorbells: [(id: UInt16, line: UInt32)] = [(2, 5), (16, 10), (17, 11), (18, 12)]
+  private static let doorbellQueues: UInt16 = 16
+
+  private static func doorbell(_ index: Int, _ threads: ThreadModel) -> Slot {
+    let ports: UInt64 = 0xd00 + 0x200 * UInt64(index)
+    let memory: UInt64 = 0xd000_0000 + 0x2000 * UInt64(index)
+    var slot = Slot(
+      doorbells[index].id, "doorbell\(index)", .doorbell,
+      [.ports(ports, 0x180), .memory(memory, 0x1000, window: 1)], line: doorbells[index].line)
+    slot.queueLines = 16...23
+    slot.kicks = (0..<doorbellQueues).map { queue in
+      Kick(
+        queue: queue,
+        addresses: [.init(space: .port, address: ports), .init(space: .memory, address: memory)],
+        offset: 0, size: 4, value: UInt64(queue), loop: threads.loop(ofQueue: queue, device: index))
+    }
+    return slot
+  }
+}
