@@ -12,8 +12,11 @@
 #define RING_ENTRIES 16
 #define RING_WANTS_INTERRUPT 1
 
+// Doorbell d's ports and window are so far from doorbell 0's, and its line is LINE_SECOND_DOORBELL + d - 1.
 #define DOORBELL_PORTS 0xd00
+#define DOORBELL_PORTS_STRIDE 0x200
 #define DOORBELL_WINDOW 0xd0000000
+#define DOORBELL_WINDOW_STRIDE 0x2000
 #define DOORBELL_ID 0x04
 #define DOORBELL_QUEUES 0x08
 #define DOORBELL_ERRORS 0x0c
@@ -27,24 +30,43 @@
 #define SPINS_BETWEEN_CLOCK_READINGS 1024
 #define SECONDS_TO_GIVE_UP 5
 
+    .balign 4
+// Where the doorbell that all routines here are about has its registers.
+.Ldoorbell_ports:
+    .long   DOORBELL_PORTS
+.Ldoorbell_window:
+    .long   DOORBELL_WINDOW
+
+// Goes on to the next doorbell. Changes nothing else.
+.Ldoorbell_next:
+    addl    $DOORBELL_PORTS_STRIDE, AT(.Ldoorbell_ports)
+    addl    $DOORBELL_WINDOW_STRIDE, AT(.Ldoorbell_window)
+    cmpl    $LINE_DOORBELL, AT(.Ldoorbell_line)
+    jne     1f
+    movl    $(LINE_SECOND_DOORBELL - 1), AT(.Ldoorbell_line)
+1:  incl    AT(.Ldoorbell_line)
+    ret
+
 // Reads the register at offset edx into eax. Changes edx.
 .Ldoorbell_read:
     testl   $FLAG_MEMORY_MAPPED, FLAGS
     jnz     1f
-    addl    $DOORBELL_PORTS, %edx
+    addl    AT(.Ldoorbell_ports), %edx
     inl     %dx, %eax
     ret
-1:  movl    DOORBELL_WINDOW(%edx), %eax
+1:  addl    AT(.Ldoorbell_window), %edx
+    movl    (%edx), %eax
     ret
 
 // Writes eax to the register at offset edx. Changes edx.
 .Ldoorbell_write:
     testl   $FLAG_MEMORY_MAPPED, FLAGS
     jnz     1f
-    addl    $DOORBELL_PORTS, %edx
+    addl    AT(.Ldoorbell_ports), %edx
     outl    %eax, %dx
     ret
-1:  movl    %eax, DOORBELL_WINDOW(%edx)
+1:  addl    AT(.Ldoorbell_window), %edx
+    movl    %eax, (%edx)
     ret
 
 // Adds ecx register accesses to the report; not kicks. Changes eax.
@@ -118,26 +140,26 @@
 // edi: queue, esi: its ring. Posts one request with its time stamp and kicks. Changes eax, ebx, edx, ebp.
 // The stamp is taken as late as the protocol allows: the request becomes visible after it, then comes the kick.
 .Ldoorbell_kick:
-    movl    (%esi), %ebx
-    movl    %ebx, %ebp
+    movl    (%esi), %ebp
     andl    $RING_SIZE - 1, %ebp
     leal    RING_ENTRIES(%esi, %ebp, 8), %ebp
-    incl    %ebx
     testl   $FLAG_MEMORY_MAPPED, FLAGS
     jnz     1f
+    movl    AT(.Ldoorbell_ports), %ebx
     rdtsc
     movl    %eax, (%ebp)
     movl    %edx, 4(%ebp)
-    movl    %ebx, (%esi)
+    incl    (%esi)
     movl    %edi, %eax
-    movl    $DOORBELL_PORTS, %edx
+    movl    %ebx, %edx
     outl    %eax, %dx
     ret
-1:  rdtsc
+1:  movl    AT(.Ldoorbell_window), %ebx
+    rdtsc
     movl    %eax, (%ebp)
     movl    %edx, 4(%ebp)
-    movl    %ebx, (%esi)
-    movl    %edi, DOORBELL_WINDOW
+    incl    (%esi)
+    movl    %edi, (%ebx)
     ret
 
 // esi: ring. Polls until all requests are completed. Changes eax, ebx, edx.

@@ -31,6 +31,7 @@
 #define IO_APIC_REDIRECTION(pin) (0x10 + 2 * (pin))
 
 #define LINE_DOORBELL 5
+#define LINE_SECOND_DOORBELL 10
 
 #define WATCHDOG_NANOSECONDS 250000000
 #define WATCHDOG_TICKS_TO_GIVE_UP 20
@@ -64,6 +65,9 @@
     .long   0
 .Ldoorbell_interrupts:
     .long   0
+// The line of the doorbell whose interrupts are waited for.
+.Ldoorbell_line:
+    .long   LINE_DOORBELL
 
 .Ltimer_handler:
     incl    AT(.Ltimer_interrupts)
@@ -82,14 +86,17 @@
     movl    $APIC_DIVIDE_BY_1, APIC_DIVIDE
     ret
 
-// Prepares the first vCPU for interrupts of its timer and of the doorbell; leaves interrupts off.
+// Prepares the first vCPU for interrupts of its timer and of the doorbell; leaves interrupts off. Changes eax, edx.
 .Linterrupts_enable:
     lidt    AT(.Lidt_register)
     call    .Lapic_enable
-    movl    $(IO_APIC_REDIRECTION(LINE_DOORBELL) + 1), IO_APIC_SELECT
+    movl    AT(.Ldoorbell_line), %edx
+    leal    IO_APIC_REDIRECTION(0) + 1(, %edx, 2), %edx
+    movl    %edx, IO_APIC_SELECT
     movl    APIC_ID, %eax
     movl    %eax, IO_APIC_WINDOW
-    movl    $IO_APIC_REDIRECTION(LINE_DOORBELL), IO_APIC_SELECT
+    decl    %edx
+    movl    %edx, IO_APIC_SELECT
     movl    $VECTOR_DOORBELL, IO_APIC_WINDOW
     ret
 

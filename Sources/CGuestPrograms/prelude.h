@@ -26,6 +26,9 @@
 #define FLAG_MEMORY_MAPPED 1
 #define FLAG_INTERRUPTS 2
 #define FLAG_INTERRUPT_CONTROLLER 4
+// The number of doorbells to kick, less one.
+#define FLAGS_DOORBELLS_SHIFT 8
+#define FLAGS_DOORBELLS_MASK 15
 
 #define REPORT 0x7800
 #define REPORT_MAGIC 0x54505245

@@ -7,27 +7,32 @@ extension GuestProgram {
     summary: "kicks with time stamps, by ioeventfd or as exits; waits by polling or halted",
     detail: """
       Each iteration posts a request with the TSC's value in queue 0's ring and kicks doorbell0; after every batch \
-      it waits until all are completed, polling the ring in memory or halted until line 5 interrupts. Whether a \
-      kick is an exit or a signal to an I/O thread is the machine's choice (--ioeventfd). Fails when a completion \
+      it waits until all are completed, polling the ring in memory or halted until line 5 interrupts. With \
+      `devices` above 1 it then does the same with doorbell1 and so on. Whether a kick is an exit or a signal to an I/O thread is the machine's choice (--ioeventfd). Fails when a completion \
       or an interrupt does not come within 5 s, or comes twice. Where KVM emulates kernel-mode code, the \
       instructions between stamp and kick cost some 3 µs.
       """,
     mode: .protected,
-    parameters: [.iterations(10_000, "requests"), .wait, .window, .batch, .spacing],
+    parameters: [
+      .iterations(10_000, "requests to each doorbell"), .devices, .wait, .window, .batch, .spacing,
+    ],
     requirements: GuestRequirements(),
     phases: [],
     locate: exeunt_guest_image_doorbell,
     expect: { arguments, machine in
       var expectation = GuestExpectation.powerOff
-      expectation.iterations = arguments.iterations
-      expectation.identifyDoorbell(arguments.window)
-      expectation.openQueue(0, arguments.window)
-      if arguments.wait == .interrupt { expectation.enableInterrupts(machine) }
-      expectation.requests(
-        arguments.iterations, queue: 0, arguments.window, wait: arguments.wait,
-        batch: UInt64(arguments.parameter))
-      expectation.closeQueue(0, arguments.window)
-      expectation.readDoorbellErrors(arguments.window)
+      expectation.iterations = arguments.iterations * UInt64(arguments.devices)
+      for doorbell in 0..<Int(arguments.devices) {
+        expectation.doorbell = doorbell
+        expectation.identifyDoorbell(arguments.window)
+        expectation.openQueue(0, arguments.window)
+        if arguments.wait == .interrupt { expectation.enableInterrupts(machine) }
+        expectation.requests(
+          arguments.iterations, queue: 0, arguments.window, wait: arguments.wait,
+          batch: UInt64(arguments.parameter))
+        expectation.closeQueue(0, arguments.window)
+        expectation.readDoorbellErrors(arguments.window)
+      }
       return expectation
     })
 

@@ -44,31 +44,31 @@ extension GuestExpectation {
 
   /// doorbell.h: identity and number of queues are read.
   mutating func identifyDoorbell(_ window: GuestArguments.Window) {
-    doorbell(window, .in, 0x04)
-    doorbell(window, .in, 0x08)
+    accessDoorbell(window, .in, 0x04)
+    accessDoorbell(window, .in, 0x08)
   }
 
   /// doorbell.h: a queue gets its ring.
   mutating func openQueue(_ queue: UInt16, _ window: GuestArguments.Window) {
     for register: UInt64 in [0x40, 0x44, 0x48] {
-      doorbell(window, .out, register + 16 * UInt64(queue))
+      accessDoorbell(window, .out, register + 16 * UInt64(queue))
     }
   }
 
   /// queues.h: a queue is given a line of its own, and that line's pin of the I/O APIC a vCPU.
   mutating func giveLine(_ queue: UInt16, _ window: GuestArguments.Window, _ machine: GuestMachine) {
-    doorbell(window, .out, 0x140 + 4 * UInt64(queue))
+    accessDoorbell(window, .out, 0x140 + 4 * UInt64(queue))
     enableInterrupts(machine)
   }
 
   /// doorbell.h: a queue's completions are read.
   mutating func closeQueue(_ queue: UInt16, _ window: GuestArguments.Window) {
-    doorbell(window, .in, 0x4c + 16 * UInt64(queue))
+    accessDoorbell(window, .in, 0x4c + 16 * UInt64(queue))
   }
 
   /// doorbell.h: the error counter is read.
   mutating func readDoorbellErrors(_ window: GuestArguments.Window) {
-    doorbell(window, .in, 0x0c)
+    accessDoorbell(window, .in, 0x0c)
   }
 
   /// doorbell.h: requests with a kick each; with interrupts, one for at most `batch` of them and one each at most.
@@ -76,8 +76,8 @@ extension GuestExpectation {
     _ count: UInt64, queue: UInt16, _ window: GuestArguments.Window, wait: GuestArguments.Wait = .poll,
     batch: UInt64 = 1
   ) {
-    kicks[queue, default: 0] += count
-    kickAccess = Self.doorbellAccess(window, .out, 0)
+    kicks[GuestQueue(doorbell: doorbell, queue), default: 0] += count
+    kickAccesses[doorbellAccess(window, .out, 0), default: 0] += count
     guard wait == .interrupt else { return }
     let fewest = deviceInterrupts.lowerBound + (count + batch - 1) / batch
     deviceInterrupts = fewest...deviceInterrupts.upperBound + count
@@ -96,18 +96,18 @@ extension GuestExpectation {
     }
   }
 
-  private mutating func doorbell(
+  private mutating func accessDoorbell(
     _ window: GuestArguments.Window, _ direction: GuestAccess.Direction, _ register: UInt64
   ) {
-    access(Self.doorbellAccess(window, direction, register))
+    access(doorbellAccess(window, direction, register))
   }
 
-  private static func doorbellAccess(
+  private func doorbellAccess(
     _ window: GuestArguments.Window, _ direction: GuestAccess.Direction, _ register: UInt64
   ) -> GuestAccess {
     switch window {
-    case .port: GuestAccess(.port, direction, 0xd00 + register, size: 4)
-    case .memory: GuestAccess(.memory, direction, 0xd000_0000 + register, size: 4)
+    case .port: GuestAccess(.port, direction, 0xd00 + 0x200 * UInt64(doorbell) + register, size: 4)
+    case .memory: GuestAccess(.memory, direction, 0xd000_0000 + 0x2000 * UInt64(doorbell) + register, size: 4)
     }
   }
 }

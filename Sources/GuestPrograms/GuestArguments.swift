@@ -22,6 +22,8 @@ public struct GuestArguments: Sendable, Equatable {
   public internal(set) var spacing: UInt32 = 0
   /// Which windows it uses.
   public internal(set) var window: Window = .port
+  /// How many doorbells it kicks.
+  public internal(set) var devices: UInt32 = 1
   /// How it waits for completions.
   public internal(set) var wait: Wait = .poll
   /// The parameter that is this guest's own (access size, batch, period, …); 0 if it has none.
@@ -96,6 +98,7 @@ extension GuestArguments {
     case .iterations: iterations = UInt64(value) ?? 0
     case .spacing: spacing = UInt32(value) ?? 0
     case .window: window = Window(rawValue: value) ?? .port
+    case .devices: devices = UInt32(value) ?? 1
     case .wait: wait = Wait(rawValue: value) ?? .poll
     case .size, .batch, .period, .accesses, .queues: self.parameter = UInt32(value) ?? 0
     // Two in one: the guest has both.

@@ -12,6 +12,8 @@ public enum GuestError: Error, Equatable, CustomStringConvertible {
   case tooFewVcpus(guest: String, needed: Int, given: Int)
   /// The machine has more vCPUs than a built-in guest can drive.
   case tooManyVcpus(guest: String, limit: Int, given: Int)
+  /// The machine has fewer doorbells than the guest was told to kick.
+  case tooFewDoorbells(guest: String, needed: Int, given: Int)
   /// The guest would need more interrupt lines for its queues than there are.
   case tooManyQueues(guest: String, limit: Int, vcpus: Int, queues: Int)
   /// The guest needs interrupts and the machine has no interrupt controller.
@@ -36,6 +38,8 @@ public enum GuestError: Error, Equatable, CustomStringConvertible {
       "guest \(guest) needs at least \(needed) vCPUs and the machine has \(given); use --cpus \(needed)"
     case .tooManyVcpus(let guest, let limit, let given):
       "guest \(guest) runs on at most \(limit) vCPUs and the machine has \(given); use --cpus \(limit) or fewer"
+    case .tooFewDoorbells(let guest, let needed, let given):
+      "guest \(guest) was told to kick \(needed) doorbells and the machine has \(given); use --doorbells \(needed)"
     case .tooManyQueues(let guest, let limit, let vcpus, let queues):
       "guest \(guest) has an interrupt line for each queue, of which there are \(limit), and \(vcpus) vCPUs with "
         + "\(queues) queues each need \(vcpus * queues); "

@@ -34,6 +34,23 @@ public struct GuestAccess: Sendable, Hashable {
   }
 }
 
+/// A queue of a doorbell; a plain number is one of `doorbell0`.
+public struct GuestQueue: Sendable, Hashable, ExpressibleByIntegerLiteral {
+  /// The doorbell's number.
+  public let doorbell: Int
+  /// The queue's number.
+  public let queue: UInt16
+
+  /// Names a queue.
+  public init(doorbell: Int = 0, _ queue: UInt16) {
+    self.doorbell = doorbell
+    self.queue = queue
+  }
+
+  /// Names a queue of `doorbell0`.
+  public init(integerLiteral queue: UInt16) { self.init(queue) }
+}
+
 /// What a built-in guest does in a run that goes well, derived from its program: every exit to the VMM that it causes
 /// (a signal or a statistics timer may add KVM_EXIT_INTR), every kick, interrupt, mark and byte of output.
 public struct GuestExpectation: Sendable, Equatable {
@@ -42,10 +59,10 @@ public struct GuestExpectation: Sendable, Equatable {
   /// How often each access is made, kicks left out.
   public internal(set) var accesses: [GuestAccess: UInt64] = [:]
   /// Kicks of each doorbell queue; every kick is one request with one stamp.
-  public internal(set) var kicks: [UInt16: UInt64] = [:]
-  /// The access that a kick is: an exit with `--ioeventfd off`, a signalled eventfd with `on`.
-  public internal(set) var kickAccess: GuestAccess?
-  /// Interrupts that the doorbell raises. Exact unless several kicks may be answered at once (batch above 1).
+  public internal(set) var kicks: [GuestQueue: UInt64] = [:]
+  /// The accesses that kicks are: exits with `--ioeventfd off`, signalled eventfds with `on`.
+  public internal(set) var kickAccesses: [GuestAccess: UInt64] = [:]
+  /// Interrupts that doorbells raise. Exact unless several kicks may be answered at once (batch above 1).
   public internal(set) var deviceInterrupts: ClosedRange<UInt64> = 0...0
   /// Interrupts of the local APIC's timer that the guest waits for; they never leave KVM.
   public internal(set) var timerInterrupts: UInt64 = 0
@@ -56,14 +73,12 @@ public struct GuestExpectation: Sendable, Equatable {
   /// Iterations done, all vCPUs.
   public internal(set) var iterations: UInt64 = 0
 
+  /// The doorbell that the next steps are about.
+  var doorbell = 0
+
   /// Every exit for port I/O or memory-mapped I/O, with kicks among them if they are not signalled in the kernel.
   public func exits(ioeventfd: Bool) -> [GuestAccess: UInt64] {
-    var exits = accesses
-    let kicked = kicks.values.reduce(0, +)
-    if !ioeventfd, kicked > 0, let kickAccess {
-      exits[kickAccess, default: 0] += kicked
-    }
-    return exits
+    ioeventfd ? accesses : accesses.merging(kickAccesses, uniquingKeysWith: +)
   }
 
   /// The bytes written to the serial port, in order.

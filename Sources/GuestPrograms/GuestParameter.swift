@@ -8,6 +8,8 @@ public struct GuestParameter: Sendable, Equatable {
     case spacing
     /// Ports or memory-mapped windows.
     case window
+    /// Doorbells, one after the other.
+    case devices
     /// How completions are waited for.
     case wait
     /// Bytes per access.
@@ -64,6 +66,10 @@ public struct GuestParameter: Sendable, Equatable {
   static let window = GuestParameter(
     name: .window, meaning: "reach the device through its ports or its memory-mapped window",
     values: .choice(GuestArguments.Window.allCases.map(\.rawValue)), defaultValue: "port")
+
+  static let devices = GuestParameter(
+    name: .devices, meaning: "doorbells kicked, one after the other from doorbell0 on (--doorbells)",
+    values: .number(1...UInt64(GuestRequirements.maximumDoorbells)), defaultValue: "1")
 
   static let wait = GuestParameter(
     name: .wait, meaning: "wait for completion by polling memory or halted until the interrupt",

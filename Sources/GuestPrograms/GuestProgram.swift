@@ -59,6 +59,9 @@ public struct GuestProgram: Sendable {
       throw .tooManyQueues(
         guest: name, limit: GuestRequirements.queueLines, vcpus: machine.vcpus, queues: queues)
     }
+    guard Int(arguments.devices) <= machine.doorbells else {
+      throw .tooFewDoorbells(guest: name, needed: Int(arguments.devices), given: machine.doorbells)
+    }
     guard machine.interruptController == .none else { return }
     if requirements.interruptController {
       throw .needsInterruptController(guest: name, why: "it takes interrupts or starts secondary vCPUs")
@@ -83,6 +86,8 @@ public enum GuestMode: String, Sendable, Codable, CaseIterable {
 public struct GuestRequirements: Sendable, Equatable {
   /// The most vCPUs that a built-in guest can drive: one doorbell queue each.
   public static let maximumVcpus = 16
+  /// The most doorbells that a machine has.
+  public static let maximumDoorbells = 4
   /// Interrupt lines that doorbell queues can have for themselves.
   public static let queueLines = 8
 
@@ -122,14 +127,20 @@ public struct GuestMachine: Sendable, Equatable {
 
   /// The number of vCPUs.
   public var vcpus: Int
+  /// The number of doorbells.
+  public var doorbells: Int
   /// Where the interrupt controllers are.
   public var interruptController: InterruptController
   /// The guest's TSC frequency in kHz, 0 if unknown; guests measure their deadlines with it.
   public var tscKilohertz: UInt32
 
   /// Describes a machine.
-  public init(vcpus: Int = 1, interruptController: InterruptController = .kernel, tscKilohertz: UInt32 = 0) {
+  public init(
+    vcpus: Int = 1, doorbells: Int = 1, interruptController: InterruptController = .kernel,
+    tscKilohertz: UInt32 = 0
+  ) {
     self.vcpus = vcpus
+    self.doorbells = doorbells
     self.interruptController = interruptController
     self.tscKilohertz = tscKilohertz
   }

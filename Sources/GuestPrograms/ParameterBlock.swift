@@ -20,6 +20,7 @@ extension GuestProgram {
     if arguments.window == .memory { flags |= 1 << 0 }
     if arguments.wait == .interrupt { flags |= 1 << 1 }
     if machine.interruptController != .none { flags |= 1 << 2 }
+    flags |= (arguments.devices - 1) << 8
     var block: [UInt8] = []
     block.reserveCapacity(ParameterBlock.byteCount)
     block.append(littleEndian: ParameterBlock.magic)

@@ -178,7 +178,7 @@ enum FlatImage {
 extension GuestMachine {
   init(_ configuration: MachineConfiguration) {
     self.init(
-      vcpus: configuration.vcpus,
+      vcpus: configuration.vcpus, doorbells: configuration.doorbells,
       interruptController: InterruptController(configuration.interruptController))
   }
 }

@@ -1,4 +1,5 @@
 import Devices
+import GuestPrograms
 import GuestRAM
 import Testing
 
@@ -91,6 +92,9 @@ import Testing
     #expect(layout.slot(.resetControl).ranges[1].window == ResetControl.portAWindow)
     #expect(layout.slot(.testDevice).ranges[1].window == TestDevice.linesWindow)
     #expect(layout.slot(.testDevice).ranges[1].length == UInt64(TestDevice.lineCount))
+    #expect(GuestRequirements.maximumDoorbells == BoardOptions.maximumDoorbells)
+    #expect(
+      layout.slots(of: .doorbell).allSatisfy { $0.queueLines?.count == GuestRequirements.queueLines })
     #expect(BoardLayout.lineCount == UInt32(IOAPIC.lineCount))
     #expect(BoardLayout.deviceMemory == RAMLayout.lowLimit..<RAMLayout.highStart)
   }

@@ -79,11 +79,14 @@ func holdAnalyzer(_ recorded: RecordedRun, _ testCase: GuestCase, _ tally: Oracl
 
   // Kicks, on the chosen path and on no other.
   let chosen = testCase.ioeventfd ? "ioeventfd" : "exit"
-  let kicked = summary.paths.filter { $0.device == "doorbell0" && $0.kicks > 0 }
+  let kicked = summary.paths.filter { $0.device.hasPrefix("doorbell") && $0.kicks > 0 }
   #expect(kicked.allSatisfy { $0.kind == chosen })
-  let kicks = Dictionary(kicked.map { ($0.queue ?? .max, $0.kicks) }, uniquingKeysWith: +)
+  func queue(_ path: AnalyzerReport.Path) -> GuestQueue {
+    GuestQueue(doorbell: Int(path.device.dropFirst(8)) ?? .max, path.queue ?? .max)
+  }
+  let kicks = Dictionary(kicked.map { (queue($0), $0.kicks) }, uniquingKeysWith: +)
   #expect(kicks == recorded.expectation.kicks)
-  let requests = Dictionary(kicked.map { ($0.queue ?? .max, $0.requests) }, uniquingKeysWith: +)
+  let requests = Dictionary(kicked.map { (queue($0), $0.requests) }, uniquingKeysWith: +)
   #expect(requests == recorded.expectation.kicks)
   #expect(kicked.map(\.interrupts).reduce(0, +) == tally.interrupts.values.reduce(0, +))
   #expect(summary.marks == UInt64(recorded.expectation.marks.count))

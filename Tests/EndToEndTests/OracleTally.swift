@@ -8,9 +8,11 @@ struct OracleTally {
   var counts: [String: Int] = [:]
   var exits: [GuestAccess: UInt64] = [:]
   var otherExits: [String: UInt64] = [:]
-  var kicks: [UInt16: UInt64] = [:]
-  var requests: [UInt16: UInt64] = [:]
-  var stamps: [UInt16: UInt64] = [:]
+  var kicks: [GuestQueue: UInt64] = [:]
+  var requests: [GuestQueue: UInt64] = [:]
+  var stamps: [GuestQueue: UInt64] = [:]
+  /// By their numbers in the trace.
+  private var doorbells: [UInt64: Int] = [:]
   var interrupts: [String: UInt64] = [:]
   var marks: [UInt32] = []
   /// The last KVM counters of each vCPU.
@@ -28,9 +30,13 @@ struct OracleTally {
     counts[String(event.name), default: 0] += 1
     switch event.name {
     case "vcpu_run_exit": countExit(event)
-    case "ioeventfd_signal": kicks[UInt16(event.number("queue")), default: 0] += event.number("counter")
-    case "request_end": requests[UInt16(event.number("queue")), default: 0] += 1
-    case "guest_kick_stamp": stamps[UInt16(event.number("queue")), default: 0] += 1
+    case "device_info":
+      let name = event.label("name")
+      guard name.hasPrefix("doorbell"), let number = Int(name.dropFirst(8)) else { return }
+      doorbells[event.number("device")] = number
+    case "ioeventfd_signal": kicks[queue(event), default: 0] += event.number("counter")
+    case "request_end": requests[queue(event), default: 0] += 1
+    case "guest_kick_stamp": stamps[queue(event), default: 0] += 1
     case "interrupt": interrupts[event.label("mechanism"), default: 0] += 1
     case "guest_mark": marks.append(UInt32(event.number("value")))
     case "kvm_stats" where event.label("scope") == "vcpu":
@@ -40,6 +46,10 @@ struct OracleTally {
       ]
     default: break
     }
+  }
+
+  private func queue(_ event: OracleEvent) -> GuestQueue {
+    GuestQueue(doorbell: doorbells[event.number("device")] ?? .max, UInt16(event.number("queue")))
   }
 
   private mutating func countExit(_ event: OracleEvent) {

@@ -36,7 +36,7 @@ struct RecordedRun {
   ///   - parameters: the guest's, `name=value`.
   ///   - flags: the machine's.
   init(
-    _ guest: String, _ parameters: [String] = [], flags: [String] = [], vcpus: Int = 1,
+    _ guest: String, _ parameters: [String] = [], flags: [String] = [], vcpus: Int = 1, doorbells: Int = 1,
     irqchip: String = "kernel"
   )
     throws
@@ -56,6 +56,7 @@ struct RecordedRun {
     let controller: GuestMachine.InterruptController =
       irqchip == "kernel" ? .kernel : irqchip == "split" ? .split : .none
     expectation = try program.expectation(
-      program.arguments(parameters), on: GuestMachine(vcpus: vcpus, interruptController: controller))
+      program.arguments(parameters),
+      on: GuestMachine(vcpus: vcpus, doorbells: doorbells, interruptController: controller))
   }
 }

@@ -6,18 +6,23 @@ struct GuestCase: Sendable, CustomTestStringConvertible {
   let guest: String
   var parameters: [String] = []
   var vcpus = 1
+  var doorbells = 1
   var irqchip = "kernel"
   var ioeventfd = true
   var irqfd = true
 
-  var flags: [String] { ["--ioeventfd", ioeventfd ? "on" : "off", "--irqfd", irqfd ? "on" : "off"] }
+  var flags: [String] {
+    ["--ioeventfd", ioeventfd ? "on" : "off", "--irqfd", irqfd ? "on" : "off"]
+      + (doorbells > 1 ? ["--doorbells", "\(doorbells)", "--iothreads", "2"] : [])
+  }
 
   var testDescription: String {
     ([guest] + parameters + flags + ["--cpus \(vcpus)", "--irqchip \(irqchip)"]).joined(separator: " ")
   }
 
   func record(_ more: String...) throws -> RecordedRun {
-    try RecordedRun(guest, parameters, flags: flags + more, vcpus: vcpus, irqchip: irqchip)
+    try RecordedRun(
+      guest, parameters, flags: flags + more, vcpus: vcpus, doorbells: doorbells, irqchip: irqchip)
   }
 
   static let all: [GuestCase] = [
@@ -34,6 +39,13 @@ struct GuestCase: Sendable, CustomTestStringConvertible {
     GuestCase(
       guest: "doorbell", parameters: ["iterations=400", "wait=interrupt"], irqchip: "split", irqfd: false),
     GuestCase(guest: "doorbell", parameters: ["iterations=640", "batch=16"]),
+    GuestCase(guest: "doorbell", parameters: ["iterations=300", "devices=2"], doorbells: 2),
+    GuestCase(
+      guest: "doorbell", parameters: ["iterations=200", "devices=4", "wait=interrupt", "window=memory"],
+      doorbells: 4, irqchip: "split"),
+    GuestCase(
+      guest: "doorbell", parameters: ["iterations=200", "devices=3", "wait=interrupt"], doorbells: 3,
+      ioeventfd: false, irqfd: false),
     GuestCase(guest: "timer", parameters: ["iterations=50", "period=500"]),
     GuestCase(guest: "serial", parameters: ["iterations=300"]),
     GuestCase(guest: "kernel-exits", parameters: ["iterations=300"]),
