@@ -6,6 +6,8 @@ public struct ThreadTimes: Sendable, Equatable {
   public let first: Int64
   /// Time of its last event, ns since the clock's origin.
   public let last: Int64
+  /// Up to when events before its first one may be missing, ns since the clock's origin; `Int64.min`: none is.
+  public let missingBefore: Int64
   /// By ``TimeCategory``; adds up to `last - first`.
   public let times: [Int64]
   /// The category it was in after its last event.
@@ -14,6 +16,8 @@ public struct ThreadTimes: Sendable, Equatable {
   public let isFinalCategoryProven: Bool
   /// Events that did not follow from the one before although nothing is known to be lost.
   public let unexplained: UInt64
+  /// The trace has events of it, not only a description.
+  public let hasEvents: Bool
 }
 
 /// What is known of a vCPU.
@@ -52,6 +56,9 @@ public struct LoopResult: Sendable, Equatable {
   public let timeouts: UInt64
   /// Ready sources in all wakeups.
   public let ready: UInt64
+  /// Returns from its wait between its first and its last event that are missing by their numbers; nil: its polls have
+  /// numbers too.
+  public let missingWakeups: UInt64?
   /// Times it polled before a wait.
   public let polls: UInt64
   /// Of these that found something.
@@ -196,14 +203,13 @@ public struct AnalysisResult: Sendable, Equatable {
 extension SliceAnalysis {
   /// What was found; the slice can go on.
   public func result() -> AnalysisResult {
-    let threads = (0..<Core.threadCount).compactMap { core.pointee.threads[$0] }
     let hasEvents = core.pointee.begin <= core.pointee.end
     return AnalysisResult(
       begin: hasEvents ? core.pointee.begin : nil, end: hasEvents ? core.pointee.end : nil,
       events: (0..<EventTag.allCases.count).map { core.pointee.events[$0] }, gaps: core.pointee.gaps,
       strangers: core.pointee.strangers,
-      vcpus: threads.filter { $0.pointee.kind == .vcpu && $0.pointee.clock.started }.map(vcpu),
-      loops: threads.filter { $0.pointee.kind == .loop && $0.pointee.clock.started }.map(loop),
+      vcpus: all(.vcpu, described: core.pointee.dump.vcpus.keys).map(vcpu),
+      loops: all(.loop, described: core.pointee.dump.loops.keys).map(loop),
       paths: paths(),
       otherPaths: core.pointee.paths.table.othersEstimate, requests: requests(), locks: locks(),
       interrupts: (0...Limits.devices).compactMap { device in
@@ -216,33 +222,66 @@ extension SliceAnalysis {
       threadReadings: core.pointee.threadReadings, dump: core.pointee.dump)
   }
 
-  private func times(_ thread: UnsafeMutablePointer<ThreadState>) -> ThreadTimes {
-    let clock = thread.pointee.clock
-    return ThreadTimes(
-      id: thread.pointee.id, first: clock.first, last: clock.last,
-      times: (0..<TimeCategory.count).map { thread.pointee.totals.times[$0] }, finalCategory: clock.category,
-      isFinalCategoryProven: core.pointee.gapEnd <= clock.last, unexplained: thread.pointee.totals.unexplained
-    )
+  /// The threads of a kind that the trace has events of or describes, in order.
+  private func all(_ kind: ThreadKind, described: some Collection<Int>)
+    -> [(Int, UnsafeMutablePointer<ThreadState>?)]
+  {
+    let first = kind == .vcpu ? 0 : Core.loopBase
+    let limit = kind == .vcpu ? Limits.vcpus : Limits.loops
+    let described = Set(described)
+    return (0..<limit).compactMap { id in
+      let thread = core.pointee.threads[first + id]
+      if let thread, thread.pointee.clock.started { return (id, thread) }
+      return described.contains(id) ? (id, nil) : nil
+    }
   }
 
-  private func vcpu(_ thread: UnsafeMutablePointer<ThreadState>) -> VcpuResult {
-    let totals = thread.pointee.exitTotals
+  /// - Parameter thread: nil: the trace describes it only.
+  private func times(_ id: Int, _ thread: UnsafeMutablePointer<ThreadState>?) -> ThreadTimes {
+    guard let thread else {
+      let begin = core.pointee.begin
+      return ThreadTimes(
+        id: id, first: begin, last: begin, missingBefore: .min,
+        times: [Int64](repeating: 0, count: TimeCategory.count), finalCategory: TimeCategory.unknown,
+        isFinalCategoryProven: core.pointee.gapEnd <= begin, unexplained: 0, hasEvents: false)
+    }
+    let clock = thread.pointee.clock
+    return ThreadTimes(
+      id: id, first: clock.first, last: clock.last, missingBefore: clock.missingBefore,
+      times: (0..<TimeCategory.count).map { thread.pointee.totals.times[$0] }, finalCategory: clock.category,
+      isFinalCategoryProven: core.pointee.gapEnd <= clock.last,
+      unexplained: thread.pointee.totals.unexplained, hasEvents: true)
+  }
+
+  private func vcpu(_ id: Int, _ thread: UnsafeMutablePointer<ThreadState>?) -> VcpuResult {
+    let totals = thread?.pointee.exitTotals ?? ExitTotals()
     return VcpuResult(
-      times: times(thread), reasons: (0..<ThreadState.reasonCount).map { thread.pointee.reasons[$0] },
+      times: times(id, thread),
+      reasons: (0..<ThreadState.reasonCount).map { thread?.pointee.reasons[$0] ?? 0 },
       exits: totals.exits, enters: totals.enters, exitsWithoutEnter: totals.exitsWithoutEnter,
       exitsWithoutReentry: totals.exitsWithoutReentry, entersWithoutExit: totals.entersWithoutExit,
       missingExits: totals.missingExits, restarts: totals.restarts,
-      brokenDispatches: thread.pointee.brokenHandlers, unmatchedRequests: thread.pointee.unmatchedRequests)
+      brokenDispatches: thread?.pointee.brokenHandlers ?? 0,
+      unmatchedRequests: thread?.pointee.unmatchedRequests ?? 0)
   }
 
-  private func loop(_ thread: UnsafeMutablePointer<ThreadState>) -> LoopResult {
-    let loop = thread.pointee.loop
+  /// Of one process's recording only: another one counts from 0.
+  private func missingWakeups(_ thread: UnsafeMutablePointer<ThreadState>?) -> UInt64? {
+    guard let thread, let loop = thread.pointee.loop, loop.polls == 0, core.pointee.dump.machines.count < 2
+    else { return nil }
+    let all = thread.pointee.clock.wakeups
+    return all >> 31 > 0 ? nil : all &- min(all, loop.wakeups)
+  }
+
+  private func loop(_ id: Int, _ thread: UnsafeMutablePointer<ThreadState>?) -> LoopResult {
+    let loop = thread?.pointee.loop
     return LoopResult(
-      times: times(thread), wakeups: loop?.wakeups ?? 0, timeouts: loop?.timeouts ?? 0,
-      ready: loop?.ready ?? 0,
+      times: times(id, thread), wakeups: loop?.wakeups ?? 0, timeouts: loop?.timeouts ?? 0,
+      ready: loop?.ready ?? 0, missingWakeups: missingWakeups(thread),
       polls: loop?.polls ?? 0, pollsReady: loop?.pollsReady ?? 0, signals: loop?.signals ?? 0,
-      kicks: loop?.kicks ?? 0, handlers: loop?.handlers ?? 0, brokenHandlers: thread.pointee.brokenHandlers,
-      unmatchedRequests: thread.pointee.unmatchedRequests,
+      kicks: loop?.kicks ?? 0, handlers: loop?.handlers ?? 0,
+      brokenHandlers: thread?.pointee.brokenHandlers ?? 0,
+      unmatchedRequests: thread?.pointee.unmatchedRequests ?? 0,
       sleeps: loop.map { LatencySummary($0.sleeps) } ?? LatencySummary())
   }
 

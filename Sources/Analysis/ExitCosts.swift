@@ -127,7 +127,9 @@ extension SliceAnalysis {
   public func exitFloor() -> ExitFloor? {
     var floor: ExitFloor?
     core.pointee.sites.forEach { key, row in
-      guard row.inKvmRun.count > 0, key.reason != ExitReason.intr else { return }
+      // What began before the window is none of its exits' price.
+      let first = row.parts.setup.entered &+ row.parts.laterSetup.entered
+      guard row.inKvmRun.count > first, key.reason != ExitReason.intr else { return }
       let time = row.inKvmRun.value(permille: 10)
       if let known = floor {
         let knownKey = known.exit.key

@@ -97,6 +97,8 @@ struct ExitMachine {
   var hasLast = false
   /// Number of the first enter or exit.
   var firstSeq: UInt32 = 0
+  /// The begin of the window analysed: a KVM_RUN that began before it is not one of the window's.
+  var openedAt = Int64.min
   /// Site and `isCounted` are those of the last exit.
   var last = ExitRow(
     timestamp: 0, location: 0, site: unseenSite, seq: 0, isExit: false, isCounted: false)
@@ -109,7 +111,7 @@ struct ExitMachine {
   mutating func follow(_ next: ExitMachine) {
     let before = self
     self = next
-    firstSeq = before.firstSeq
+    (firstSeq, openedAt) = (before.firstSeq, before.openedAt)
     if last.site == Self.unseenSite {
       last.site = before.last.site
       last.isCounted = before.last.isCounted

@@ -66,7 +66,7 @@ struct ExitParts {
   var firstLongest = LongestHandling()
   /// The longest handling in epochs between the two.
   var middleLongest = LongestHandling()
-  /// First KVM_RUNs of vCPUs in epoch 0, and in later ones.
+  /// First KVM_RUNs of vCPUs, and those that began before the window analysed, in epoch 0, and in later ones.
   var setup = ExitPart()
   var laterSetup = ExitPart()
 
@@ -140,13 +140,17 @@ extension ExitSite {
 
   /// Has the parts ready for an event that is not of their epoch, or that is a vCPU's first exit.
   @inline(never)
-  mutating func prepare(_ elapsed: Int64, _ row: ExitRow, _ handled: LongestHandling) {
+  ///
+  /// - Parameter isFirst: It is an exit, the first one of its vCPU that begins in what is analysed.
+  mutating func prepare(
+    _ elapsed: Int64, _ row: ExitRow, _ handled: LongestHandling, isFirst: Bool = false
+  ) {
     if row.epoch > parts.epoch {
       parts.turn(to: row.epoch, all)
     } else if row.epoch < parts.epoch {
       parts.addLate(elapsed, row, handled)
     }
-    guard row.isExit, row.seq == 0 else { return }
+    guard isFirst else { return }
     if row.epoch == 0 {
       parts.setup.add(elapsed, isExit: true)
     } else {

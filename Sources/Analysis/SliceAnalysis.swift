@@ -29,6 +29,9 @@ public final class SliceAnalysis: @unchecked Sendable {
     core.deallocate()
   }
 
+  /// Whether the exit tables leave exits out.
+  public var isFiltered: Bool { core.pointee.isFiltered }
+
   /// Applies rows made with ``EventTag/selection(_:)``.
   public func consume(_ run: EventRun) { core.walk(run) }
 
@@ -168,11 +171,7 @@ extension UnsafeMutablePointer where Pointee == Core {
       row.gapEnd = Swift.max(row.gapEnd, gapEnd)
       applyClock(left, row)
     }
-    if right.pointee.clockSynchronized {
-      let first = left.pointee.clock.first
-      left.pointee.clock = right.pointee.clock
-      left.pointee.clock.first = first
-    }
+    if right.pointee.clockSynchronized { left.pointee.clock.follow(right.pointee.clock) }
     for category in 0..<TimeCategory.count {
       left.pointee.totals.times[category] &+= right.pointee.totals.times[category]
     }

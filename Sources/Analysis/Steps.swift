@@ -94,8 +94,9 @@ extension UnsafeMutablePointer where Pointee == Core {
     if row.isExit {
       guard row.isCounted else { return }
       let site = site(thread, row.site)
-      if row.epoch != site.pointee.parts.epoch || row.seq == 0 {
-        site.pointee.prepare(max(elapsed, 0), row, LongestHandling())
+      let isFirst = row.seq == 0 || last.timestamp < thread.pointee.exits.openedAt
+      if row.epoch != site.pointee.parts.epoch || isFirst {
+        site.pointee.prepare(max(elapsed, 0), row, LongestHandling(), isFirst: isFirst)
       }
       site.pointee.inKvmRun.record(elapsed, timestamp: row.timestamp, location: row.location)
     } else {

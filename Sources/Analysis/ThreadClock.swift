@@ -39,6 +39,55 @@ struct ThreadClock {
   var lockRun = 0
   /// What has been going on since `last` began before it, in front of the window analysed.
   var isCut = false
+  /// What was before the first event.
+  var beginning = Beginning()
+
+  /// What a thread's first event tells of the time before it.
+  struct Beginning: Equatable {
+    /// End of the latest gap that began before it.
+    var gapEnd = Int64.min
+    /// The sequence number.
+    var seq: UInt32 = 0
+    /// The event is one that nothing comes before of this number.
+    var isFirstOfNumber = false
+    /// Its number's wait is over.
+    var isAfterWakeup = false
+  }
+}
+
+extension ThreadClock {
+  /// Up to when earlier events of the thread may be missing; `Int64.min`: none is.
+  var missingBefore: Int64 { beginning.seq == 0 && beginning.isFirstOfNumber ? .min : beginning.gapEnd }
+
+  /// Wakeups that there were from the first to the last event, by their numbers.
+  var wakeups: UInt64 {
+    let rounds = UInt64(seq &- beginning.seq) &+ (category == TimeCategory.asleep ? 0 : 1)
+    return rounds &- (beginning.isAfterWakeup ? min(rounds, 1) : 0)
+  }
+
+  fileprivate mutating func begin(with row: ClockRow) {
+    started = true
+    first = row.timestamp
+    let isWakeup = row.operation == .wake || row.operation == .pollEnd
+    let opens = row.operation == .enter || row.operation == .sleep || row.operation == .pollBegin
+    beginning = Beginning(
+      gapEnd: row.gapEnd, seq: row.seq, isFirstOfNumber: opens, isAfterWakeup: !opens && !isWakeup)
+  }
+
+  /// Goes on in a window with what is known at its begin.
+  mutating func open(at moment: Int64) {
+    last = max(last, moment)
+    first = last
+    isCut = true
+    beginning = Beginning(seq: seq, isFirstOfNumber: false, isAfterWakeup: category != TimeCategory.asleep)
+  }
+
+  /// Goes on with what a later slice knows.
+  mutating func follow(_ next: ThreadClock) {
+    let (first, beginning) = (first, beginning)
+    self = next
+    (self.first, self.beginning) = (first, beginning)
+  }
 }
 
 /// What a thread's clock adds to.
@@ -136,10 +185,7 @@ extension ThreadClock {
       totals.pointee.lastCategory = counted
       if !expected && clean && !isCut && category != TimeCategory.unknown { totals.pointee.unexplained &+= 1 }
     }
-    if !started {
-      started = true
-      first = row.timestamp
-    }
+    if !started { begin(with: row) }
     last = now
     category = next
     seq = row.seq

@@ -67,12 +67,11 @@ extension ThreadState {
     if clock.started {
       // Only the end of a wait tells by its number that nothing else happened.
       if gapEnd > clock.last && !clock.waits { clock.category = TimeCategory.unknown }
-      clock.last = max(clock.last, moment)
-      clock.first = clock.last
-      clock.isCut = true
+      clock.open(at: moment)
     }
     exits = before.exits
     if exits.last.isExit { exits.last.isCounted = false }
+    exits.openedAt = moment
     path = before.path
     path.isFinished = false
     request = before.request

@@ -17,9 +17,10 @@ struct DumpCommand: ParsableCommand {
     commandName: "dump",
     abstract: "Print every event of a trace, or those that are asked for.",
     discussion: """
-      One line for each event, in time order, in the layout of babeltrace2. Lost
-      events are reported on standard error. Any trace in CTF 1.8 or CTF 2 can be
-      read, such as LTTng writes.
+      One line for each event, in time order, in the layout of babeltrace2. Losses
+      that packets tell of are reported on standard error; whether all events of a
+      run are there says check. Any trace in CTF 1.8 or CTF 2 can be read, such as
+      LTTng writes.
 
       EXAMPLES:
         exeunt-analyze dump run1

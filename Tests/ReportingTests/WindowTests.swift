@@ -50,6 +50,14 @@ struct WindowTests {
       }
       #expect(parts.reduce(0) { $0 + $1.trace.events } == whole.trace.events)
       #expect(parts.reduce(0) { $0 + $1.trace.duration } == whole.trace.duration)
+      for part in parts {
+        // What began before the window is no price of what is in it.
+        let cost = part.summary?.allExits?.cost?.atMost ?? 0
+        #expect(cost <= Int64(summary.vcpus.count) * part.trace.duration)
+      }
+      // A thread that is described is listed, whether or not it did anything.
+      #expect(parts.last?.summary?.vcpus.map(\.id) == summary.vcpus.map(\.id))
+      #expect(parts.last?.summary?.loops.map(\.id) == summary.loops.map(\.id))
       for vcpu in summary.vcpus {
         var sum = [Int64](repeating: 0, count: 6)
         for part in parts {

@@ -10,7 +10,9 @@ extension TextRenderer {
     guard let check = trace.check else {
       return trace.isPartial ? words : words + ["losses not looked for (see check)"]
     }
-    if check.end != "present" {
+    if check.end == "not_recorded" {
+      words.append("whether events are missing is not known")
+    } else if check.end != "present" {
       words.append("end missing")
     } else if check.isWhole {
       var word = "none lost"
@@ -20,7 +22,8 @@ extension TextRenderer {
       }
       words.append(word)
     } else if check.emitted == nil {
-      words.append("how many are lost is not known")
+      words.append(
+        trace.discardedEvents > 0 ? "whether more are lost is not known" : "how many are lost is not known")
     } else if check.missing == 0, check.discarded == 0, check.lostPackets == 0 {
       words.append("none missing, but partial")
     }
@@ -36,7 +39,7 @@ extension TextRenderer {
   /// What a reader must know of a recording that does not have its end.
   func endMissing() -> String? {
     guard let check = report.trace.check, isExeunt, check.end != "present" else { return nil }
-    return "END MISSING: " + (check.reasons.first ?? "")
+    return (check.end == "missing" ? "END MISSING: " : "NOT PROVEN WHOLE: ") + (check.reasons.first ?? "")
   }
 
   mutating func check() {

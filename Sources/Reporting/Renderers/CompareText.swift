@@ -13,10 +13,10 @@ extension TextRenderer {
     rows("I/O paths", compare.paths, most: 16)
     if !compare.exits.isEmpty || !compare.paths.isEmpty {
       let isEstimated = (compare.exits + compare.paths).contains {
-        $0.a?.basis == "covered" || $0.b?.basis == "covered"
+        $0.a?.isEstimated == true || $0.b?.isEstimated == true
       }
       remark(
-        "×: B÷A; exits: times of handling; paths: times of the stage; 1st: of the kicks that one handler took, "
+        "×: B÷A, of medians from 10 events on either side, of p99 from 1000; exits: times of handling; paths: times of the stage; 1st: of the kicks that one handler took, "
           + "the earliest"
           + (isEstimated ? "; ≈: by the time that is known" : ""))
     }
@@ -87,16 +87,17 @@ extension TextRenderer {
   private mutating func rows(_ title: String, _ rows: [ComparisonReport], most: Int) {
     guard !rows.isEmpty else { return }
     var table = TextTable(
-      [.left, .left] + Array(repeating: [.right, .leftNumber], count: 4).flatMap { $0 },
-      ranks: [0, 0, 3, 3, 2, 2, 1, 1, 0, 0], separator: " ")
-    table.add([title, "", "per s", "×", "p50", "×", "p99", "×", "total", "×"])
+      [.left, .left, .right] + Array(repeating: [.right, .leftNumber], count: 4).flatMap { $0 },
+      ranks: [0, 0, 0, 3, 3, 2, 2, 1, 1, 0, 0], separator: " ")
+    table.add([title, "", "count", "per s", "×", "p50", "×", "p99", "×", "total", "×"])
     // The last row of exits is their sum.
     let shown = rows.count <= most ? rows : Array(rows.prefix(most - 1)) + [rows[rows.count - 1]]
     for row in shown {
       for (side, measure) in [("A", row.a), ("B", row.b)] {
         let ratio = side == "B" ? row.ratio : nil
+        let fewest = min(row.a?.count ?? 0, row.b?.count ?? 0)
         let name = side == "A" ? "  " + shortName(row.name) : only(row.a == nil, row.b == nil)
-        table.add([name, side] + cells(measure, ratio))
+        table.add([name, side] + cells(measure, ratio, fewest))
       }
     }
     show(table)
@@ -115,16 +116,23 @@ extension TextRenderer {
     return short.count <= 36 ? short : String(short.prefix(35)) + "…"
   }
 
-  private func cells(_ measure: MeasureReport?, _ ratio: RatioReport?) -> [String] {
-    guard let measure else { return ["–", "", "–", "", "–", "", "–", ""] }
-    func times(_ ratio: Double?) -> String {
-      ratio.map { "×" + ($0 >= 999.5 ? Text.count(UInt64(min($0.rounded(), 1e18))) : Text.significant($0)) }
-        ?? ""
+  /// Of so few events a percentile is that of one of them, and their quotient says nothing.
+  private static let fewestForMedian: UInt64 = 10
+  private static let fewestForPercentile: UInt64 = 1000
+
+  /// - Parameter fewest: Events on the side that has fewer.
+  private func cells(_ measure: MeasureReport?, _ ratio: RatioReport?, _ fewest: UInt64) -> [String] {
+    guard let measure else { return ["–", "–", "", "–", "", "–", "", "–", ""] }
+    func times(_ ratio: Double?, from count: UInt64 = Self.fewestForMedian) -> String {
+      guard let ratio, fewest >= count else { return "" }
+      return "×"
+        + (ratio >= 999.5 ? Text.count(UInt64(min(ratio.rounded(), 1e18))) : Text.significant(ratio))
     }
     return [
-      Text.rate(measure.perSecond, isEstimate: measure.basis == "covered"), times(ratio?.perSecond),
+      Text.count(measure.count),
+      Text.rate(measure.perSecond, isEstimate: measure.isEstimated), times(ratio?.perSecond),
       measure.p50.map(Text.duration) ?? "–", times(ratio?.p50),
-      measure.p99.map(Text.duration) ?? "–", times(ratio?.p99),
+      measure.p99.map(Text.duration) ?? "–", times(ratio?.p99, from: Self.fewestForPercentile),
       measure.p50 == nil ? "–" : Text.duration(measure.total),
       times(ratio?.total),
     ]

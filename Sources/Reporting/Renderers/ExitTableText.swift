@@ -23,9 +23,10 @@ extension TextRenderer {
       words.append("costliest: \(ExitText.short(exit)), " + share(cost, of: dominant.vcpuTime) + each(cost))
       // The counters do not tell which exits the waits were in: the least is without them, the most with them.
       if let waiting = dominant.waiting, waiting >= dominant.vcpuTime / 10 {
-        words[words.count - 1] += ", waits for a CPU left out of the first and not of the others"
+        words[words.count - 1] +=
+          cost.atLeast == 0 ? ", waits for a CPU in both" : ", waits for a CPU in the latter two"
       }
-    } else if let cost = dominant.cost {
+    } else if let cost = dominant.cost, cost.atMost > 0 {
       words.append("userspace exits " + share(cost, of: dominant.vcpuTime))
     } else if dominant.handling > 0 {
       words.append("handling exits \(Text.percent(dominant.handling, of: dominant.vcpuTime))")

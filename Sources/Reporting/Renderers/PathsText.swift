@@ -42,7 +42,7 @@ extension TextRenderer {
     if path.alreadyAwake > 0 { words.append("\(Text.count(path.alreadyAwake)) found the loop awake") }
     paragraph(words.joined(separator: " · "), indent: 2)
     stages(path)
-    if let steps = path.slowest { slowest(steps) }
+    if let steps = path.slowest { slowest(steps, of: path) }
   }
 
   private func kind(_ path: PathReport) -> String {
@@ -88,12 +88,19 @@ extension TextRenderer {
     show(table, indent: 2, isTitled: false)
   }
 
-  /// The slowest handler, drawn to scale: each step with the time since the first one and since the one
-  /// before.
-  private mutating func slowest(_ steps: [StepReport]) {
+  /// The slowest one, by the most that is known of it as ``ReportBuilder`` chooses, drawn to scale: each step with the
+  /// time since the first one and since the one before.
+  private mutating func slowest(_ steps: [StepReport], of path: PathReport) {
+    let isLoop = path.kind == "ioeventfd" || path.kind == "loop"
+    let measures = [
+      ("kick_to_interrupt", "guest's earliest kick → interrupt"), ("arrival_to_reentry", "exit → re-entry"),
+      ("arrival_to_interrupt", isLoop ? "wakeup → interrupt" : "exit → interrupt"),
+    ]
+    let measure = measures.first { path.stage($0.0) != nil }?.1 ?? (isLoop ? "handler" : "dispatch")
     guard let first = steps.first, let last = steps.last else { return }
     let whole = last.timestamp - first.timestamp
-    paragraph("slowest: \(Text.duration(whole)) from @\(moment(first.timestamp)) s", indent: 2)
+    let begin = moment(first.timestamp)
+    paragraph("the one with the longest \(measure): \(Text.duration(whole)) from @\(begin) s", indent: 2)
     var table = TextTable([.right, .right, .left, .left], ranks: [0, 1, 2, 0])
     var before = first.timestamp
     let width = min(max(8, self.width - 72), 60)

@@ -123,8 +123,7 @@ extension TextRenderer {
     }
     show(table)
     for loop in loops.prefix(64) {
-      let rate = RateReport(loop.wakeups, time: loop.span, coverage: Coverage([loop]).part)
-      var words = [Text.number(loop.wakeups, "wakeup") + (rate.map { " (\($0.text)/s)" } ?? "")]
+      var words = [Text.number(loop.wakeups, "wakeup") + (loop.rate.map { " (\($0.text)/s)" } ?? "")]
       if loop.timeouts > 0 { words.append("\(Text.count(loop.timeouts)) with nothing ready") }
       if loop.polls > 0 {
         words.append("\(Text.count(loop.polls)) polls, \(Text.count(loop.pollsReady)) found work")

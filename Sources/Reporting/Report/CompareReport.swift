@@ -68,6 +68,9 @@ public struct MeasureReport: Codable, Equatable, Sendable {
   public var p99: Int64?
   /// Sum.
   public var total: Int64
+
+  /// The rate is one of the time that is known.
+  var isEstimated: Bool { basis.map(RateReport.isEstimate) ?? false }
 }
 
 /// B ÷ A; nil where A's number is 0 or missing.

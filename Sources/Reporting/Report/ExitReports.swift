@@ -46,14 +46,24 @@ extension ReportBuilder {
       count: all.count, inKvmRun: latency(all.inKvmRun, of: vcpuThreads),
       handling: latency(all.handling, of: vcpuThreads),
       cost: cost(all.cost, all.inKvmRun, all.handling),
-      rate: RateReport(all.count, missing: missingExits, time: duration, coverage: coverage.part))
+      rate: numberedRate
+        ?? RateReport(all.count, missing: missingExits, time: duration, coverage: coverage.part))
   }
 
-  /// Exits that are missing by their numbers; nil where a gap goes on to the end, or nothing says where the end is: behind it no
-  /// number tells.
+  /// The rate of all exits where events are missing and nobody knows how many, nil elsewhere.
+  private var numberedRate: RateReport? {
+    let vcpus = result.vcpus.filter(\.times.hasEvents)
+    guard missingExits == nil, !analysis.models.isFiltered, result.dump.machines.count < 2,
+      vcpus.allSatisfy({ $0.restarts == 0 && $0.exits > 0 })
+    else { return nil }
+    return RateReport(
+      numbered: vcpus.map { ($0.exits &+ $0.missingExits, $0.times.last &- $0.times.first) })
+  }
+
+  /// Exits that are missing by their numbers; nil where a gap goes on to the end: behind it no number tells.
   private var missingExits: UInt64? {
     guard result.vcpus.allSatisfy({ $0.times.isFinalCategoryProven }), analysis.doubtFrom == nil,
-      wholeness?.end != .missing
+      trace.traces.count == 1 || wholeness?.end != .missing
     else { return nil }
     return result.vcpus.reduce(0) { $0 &+ $1.missingExits }
   }

@@ -5,7 +5,8 @@ public struct RateReport: Codable, Equatable, Sendable {
   public var perSecond: Double
   /// What was counted over what: `recorded`, those recorded by the time analysed, of which all is known;
   /// `with_missing`, those recorded and those missing by their numbers by the time analysed; `covered`, those recorded
-  /// by the part of the time analysed that is not unknown.
+  /// by the part of the time analysed that is not unknown; `numbered`, those recorded and those missing by their numbers
+  /// by the time from each thread's first event to its last, behind which no number tells.
   public var basis: String
 
   /// nil when no time is known.
@@ -27,8 +28,20 @@ public struct RateReport: Codable, Equatable, Sendable {
     }
   }
 
+  /// nil when there is no such time.
+  ///
+  /// - Parameter threads: Of each, what there was by its numbers, and the time from its first event to its last, ns.
+  init?(numbered threads: [(count: UInt64, time: Int64)]) {
+    guard !threads.isEmpty, threads.allSatisfy({ $0.time > 0 }) else { return nil }
+    perSecond = threads.reduce(0) { $0 + Double($1.count) * 1e9 / Double($1.time) }
+    basis = "numbered"
+  }
+
   /// In text.
-  var text: String { Text.rate(perSecond, isEstimate: basis == "covered") }
+  var text: String { Text.rate(perSecond, isEstimate: Self.isEstimate(basis)) }
+
+  /// Whether a rate of this basis is one of the time that is known only.
+  static func isEstimate(_ basis: String) -> Bool { basis == "covered" || basis == "numbered" }
 }
 
 /// How much of the time of some threads is known.

@@ -101,7 +101,8 @@ public struct ReportBuilder {
 
   /// Names of the vCPUs and loops that the trace has events of.
   public var threadNames: [String] {
-    result.vcpus.map { vcpuName($0.times.id) } + result.loops.map { loopName($0.times.id) }
+    result.vcpus.filter(\.times.hasEvents).map { vcpuName($0.times.id) }
+      + result.loops.filter(\.times.hasEvents).map { loopName($0.times.id) }
   }
 
   /// What all commands report.

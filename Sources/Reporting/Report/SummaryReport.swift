@@ -129,6 +129,10 @@ public struct LoopReport: Codable, Equatable, Sendable {
   public var scheduling: SchedulingReport?
   /// Returns from the wait.
   public var wakeups: UInt64
+  /// Those between its first and its last event that are missing by their numbers; nil: polls have numbers too.
+  public var missingWakeups: UInt64?
+  /// How often it woke up.
+  public var rate: RateReport?
   /// Of these with nothing ready.
   public var timeouts: UInt64
   /// Times it polled.

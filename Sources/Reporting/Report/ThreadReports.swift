@@ -8,6 +8,11 @@ extension ReportBuilder {
     guard let span else { return (times, 0) }
     let end = span.upperBound
     var outside = thread.first - span.lowerBound
+    // What is missing may have been before its first event as well.
+    let missing =
+      thread.missingBefore > span.lowerBound ? min(thread.first, thread.missingBefore) - span.lowerBound : 0
+    times[TimeCategory.unknown] += missing
+    outside -= missing
     if waiting.contains(thread.finalCategory) && thread.isFinalCategoryProven {
       times[thread.finalCategory] += end - thread.last
     } else if !thread.isFinalCategoryProven {
@@ -39,6 +44,11 @@ extension ReportBuilder {
     let scheduling = scheduling(ThreadName(.vcpu, vcpu.times.id))
     let inKvmRun = times[TimeCategory.inKvmRun]
     let isOpen = inKvmRun > vcpu.times.times[TimeCategory.inKvmRun]
+    let last = isOpen ? span?.upperBound ?? vcpu.times.last : vcpu.times.last
+    let kvmRun =
+      vcpu.times.hasEvents
+      ? kvmRun(
+        vcpu.times.id, inKvmRun, exits: vcpu.exits, first: vcpu.times.first, last: last, scheduling) : nil
     return VcpuReport(
       id: vcpu.times.id, name: vcpuName(vcpu.times.id), tid: result.dump.vcpus[vcpu.times.id]?.tid,
       span: duration,
@@ -46,9 +56,7 @@ extension ReportBuilder {
       devices: shares(times, devices, categoryName), lockWait: times[TimeCategory.lock],
       other: times[TimeCategory.other], unknown: times[TimeCategory.unknown], outside: outside,
       scheduling: scheduling,
-      kvmRun: kvmRun(
-        vcpu.times.id, inKvmRun, exits: vcpu.exits, first: vcpu.times.first,
-        last: isOpen ? span?.upperBound ?? vcpu.times.last : vcpu.times.last, scheduling),
+      kvmRun: kvmRun,
       reasons: vcpu.reasons.enumerated().filter { $0.element > 0 }.map {
         NamedCount(name: ValueName.exitReason(UInt8($0.offset)), count: $0.element)
       },
@@ -63,7 +71,7 @@ extension ReportBuilder {
   func loop(_ loop: LoopResult) -> LoopReport {
     let (times, outside) = times(loop.times, waiting: [TimeCategory.asleep])
     let handlers = TimeCategory.sources..<TimeCategory.count
-    return LoopReport(
+    var report = LoopReport(
       id: loop.times.id, name: loopName(loop.times.id), tid: result.dump.loops[loop.times.id]?.tid,
       span: duration,
       asleep: times[TimeCategory.asleep], polling: times[TimeCategory.polling],
@@ -71,10 +79,22 @@ extension ReportBuilder {
       lockWait: times[TimeCategory.lock], other: times[TimeCategory.other],
       unknown: times[TimeCategory.unknown],
       outside: outside, scheduling: scheduling(ThreadName(.loop, loop.times.id)), wakeups: loop.wakeups,
-      timeouts: loop.timeouts, polls: loop.polls,
+      missingWakeups: loop.missingWakeups, timeouts: loop.timeouts, polls: loop.polls,
       pollsReady: loop.pollsReady, handlers: loop.handlers, signals: loop.signals, kicks: loop.kicks,
       brokenHandlers: loop.brokenHandlers, unmatchedRequests: loop.unmatchedRequests,
       unexplained: loop.times.unexplained, sleeps: latency(loop.sleeps))
+    report.rate = rate(loop, report)
+    return report
+  }
+
+  private func rate(_ loop: LoopResult, _ report: LoopReport) -> RateReport? {
+    let isEndKnown = loop.times.isFinalCategoryProven && loop.times.missingBefore == .min
+    if !isEndKnown, let missing = loop.missingWakeups {
+      return RateReport(numbered: [(loop.wakeups &+ missing, loop.times.last &- loop.times.first)])
+    }
+    return RateReport(
+      loop.wakeups, missing: isEndKnown ? loop.missingWakeups : nil, time: duration,
+      coverage: Coverage([report]).part)
   }
 
   func interrupts(_ interrupt: InterruptResult) -> InterruptReport {
