@@ -1,6 +1,6 @@
 import GuestRAM
 
-/// Everything that booting a kernel leaves in guest RAM, and the state in which the first vCPU is entered.
+/// Everything that booting a kernel or a flat image leaves in guest RAM, and the state in which the first vCPU is entered.
 ///
 /// Made, and found to fit, before there is a machine; carried out at power-on and at each reset.
 public struct BootPlan: Sendable {
@@ -34,18 +34,47 @@ public struct BootPlan: Sendable {
       case .zeros(let count): count
       }
     }
+
+    var range: Range<UInt64> { address..<address + length }
+  }
+
+  /// A table of segment descriptors in RAM, for flat segments (Intel SDM volume 3, section 3.4.5).
+  public struct Descriptors: Sendable, Equatable {
+    /// The guest physical address.
+    public var address: UInt64
+    /// How many there are.
+    public var count: Int
+    /// The code segment's selector.
+    public var code: UInt16
+    /// The selector of all data segments.
+    public var data: UInt16
+    /// The task state segment's selector; nil where the task register is left as it is.
+    public var task: UInt16?
+
+    /// A readable code segment of 4 GiB from 0 on.
+    static func code(longMode: Bool) -> UInt64 { longMode ? 0x00af_9b00_0000_ffff : 0x00cf_9b00_0000_ffff }
+    /// A writable data segment of 4 GiB from 0 on.
+    static let data: UInt64 = 0x00cf_9300_0000_ffff
+    /// A busy 32-bit task state segment at 0.
+    static let task: UInt64 = 0x0000_8b00_0000_0067
   }
 
   /// The first vCPU's state at entry.
   public struct Entry: Sendable, Equatable {
-    /// 64-bit mode with the first 4 GiB mapped one to one; else 32-bit protected mode without paging.
-    public var isLongMode: Bool
-    /// The first instruction.
+    /// The processor's mode. Interrupts are off in each.
+    public enum Mode: Sendable, Equatable {
+      /// 16-bit real mode, with code from an address below 1 MiB on and data from 0 on.
+      case real(codeBase: UInt64)
+      /// 32-bit protected mode without paging.
+      case protected(Descriptors)
+      /// 64-bit mode with the first 4 GiB mapped one to one.
+      case long(Descriptors, pageTables: UInt64)
+    }
+
+    /// The processor's mode.
+    public var mode: Mode
+    /// The guest physical address of the first instruction.
     public var instruction: UInt64
-    /// The page tables' root; 0 in protected mode.
-    public var pageTables: UInt64 = 0
-    /// The descriptor table (code at 0x10, data at 0x18, task state at 0x20).
-    public var descriptors: UInt64
     /// Registers by the protocol; those not named are zero.
     public var rax: UInt64 = 0
     /// See `rax`.
@@ -56,22 +85,26 @@ public struct BootPlan: Sendable {
     public var rsp: UInt64 = 0
   }
 
-  /// The protocol that was chosen.
-  public let bootProtocol: BootProtocol
+  /// The protocol by which a kernel is entered; nil for a flat image.
+  public let bootProtocol: BootProtocol?
   /// What the kernel is, for people: `bzImage 6.1.0-…, boot protocol 2.15`.
   public let description: String
   /// The state at entry.
   public let entry: Entry
   /// What the kernel asks for and does not get, for people.
   public var warnings: [String] = []
+  /// Whether interrupt controllers and timer are expected as a PC's firmware leaves them, and not as after a reset.
+  public var expectsFirmwareInterrupts = false
+  /// Where a built-in guest leaves its report.
+  public var report: Range<UInt64>?
   let pieces: [Piece]
 
   /// Where in guest physical memory something is put, in no order.
-  public var ranges: [Range<UInt64>] { pieces.map { $0.address..<$0.address + $0.length } }
+  public var ranges: [Range<UInt64>] { pieces.map(\.range) }
 
   /// Puts everything into RAM.
   ///
-  /// - Throws: when a file cannot be read any more.
+  /// - Throws: when a kernel's file cannot be read any more.
   public func load(into memory: GuestMemory) throws(BootError) {
     for piece in pieces {
       do {

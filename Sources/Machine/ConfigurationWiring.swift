@@ -1,4 +1,5 @@
 import Board
+import Boot
 import Devices
 import Engine
 import GuestRAM
@@ -27,10 +28,6 @@ extension MachineConfiguration {
     guard statisticsInterval == 0 || statisticsInterval >= 1_000_000 else {
       throw MachineError("--stats-interval \(statisticsInterval) ns: give at least 1ms, or 0 for none")
     }
-    if bootProtocol == nil {
-      try BootState(mode: mode, loadAddress: loadAddress, entry: entry)
-        .validate(memory: RAMLayout(bytes: memory))
-    }
     for (name, cpu) in pins {
       guard threadNames.contains(name) else {
         throw MachineError(
@@ -39,6 +36,19 @@ extension MachineConfiguration {
       guard ProcessorSet.contains(cpu) else {
         throw MachineError("--pin \(name)=\(cpu): this process may not run on CPU \(cpu)")
       }
+    }
+  }
+
+  /// Plans the boot of a flat image, of which the configuration says where and how it is entered.
+  ///
+  /// - Parameter parameterBlock: what a built-in guest is told.
+  public func flatPlan(_ bytes: [UInt8], parameterBlock: [UInt8]? = nil) throws(MachineError) -> BootPlan {
+    let image = FlatImage(
+      bytes: bytes, mode: mode, loadAddress: loadAddress, entry: entry, parameterBlock: parameterBlock)
+    do {
+      return try image.plan(RAMLayout(bytes: memory))
+    } catch {
+      throw MachineError(error.description)
     }
   }
 

@@ -11,7 +11,7 @@ import Platform
 /// Made and run once, by the main thread.
 public final class Machine {
   let configuration: MachineConfiguration
-  let image: GuestImage
+  let plan: BootPlan
   let memory: GuestMemory
   let machine: any VirtualMachine
   let control: RunControl
@@ -47,27 +47,26 @@ public final class Machine {
   ///
   /// - Parameters:
   ///   - configuration: how the machine is built.
-  ///   - makeImage: what is run, given the guest's TSC frequency in kHz (0 where the kernel does not tell).
+  ///   - makePlan: what is run, given the guest's TSC frequency in kHz (0 where the kernel does not tell).
   public convenience init(
-    _ configuration: MachineConfiguration, makeImage: (UInt32) throws(MachineError) -> GuestImage
+    _ configuration: MachineConfiguration, makePlan: (UInt32) throws(MachineError) -> BootPlan
   ) throws(MachineError) {
     try configuration.validate()
-    try self.init(configuration, engine: try EngineSelection.open(), makeImage: makeImage)
+    try self.init(configuration, engine: try EngineSelection.open(), makePlan: makePlan)
   }
 
   /// Builds a machine on an engine. The configuration is a valid one.
   init(
     _ configuration: MachineConfiguration, engine: some ExecutionEngine,
-    makeImage: (UInt32) throws(MachineError) -> GuestImage
+    makePlan: (UInt32) throws(MachineError) -> BootPlan
   ) throws(MachineError) {
     let layout = try configuration.boardLayout()
     let builder = try MachineBuilder(configuration, engine: engine)
     let machine: any VirtualMachine = builder.machine
     self.configuration = configuration
-    let image = try makeImage(builder.timeStampCounterKHz)
-    self.image = image
+    plan = try makePlan(builder.timeStampCounterKHz)
     memory = builder.memory
-    let loading = KernelLoading(image, into: memory)
+    let loading = PlanLoading(plan, into: memory)
     self.machine = machine
     let control = builder.control
     self.control = control
@@ -116,8 +115,7 @@ public final class Machine {
     }
     try builder.keepPowerOnState(of: vcpus)
     statistics = builder.makeStatistics(of: vcpus)
-    warnings = builder.warnings
-    if case .kernel(let plan) = image.content { warnings += plan.warnings }
+    warnings = builder.warnings + plan.warnings
     dump = StateDump(
       configuration: configuration, host: HostDescription.current(),
       timeStampCounterKHz: builder.timeStampCounterKHz)
@@ -126,48 +124,22 @@ public final class Machine {
 
   /// Puts what is run into RAM and sets the first vCPU's state.
   ///
-  /// - Parameter loading: a kernel that is on its way already.
-  private func load(_ loading: KernelLoading? = nil) throws(MachineError) {
-    switch image.content {
-    case .flat(let bytes, let parameterBlock): try load(flat: bytes, parameterBlock)
-    case .kernel(let plan):
-      do throws(BootError) {
-        if let loading { try loading.finish() } else { try plan.load(into: memory) }
-      } catch {
-        throw MachineError("--kernel \(configuration.guest): \(error)")
-      }
-      try plan.entry.apply(to: vcpus[0].vcpu)
-      // Multiboot kernels expect the machine as firmware leaves it; the other protocols' do it all themselves.
-      if plan.bootProtocol == .multiboot, configuration.interruptController == .kernel {
-        do {
-          try machine.setFirmwareInterrupts()
-        } catch {
-          throw MachineError("setting the interrupt controllers' state at entry: \(error)")
-        }
-      }
-    }
-  }
-
-  private func load(flat bytes: [UInt8], _ parameterBlock: [UInt8]?) throws(MachineError) {
-    let start = GuestAddress(configuration.loadAddress)
-    do {
-      try memory.write(bytes, at: start)
-      if let block = parameterBlock {
-        try memory.write(block, at: GuestAddress(ParameterLocation.address))
-        // An old report must not pass for the one of this run.
-        try memory.clear(count: ReportLocation.byteCount, at: GuestAddress(ReportLocation.address))
-      }
+  /// - Parameter loading: what is on its way already.
+  private func load(_ loading: PlanLoading? = nil) throws(MachineError) {
+    do throws(BootError) {
+      if let loading { try loading.finish() } else { try plan.load(into: memory) }
     } catch {
-      throw MachineError(
-        "the image does not fit: \(bytes.count) bytes at \(start) with \(memory.size >> 20) MiB of RAM; "
-          + "choose another --load or more --memory")
+      // Only a kernel's file can have become another one meanwhile.
+      throw MachineError("--kernel \(configuration.guest): \(error)")
     }
-    try bootState.checkRoom(imageSize: bytes.count)
-    try bootState.apply(to: vcpus[0].vcpu, memory: memory)
-  }
-
-  private var bootState: BootState {
-    BootState(mode: configuration.mode, loadAddress: configuration.loadAddress, entry: configuration.entry)
+    try plan.entry.apply(to: vcpus[0].vcpu)
+    if plan.expectsFirmwareInterrupts, configuration.interruptController == .kernel {
+      do {
+        try machine.setFirmwareInterrupts()
+      } catch {
+        throw MachineError("setting the interrupt controllers' state at entry: \(error)")
+      }
+    }
   }
 
   /// Puts everything back to power-on: devices, interrupt controllers, vCPUs, image. No vCPU is running.
@@ -187,13 +159,7 @@ public final class Machine {
 
   /// The report block of a built-in guest.
   func readReport() -> [UInt8]? {
-    guard case .flat(_, .some) = image.content else { return nil }
-    return try? memory.read(count: ReportLocation.byteCount, at: GuestAddress(ReportLocation.address))
+    guard let report = plan.report else { return nil }
+    return try? memory.read(count: report.count, at: GuestAddress(report.lowerBound))
   }
-}
-
-/// Where built-in guests leave their report.
-enum ReportLocation {
-  static let address: UInt64 = 0x7800
-  static let byteCount = 64
 }

@@ -6,15 +6,8 @@ public struct MachineConfiguration: Sendable, Codable, Equatable {
   /// Where the interrupt controllers are.
   public typealias InterruptController = BoardOptions.InterruptController
 
-  /// The state in which the guest is entered.
-  public enum Mode: String, Sendable, Codable, CaseIterable {
-    /// 16-bit real mode.
-    case real
-    /// 32-bit protected mode, paging off.
-    case protected
-    /// 64-bit mode, the first 4 GiB mapped one to one.
-    case long
-  }
+  /// The state in which a flat image is entered.
+  public typealias Mode = FlatImage.Mode
 
   /// What happens when the guest resets the machine.
   public enum RebootAction: String, Sendable, Codable, CaseIterable {
@@ -91,29 +84,6 @@ public struct MachineConfiguration: Sendable, Codable, Equatable {
 
   /// The default configuration.
   public init() {}
-}
-
-/// What is run.
-public struct GuestImage: Sendable {
-  /// The kinds of guests.
-  public enum Content: Sendable {
-    /// Bytes that are copied to the load address at power-on and at each reset, and for built-in guests the parameter
-    /// block, copied to 0x7000.
-    case flat([UInt8], parameterBlock: [UInt8]?)
-    /// A kernel, with all that its boot protocol puts beside it.
-    case kernel(BootPlan)
-  }
-
-  /// What is run.
-  public var content: Content
-
-  /// Makes a flat image.
-  public init(bytes: [UInt8], parameterBlock: [UInt8]? = nil) {
-    content = .flat(bytes, parameterBlock: parameterBlock)
-  }
-
-  /// Makes an image of a kernel.
-  public init(_ plan: BootPlan) { content = .kernel(plan) }
 }
 
 /// A machine that could not be built or run, with what was tried, what failed and what to do.

@@ -107,7 +107,7 @@ struct GuestOptions: ParsableArguments {
         guard load == nil, entry == nil, mode == nil else {
           throw ValidationError("--load, --entry and --mode go with a flat image; \(kernel) brings its own")
         }
-        return .kernel(plan)
+        return .planned(plan)
       }
     }
     let path = flat ?? kernel ?? ""
@@ -115,33 +115,33 @@ struct GuestOptions: ParsableArguments {
     configuration.mode = mode ?? .real
     configuration.loadAddress = load?.value ?? 0x10000
     configuration.entry = entry?.value ?? configuration.loadAddress
-    return .flat(
-      try FlatImage.read(path, option: kernel == nil ? "--flat" : "--kernel", limit: configuration.memory))
+    let bytes = try ImageFile.read(
+      path, option: kernel == nil ? "--flat" : "--kernel", limit: configuration.memory)
+    return .planned(try configuration.flatPlan(bytes))
   }
 }
 
 /// What is run.
 enum GuestSelection {
   case builtIn(GuestProgram, GuestArguments)
-  case flat([UInt8])
-  case kernel(BootPlan)
+  /// A kernel or a user's flat image.
+  case planned(BootPlan)
 
-  /// The image, and the parameter block of a built-in guest, which depends on the host's clock.
-  func image(_ configuration: MachineConfiguration, tscKilohertz: UInt32) throws(GuestError) -> GuestImage {
+  /// Where all of it goes. What a built-in guest is told depends on the host's clock.
+  func plan(_ configuration: MachineConfiguration, tscKilohertz: UInt32) throws -> BootPlan {
     switch self {
-    case .flat(let bytes): return GuestImage(bytes: bytes)
-    case .kernel(let plan): return GuestImage(plan)
+    case .planned(let plan): return plan
     case .builtIn(let program, let arguments):
       var machine = GuestMachine(configuration)
       machine.tscKilohertz = tscKilohertz
-      return GuestImage(
-        bytes: Array(program.image), parameterBlock: try program.parameterBlock(arguments, on: machine))
+      return try configuration.flatPlan(
+        Array(program.image), parameterBlock: program.parameterBlock(arguments, on: machine))
     }
   }
 }
 
 /// A user's image file.
-enum FlatImage {
+enum ImageFile {
   /// Reads a file.
   ///
   /// - Parameters:

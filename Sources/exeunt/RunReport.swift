@@ -12,10 +12,10 @@ struct TimedRun {
 
   init(_ configuration: MachineConfiguration, _ selection: GuestSelection) throws {
     let machine = try Machine(configuration) { tscKilohertz throws(MachineError) in
-      do throws(GuestError) {
-        return try selection.image(configuration, tscKilohertz: tscKilohertz)
+      do {
+        return try selection.plan(configuration, tscKilohertz: tscKilohertz)
       } catch {
-        throw MachineError(error.description)
+        throw MachineError("\(error)")
       }
     }
     EndingSignals.block()

@@ -37,7 +37,7 @@ import Testing
         modules: [.init(source: MemoryImage(ramdisk), commandLine: "rd")]))
     #expect(plan.bootProtocol == .linux64)
     #expect(plan.description == "bzImage 6.1.0-test, boot protocol 2.15")
-    #expect(plan.entry.isLongMode)
+    #expect(plan.entry.mode.isLong)
     #expect(plan.entry.instruction == 0x100_0200)
     #expect(try memory.read(count: code.count, at: GuestAddress(0x100_0000)) == code)
     let page = plan.entry.rsi
@@ -62,7 +62,7 @@ import Testing
     #expect(try memory.number(page + 0x70) as UInt64 == 0xe_0000)
     // Walks the page tables: each of the first 4 GiB is where it seems to be.
     for address: UInt64 in [0, 0x1234_5678, 0xffff_fff0] {
-      var table = plan.entry.pageTables
+      var table = try #require(plan.entry.mode.pageTables)
       for shift: UInt64 in [39, 30, 21] {
         table = try memory.number(table + 8 * (address >> shift & 511))
         #expect(table & 1 == 1)
@@ -71,8 +71,12 @@ import Testing
       }
       #expect(table | address & 0x1f_ffff == address)
     }
-    #expect(try memory.number(plan.entry.descriptors + 0x10) as UInt64 == 0x00af_9b00_0000_ffff)
-    #expect(try memory.number(plan.entry.descriptors + 0x18) as UInt64 == 0x00cf_9300_0000_ffff)
+    #expect(
+      try memory.number(try #require(plan.entry.mode.descriptors).address + 0x10) as UInt64
+        == 0x00af_9b00_0000_ffff)
+    #expect(
+      try memory.number(try #require(plan.entry.mode.descriptors).address + 0x18) as UInt64
+        == 0x00cf_9300_0000_ffff)
   }
 
   @Test("bzImage by the 32-bit entry, where there is no other or it is asked for")
@@ -83,7 +87,7 @@ import Testing
     ] {
       let (plan, _) = try boot(file)
       #expect(plan.bootProtocol == .linux32)
-      #expect(!plan.entry.isLongMode)
+      #expect(!plan.entry.mode.isLong)
       #expect(plan.entry.instruction == 0x100_0000)
       #expect(plan.entry.rsi != 0)
       #expect(plan.entry.rbx == 0)
@@ -166,7 +170,7 @@ import Testing
         file, commandLine: "quiet", modules: [.init(source: MemoryImage([1, 2, 3]), commandLine: "")],
         megabytes: 5000), megabytes: 5000)
     #expect(plan.bootProtocol == .pvh)
-    #expect(!plan.entry.isLongMode)
+    #expect(!plan.entry.mode.isLong)
     #expect(plan.entry.instruction == 0x100_0200)
     let start = plan.entry.rbx
     #expect(try memory.number(start) as UInt32 == 0x336e_c578)

@@ -50,3 +50,16 @@ func refusal(_ body: () throws -> Void) -> String? {
 }
 
 let code = (0..<4096).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ 1) }
+
+extension BootPlan.Entry.Mode {
+  var isLong: Bool { if case .long = self { true } else { false } }
+
+  var descriptors: BootPlan.Descriptors? {
+    switch self {
+    case .real: nil
+    case .protected(let descriptors), .long(let descriptors, _): descriptors
+    }
+  }
+
+  var pageTables: UInt64? { if case .long(_, let root) = self { root } else { nil } }
+}

@@ -90,9 +90,8 @@ struct BuiltInGuestTests {
       do {
         var guestMachine = Self.machine(one)
         guestMachine.tscKilohertz = kilohertz
-        return GuestImage(
-          bytes: Array(program.image), parameterBlock: try program.parameterBlock(arguments, on: guestMachine)
-        )
+        return try configuration.flatPlan(
+          Array(program.image), parameterBlock: program.parameterBlock(arguments, on: guestMachine))
       } catch {
         throw MachineError("\(error)")
       }

@@ -32,7 +32,8 @@ struct LifecycleTests {
     var configuration = MachineConfiguration()
     configuration.serial = .none
     configuration.timeLimit = 30_000_000_000
-    let summary = try Machine(configuration) { _ in GuestImage(bytes: code) }.run()
+    let summary = try Machine(configuration) { _ throws(MachineError) in try configuration.flatPlan(code) }
+      .run()
     #expect(summary.outcome == .debugExit(value: value))
     #expect(summary.outcome.exitStatus == status)
   }

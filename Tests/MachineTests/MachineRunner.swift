@@ -52,7 +52,7 @@ struct TestGuest: Sendable {
     configuration.serial = .none
     configuration.timeLimit = 30_000_000_000
     change(&configuration)
-    return try Machine(configuration) { _ in GuestImage(bytes: bytes) }
+    return try Machine(configuration) { _ throws(MachineError) in try configuration.flatPlan(bytes) }
   }
 
   /// Runs it in this process.

@@ -13,7 +13,7 @@ struct RefusalTests {
     configuration.serial = .none
     change(&configuration)
     let error = #expect(throws: MachineError.self, sourceLocation: sourceLocation) {
-      _ = try Machine(configuration) { _ in GuestImage(bytes: image) }
+      _ = try Machine(configuration) { _ throws(MachineError) in try configuration.flatPlan(image) }
     }
     let text = error?.description ?? ""
     for part in parts { #expect(text.contains(part), "\(text)", sourceLocation: sourceLocation) }

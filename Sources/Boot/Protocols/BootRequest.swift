@@ -181,30 +181,20 @@ struct PlanBuilder {
   }
 
   /// Adds the descriptor table: code at 0x10 and data at 0x18, as Linux asks for, and a task state segment.
-  mutating func addDescriptors(longMode: Bool) throws(BootError) -> UInt64 {
+  mutating func addDescriptors(longMode: Bool) throws(BootError) -> BootPlan.Descriptors {
+    typealias Descriptors = BootPlan.Descriptors
     var table = ByteBuilder()
-    for descriptor: UInt64 in [
-      0, 0, longMode ? 0x00af_9b00_0000_ffff : 0x00cf_9b00_0000_ffff, 0x00cf_9300_0000_ffff,
-      0x0000_8b00_0000_0067, 0,
-    ] { table.append(descriptor) }
-    return try addLow(table.bytes, what: "the descriptor table")
+    let all = [0, 0, Descriptors.code(longMode: longMode), Descriptors.data, Descriptors.task, 0]
+    for descriptor in all { table.append(descriptor) }
+    let address = try addLow(table.bytes, what: "the descriptor table")
+    return Descriptors(address: address, count: all.count, code: 0x10, data: 0x18, task: 0x20)
   }
 
-  /// Adds page tables that map the first 4 GiB one to one, with pages of 2 MiB.
+  /// Adds page tables that map the first 4 GiB one to one.
   mutating func addPageTables() throws(BootError) -> UInt64 {
-    let presentWritable: UInt64 = 3
-    let large: UInt64 = 1 << 7
-    let root = try takeLow(6 * 4096, alignment: 4096, what: "the page tables")
-    var tables = ByteBuilder(count: 6 * 4096)
-    tables.put(root + 0x1000 | presentWritable, at: 0)
-    for directory in 0..<4 {
-      tables.put(root + 0x2000 + UInt64(directory) << 12 | presentWritable, at: 0x1000 + 8 * directory)
-      for entry in 0..<512 {
-        let page = UInt64(directory) << 30 | UInt64(entry) << 21
-        tables.put(page | large | presentWritable, at: 0x2000 + directory << 12 + 8 * entry)
-      }
-    }
-    pieces.append(BootPlan.Piece(what: "the page tables", address: root, content: .bytes(tables.bytes)))
+    let root = try takeLow(PageTables.size, alignment: 4096, what: "the page tables")
+    pieces.append(
+      BootPlan.Piece(what: "the page tables", address: root, content: .bytes(PageTables.bytes(root: root))))
     return root
   }
 }

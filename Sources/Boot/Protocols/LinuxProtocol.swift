@@ -44,7 +44,8 @@ extension BootRequest {
 
     builder.addDataArea()
     let descriptors = try builder.addDescriptors(longMode: longMode)
-    let pageTables = longMode ? try builder.addPageTables() : 0
+    let mode: BootPlan.Entry.Mode =
+      longMode ? .long(descriptors, pageTables: try builder.addPageTables()) : .protected(descriptors)
     let text = try builder.addText(commandLine, what: "the command line")
     parameters.put(UInt8(0xff), at: 0x210)  // type_of_loader: none that has a number
     parameters.put(UInt16(0xffff), at: 0x1fa)  // vid_mode: normal
@@ -66,7 +67,7 @@ extension BootRequest {
     return BootPlan(
       bootProtocol: longMode ? .linux64 : .linux32, description: what,
       entry: BootPlan.Entry(
-        isLongMode: longMode, instruction: entry, pageTables: pageTables, descriptors: descriptors, rsi: page),
+        mode: mode, instruction: entry, rsi: page),
       pieces: builder.pieces)
   }
 

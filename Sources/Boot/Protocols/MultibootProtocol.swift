@@ -52,11 +52,12 @@ extension BootRequest {
     return BootPlan(
       bootProtocol: .multiboot, description: "multiboot kernel",
       entry: BootPlan.Entry(
-        isLongMode: false, instruction: image.entry, descriptors: descriptors, rax: 0x2bad_b002, rbx: start,
+        mode: .protected(descriptors), instruction: image.entry, rax: 0x2bad_b002, rbx: start,
         rsp: stack + UInt64(Self.stackSize)),
       warnings: image.wantsDisplay
         ? ["the kernel asks for a video mode (multiboot flag 2), and this machine has no display"] : [],
-      pieces: builder.pieces)
+      // The other protocols' kernels set up the controllers themselves.
+      expectsFirmwareInterrupts: true, pieces: builder.pieces)
   }
 
   /// A kernel should make a stack of its own before it needs one, and some call a function first.

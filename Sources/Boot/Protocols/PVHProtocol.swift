@@ -48,7 +48,7 @@ extension BootRequest {
     return BootPlan(
       bootProtocol: .pvh, description: "vmlinux",
       entry: BootPlan.Entry(
-        isLongMode: false, instruction: UInt64(entry), descriptors: descriptors, rbx: start),
+        mode: .protected(descriptors), instruction: UInt64(entry), rbx: start),
       pieces: builder.pieces)
   }
 }

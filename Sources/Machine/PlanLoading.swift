@@ -3,8 +3,9 @@ import GuestRAM
 import Platform
 import Synchronization
 
-/// Copying a kernel into RAM, on a thread of its own while KVM makes vCPUs and devices: both take milliseconds.
-final class KernelLoading {
+/// Copying what is run into RAM, on a thread of its own while KVM makes vCPUs and devices: with a kernel both take
+/// milliseconds.
+final class PlanLoading {
   private let plan: BootPlan
   private let memory: GuestMemory
   private let failure = Failure()
@@ -17,10 +18,7 @@ final class KernelLoading {
   }
 
   /// Starts to copy. Until `finish` returns, nobody else touches RAM.
-  ///
-  /// - Returns: nil for what is no kernel.
-  init?(_ image: GuestImage, into memory: GuestMemory) {
-    guard case .kernel(let plan) = image.content else { return nil }
+  init(_ plan: BootPlan, into memory: GuestMemory) {
     self.plan = plan
     self.memory = memory
     thread = try? DedicatedThread(name: "loader") { [failure] in
