@@ -122,24 +122,6 @@ public struct PathResult: Sendable, Equatable {
   public subscript(_ stage: PathStage) -> LatencySummary { stages[stage.rawValue] }
 }
 
-/// Requests of one kind.
-public struct RequestResult: Sendable, Equatable {
-  /// `request_kind` of the catalogue.
-  public let kind: Int
-  /// Device id.
-  public let device: Int
-  /// Queue.
-  public let queue: Int
-  /// Requests begun.
-  public let begun: UInt64
-  /// Bytes they asked for.
-  public let bytes: UInt64
-  /// Requests that ended with another status than 0.
-  public let failed: UInt64
-  /// Begin to end.
-  public let duration: LatencySummary
-}
-
 /// Contended waits for a lock.
 public struct LockResult: Sendable, Equatable {
   /// Its id.
@@ -203,15 +185,22 @@ public struct AnalysisResult: Sendable, Equatable {
 extension SliceAnalysis {
   /// What was found; the slice can go on.
   public func result() -> AnalysisResult {
+    let unmatched = core.pointee.requests.unmatched(gapEnd: core.pointee.gapEnd)
     let hasEvents = core.pointee.begin <= core.pointee.end
     return AnalysisResult(
       begin: hasEvents ? core.pointee.begin : nil, end: hasEvents ? core.pointee.end : nil,
       events: (0..<EventTag.allCases.count).map { core.pointee.events[$0] }, gaps: core.pointee.gaps,
       strangers: core.pointee.strangers,
-      vcpus: all(.vcpu, described: core.pointee.dump.vcpus.keys).map(vcpu),
-      loops: all(.loop, described: core.pointee.dump.loops.keys).map(loop),
+      vcpus: all(.vcpu, described: core.pointee.dump.vcpus.keys).map {
+        vcpu($0, $1, unmatched)
+      },
+      loops: all(.loop, described: core.pointee.dump.loops.keys).map {
+        loop($0, $1, unmatched)
+      },
       paths: paths(),
-      otherPaths: core.pointee.paths.table.othersEstimate, requests: requests(), locks: locks(),
+      otherPaths: core.pointee.paths.table.othersEstimate,
+      requests: core.pointee.requests.results(gapEnd: core.pointee.gapEnd),
+      locks: locks(),
       interrupts: (0...Limits.devices).compactMap { device in
         let counts = (0..<Core.mechanisms).map { core.pointee.interrupts[device * Core.mechanisms + $0] }
         return counts.contains { $0 > 0 } ? InterruptResult(device: device, byMechanism: counts) : nil
@@ -253,7 +242,9 @@ extension SliceAnalysis {
       unexplained: thread.pointee.totals.unexplained, hasEvents: true)
   }
 
-  private func vcpu(_ id: Int, _ thread: UnsafeMutablePointer<ThreadState>?) -> VcpuResult {
+  private func vcpu(
+    _ id: Int, _ thread: UnsafeMutablePointer<ThreadState>?, _ unmatched: [Int: UInt64]
+  ) -> VcpuResult {
     let totals = thread?.pointee.exitTotals ?? ExitTotals()
     return VcpuResult(
       times: times(id, thread),
@@ -262,7 +253,7 @@ extension SliceAnalysis {
       exitsWithoutReentry: totals.exitsWithoutReentry, entersWithoutExit: totals.entersWithoutExit,
       missingExits: totals.missingExits, restarts: totals.restarts,
       brokenDispatches: thread?.pointee.brokenHandlers ?? 0,
-      unmatchedRequests: thread?.pointee.unmatchedRequests ?? 0)
+      unmatchedRequests: thread.flatMap { unmatched[$0.pointee.index] } ?? 0)
   }
 
   /// Of one process's recording only: another one counts from 0.
@@ -273,7 +264,9 @@ extension SliceAnalysis {
     return all >> 31 > 0 ? nil : all &- min(all, loop.wakeups)
   }
 
-  private func loop(_ id: Int, _ thread: UnsafeMutablePointer<ThreadState>?) -> LoopResult {
+  private func loop(
+    _ id: Int, _ thread: UnsafeMutablePointer<ThreadState>?, _ unmatched: [Int: UInt64]
+  ) -> LoopResult {
     let loop = thread?.pointee.loop
     return LoopResult(
       times: times(id, thread), wakeups: loop?.wakeups ?? 0, timeouts: loop?.timeouts ?? 0,
@@ -281,7 +274,7 @@ extension SliceAnalysis {
       polls: loop?.polls ?? 0, pollsReady: loop?.pollsReady ?? 0, signals: loop?.signals ?? 0,
       kicks: loop?.kicks ?? 0, handlers: loop?.handlers ?? 0,
       brokenHandlers: thread?.pointee.brokenHandlers ?? 0,
-      unmatchedRequests: thread?.pointee.unmatchedRequests ?? 0,
+      unmatchedRequests: thread.flatMap { unmatched[$0.pointee.index] } ?? 0,
       sleeps: loop.map { LatencySummary($0.sleeps) } ?? LatencySummary())
   }
 
@@ -301,18 +294,6 @@ extension SliceAnalysis {
     return results.sorted {
       ($0.device, $0.queue, $0.kind.rawValue) < ($1.device, $1.queue, $1.kind.rawValue)
     }
-  }
-
-  private func requests() -> [RequestResult] {
-    var results: [RequestResult] = []
-    core.pointee.requests.forEach { key, row in
-      results.append(
-        RequestResult(
-          kind: Int(clamping: key.high), device: Int(key.low >> 16), queue: Int(key.low & 0xffff),
-          begun: row.begun,
-          bytes: row.bytes, failed: row.failed, duration: LatencySummary(row.duration)))
-    }
-    return results.sorted { ($0.device, $0.queue, $0.kind) < ($1.device, $1.queue, $1.kind) }
   }
 
   private func locks() -> [LockResult] {

@@ -13,7 +13,7 @@ struct Core {
 
   var sites = KeyedRows<ExitSite>(limit: Limits.sites)
   var paths = KeyedRows<PathStatistics>(limit: Limits.paths)
-  var requests = KeyedRows<RequestStatistics>(limit: Limits.paths)
+  var requests: RequestTracker
   var locks = KeyedRows<LockStatistics>(limit: Limits.locks)
 
   /// Events by tag.
@@ -51,6 +51,7 @@ struct Core {
       !configuration.vcpus.isEmpty || !configuration.reasons.isEmpty || !configuration.addresses.isEmpty
     self.isLeading = isLeading
     self.gapEnd = gapEnd
+    requests = RequestTracker(isLeading: isLeading)
     threads = .allocate(capacity: Self.threadCount)
     threads.initialize(repeating: nil, count: Self.threadCount)
     events = .allocate(capacity: EventTag.allCases.count)

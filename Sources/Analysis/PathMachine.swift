@@ -24,6 +24,8 @@ public enum PathStage: Int, CaseIterable, Sendable {
   case arrivalToReentry
   /// Guest stamp to the moment the device saw that request, for each stamp.
   case kickToPickup
+  /// Begin of the handler to the last `request_end` in it; only where it took no request.
+  case beginToCompletion
 }
 
 /// How a device came to do something.

@@ -111,7 +111,7 @@ extension Core {
   mutating func addTables(_ other: Core) {
     sites.add(other.sites)
     paths.add(other.paths)
-    requests.add(other.requests)
+    requests.add(other.requests, gapEnd: gapEnd)
     locks.add(other.locks)
     for tag in 0..<EventTag.allCases.count { events[tag] &+= other.events[tag] }
     for index in 0..<(Limits.devices + 1) * Core.mechanisms { interrupts[index] &+= other.interrupts[index] }
@@ -140,12 +140,6 @@ extension UnsafeMutablePointer where Pointee == Core {
     if right.pointee.exits.hasLast { left.pointee.exits.follow(right.pointee.exits) }
     left.pointee.exitTotals += right.pointee.exitTotals
     mergePath(left, right, gapEnd)
-    if var row = right.pointee.requestHead {
-      row.gapEnd = Swift.max(row.gapEnd, gapEnd)
-      applyRequest(left, row)
-    }
-    if let request = right.pointee.request { left.pointee.request = request }
-    left.pointee.unmatchedRequests &+= right.pointee.unmatchedRequests
     if let row = right.pointee.sleepHead { applySleep(left, row) }
     if let sleep = right.pointee.sleep { left.pointee.sleep = sleep }
     if let loop = right.pointee.loop { left.pointee.loop?.add(loop) }

@@ -319,61 +319,25 @@ extension UnsafeMutablePointer where Pointee == Core {
     if contents.firstRequest != .max {
       record(.beginToRequest, from: last, to: contents.firstRequest)
       last = contents.firstRequest
-      if contents.lastCompletion != .min {
+      // What was completed before belongs to requests of other handlers.
+      if contents.lastCompletion >= contents.firstRequest {
         record(.requestToCompletion, from: last, to: contents.lastCompletion)
         last = contents.lastCompletion
       }
+    } else if contents.lastCompletion != .min {
+      record(.beginToCompletion, from: last, to: contents.lastCompletion)
+      last = contents.lastCompletion
     }
     if contents.interrupt != .max {
       path.pointee.interrupted &+= 1
       if contents.lastCompletion != .min {
-        record(.completionToInterrupt, from: last, to: contents.interrupt)
+        record(.completionToInterrupt, from: contents.lastCompletion, to: contents.interrupt)
       }
       last = max(last, contents.interrupt)
       if arrival != PathMachine.never { record(.arrivalToInterrupt, from: arrival, to: contents.interrupt) }
       if contents.stamp != .max { record(.kickToInterrupt, from: contents.stamp, to: contents.interrupt) }
     }
     record(.interruptToEnd, from: last, to: row.timestamp)
-  }
-
-  // MARK: Requests
-
-  @inline(__always)
-  func request(_ thread: UnsafeMutablePointer<ThreadState>, _ row: RequestRow) {
-    if row.isBegin {
-      let statistics = pointee.requests.row(
-        for: RequestStatistics.key(kind: row.detail, device: row.device, queue: row.queue))
-      statistics.pointee.begun &+= 1
-      statistics.pointee.bytes &+= row.bytes
-    }
-    if thread.pointee.requestHead != nil || pointee.isLeading {
-      applyRequest(thread, row)
-    } else {
-      thread.pointee.requestHead = row
-      thread.pointee.request = row
-    }
-  }
-
-  @inline(__always)
-  func applyRequest(_ thread: UnsafeMutablePointer<ThreadState>, _ row: RequestRow) {
-    let last = thread.pointee.request
-    thread.pointee.request = row
-    guard let last, last.isBegin else {
-      if !row.isBegin { thread.pointee.unmatchedRequests &+= 1 }
-      return
-    }
-    guard !row.isBegin, last.device == row.device, last.queue == row.queue, last.id == row.id,
-      row.gapEnd <= last.timestamp
-    else {
-      thread.pointee.unmatchedRequests &+= row.isBegin ? 1 : 2
-      return
-    }
-    guard last.isCounted else { return }
-    let statistics = pointee.requests.row(
-      for: RequestStatistics.key(kind: last.detail, device: last.device, queue: last.queue))
-    if row.detail != 0 { statistics.pointee.failed &+= 1 }
-    statistics.pointee.duration.record(
-      row.timestamp &- last.timestamp, timestamp: last.timestamp, location: last.location)
   }
 
   // MARK: Loops

@@ -6,6 +6,14 @@
 struct ThreadState {
   let kind: ThreadKind
   let id: Int
+  /// Its place among all threads.
+  var index: Int {
+    switch kind {
+    case .vcpu: id
+    case .loop: Core.loopBase + id
+    case .main: Core.main
+    }
+  }
   var totals = ClockTotals()
 
   var clock = ThreadClock()
@@ -34,11 +42,6 @@ struct ThreadState {
   var pathBefore = PathContents()
   /// Handlers cut by lost events or out of sequence.
   var brokenHandlers: UInt64 = 0
-
-  var request: RequestRow?
-  var requestHead: RequestRow?
-  /// Completions whose beginning is not the latest one on this thread, and beginnings without completion.
-  var unmatchedRequests: UInt64 = 0
 
   var sleep: SleepRow?
   var sleepHead: SleepRow?
@@ -79,47 +82,6 @@ enum ThreadKind: UInt64 {
   case vcpu = 0
   case loop = 1
   case main = 2
-}
-
-/// `request_begin` or `request_end`.
-struct RequestRow {
-  var timestamp: Int64
-  var location: UInt64
-  var gapEnd: Int64
-  var seq: UInt32
-  var isBegin: Bool
-  var device: UInt64
-  var queue: UInt64
-  var id: UInt64
-  /// Kind for a begin, status for an end.
-  var detail: UInt64
-  var bytes: UInt64
-  /// It is not from before the window analysed.
-  var isCounted = true
-}
-
-/// Requests of one kind on one queue.
-struct RequestStatistics: KeyedStatistics {
-  var begun: UInt64 = 0
-  var bytes: UInt64 = 0
-  var failed: UInt64 = 0
-  let duration: LatencyHistogram
-
-  init() { duration = LatencyHistogram() }
-
-  func free() { duration.free() }
-
-  mutating func add(_ other: RequestStatistics) {
-    begun &+= other.begun
-    bytes &+= other.bytes
-    failed &+= other.failed
-    duration.add(other.duration)
-  }
-
-  @inline(__always)
-  static func key(kind: UInt64, device: UInt64, queue: UInt64) -> Key {
-    Key(high: kind, low: device << 16 | queue)
-  }
 }
 
 /// `loop_wait` or `loop_wakeup`.

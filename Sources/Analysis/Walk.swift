@@ -289,11 +289,22 @@ extension UnsafeMutablePointer where Pointee == Core {
         $0.complete(seq, at: timestamp)
       }
     }
-    request(
-      thread,
-      RequestRow(
-        timestamp: timestamp, location: location, gapEnd: pointee.gapEnd, seq: seq, isBegin: begins,
-        device: field[3], queue: field[4], id: field[5], detail: field[6], bytes: begins ? field[7] : 0))
+    let index = UInt16(truncatingIfNeeded: thread.pointee.index)
+    let kind = min(field[6], 255)
+    guard let key = RequestRow.key(device: field[3], queue: field[4], id: field[5]) else {
+      let statistics = Key(high: kind, low: field[3] << 16 | field[4])
+      pointee.requests.refuse(
+        thread: index, begin: begins ? statistics : nil, bytes: begins ? field[7] : 0)
+      return
+    }
+    let row = RequestRow(
+      timestamp: timestamp, location: location, gapEnd: pointee.gapEnd, key: key,
+      operation: begins ? .begin : .end, thread: index, detail: UInt8(kind))
+    if begins {
+      pointee.requests.begin(row, bytes: field[7])
+    } else {
+      pointee.requests.end(row)
+    }
   }
 
   @inline(never)

@@ -8,6 +8,8 @@ extension SliceAnalysis {
   func opened(at moment: Int64) -> SliceAnalysis {
     let opened = SliceAnalysis(core.pointee.configuration, gapEnd: gapEnd)
     opened.core.pointee.dump = core.pointee.dump
+    opened.core.pointee.requests.free()
+    opened.core.pointee.requests = .opened(core.pointee.requests)
     opened.core.pointee.markBefore = core.pointee.lastMark
     for index in 0..<Core.threadCount {
       guard let from = core.pointee.threads[index] else { continue }
@@ -74,8 +76,6 @@ extension ThreadState {
     exits.openedAt = moment
     path = before.path
     path.isFinished = false
-    request = before.request
-    request?.isCounted = false
     sleep = before.sleep
   }
 }

@@ -29,7 +29,10 @@ struct HostileValuesTests {
     let result = analyse(rows).result()
     #expect(result.locks.map(\.lock) == [Int.max])
     #expect(result.locks.first?.wait.maximum == 3)
-    #expect(result.requests.map(\.kind) == [Int.max])
+    // Kinds are bytes.
+    #expect(result.requests.map(\.kind) == [255])
+    #expect(result.requests.first?.begun == 1)
+    #expect(result.vcpus.first?.unmatchedRequests == 2)
     // The mark's vCPU and the loop.
     #expect(result.strangers == 2)
   }

@@ -8,10 +8,12 @@ struct Findings: Equatable {
   let result: AnalysisResult
   let exits: [String]
   let wholeness: Wholeness
+  let unmatched: [Int: UInt64]
 
   init(_ slice: SliceAnalysis) {
     result = slice.result()
     exits = slice.exitGroups(barsPerOctave: 128) { $0.hashable }.map { "\($0)" }
+    unmatched = slice.core.pointee.requests.unmatched(gapEnd: slice.gapEnd)
     wholeness = slice.wholeness(recordedByRun: [result.events.reduce(0, +)], unknownEvents: [])
   }
 }

@@ -94,6 +94,7 @@ struct SyntheticRun {
     var now: Int64 = 1_000 + Int64(random.below(500)) * coarse
     var seq = UInt64(UInt32.max) - UInt64(random.below(exits))
     let stream = Int(vcpu) + 1
+    var requests = vcpu << 20
     func pass(_ random: inout Random, _ upTo: Int) -> Int64 {
       now += Int64(random.below(upTo)) * coarse
       return now
@@ -127,7 +128,9 @@ struct SyntheticRun {
         rows.append(SyntheticRow(begin, .dispatchBegin, stream: stream, [0, vcpu, seq, device, 0]))
         add(vcpu, TimeCategory.other, begin - last)
         if random.chance(50) {
-          for id in 0..<UInt64(random.below(4)) {
+          for _ in 0..<random.below(4) {
+            let id = requests
+            requests += 1
             if random.chance(50) {
               rows.append(
                 SyntheticRow(
@@ -181,6 +184,7 @@ struct SyntheticRun {
     var now: Int64 = 900 + Int64(random.below(500)) * coarse
     var seq = UInt64(random.below(5))
     let stream = 0
+    var requests = (16 + loop) << 20
     func pass(_ random: inout Random, _ upTo: Int) -> Int64 {
       now += Int64(random.below(upTo)) * coarse
       return now
@@ -210,17 +214,20 @@ struct SyntheticRun {
           rows.append(
             SyntheticRow(
               pass(&random, 9), .guestKickStamp, stream: stream,
-              [1, loop, seq, device, queue, 1, UInt64(bitPattern: now - Int64(random.below(4_000)))]))
+              [1, loop, seq, device, queue, requests, UInt64(bitPattern: now - Int64(random.below(4_000)))]))
           let request = pass(&random, 9)
           rows.append(
-            SyntheticRow(request, .requestBegin, stream: stream, [1, loop, seq, device, queue, 1, 0, 8]))
+            SyntheticRow(
+              request, .requestBegin, stream: stream, [1, loop, seq, device, queue, requests, 0, 8]))
           if random.chance(20) {
             rows.append(SyntheticRow(pass(&random, 9), .lockWait, stream: stream, [device, 1, loop, seq]))
             rows.append(
               SyntheticRow(pass(&random, 99), .lockAcquired, stream: stream, [device, 1, loop, seq]))
           }
           rows.append(
-            SyntheticRow(pass(&random, 40), .requestEnd, stream: stream, [1, loop, seq, device, queue, 1, 0]))
+            SyntheticRow(
+              pass(&random, 40), .requestEnd, stream: stream, [1, loop, seq, device, queue, requests, 0]))
+          requests += 1
           rows.append(
             SyntheticRow(pass(&random, 9), .interrupt, stream: stream, [1, loop, seq, device, 5, 0]))
         }

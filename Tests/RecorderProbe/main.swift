@@ -1,9 +1,9 @@
 // A stand-in for the VMM that records itself: emits a number of events and says what the recorder reported.
 //
-//   recorder-probe DIR [events=N] [rate=N] [size=N] [count=N] [pause=MS] [kill=sessiond|consumerd]
+//   recorder-probe DIR [events=N] [rate=N] [size=N] [count=N] [pause=MS] [kill=sessiond|consumerd] [requests=N]
 //
 // `events` are emitted at `rate` a second (0: flat out), then it sleeps for `pause`, then stops recording.
-// `kill` ends a daemon of its own with SIGKILL when half of the events are out.
+// `requests` begins and ends so many that overlap, on several threads. `kill` ends a daemon of its own with SIGKILL when half of the events are out.
 
 import CTracepoints
 import Glibc
@@ -59,6 +59,11 @@ do {
   let events = numbers["events"] ?? 0
   let rate = numbers["rate"] ?? 0
   let half = victim == nil ? events : events / 2
+  if let count = numbers["requests"] {
+    let requests = OverlappingRequests(count: count)
+    try requests.run()
+    print("failed \(requests.failed)")
+  }
   let emitting = Clock.monotonic
   emit(0..<half, rate: rate)
   if let victim { killDaemon(victim) }

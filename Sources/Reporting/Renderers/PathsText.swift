@@ -63,6 +63,7 @@ extension TextRenderer {
       ("arrival_to_begin", "\(arrival) → \(begin)"),
       ("begin_to_request", "\(begin) → first request"),
       ("request_to_completion", "first request → last completed"),
+      ("begin_to_completion", "\(begin) → last completed"),
       ("completion_to_interrupt", "completed → interrupt"), ("interrupt_to_end", "→ end of \(begin)"),
       ("end_to_reentry", "\(begin) end → re-entry"), ("handler", "all of the \(begin)"),
       ("arrival_to_interrupt", "\(arrival) → interrupt"),

@@ -190,6 +190,7 @@ extension TextRenderer {
         words.append("max \(Text.duration(request.duration.maximum)) \(at(request.duration.maximumExemplar))")
       }
       if request.failed > 0 { words.append("\(Text.count(request.failed)) FAILED") }
+      if let open = request.open { words.append("\(Text.count(open)) not ended") }
       paragraph(words.joined(separator: " · "), indent: 2)
     }
     for interrupt in summary.interrupts.prefix(12) {

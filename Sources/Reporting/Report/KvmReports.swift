@@ -7,7 +7,8 @@ extension ReportBuilder {
       // One reading says nothing about the time of the trace.
       let samples = result.samples[scope].flatMap { $0.count > 1 ? $0 : nil }
       // Some kernels keep none of the first ones for the machine as a whole.
-      guard let period = samples ?? result.samples.values.first(where: { $0.count > 1 }) else { return nil }
+      let periods = result.samples.filter { $0.value.count > 1 }
+      guard let period = samples ?? periods.min(by: { $0.key < $1.key })?.value else { return nil }
       var counters = KvmCounter.allCases.compactMap { counter in
         samples.flatMap { delta($0, counter) }.map { NamedCount(name: counter.name, count: $0) }
       }

@@ -16,6 +16,7 @@ extension PathStage {
     case .kickToInterrupt: "kick_to_interrupt"
     case .arrivalToReentry: "arrival_to_reentry"
     case .kickToPickup: "kick_to_pickup"
+    case .beginToCompletion: "begin_to_completion"
     }
   }
 }

@@ -217,6 +217,8 @@ public struct RequestReport: Codable, Equatable, Sendable {
   public var bytes: UInt64
   /// Requests that failed.
   public var failed: UInt64
+  /// Requests without an end, although nothing is lost since they began; nil: none.
+  public var open: UInt64?
   /// Begin to end.
   public var duration: LatencyReport
 }

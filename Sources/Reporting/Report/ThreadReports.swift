@@ -110,7 +110,8 @@ extension ReportBuilder {
     return RequestReport(
       device: result.dump.deviceName(request.device), queue: request.queue,
       kind: kinds.indices.contains(request.kind) ? kinds[request.kind] : "kind \(request.kind)",
-      count: request.begun, bytes: request.bytes, failed: request.failed, duration: latency(request.duration))
+      count: request.begun, bytes: request.bytes, failed: request.failed,
+      open: request.open > 0 ? request.open : nil, duration: latency(request.duration))
   }
 
   func lock(_ lock: LockResult) -> LockReport {

@@ -1,0 +1,159 @@
+import Glibc
+
+/// The requests of which an event was seen last, at most ``Limits/openRequests``: sets of ``ways`` entries; where a set is
+/// full, the entry that was touched longest ago makes room.
+///
+/// What a set holds are always the keys touched last, in whatever slices the events come: that is what lets
+/// slices merge exactly although memory is bounded. A closed request keeps its entry for that reason.
+struct RequestTable {
+  enum State: UInt8 {
+    // Memory is zero at first.
+    case empty, closed, open
+    /// Its id was used again before it ended.
+    case doubtful
+  }
+
+  struct Entry {
+    /// Device, queue and id.
+    var key: UInt64
+    /// Of the latest begin.
+    var timestamp: Int64
+    var location: UInt64
+    /// When it had its latest event, counted in events of requests.
+    var touched: UInt64
+    /// Index of the thread of the latest begin.
+    var thread: UInt16
+    var kind: UInt8
+    var state: State
+    /// It does not depend on what was before this slice.
+    var isSettled: Bool
+    /// It did not begin before the window analysed.
+    var isCounted: Bool
+
+    var statisticsKey: Key { Key(high: UInt64(kind), low: key >> 32) }
+
+    @inline(__always)
+    mutating func open(_ row: RequestRow, as state: State) {
+      self.state = state
+      timestamp = row.timestamp
+      location = row.location
+      thread = row.thread
+      kind = row.detail
+      isCounted = true
+    }
+  }
+
+  /// Entries in a set.
+  static let ways = 4
+  private static let sets = Limits.openRequests / ways
+
+  private let isLeading: Bool
+  /// Allocated with the first request.
+  private var entries: UnsafeMutablePointer<Entry>?
+  /// Events of requests.
+  private(set) var clock: UInt64 = 0
+  /// Only where something comes before. By set: keys that depend on what was before this slice, at most ``ways``. After so many the set is as if
+  /// nothing had been before.
+  private var unsettled: UnsafeMutablePointer<UInt8>?
+
+  init(isLeading: Bool) { self.isLeading = isLeading }
+
+  func free() {
+    Glibc.free(entries)
+    Glibc.free(unsettled)
+  }
+
+  /// Ids that follow each other in a queue are in sets that follow each other.
+  @inline(__always)
+  private static func set(of key: UInt64) -> Int {
+    let spread = (key >> 32) &* 0x9e37_79b9_7f4a_7c15 >> 32
+    return Int(truncatingIfNeeded: (key &+ spread) & UInt64(sets - 1)) &* ways
+  }
+
+  /// The entry of a key; nil: it has none.
+  @inline(__always)
+  func find(_ key: UInt64) -> UnsafeMutablePointer<Entry>? {
+    guard let entries else { return nil }
+    let set = entries + Self.set(of: key)
+    for way in 0..<Self.ways where set[way].key == key && set[way].state != .empty { return set + way }
+    return nil
+  }
+
+  /// Notes that a key has an event.
+  @inline(__always)
+  mutating func touch(_ place: UnsafeMutablePointer<Entry>) {
+    clock &+= 1
+    place.pointee.touched = clock
+  }
+
+  /// Makes a closed entry for a key that has none.
+  ///
+  /// - Returns: The entry, and the one that made room for it.
+  mutating func insert(_ key: UInt64) -> (place: UnsafeMutablePointer<Entry>, evicted: Entry?) {
+    let set = (entries ?? allocate()) + Self.set(of: key)
+    var place = set
+    for way in 1..<Self.ways where set[way].touched < place.pointee.touched { place = set + way }
+    let evicted = place.pointee.state == .empty ? nil : place.pointee
+    var isSettled = true
+    if let unsettled {
+      let known = unsettled + Self.set(of: key) / Self.ways
+      if known.pointee < Self.ways {
+        known.pointee += 1
+        isSettled = false
+      }
+    }
+    place.pointee = Entry(
+      key: key, timestamp: 0, location: 0, touched: 0, thread: 0, kind: 0, state: .closed,
+      isSettled: isSettled, isCounted: true)
+    return (place, evicted)
+  }
+
+  /// Takes over the entries of what follows in time, after its heads were applied to this.
+  ///
+  /// - Parameter before: The clock before they were.
+  mutating func adopt(_ next: RequestTable, since before: UInt64) {
+    defer { clock = before &+ next.clock }
+    guard let source = next.entries else { return }
+    let entries = entries ?? allocate()
+    for set in 0..<Self.sets {
+      let (from, into) = (source + set * Self.ways, entries + set * Self.ways)
+      var merged: [Entry] = []
+      for way in 0..<Self.ways where from[way].state != .empty {
+        var entry = from[way]
+        if !entry.isSettled, let known = find(entry.key) { entry = known.pointee }
+        entry.isSettled = true
+        entry.touched = before &+ from[way].touched
+        merged.append(entry)
+      }
+      guard !merged.isEmpty else { continue }
+      for way in 0..<Self.ways where into[way].state != .empty && into[way].touched <= before {
+        if merged.count < Self.ways { merged.append(into[way]) }
+      }
+      for way in 0..<Self.ways {
+        if way < merged.count { into[way] = merged[way] } else { into[way].state = .empty }
+        if way >= merged.count { into[way].touched = 0 }
+      }
+    }
+  }
+
+  /// Calls `body` with all entries.
+  func forEach(_ body: (UnsafeMutablePointer<Entry>) -> Void) {
+    guard let entries else { return }
+    for place in 0..<Limits.openRequests where entries[place].state != .empty { body(entries + place) }
+  }
+
+  @inline(never)
+  private mutating func allocate() -> UnsafeMutablePointer<Entry> {
+    // Zero is an empty entry. Pages that no request needs stay untouched.
+    guard let memory = calloc(Limits.openRequests, MemoryLayout<Entry>.stride) else {
+      fatalError("out of memory")
+    }
+    let made = memory.bindMemory(to: Entry.self, capacity: Limits.openRequests)
+    entries = made
+    if !isLeading {
+      guard let memory = calloc(Self.sets, 1) else { fatalError("out of memory") }
+      unsettled = memory.bindMemory(to: UInt8.self, capacity: Self.sets)
+    }
+    return made
+  }
+}

@@ -1,0 +1,272 @@
+/// Pairs `request_begin` with `request_end` by device, queue and id, whatever threads they are on.
+///
+/// Requests may overlap, end on another thread than the one that began them, and end out of order. An end belongs to
+/// the latest begin of its key, with two exceptions: nothing is paired across a gap, and where an id was used again
+/// before its request ended, neither of the two is paired, as nothing tells whose end comes next.
+///
+/// In a slice that follows another one, what a key's first event means depends on that other slice. That event, and the
+/// second one if the first was a begin, are kept for merging (`heads`); after them nothing depends on what was before.
+struct RequestTracker {
+  private var table: RequestTable
+  private var statistics = KeyedRows<RequestStatistics>(limit: Limits.paths)
+  /// Ends without a begin, and begins whose end is not to be had, by the thread that they are on.
+  private var unmatched: [UInt16: UInt64] = [:]
+  /// What could not be applied yet, in order.
+  private var heads: [RequestRow] = []
+
+  /// - Parameter isLeading: Nothing comes before this slice.
+  init(isLeading: Bool) { table = RequestTable(isLeading: isLeading) }
+
+  func free() {
+    table.free()
+    statistics.free()
+  }
+
+  // MARK: Step
+
+  @inline(__always)
+  mutating func begin(_ row: RequestRow, bytes: UInt64) {
+    count(row.statisticsKey, bytes)
+    step(row)
+  }
+
+  @inline(__always)
+  private mutating func count(_ key: Key, _ bytes: UInt64) {
+    let statistics = statistics.row(for: key)
+    statistics.pointee.begun &+= 1
+    statistics.pointee.bytes &+= bytes
+  }
+
+  @inline(__always)
+  mutating func end(_ row: RequestRow) { step(row) }
+
+  /// An event whose device, queue or id is none that the catalogue's types can hold: a begin is counted, and nothing paired.
+  mutating func refuse(thread: UInt16, begin: Key?, bytes: UInt64) {
+    if let begin { count(begin, bytes) }
+    unmatched[thread, default: 0] &+= 1
+  }
+
+  @inline(__always)
+  private mutating func step(_ row: RequestRow) {
+    let place = table.find(row.key) ?? insert(row.key)
+    table.touch(place)
+    if place.pointee.isSettled {
+      apply(row, place)
+    } else {
+      keep(row, place)
+    }
+  }
+
+  @inline(never)
+  private mutating func insert(_ key: UInt64) -> UnsafeMutablePointer<RequestTable.Entry> {
+    let (place, evicted) = table.insert(key)
+    if let evicted { evict(evicted) }
+    return place
+  }
+
+  /// Keeps an event of which not all is known; what follows from it in any case is done.
+  @inline(never)
+  private mutating func keep(_ row: RequestRow, _ place: UnsafeMutablePointer<RequestTable.Entry>) {
+    heads.append(row)
+    let isFirst = place.pointee.state == .closed
+    place.pointee.isSettled = !isFirst || row.operation == .end
+    switch row.operation {
+    case .begin:
+      let isReused = !isFirst && row.gapEnd <= place.pointee.timestamp
+      place.pointee.open(row, as: isReused ? .doubtful : .open)
+    case .end, .evict: place.pointee.state = .closed
+    }
+  }
+
+  @inline(__always)
+  private mutating func apply(_ row: RequestRow, _ place: UnsafeMutablePointer<RequestTable.Entry>) {
+    switch row.operation {
+    case .begin:
+      guard place.pointee.state != .closed else {
+        place.pointee.open(row, as: .open)
+        return
+      }
+      reuse(row, place)
+    case .end:
+      guard place.pointee.state == .open, row.gapEnd <= place.pointee.timestamp else {
+        refuse(row, place)
+        return
+      }
+      place.pointee.state = .closed
+      guard place.pointee.isCounted else { return }
+      let statistics = statistics.row(for: place.pointee.statisticsKey)
+      if row.detail != 0 { statistics.pointee.failed &+= 1 }
+      statistics.pointee.duration.record(
+        row.timestamp &- place.pointee.timestamp, timestamp: place.pointee.timestamp,
+        location: place.pointee.location)
+    case .evict:
+      if place.pointee.state == .open { unmatched[place.pointee.thread, default: 0] &+= 1 }
+      place.pointee.state = .closed
+    }
+  }
+
+  /// A begin of a request that has begun.
+  @inline(never)
+  private mutating func reuse(_ row: RequestRow, _ place: UnsafeMutablePointer<RequestTable.Entry>) {
+    if place.pointee.state == .open { unmatched[place.pointee.thread, default: 0] &+= 1 }
+    // In a gap the end of the one before can be lost.
+    let isReused = row.gapEnd <= place.pointee.timestamp
+    if isReused { unmatched[row.thread, default: 0] &+= 1 }
+    place.pointee.open(row, as: isReused ? .doubtful : .open)
+  }
+
+  /// An end that belongs to no begin, or to one before a gap.
+  @inline(never)
+  private mutating func refuse(_ row: RequestRow, _ place: UnsafeMutablePointer<RequestTable.Entry>) {
+    if place.pointee.state == .open { unmatched[place.pointee.thread, default: 0] &+= 1 }
+    unmatched[row.thread, default: 0] &+= 1
+    place.pointee.state = .closed
+  }
+
+  /// A request had to make room for others.
+  @inline(never)
+  private mutating func evict(_ entry: RequestTable.Entry) {
+    if !entry.isSettled {
+      heads.append(
+        RequestRow(
+          timestamp: 0, location: 0, gapEnd: .min, key: entry.key, operation: .evict, thread: 0, detail: 0))
+    } else if entry.state == .open {
+      unmatched[entry.thread, default: 0] &+= 1
+    }
+  }
+
+  // MARK: Merge
+
+  /// Adds what follows in time.
+  ///
+  /// - Parameter gapEnd: End of the latest gap that began before it.
+  mutating func add(_ next: RequestTracker, gapEnd: Int64) {
+    let before = table.clock
+    for var row in next.heads {
+      row.gapEnd = max(row.gapEnd, gapEnd)
+      if row.operation == .evict {
+        if let place = table.find(row.key) { apply(row, place) }
+      } else {
+        let place = table.find(row.key) ?? insert(row.key)
+        table.touch(place)
+        apply(row, place)
+      }
+    }
+    table.adopt(next.table, since: before)
+    statistics.add(next.statistics)
+    unmatched.merge(next.unmatched, uniquingKeysWith: &+)
+  }
+
+  /// Goes on with the requests that are open, none of which is counted.
+  static func opened(_ before: RequestTracker) -> RequestTracker {
+    var opened = RequestTracker(isLeading: true)
+    opened.table.adopt(before.table, since: 0)
+    opened.table.forEach { $0.pointee.isCounted = false }
+    return opened
+  }
+
+  // MARK: Result
+
+  /// Requests by device, queue and kind.
+  ///
+  /// - Parameter gapEnd: End of the latest gap: what is open since before it may have ended.
+  func results(gapEnd: Int64) -> [RequestResult] {
+    var open: [UInt64: [UInt64: UInt64]] = [:]
+    table.forEach {
+      guard $0.pointee.state == .open, $0.pointee.isCounted, gapEnd <= $0.pointee.timestamp else { return }
+      let key = $0.pointee.statisticsKey
+      open[key.high, default: [:]][key.low, default: 0] &+= 1
+    }
+    var results: [RequestResult] = []
+    statistics.forEach { key, row in
+      results.append(
+        RequestResult(
+          kind: Int(clamping: key.high), device: Int(key.low >> 16), queue: Int(key.low & 0xffff),
+          begun: row.begun, bytes: row.bytes, failed: row.failed, open: open[key.high]?[key.low] ?? 0,
+          duration: LatencySummary(row.duration)))
+    }
+    return results.sorted { ($0.device, $0.queue, $0.kind) < ($1.device, $1.queue, $1.kind) }
+  }
+
+  /// Begins and ends that could not be paired, by thread.
+  func unmatched(gapEnd: Int64) -> [Int: UInt64] {
+    var counts: [Int: UInt64] = [:]
+    for (thread, count) in unmatched { counts[Int(thread)] = count }
+    table.forEach {
+      guard $0.pointee.state == .open, gapEnd > $0.pointee.timestamp else { return }
+      counts[Int($0.pointee.thread), default: 0] &+= 1
+    }
+    return counts
+  }
+}
+
+/// `request_begin` or `request_end`.
+struct RequestRow {
+  enum Operation: UInt8 {
+    case begin, end
+    /// Other requests need its place.
+    case evict
+  }
+
+  var timestamp: Int64
+  var location: UInt64
+  /// End of the latest gap before it, as far as this slice knows.
+  var gapEnd: Int64
+  /// Device, queue and id.
+  var key: UInt64
+  var operation: Operation
+  /// Index of the thread that it is on.
+  var thread: UInt16
+  /// Kind for a begin, status for an end.
+  var detail: UInt8
+
+  /// nil where a field has a value that the catalogue's type cannot hold.
+  @inline(__always)
+  static func key(device: UInt64, queue: UInt64, id: UInt64) -> UInt64? {
+    guard device | queue <= 0xffff, id <= 0xffff_ffff else { return nil }
+    return device << 48 | queue << 32 | id
+  }
+
+  /// Of a begin.
+  @inline(__always)
+  var statisticsKey: Key { Key(high: UInt64(detail), low: key >> 32) }
+}
+
+/// Requests of one kind on one queue.
+struct RequestStatistics: KeyedStatistics {
+  var begun: UInt64 = 0
+  var bytes: UInt64 = 0
+  var failed: UInt64 = 0
+  let duration: LatencyHistogram
+
+  init() { duration = LatencyHistogram() }
+
+  func free() { duration.free() }
+
+  mutating func add(_ other: RequestStatistics) {
+    begun &+= other.begun
+    bytes &+= other.bytes
+    failed &+= other.failed
+    duration.add(other.duration)
+  }
+}
+
+/// Requests of one kind.
+public struct RequestResult: Sendable, Equatable {
+  /// `request_kind` of the catalogue.
+  public let kind: Int
+  /// Device id.
+  public let device: Int
+  /// Queue.
+  public let queue: Int
+  /// Requests begun.
+  public let begun: UInt64
+  /// Bytes they asked for.
+  public let bytes: UInt64
+  /// Requests that ended with another status than 0.
+  public let failed: UInt64
+  /// Requests that had not ended at the last event, although nothing is lost since they began.
+  public let open: UInt64
+  /// Begin to end.
+  public let duration: LatencySummary
+}
