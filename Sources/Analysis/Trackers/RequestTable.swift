@@ -1,5 +1,3 @@
-import Glibc
-
 /// The requests of which an event was seen last, at most ``Limits/openRequests``: sets of ``ways`` entries; where a set is
 /// full, the entry that was touched longest ago makes room.
 ///
@@ -7,7 +5,6 @@ import Glibc
 /// slices merge exactly although memory is bounded. A closed request keeps its entry for that reason.
 struct RequestTable {
   enum State: UInt8 {
-    // Memory is zero at first.
     case empty, closed, open
     /// Its id was used again before it ended.
     case doubtful
@@ -59,8 +56,8 @@ struct RequestTable {
   init(isLeading: Bool) { self.isLeading = isLeading }
 
   func free() {
-    Glibc.free(entries)
-    Glibc.free(unsettled)
+    entries?.deallocate()
+    unsettled?.deallocate()
   }
 
   /// Ids that follow each other in a queue are in sets that follow each other.
@@ -144,15 +141,16 @@ struct RequestTable {
 
   @inline(never)
   private mutating func allocate() -> UnsafeMutablePointer<Entry> {
-    // Zero is an empty entry. Pages that no request needs stay untouched.
-    guard let memory = calloc(Limits.openRequests, MemoryLayout<Entry>.stride) else {
-      fatalError("out of memory")
-    }
-    let made = memory.bindMemory(to: Entry.self, capacity: Limits.openRequests)
+    let made = UnsafeMutablePointer<Entry>.allocate(capacity: Limits.openRequests)
+    made.initialize(
+      repeating: Entry(
+        key: 0, timestamp: 0, location: 0, touched: 0, thread: 0, kind: 0, state: .empty, isSettled: true,
+        isCounted: true), count: Limits.openRequests)
     entries = made
     if !isLeading {
-      guard let memory = calloc(Self.sets, 1) else { fatalError("out of memory") }
-      unsettled = memory.bindMemory(to: UInt8.self, capacity: Self.sets)
+      let none = UnsafeMutablePointer<UInt8>.allocate(capacity: Self.sets)
+      none.initialize(repeating: 0, count: Self.sets)
+      unsettled = none
     }
     return made
   }
