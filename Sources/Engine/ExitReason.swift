@@ -21,6 +21,8 @@ public enum ExitReason {
   public static let systemEvent: UInt32 = 24
   /// KVM_EXIT_IOAPIC_EOI.
   public static let endOfInterrupt: UInt32 = 26
+  /// KVM_EXIT_MEMORY_FAULT.
+  public static let memoryFault: UInt32 = 39
 
   private static let names = [
     "unknown", "exception", "io", "hypercall", "debug", "hlt", "mmio", "irq_window_open", "shutdown",

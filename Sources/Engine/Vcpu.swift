@@ -19,11 +19,12 @@ public protocol Vcpu: AnyObject, Sendable {
   /// Takes that back. By the vCPU's own thread, before it looks at what was asked of it.
   func clearImmediateExit()
 
-  /// Does what the engine gave up with an internal error, where it can in another way, and leaves the vCPU behind it. On the
-  /// vCPU's own thread, while that exit is handled.
+  /// What the internal error was about that is being handled. On the vCPU's own thread.
+  func internalError() -> VcpuExit.InternalError
+  /// Does what the engine gave up with that error, where it can in another way, and leaves the vCPU behind it.
   ///
   /// - Returns: false where it cannot.
-  func recover(from error: VcpuExit.InternalError) -> Bool
+  func recoverFromInternalError() -> Bool
 
   /// Reads the registers.
   func state() throws -> CPUState

@@ -3,7 +3,7 @@ import Platform
 /// Why a vCPU left guest mode, with what is needed to handle it.
 ///
 /// The numbers and names of the reasons are those that Linux gives them (KVM_EXIT_* of linux/kvm.h): it is the vocabulary
-/// of the event catalogue, whatever executes the guest.
+/// of the event catalogue, whatever executes the guest. It is a plain value: handing it on costs no reference count.
 public enum VcpuExit {
   /// A port was accessed.
   case port(PortAccess)
@@ -17,12 +17,14 @@ public enum VcpuExit {
   case shutdown
   /// The processor refused to enter the guest.
   case failedEntry(hardwareReason: UInt64)
-  /// The engine could not go on.
-  case internalError(InternalError)
+  /// The engine could not go on; `Vcpu.internalError` says more.
+  case internalError
   /// The guest asked for shutdown (1), reset (2) or crash (3) through a platform interface.
   case systemEvent(type: UInt32)
   /// The guest ended a level-triggered interrupt of the VMM's I/O APIC.
   case endOfInterrupt(vector: UInt8)
+  /// RAM at a guest physical address could not be reached.
+  case memoryFault(MemoryFault)
   /// Any other reason, by its number.
   case other(reason: UInt32)
   /// Entering the guest failed.
@@ -92,6 +94,23 @@ public enum VcpuExit {
     }
   }
 
+  /// Where guest memory could not be reached: what is behind it on the host is gone, or was never there.
+  public struct MemoryFault: Sendable, Equatable {
+    /// Guest physical address of the first byte.
+    public let address: UInt64
+    /// Bytes; 0 where the engine does not tell.
+    public let size: UInt64
+    /// What the host answered.
+    public let errno: Errno
+
+    /// Describes a fault.
+    public init(address: UInt64, size: UInt64, errno: Errno) {
+      self.address = address
+      self.size = size
+      self.errno = errno
+    }
+  }
+
   /// The number of the reason.
   public var reason: UInt32 {
     switch self {
@@ -104,6 +123,7 @@ public enum VcpuExit {
     case .internalError: ExitReason.internalError
     case .systemEvent: ExitReason.systemEvent
     case .endOfInterrupt: ExitReason.endOfInterrupt
+    case .memoryFault: ExitReason.memoryFault
     case .other(let reason): reason
     case .failed: ExitReason.unknown
     }

@@ -39,9 +39,18 @@ extension VcpuExit {
 
   /// What a KVM_RUN that failed means.
   @usableFromInline
-  static func failure(_ errno: Errno) -> VcpuExit {
+  init(error: Errno, page: UnsafeMutablePointer<kvm_run>) {
+    switch error {
     // EAGAIN: the vCPU waits for INIT and SIPI and was woken by a signal.
-    errno == .interrupted || errno == .resourceTemporarilyUnavailable ? .interrupted : .failed(errno)
+    case .interrupted, .resourceTemporarilyUnavailable: self = .interrupted
+    // The one reason that comes with an error: EFAULT, or EHWPOISON (Documentation/virt/kvm/api.rst,
+    // KVM_EXIT_MEMORY_FAULT). Kernels that know it clear the reason whenever a vCPU is run, so it is never an old one.
+    case _ where page.pointee.exit_reason == CKVM_EXIT_MEMORY_FAULT:
+      let fault = UnsafeRawPointer(page).load(
+        fromByteOffset: Int(CKVM_RUN_REASON_OFFSET), as: ckvm_memory_fault.self)
+      self = .memoryFault(MemoryFault(address: fault.gpa, size: fault.size, errno: error))
+    default: self = .failed(error)
+    }
   }
 
   @usableFromInline
@@ -53,7 +62,7 @@ extension VcpuExit {
     case KVM_EXIT_SHUTDOWN: return .shutdown
     case KVM_EXIT_FAIL_ENTRY:
       return .failedEntry(hardwareReason: page.pointee.fail_entry.hardware_entry_failure_reason)
-    case KVM_EXIT_INTERNAL_ERROR: return .internalError(InternalError(page: page))
+    case KVM_EXIT_INTERNAL_ERROR: return .internalError
     case KVM_EXIT_SYSTEM_EVENT: return .systemEvent(type: page.pointee.system_event.type)
     case KVM_EXIT_IOAPIC_EOI: return .endOfInterrupt(vector: page.pointee.eoi.vector)
     default: return .other(reason: reason)
@@ -62,7 +71,7 @@ extension VcpuExit {
 }
 
 extension VcpuExit.InternalError {
-  fileprivate init(page: UnsafeMutablePointer<kvm_run>) {
+  init(page: UnsafeMutablePointer<kvm_run>) {
     let suberror = page.pointee.`internal`.suberror
     let count = min(Int(page.pointee.`internal`.ndata), 16)
     let data = withUnsafeBytes(of: page.pointee.`internal`.data) { raw in

@@ -84,8 +84,11 @@ extension KVMVcpu {
     if let powerOn { try restore(powerOn) }
   }
 
+  /// What KVM_EXIT_INTERNAL_ERROR tells.
+  public func internalError() -> VcpuExit.InternalError { VcpuExit.InternalError(page: page) }
+
   /// Executes an instruction that KVM's emulator lacks.
-  public func recover(from error: VcpuExit.InternalError) -> Bool { InstructionMending.mend(error, of: self) }
+  public func recoverFromInternalError() -> Bool { InstructionMending.mend(internalError(), of: self) }
 
   /// This vCPU's own counters.
   public func counters() throws -> (any CounterSource)? { try statistics() }

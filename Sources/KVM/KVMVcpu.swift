@@ -55,7 +55,7 @@ public final class KVMVcpu: Vcpu, @unchecked Sendable {
   @inlinable @inline(__always)
   public func enter() -> VcpuExit {
     let result = ckvm_ioctl(rawDescriptor, CKVM_RUN, 0)
-    guard result >= 0 else { return VcpuExit.failure(Errno(rawValue: CInt(-result))) }
+    guard result >= 0 else { return VcpuExit(error: Errno(rawValue: CInt(-result)), page: page) }
     return VcpuExit(page: page, mappingSize: pageSize)
   }
 

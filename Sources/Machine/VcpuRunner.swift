@@ -91,8 +91,9 @@ final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
   ///
   /// - Returns: false when the run is over.
   private func handleRare(_ exit: VcpuExit) -> Bool {
+    let address: UInt64 = if case .memoryFault(let fault) = exit { fault.address } else { 0 }
     exeunt_trace_vcpu_run_exit(
-      id, context.sequence, UInt8(truncatingIfNeeded: min(exit.reason, 255)), 0, 0, 0, 0)
+      id, context.sequence, UInt8(truncatingIfNeeded: min(exit.reason, 255)), address, 0, 0, 0)
     switch exit {
     case .port, .memory: return true
     case .interrupted:
@@ -115,8 +116,9 @@ final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
     case .systemEvent(let type):
       handleSystemEvent(type)
       return true
-    case .internalError(let error):
-      if vcpu.recover(from: error) { return true }
+    case .internalError:
+      if vcpu.recoverFromInternalError() { return true }
+      let error = vcpu.internalError()
       let instruction = error.instruction.map { hexadecimal($0, width: 2) }.joined(separator: " ")
       let what =
         error.suberror == 1
@@ -134,6 +136,11 @@ final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
       return crash(
         "the processor refused to enter the guest (KVM_EXIT_FAIL_ENTRY, hardware reason 0x\(String(reason, radix: 16)))"
       )
+    case .memoryFault(let fault):
+      let size = fault.size == 0 ? "" : " (\(fault.size) bytes)"
+      return crash(
+        "guest memory at 0x\(String(fault.address, radix: 16))\(size) could not be reached (KVM_EXIT_MEMORY_FAULT: "
+          + "\(fault.errno)); what is behind it on the host is gone: see --mem-path")
     case .failed(let errno):
       return crash("KVM_RUN failed: \(errno)")
     case .other(let reason):

@@ -1,7 +1,9 @@
 import CKVM
 import CTestGuests
 import Engine
+import Glibc
 import GuestRAM
+import Platform
 import Testing
 
 @testable import KVM
@@ -171,7 +173,8 @@ struct ExitTests {
     run.pointee.internal.ndata = .max
     run.pointee.internal.data.0 = 1
     run.pointee.internal.data.1 = .max
-    if case .internalError(let error) = VcpuExit(page: run, mappingSize: size) {
+    if case .internalError = VcpuExit(page: run, mappingSize: size) {
+      let error = VcpuExit.InternalError(page: run)
       #expect(error.data.count == 16)
       #expect(error.instruction.count <= 15)
     } else {
@@ -179,5 +182,39 @@ struct ExitTests {
     }
     run.pointee.exit_reason = 12345
     #expect(isRefused(VcpuExit(page: run, mappingSize: size), 12345))
+  }
+
+  /// The only exit that comes with an error; the same error comes without it.
+  @Test("Memory that cannot be reached is told with its address, by every kernel that tells it")
+  func memoryFault() {
+    let page = UnsafeMutableRawPointer.allocate(byteCount: 4096, alignment: 4096)
+    defer { page.deallocate() }
+    page.initializeMemory(as: UInt8.self, repeating: 0, count: 4096)
+    let run = page.assumingMemoryBound(to: kvm_run.self)
+    // As linux/kvm.h of 6.8 has it: flags, gpa and size where every reason's own fields are.
+    run.pointee.exit_reason = 39
+    let start = MemoryLayout<kvm_run>.offset(of: \.apic_base)! + 8
+    for (index, value) in ([8, 0x1_2345_6000, 0x1000] as [UInt64]).enumerated() {
+      page.storeBytes(of: value, toByteOffset: start + 8 * index, as: UInt64.self)
+    }
+    for errno in [Errno.badAddress, Errno(rawValue: EHWPOISON)] {
+      guard case .memoryFault(let fault) = VcpuExit(error: errno, page: run) else {
+        Issue.record("no memory fault")
+        return
+      }
+      #expect(fault == .init(address: 0x1_2345_6000, size: 0x1000, errno: errno))
+      #expect(ExitReason.name(VcpuExit.memoryFault(fault).reason) == "memory_fault")
+    }
+    // A signal that came first is no fault, whatever the page says.
+    guard case .interrupted = VcpuExit(error: .interrupted, page: run) else {
+      Issue.record("not interrupted")
+      return
+    }
+    // An older kernel leaves the reason of the last exit.
+    run.pointee.exit_reason = UInt32(KVM_EXIT_MMIO)
+    guard case .failed(.badAddress) = VcpuExit(error: .badAddress, page: run) else {
+      Issue.record("an old reason was believed")
+      return
+    }
   }
 }

@@ -91,6 +91,15 @@ static inline void ckvm_set_immediate_exit(struct kvm_run *run, uint8_t value) {
 // Where a memory access's bytes are in the shared page: Swift has no offset of a field inside an anonymous union.
 static const size_t CKVM_RUN_MMIO_DATA_OFFSET = offsetof(struct kvm_run, mmio.data);
 
+// KVM_EXIT_MEMORY_FAULT is of Linux 6.8, newer than the headers of some distributions.
+static const uint32_t CKVM_EXIT_MEMORY_FAULT = 39;
+struct ckvm_memory_fault {
+    uint64_t flags;
+    uint64_t gpa;
+    uint64_t size;
+};
+static const size_t CKVM_RUN_REASON_OFFSET = offsetof(struct kvm_run, hw);
+
 // kvm_cpuid2, kvm_msrs and kvm_irq_routing end in flexible arrays. Capacities: KVM itself allows 256 CPUID entries
 // (KVM_MAX_CPUID_ENTRIES); the other two are what this VMM ever sets at once.
 #define CKVM_CPUID_CAPACITY 256
