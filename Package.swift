@@ -74,6 +74,9 @@ let package = Package(
     .target(name: "CTestGuests", path: "Tests/TestGuests", cSettings: c),
     .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport", swiftSettings: swift),
     .target(
+      name: "ScriptedEngine", dependencies: ["Engine", "GuestRAM", "Platform"], path: "Tests/ScriptedEngine",
+      swiftSettings: swift),
+    .target(
       name: "FuzzTargets",
       dependencies: ["Reporting", "Analysis", "CTF", "Devices", "Board", "Boot", "GuestRAM"],
       path: "Tests/Fuzz/Targets", swiftSettings: swift),
@@ -97,7 +100,9 @@ let package = Package(
     .testTarget(
       name: "MachineTests",
       dependencies: [
-        "Machine", "Platform", "GuestPrograms", "CTestGuests", "TestSupport", "CLinux", "exeunt",
+        "Machine", "Engine", "ScriptedEngine", "Platform", "GuestPrograms", "CTestGuests", "TestSupport",
+        "CLinux",
+        "exeunt",
       ],
       swiftSettings: swift),
     .executableTarget(
