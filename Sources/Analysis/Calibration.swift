@@ -58,18 +58,19 @@ struct CalibrationReader {
       if stopsAtFirst, !syncs.isEmpty, !offsets.isEmpty, tscKHz > 0 { return }
       var row = run.base
       for _ in 0..<run.count {
-        let field = row + Row.firstField
         switch EventTag(rawValue: Row.tag(row)) {
         case .clockSync:
+          let event = ClockSync(row: row)
           let sync = Sync(
-            timestamp: Row.timestamp(row), tsc: field[0], monotonic: field[1],
-            window: UInt32(truncatingIfNeeded: field[3]))
+            timestamp: Row.timestamp(row), tsc: event.tsc, monotonic: event.monotonic, window: event.window)
           // Only the outermost ones count.
           if syncs.count > 1 { syncs.removeLast() }
           syncs.append(sync)
           syncs.sort { $0.timestamp < $1.timestamp }
-        case .vcpuInfo: if field[5] != 0, offsets.count < 8 { offsets.insert(Int64(bitPattern: field[4])) }
-        case .vmInfo: tscKHz = field[7]
+        case .vcpuInfo:
+          let event = VcpuInfoEvent(row: row)
+          if event.tscOffsetKnown != 0, offsets.count < 8 { offsets.insert(event.tscOffset) }
+        case .vmInfo: tscKHz = UInt64(VmInfoEvent(row: row).tscKhz)
         default: break
         }
         row += run.stride

@@ -9,6 +9,13 @@ public struct ChainEvent: Sendable, Equatable {
   /// Its fields; strings are left out.
   public let fields: [UInt64]
 
+  init(_ tag: EventTag, row: UnsafePointer<UInt64>) {
+    timestamp = Row.timestamp(row)
+    self.tag = tag
+    var reader = EventFields(row)
+    fields = Array(reader.next(tag.schema.fields.count))
+  }
+
   /// A field by name, 0 when there is none.
   public func field(_ name: String) -> UInt64 {
     tag.schema.fields.firstIndex(of: name).map { fields[$0] } ?? 0
@@ -45,12 +52,10 @@ public enum ChainReader {
       for index in 0..<run.count {
         let row = run.base + index * run.stride
         guard let tag = EventTag(rawValue: Row.tag(row)), events.count < maximumEvents else { continue }
-        let field = row + Row.firstField
-        guard let owner = owner(tag, field), owner.kind == kind, owner.id == id else { continue }
+        guard let owner = owner(tag, row), owner.kind == kind, owner.id == id else { continue }
         let isReentry = tag == .vcpuRunEnter && owner.seq == seq &+ 1
         guard (owner.seq == seq && tag != .vcpuRunEnter && tag != .loopWait) || isReentry else { continue }
-        let fields = (0..<tag.schema.fields.count).map { field[$0] }
-        events.append(ChainEvent(timestamp: Row.timestamp(row), tag: tag, fields: fields))
+        events.append(ChainEvent(tag, row: row))
         if isReentry { return events }
       }
     }
@@ -67,7 +72,7 @@ public enum ChainReader {
       for index in 0..<run.count {
         let row = run.base + index * run.stride
         guard let tag = EventTag(rawValue: Row.tag(row)) else { continue }
-        if let owner = owner(tag, row + Row.firstField), owner.kind < 2, owner.id < UInt64(Limits.vcpus) {
+        if let owner = owner(tag, row), owner.kind < 2, owner.id < UInt64(Limits.vcpus) {
           return ThreadName(owner.kind == 0 ? .vcpu : .loop, Int(owner.id))
         }
       }
@@ -86,23 +91,45 @@ public enum ChainReader {
       for index in 0..<run.count {
         let row = run.base + index * run.stride
         guard let tag = EventTag(rawValue: Row.tag(row)) else { continue }
-        if let owner = owner(tag, row + Row.firstField) { return owner }
+        if let owner = owner(tag, row) { return owner }
       }
     }
     return nil
   }
 
   private static func owner(
-    _ tag: EventTag, _ field: UnsafePointer<UInt64>
+    _ tag: EventTag, _ row: UnsafePointer<UInt64>
   ) -> (kind: UInt64, id: UInt64, seq: UInt32)? {
+    if let step = ClockRow.read(tag, row, gapEnd: .min), tag != .pollBegin {
+      let isVcpu = step.thread < Core.loopBase
+      return (
+        kind: isVcpu ? ThreadKind.vcpu.rawValue : ThreadKind.loop.rawValue,
+        id: UInt64(isVcpu ? step.thread : step.thread - Core.loopBase), seq: step.step.seq
+      )
+    }
     switch tag {
-    case .vcpuRunEnter, .vcpuRunExit: (0, field[0], UInt32(truncatingIfNeeded: field[1]))
-    case .loopWait, .loopWakeup, .pollEnd, .handlerBegin, .handlerEnd, .ioeventfdSignal:
-      (1, field[0], UInt32(truncatingIfNeeded: field[1]))
-    case .dispatchBegin, .dispatchEnd, .requestBegin, .requestEnd, .interrupt, .guestKickStamp:
-      (field[0], field[1], UInt32(truncatingIfNeeded: field[2]))
-    case .lockWait, .lockAcquired: (field[1], field[2], UInt32(truncatingIfNeeded: field[3]))
-    default: nil
+    case .ioeventfdSignal:
+      let event = IoeventfdSignal(row: row)
+      return (ThreadKind.loop.rawValue, event.loop, event.seq)
+    case .dispatchBegin:
+      let event = DispatchBegin(row: row)
+      return (event.threadKind, event.thread, event.seq)
+    case .dispatchEnd:
+      let event = DispatchEnd(row: row)
+      return (event.threadKind, event.thread, event.seq)
+    case .requestBegin:
+      let event = RequestBegin(row: row)
+      return (event.threadKind, event.thread, event.seq)
+    case .requestEnd:
+      let event = RequestEnd(row: row)
+      return (event.threadKind, event.thread, event.seq)
+    case .interrupt:
+      let event = Interrupt(row: row)
+      return (event.threadKind, event.thread, event.seq)
+    case .guestKickStamp:
+      let event = GuestKickStamp(row: row)
+      return (event.threadKind, event.thread, event.seq)
+    default: return nil
     }
   }
 }

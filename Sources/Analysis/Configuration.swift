@@ -58,3 +58,12 @@ public struct Configuration: Sendable, Equatable {
   /// Everything, vCPUs together, no calibration.
   public init() {}
 }
+
+extension Configuration {
+  /// Whether an exit enters the exit tables.
+  @inline(__always)
+  func allows(_ event: VcpuRunExit) -> Bool {
+    func allows(_ wanted: Set<UInt64>, _ value: UInt64) -> Bool { wanted.isEmpty || wanted.contains(value) }
+    return allows(vcpus, event.vcpu) && allows(reasons, event.reason) && allows(addresses, event.address)
+  }
+}

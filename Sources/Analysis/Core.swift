@@ -60,6 +60,12 @@ struct Core {
     interrupts.initialize(repeating: 0, count: (Limits.devices + 1) * Self.mechanisms)
   }
 
+  mutating func countInterrupt(_ event: Interrupt) {
+    let device = Int(min(event.device, UInt64(Limits.devices)))
+    let mechanism = Int(min(event.mechanism, UInt64(Self.mechanisms - 1)))
+    interrupts[device &* Self.mechanisms &+ mechanism] &+= 1
+  }
+
   func free() {
     for index in 0..<Self.threadCount {
       guard let thread = threads[index] else { continue }

@@ -78,10 +78,11 @@ public struct CounterReadings: Sendable, Equatable {
 
 extension UnsafeMutablePointer where Pointee == Core {
   @inline(never)
-  func counter(_ field: UnsafePointer<UInt64>) {
-    let isVcpu = field[0] == 1
-    guard field[1] < (isVcpu ? UInt64(Limits.vcpus) : 16) else { return }
-    let scope = KvmScope(isVcpu: isVcpu, id: Int(field[1]))
-    pointee.counters[scope, default: CounterReadings()].add(counter: field[3], element: field[4], field[5])
+  func counter(_ event: KvmCounterEvent) {
+    let isVcpu = event.scope == 1
+    guard event.id < (isVcpu ? UInt64(Limits.vcpus) : 16) else { return }
+    let scope = KvmScope(isVcpu: isVcpu, id: Int(event.id))
+    pointee.counters[scope, default: CounterReadings()].add(
+      counter: event.counter, element: event.element, event.value)
   }
 }

@@ -3,23 +3,21 @@ import CTF
 /// The rare events: marks, KVM's counters and the state dump.
 extension UnsafeMutablePointer where Pointee == Core {
   @inline(never)
-  func mark(_ timestamp: Int64, _ location: UInt64, _ field: UnsafePointer<UInt64>) {
-    let mark = GuestMark(
-      exemplar: Exemplar(timestamp: timestamp, location: location), vcpu: Int(field[0] & 0xffff),
-      value: UInt32(truncatingIfNeeded: field[2]), counts: pointee.counts)
+  func mark(_ at: EventPlace, _ event: GuestMarkEvent) {
+    let mark = GuestMark(event, at, counts: pointee.counts)
     pointee.markCount &+= 1
     pointee.lastMark = mark
     if pointee.marks.count < Limits.marks { pointee.marks.append(mark) }
   }
 
   @inline(never)
-  func statistics(_ timestamp: Int64, _ field: UnsafePointer<UInt64>) {
-    let isVcpu = field[0] == 1
-    let id = Int(field[1] & 0xffff)
-    if field[2] == StatisticsMoment.end { pointee.hasEnd = true }
+  func statistics(_ at: EventPlace, _ event: KvmStats) {
+    let isVcpu = event.scope == 1
+    let id = Int(event.id & 0xffff)
+    if event.moment == StatisticsMoment.end { pointee.hasEnd = true }
     var counts = pointee.counts
     if isVcpu {
-      guard let thread = vcpu(field[1]) else { return }
+      guard let thread = vcpu(event.id) else { return }
       counts = ExitCounts()
       counts.exits = thread.pointee.exitTotals.exits
       counts.io = thread.pointee.reasons[Int(ExitReason.io)]
@@ -28,9 +26,8 @@ extension UnsafeMutablePointer where Pointee == Core {
     } else if id > 15 {
       return
     }
-    let values = KvmCounter.allCases.map { field[4 + $0.rawValue] }
     let sample = KvmSample(
-      timestamp: timestamp, known: UInt32(truncatingIfNeeded: field[3]), values: values, counts: counts)
+      timestamp: at.timestamp, known: event.known, values: Array(event.counters), counts: counts)
     let scope = KvmScope(isVcpu: isVcpu, id: id)
     if var samples = pointee.samples[scope] {
       samples.count += 1
@@ -42,57 +39,54 @@ extension UnsafeMutablePointer where Pointee == Core {
   }
 
   @inline(never)
-  func describe(_ event: EventTag, _ field: UnsafePointer<UInt64>, _ run: EventRun) {
+  func describe(_ event: EventTag, _ row: UnsafePointer<UInt64>, _ run: EventRun) {
     func text(_ word: UInt64, limit: Int = Limits.nameBytes) -> String {
       String(decoding: run.string(word).prefix(limit), as: UTF8.self)
     }
     switch event {
     case .vmInfo:
-      pointee.totals.addProcess(UInt32(truncatingIfNeeded: field[5]), run: pointee.run(of: run.stream))
+      let event = VmInfoEvent(row: row)
+      pointee.totals.addProcess(event.pid, run: pointee.run(of: run.stream))
       pointee.dump.add(
         MachineInfo(
-          version: text(field[0]), guest: text(field[1]), kvm: text(field[2]), kernel: text(field[3]),
-          configuration: text(field[4], limit: Limits.configurationBytes),
-          pid: UInt32(truncatingIfNeeded: field[5]), ramBytes: field[6],
-          tscKHz: UInt32(truncatingIfNeeded: field[7]), vcpus: UInt16(truncatingIfNeeded: field[8]),
-          loops: UInt16(truncatingIfNeeded: field[9])))
+          version: text(event.version), guest: text(event.guest), kvm: text(event.kvm),
+          kernel: text(event.kernel),
+          configuration: text(event.configuration, limit: Limits.configurationBytes), pid: event.pid,
+          ramBytes: event.ramBytes, tscKHz: event.tscKhz, vcpus: event.vcpus, loops: event.loops))
     case .vcpuInfo:
-      let id = Int(field[0] & 0xffff)
+      let event = VcpuInfoEvent(row: row)
+      let id = Int(event.vcpu & 0xffff)
       guard id < Limits.vcpus, pointee.dump.vcpus[id] == nil else { return }
       pointee.dump.vcpus[id] = VcpuInfo(
-        tid: UInt32(truncatingIfNeeded: field[1]), name: text(field[2]),
-        cpu: Int32(truncatingIfNeeded: field[3]),
-        tscOffset: field[5] == 0 ? nil : Int64(bitPattern: field[4]))
+        tid: event.tid, name: text(event.name), cpu: event.cpu,
+        tscOffset: event.tscOffsetKnown == 0 ? nil : event.tscOffset)
     case .loopInfo:
-      let id = Int(field[0] & 0xffff)
+      let event = LoopInfoEvent(row: row)
+      let id = Int(event.loop & 0xffff)
       guard id < Limits.loops, pointee.dump.loops[id] == nil else { return }
       pointee.dump.loops[id] = LoopInfo(
-        tid: UInt32(truncatingIfNeeded: field[1]), name: text(field[2]),
-        cpu: Int32(truncatingIfNeeded: field[3]), pollBudget: UInt32(truncatingIfNeeded: field[4]))
+        tid: event.tid, name: text(event.name), cpu: event.cpu, pollBudget: event.pollBudget)
     case .deviceInfo:
+      let event = DeviceInfoEvent(row: row)
       pointee.dump.add(
         DeviceRange(
-          device: UInt16(truncatingIfNeeded: field[0]), name: text(field[1]), isMemoryMapped: field[2] == 1,
-          base: field[3], length: field[4], line: Int32(truncatingIfNeeded: field[5]),
-          lock: UInt16(truncatingIfNeeded: field[6])))
+          device: event.device, name: text(event.name), isMemoryMapped: event.space == 1, base: event.base,
+          length: event.length, line: event.line, lock: event.lock))
     case .ioeventfdInfo:
+      let event = IoeventfdInfoEvent(row: row)
       pointee.dump.add(
         KickInfo(
-          device: UInt16(truncatingIfNeeded: field[0]), queue: UInt16(truncatingIfNeeded: field[1]),
-          loop: UInt16(truncatingIfNeeded: field[2]), isMemoryMapped: field[3] == 1, address: field[4],
-          size: UInt8(truncatingIfNeeded: field[5]), value: field[6] == 0 ? nil : field[7]))
+          device: event.device, queue: event.queue, loop: event.loop, isMemoryMapped: event.space == 1,
+          address: event.address, size: event.size, value: event.matched == 0 ? nil : event.value))
     case .kvmCounterInfo:
-      guard field[0] <= 1, field[1] < UInt64(Limits.counters) else { return }
+      let event = KvmCounterInfoEvent(row: row)
+      guard event.scope <= 1, event.counter < UInt64(Limits.counters) else { return }
       pointee.dump.add(
         CounterInfo(
-          name: text(field[2]), kind: CounterInfo.Kind(rawValue: Int(field[3] & 0xff)),
-          unit: Int(field[4] & 0xff), base: Int(field[5] & 0xff),
-          exponent: Int(Int16(truncatingIfNeeded: field[6])), size: Int(field[7] & 0xffff),
-          bucketSize: UInt32(truncatingIfNeeded: field[8])),
-        as: CounterName(isVcpu: field[0] == 1, counter: Int(field[1])))
-    case .clockSync:
-      pointee.clockSyncs &+= 1
-      synchronize()
+          name: text(event.name), kind: CounterInfo.Kind(rawValue: Int(event.type)), unit: Int(event.unit),
+          base: Int(event.base), exponent: Int(event.exponent), size: Int(event.size),
+          bucketSize: event.bucketSize),
+        as: CounterName(isVcpu: event.scope == 1, counter: Int(event.counter)))
     default: break
     }
   }

@@ -141,27 +141,27 @@ extension UnsafeMutablePointer where Pointee == Core {
 
   /// Keeps a reading. The event itself has been counted.
   @inline(never)
-  func eventTotals(_ timestamp: Int64, _ field: UnsafePointer<UInt64>, run: Int) {
+  func eventTotals(_ at: EventPlace, _ event: EventTotalsEvent, run: Int) {
     guard run < Limits.runs else {
       pointee.totals.strangers &+= 1
       return
     }
-    let place = EventTotals.Place(run: run, thread: Core.index(kind: field[0], id: field[1]))
-    let (moment, threads, emitted) = (field[2], field[3], field[4])
-    switch moment {
+    let place = EventTotals.Place(run: run, thread: Core.index(kind: event.threadKind, id: event.thread))
+    let emitted = event.emitted
+    switch event.moment {
     case StatisticsMoment.start:
       if pointee.totals.first[place] == nil {
         let isMain = place.thread == Core.main
         let recorded = pointee.recordedBeforeStart(place.thread, run: run) &- (isMain ? 1 : 0)
         let known = isMain ? recorded : pointee.synchronized(place.thread)
         pointee.totals.first[place] = EventTotals.Start(
-          timestamp: timestamp, emitted: emitted, recorded: recorded,
+          timestamp: at.timestamp, emitted: emitted, recorded: recorded,
           synchronized: isMain || pointee.totals.isSynchronized ? known : nil)
       }
       pointee.totals.starts[place, default: EventTotals.Sum()].add(.init(count: 1, emitted: emitted))
     case StatisticsMoment.end:
       pointee.totals.ends[place, default: EventTotals.Sum()].add(.init(count: 1, emitted: emitted))
-      pointee.totals.groups[run, default: [:]][threads, default: 0] &+= 1
+      pointee.totals.groups[run, default: [:]][event.threads, default: 0] &+= 1
     default: break
     }
   }

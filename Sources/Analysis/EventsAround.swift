@@ -31,9 +31,7 @@ public enum EventsAround {
           more &+= 1
           continue
         }
-        let field = row + Row.firstField
-        let event = ChainEvent(
-          timestamp: Row.timestamp(row), tag: tag, fields: (0..<tag.schema.fields.count).map { field[$0] })
+        let event = ChainEvent(tag, row: row)
         if !isEarlier {
           later.append(event)
         } else if earlier.count < most {

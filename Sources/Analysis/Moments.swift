@@ -42,11 +42,12 @@ public enum MomentFinder {
     }
     guard !tags.isEmpty else { return nil }
     return first(tags, in: trace, window: nil) { row, _ in
-      let field = row + Row.firstField
       switch target {
       case .event: return true
-      case .mark(let value): return field[2] == value
-      case .exit(let vcpu, let seq): return field[0] == vcpu && field[1] == seq
+      case .mark(let value): return GuestMarkEvent(row: row).value == value
+      case .exit(let vcpu, let seq):
+        let event = VcpuRunExit(row: row)
+        return event.vcpu == vcpu && event.seq == seq
       }
     }
   }
@@ -62,11 +63,12 @@ public enum MomentFinder {
     var exit: ExitMoment?
     let instant = timestamp..<(timestamp == .max ? .max : timestamp + 1)
     _ = first([.vcpuRunExit], in: trace, window: instant) { row, _ in
-      let field = row + Row.firstField
-      guard isWanted(field[0], field[1]) else { return false }
+      let event = VcpuRunExit(row: row)
+      guard isWanted(event.vcpu, UInt64(event.seq)) else { return false }
       exit = ExitMoment(
-        vcpu: field[0], seq: field[1], exit: timestamp, reason: UInt8(truncatingIfNeeded: field[2]),
-        direction: UInt8(truncatingIfNeeded: field[5]), address: field[3])
+        vcpu: event.vcpu, seq: UInt64(event.seq), exit: timestamp,
+        reason: UInt8(truncatingIfNeeded: event.reason),
+        direction: UInt8(truncatingIfNeeded: event.direction), address: event.address)
       return true
     }
     guard var exit else { return nil }
@@ -79,10 +81,10 @@ public enum MomentFinder {
       let to = timestamp.addingReportingOverflow(reach)
       let window = (from.overflow ? .min : from.partialValue)..<(to.overflow ? .max : to.partialValue)
       _ = first([.vcpuRunEnter], in: trace, window: window) { row, _ in
-        let field = row + Row.firstField
-        guard field[0] == exit.vcpu else { return false }
-        if field[1] == exit.seq { exit.enter = Row.timestamp(row) }
-        if field[1] == (exit.seq &+ 1) & 0xffff_ffff { exit.reentry = Row.timestamp(row) }
+        let event = VcpuRunEnter(row: row)
+        guard event.vcpu == exit.vcpu else { return false }
+        if event.seq == exit.seq { exit.enter = Row.timestamp(row) }
+        if event.seq == (exit.seq &+ 1) & 0xffff_ffff { exit.reentry = Row.timestamp(row) }
         return exit.reentry != nil
       }
       if window.lowerBound <= begin && window.upperBound > end { break }

@@ -128,6 +128,21 @@ struct PathRow {
   var seq: UInt32
   var operation: PathOperation
   var kind: PathKind
+
+  @inline(__always)
+  init(
+    _ at: EventPlace, _ operation: PathOperation, _ seq: UInt32, _ kind: PathKind, device: UInt64 = 0,
+    queue: UInt64 = 0, gapEnd: Int64
+  ) {
+    timestamp = at.timestamp
+    location = at.location
+    self.device = device
+    self.queue = queue
+    self.gapEnd = gapEnd
+    self.seq = seq
+    self.operation = operation
+    self.kind = kind
+  }
 }
 
 /// A row that cannot be applied yet, with what happened before it.

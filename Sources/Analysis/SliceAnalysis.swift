@@ -33,7 +33,7 @@ public final class SliceAnalysis: @unchecked Sendable {
   public var isFiltered: Bool { core.pointee.isFiltered }
 
   /// Applies rows made with ``EventTag/selection(_:)``.
-  public func consume(_ run: EventRun) { core.walk(run) }
+  public func consume(_ run: EventRun) { core.consume(run) }
 
   /// End of the latest gap that began in this slice or before, `Int64.min` without any.
   ///

@@ -45,6 +45,13 @@ public struct GuestMark: Sendable, Equatable {
   public let value: UInt32
   /// What all vCPUs had counted before.
   public var counts: ExitCounts
+
+  init(_ event: GuestMarkEvent, _ at: EventPlace, counts: ExitCounts) {
+    exemplar = Exemplar(timestamp: at.timestamp, location: at.location)
+    vcpu = Int(event.vcpu & 0xffff)
+    value = event.value
+    self.counts = counts
+  }
 }
 
 /// KVM's counters at one moment, with what the trace had counted until then.

@@ -153,13 +153,26 @@ extension UnsafeMutablePointer where Pointee == Core {
     if thread.pointee.path.isActive { body(&thread.pointee.path.contents) }
   }
 
+  // A function for each operation: a caller with a constant one gets no more than it needs.
+
   @inline(__always)
-  func path(_ thread: UnsafeMutablePointer<ThreadState>, _ row: PathRow) {
-    if thread.pointee.pathSynchronized {
-      applyPath(thread, row, records: true)
-    } else {
-      keepPath(thread, row)
-    }
+  func arrives(_ thread: UnsafeMutablePointer<ThreadState>, _ row: PathRow) {
+    if thread.pointee.pathSynchronized { arrive(thread, row, true) } else { keepPath(thread, row) }
+  }
+
+  @inline(__always)
+  func leaves(_ thread: UnsafeMutablePointer<ThreadState>, _ row: PathRow) {
+    if thread.pointee.pathSynchronized { leave(thread, row, true) } else { keepPath(thread, row) }
+  }
+
+  @inline(__always)
+  func begins(_ thread: UnsafeMutablePointer<ThreadState>, _ row: PathRow) {
+    if thread.pointee.pathSynchronized { begin(thread, row, true) } else { keepPath(thread, row) }
+  }
+
+  @inline(__always)
+  func ends(_ thread: UnsafeMutablePointer<ThreadState>, _ row: PathRow) {
+    if thread.pointee.pathSynchronized { end(thread, row, true) } else { keepPath(thread, row) }
   }
 
   @inline(never)

@@ -11,12 +11,13 @@ public struct ThreadReading: Sendable, Equatable {
   /// Times that its CPU was taken from it.
   public let involuntarySwitches: UInt64?
 
-  init(timestamp: Int64, known: UInt64, _ field: UnsafePointer<UInt64>) {
-    self.timestamp = timestamp
-    running = known & 1 != 0 ? field[0] : nil
-    waiting = known & 2 != 0 ? field[1] : nil
-    voluntarySwitches = known & 4 != 0 ? field[2] : nil
-    involuntarySwitches = known & 8 != 0 ? field[3] : nil
+  init(_ event: ThreadStats, _ at: EventPlace) {
+    let known = event.known
+    timestamp = at.timestamp
+    running = known & 1 != 0 ? event.runNs : nil
+    waiting = known & 2 != 0 ? event.waitNs : nil
+    voluntarySwitches = known & 4 != 0 ? event.voluntarySwitches : nil
+    involuntarySwitches = known & 8 != 0 ? event.involuntarySwitches : nil
   }
 }
 
@@ -95,12 +96,13 @@ public struct ThreadName: Sendable, Hashable, Comparable {
 
 extension UnsafeMutablePointer where Pointee == Core {
   @inline(never)
-  func threadStatistics(_ timestamp: Int64, _ field: UnsafePointer<UInt64>) {
-    if field[2] == StatisticsMoment.end { pointee.hasEnd = true }
-    guard field[0] <= ThreadKind.main.rawValue, let kind = ThreadName.Kind(rawValue: Int(field[0])),
-      let thread = thread(kind: field[0], id: field[1])
+  func threadStatistics(_ at: EventPlace, _ event: ThreadStats) {
+    if event.moment == StatisticsMoment.end { pointee.hasEnd = true }
+    guard event.threadKind <= ThreadKind.main.rawValue,
+      let kind = ThreadName.Kind(rawValue: Int(event.threadKind)),
+      let thread = thread(kind: event.threadKind, id: event.thread)
     else { return }
-    let reading = ThreadReadings(ThreadReading(timestamp: timestamp, known: field[3], field + 4))
+    let reading = ThreadReadings(ThreadReading(event, at))
     pointee.add([ThreadName(kind, thread.pointee.id): reading])
   }
 }

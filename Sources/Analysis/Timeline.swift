@@ -146,17 +146,13 @@ private final class TimelineCollector {
     for _ in 0..<run.count {
       defer { row += run.stride }
       let tag = Row.tag(row)
-      let field = row + Row.firstField
       if Row.timestamp(row) >= doubtFrom { gapEnd = .max }
       if tag == Row.gapTag {
-        gapEnd = max(gapEnd, Int64(bitPattern: field[1]))
+        gapEnd = max(gapEnd, StreamGap(row: row).end)
       } else if tag == EventTag.guestMark.rawValue {
         guard marks.count < Limits.marks, window.contains(Row.timestamp(row)) else { continue }
-        marks.append(
-          GuestMark(
-            exemplar: Exemplar(timestamp: Row.timestamp(row), location: row[1] >> 16),
-            vcpu: Int(field[0] & 0xffff),
-            value: UInt32(truncatingIfNeeded: field[2]), counts: ExitCounts()))
+        let event = GuestMarkEvent(row: row)
+        marks.append(GuestMark(event, EventPlace(row: row), counts: ExitCounts()))
       } else if let event = EventTag(rawValue: tag),
         let (thread, step) = ClockRow.read(event, row, gapEnd: gapEnd)
       {
@@ -242,55 +238,6 @@ private final class TimelineCollector {
 }
 
 extension ClockRow {
-  /// Events that `read` understands.
-  static let tags: [EventTag] = [
-    .vcpuRunEnter, .vcpuRunExit, .dispatchBegin, .dispatchEnd, .lockWait, .lockAcquired, .loopWait,
-    .loopWakeup,
-    .pollBegin, .pollEnd, .handlerBegin, .handlerEnd,
-  ]
-
-  /// The step of a thread's clock that an event is, and the index of the thread.
-  static func read(
-    _ event: EventTag, _ row: UnsafePointer<UInt64>, gapEnd: Int64
-  ) -> (thread: Int, step: ClockRow)? {
-    let field = row + Row.firstField
-    var isLoop = true
-    var id = field[0]
-    var seq = field[1]
-    var argument: UInt64 = 0
-    let operation: ClockOperation
-    switch event {
-    case .vcpuRunEnter, .vcpuRunExit:
-      isLoop = false
-      operation = event == .vcpuRunEnter ? .enter : .exit
-    case .dispatchBegin, .dispatchEnd:
-      guard field[0] == ThreadKind.vcpu.rawValue else { return nil }
-      isLoop = false
-      (id, seq) = (field[1], field[2])
-      argument = UInt64(TimeCategory.device(field[3]))
-      operation = event == .dispatchBegin ? .begin : .end
-    case .lockWait, .lockAcquired:
-      guard field[1] != ThreadKind.main.rawValue else { return nil }
-      isLoop = field[1] == ThreadKind.loop.rawValue
-      (id, seq, argument) = (field[2], field[3], field[0])
-      operation = event == .lockWait ? .lockWait : .lockAcquired
-    case .loopWait: operation = .sleep
-    case .loopWakeup: operation = .wake
-    case .pollBegin: operation = .pollBegin
-    case .pollEnd: operation = .pollEnd
-    case .handlerBegin, .handlerEnd:
-      let device = field[2] != 0 && field[3] == 0 ? 0xffff : field[3]
-      argument = UInt64(TimeCategory.handler(source: field[2], device: device))
-      operation = event == .handlerBegin ? .begin : .end
-    default: return nil
-    }
-    guard id < UInt64(isLoop ? Limits.loops : Limits.vcpus) else { return nil }
-    let step = ClockRow(
-      timestamp: Row.timestamp(row), location: row[1] >> 16, argument: argument, gapEnd: gapEnd,
-      seq: UInt32(truncatingIfNeeded: seq), operation: operation)
-    return (isLoop ? Core.loopBase + Int(id) : Int(id), step)
-  }
-
   /// What the thread must have been doing before this event, when the event tells.
   func stateBefore(opensTrace: Bool) -> Int? {
     switch operation {

@@ -35,7 +35,7 @@ extension SliceAnalysis {
         let row = run.base + index * run.stride
         let tag = Row.tag(row)
         if tag == Row.gapTag {
-          gapEnd = max(gapEnd, Int64(bitPattern: row[Row.firstField + 1]))
+          gapEnd = max(gapEnd, StreamGap(row: row).end)
         } else if let event = EventTag(rawValue: tag),
           let next = ClockRow.read(event, row, gapEnd: gapEnd), open.remove(next.thread) != nil,
           let thread = core.pointee.threads[next.thread]

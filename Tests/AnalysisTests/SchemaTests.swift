@@ -74,3 +74,45 @@ struct TagTests {
     #expect(EventTag(tag: Row.gapTag) == nil)
   }
 }
+
+@Suite("Typed events")
+struct TypedEventTests {
+  /// A row whose fields hold their own index.
+  static func with<Result>(_ body: (UnsafePointer<UInt64>) -> Result) -> Result {
+    let words = [UInt64](repeating: 0, count: Row.firstField) + (0..<32 as Range<UInt64>)
+    return words.withUnsafeBufferPointer { body($0.baseAddress!) }
+  }
+
+  /// Each property of a typed event with the index of the field that it is from.
+  static func fields(_ type: (some Event).Type) -> [String] {
+    with { row in
+      Mirror(reflecting: type.init(row: row)).children.flatMap { child -> [String] in
+        if let counters = child.value as? UnsafeBufferPointer<UInt64> {
+          return counters.enumerated().map { "\(KvmCounter.allCases[$0.offset].name) \($0.element)" }
+        }
+        let name = (child.label ?? "").map { $0.isUppercase ? "_\($0.lowercased())" : "\($0)" }.joined()
+        return ["\(name) \(child.value)"]
+      }
+    }
+  }
+
+  static var types: [any Event.Type] {
+    [
+      VcpuRunEnter.self, VcpuRunExit.self, DispatchBegin.self, DispatchEnd.self, GuestMarkEvent.self,
+      LockWait.self, LockAcquired.self, LockReleased.self, LoopWait.self, LoopWakeup.self, PollBegin.self,
+      PollEnd.self, HandlerBegin.self, HandlerEnd.self, IoeventfdSignal.self, RequestBegin.self,
+      RequestEnd.self, Interrupt.self, GuestKickStamp.self, KvmStats.self, KvmCounterEvent.self,
+      ThreadStats.self, EventTotalsEvent.self, VmInfoEvent.self, VcpuInfoEvent.self, LoopInfoEvent.self,
+      DeviceInfoEvent.self, IoeventfdInfoEvent.self, ClockSync.self, KvmCounterInfoEvent.self,
+    ]
+  }
+
+  @Test("have the fields of the catalogue, each from its own place, and there is one for each event")
+  func matchSchema() {
+    #expect(Set(Self.types.map { $0.tag }) == Set(EventTag.allCases))
+    for type in Self.types {
+      let expected = type.tag.schema.fields.enumerated().map { "\($0.element) \($0.offset)" }
+      #expect(Self.fields(type) == expected, "\(type.tag)")
+    }
+  }
+}

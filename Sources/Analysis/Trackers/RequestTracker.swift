@@ -24,10 +24,39 @@ struct RequestTracker {
 
   // MARK: Step
 
+  /// - Parameter thread: Index of the thread that it is on.
   @inline(__always)
-  mutating func begin(_ row: RequestRow, bytes: UInt64) {
-    count(row.statisticsKey, bytes)
-    step(row)
+  mutating func step(_ event: RequestBegin, _ at: EventPlace, thread: Int, gapEnd: Int64) {
+    let kind = min(event.kind, 255)
+    count(Key(high: kind, low: event.device << 16 | event.queue), event.bytes)
+    step(
+      RequestRow.key(device: event.device, queue: event.queue, id: event.id), .begin, at, thread,
+      UInt8(kind), gapEnd)
+  }
+
+  /// - Parameter thread: Index of the thread that it is on.
+  @inline(__always)
+  mutating func step(_ event: RequestEnd, _ at: EventPlace, thread: Int, gapEnd: Int64) {
+    step(
+      RequestRow.key(device: event.device, queue: event.queue, id: event.id), .end, at, thread,
+      UInt8(min(event.status, 255)), gapEnd)
+  }
+
+  @inline(__always)
+  private mutating func step(
+    _ key: UInt64?, _ operation: RequestRow.Operation, _ at: EventPlace, _ thread: Int, _ detail: UInt8,
+    _ gapEnd: Int64
+  ) {
+    let thread = UInt16(truncatingIfNeeded: thread)
+    guard let key else {
+      // A device, queue or id that the catalogue's types cannot hold.
+      unmatched[thread, default: 0] &+= 1
+      return
+    }
+    step(
+      RequestRow(
+        timestamp: at.timestamp, location: at.location, gapEnd: gapEnd, key: key, operation: operation,
+        thread: thread, detail: detail))
   }
 
   @inline(__always)
@@ -39,12 +68,6 @@ struct RequestTracker {
 
   @inline(__always)
   mutating func end(_ row: RequestRow) { step(row) }
-
-  /// An event whose device, queue or id is none that the catalogue's types can hold: a begin is counted, and nothing paired.
-  mutating func refuse(thread: UInt16, begin: Key?, bytes: UInt64) {
-    if let begin { count(begin, bytes) }
-    unmatched[thread, default: 0] &+= 1
-  }
 
   @inline(__always)
   private mutating func step(_ row: RequestRow) {
@@ -226,10 +249,6 @@ struct RequestRow {
     guard device | queue <= 0xffff, id <= 0xffff_ffff else { return nil }
     return device << 48 | queue << 32 | id
   }
-
-  /// Of a begin.
-  @inline(__always)
-  var statisticsKey: Key { Key(high: UInt64(detail), low: key >> 32) }
 }
 
 /// Requests of one kind on one queue.

@@ -1,0 +1,313 @@
+import CTF
+
+/// Routes events to the trackers: the one place that says which event goes where.
+extension UnsafeMutablePointer where Pointee == Core {
+  /// Applies the rows of a run in order.
+  func consume(_ run: EventRun) {
+    var row = run.base
+    for _ in 0..<run.count {
+      let tag = Row.tag(row)
+      if let event = EventTag(tag: tag) {
+        let timestamp = Row.timestamp(row)
+        pointee.events[Int(tag)] &+= 1
+        if timestamp < pointee.begin { pointee.begin = timestamp }
+        if timestamp > pointee.end { pointee.end = timestamp }
+        route(event, row, run)
+      } else if tag == Row.gapTag {
+        gap(StreamGap(row: row))
+      }
+      row += run.stride
+    }
+  }
+
+  @inline(__always)
+  private func route(_ event: EventTag, _ row: UnsafePointer<UInt64>, _ run: EventRun) {
+    switch event {
+    case .vcpuRunEnter: enter(row)
+    case .vcpuRunExit: exit(row)
+    case .dispatchBegin: dispatchBegin(row)
+    case .dispatchEnd: dispatchEnd(row)
+    case .lockWait: lockWait(row)
+    case .lockAcquired: lockAcquired(row)
+    case .lockReleased: lockReleased(row)
+    case .loopWait: wait(row)
+    case .loopWakeup: wakeup(row)
+    case .pollBegin: pollBegin(row)
+    case .pollEnd: pollEnd(row)
+    case .handlerBegin: handlerBegin(row)
+    case .handlerEnd: handlerEnd(row)
+    case .ioeventfdSignal: signal(row)
+    case .requestBegin: requestBegin(row)
+    case .requestEnd: requestEnd(row)
+    case .interrupt: interrupt(row)
+    case .guestKickStamp: kickStamp(row)
+    case .guestMark: mark(row)
+    case .kvmStats: statistics(EventPlace(row: row), KvmStats(row: row))
+    case .kvmCounter: counter(KvmCounterEvent(row: row))
+    case .threadStats: threadStatistics(EventPlace(row: row), ThreadStats(row: row))
+    case .eventTotals:
+      eventTotals(EventPlace(row: row), EventTotalsEvent(row: row), run: pointee.run(of: run.stream))
+    case .vmInfo, .vcpuInfo, .loopInfo, .deviceInfo, .ioeventfdInfo, .kvmCounterInfo:
+      describe(event, row, run)
+    case .clockSync:
+      pointee.clockSyncs &+= 1
+      synchronize()
+    }
+  }
+
+  /// Counts an event of a thread that is neither an enter nor an exit.
+  @inline(__always)
+  private func count(_ thread: UnsafeMutablePointer<ThreadState>) { thread.pointee.otherEvents &+= 1 }
+
+  @inline(never)
+  private func gap(_ gap: StreamGap) {
+    pointee.gaps &+= 1
+    pointee.gapEnd = Swift.max(pointee.gapEnd, gap.end)
+  }
+
+  // Each kind of event has a function of its own: what is inlined into one function would be too much for the
+  // optimizer, and with a constant operation the trackers' steps shrink to what that operation needs.
+
+  // MARK: vCPUs
+
+  @inline(never)
+  private func enter(_ row: UnsafePointer<UInt64>) {
+    let (at, event) = (EventPlace(row: row), VcpuRunEnter(row: row))
+    guard let thread = vcpu(event.vcpu) else { return }
+    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+    exits(
+      thread,
+      ExitRow(
+        timestamp: at.timestamp, location: at.location, site: Key(high: 0, low: 0), seq: event.seq,
+        isExit: false, isCounted: false, epoch: pointee.markCount))
+    leaves(thread, PathRow(at, .leave, event.seq, .exitAccess, gapEnd: pointee.gapEnd))
+  }
+
+  @inline(never)
+  private func exit(_ row: UnsafePointer<UInt64>) {
+    let (at, event) = (EventPlace(row: row), VcpuRunExit(row: row))
+    guard let thread = vcpu(event.vcpu) else { return }
+    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+    exit(thread, at, event)
+    arrives(thread, PathRow(at, .arrive, event.seq, .exitAccess, gapEnd: pointee.gapEnd))
+  }
+
+  @inline(__always)
+  private func exit(_ thread: UnsafeMutablePointer<ThreadState>, _ at: EventPlace, _ event: VcpuRunExit) {
+    let (reason, address) = (event.reason, event.address)
+    thread.pointee.reasons[Int(min(reason, UInt64(ThreadState.reasonCount - 1)))] &+= 1
+    pointee.counts.exits &+= 1
+    switch reason {
+    case ExitReason.io: pointee.counts.io &+= 1
+    case ExitReason.mmio: pointee.counts.mmio &+= 1
+    case ExitReason.hlt: pointee.counts.hlt &+= 1
+    default: break
+    }
+    let hasAddress = reason == ExitReason.io || reason == ExitReason.mmio || address != 0
+    let vcpu = pointee.configuration.separatesVcpus ? event.vcpu : 0xffff
+    let site = ExitSite.key(
+      vcpu: vcpu, reason: reason & 0xff, direction: event.direction & 0xff, address: hasAddress ? address : 0)
+    exits(
+      thread,
+      ExitRow(
+        timestamp: at.timestamp, location: at.location, site: site, seq: event.seq, isExit: true,
+        isCounted: !pointee.isFiltered || pointee.configuration.allows(event), epoch: pointee.markCount))
+  }
+
+  @inline(never)
+  private func dispatchBegin(_ row: UnsafePointer<UInt64>) {
+    let (at, event) = (EventPlace(row: row), DispatchBegin(row: row))
+    // On a loop a dispatch is a part of the handler around it, which the time is counted for.
+    guard let thread = thread(kind: event.threadKind, id: event.thread) else { return }
+    count(thread)
+    guard thread.pointee.kind == .vcpu else { return }
+    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+    begins(
+      thread,
+      PathRow(at, .begin, event.seq, .exitAccess, device: event.device, queue: 0xffff, gapEnd: pointee.gapEnd)
+    )
+  }
+
+  @inline(never)
+  private func dispatchEnd(_ row: UnsafePointer<UInt64>) {
+    let (at, event) = (EventPlace(row: row), DispatchEnd(row: row))
+    guard let thread = thread(kind: event.threadKind, id: event.thread) else { return }
+    count(thread)
+    guard thread.pointee.kind == .vcpu else { return }
+    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+    ends(
+      thread,
+      PathRow(at, .end, event.seq, .exitAccess, device: event.device, queue: 0xffff, gapEnd: pointee.gapEnd))
+  }
+
+  @inline(never)
+  private func mark(_ row: UnsafePointer<UInt64>) {
+    let event = GuestMarkEvent(row: row)
+    if let thread = vcpu(event.vcpu) { count(thread) }
+    mark(EventPlace(row: row), event)
+  }
+
+  // MARK: Locks
+
+  @inline(never)
+  private func lockWait(_ row: UnsafePointer<UInt64>) {
+    let (at, event) = (EventPlace(row: row), LockWait(row: row))
+    guard let thread = thread(kind: event.threadKind, id: event.thread) else { return }
+    count(thread)
+    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+  }
+
+  @inline(never)
+  private func lockAcquired(_ row: UnsafePointer<UInt64>) {
+    let (at, event) = (EventPlace(row: row), LockAcquired(row: row))
+    guard let thread = thread(kind: event.threadKind, id: event.thread) else { return }
+    count(thread)
+    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+  }
+
+  @inline(never)
+  private func lockReleased(_ row: UnsafePointer<UInt64>) {
+    let event = LockReleased(row: row)
+    if let thread = thread(kind: event.threadKind, id: event.thread) { count(thread) }
+  }
+
+  // MARK: Loops
+
+  @inline(never)
+  private func wait(_ row: UnsafePointer<UInt64>) {
+    let (at, event) = (EventPlace(row: row), LoopWait(row: row))
+    guard let thread = loop(event.loop) else { return }
+    count(thread)
+    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+    sleeps(
+      thread,
+      SleepRow(timestamp: at.timestamp, location: at.location, seq: event.seq, isWakeup: false))
+    leaves(thread, PathRow(at, .leave, event.seq, .loopKick, gapEnd: pointee.gapEnd))
+  }
+
+  @inline(never)
+  private func wakeup(_ row: UnsafePointer<UInt64>) {
+    let (at, event) = (EventPlace(row: row), LoopWakeup(row: row))
+    guard let thread = loop(event.loop) else { return }
+    count(thread)
+    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+    sleeps(
+      thread,
+      SleepRow(timestamp: at.timestamp, location: at.location, seq: event.seq, isWakeup: true))
+    thread.pointee.loop?.wakeups &+= 1
+    thread.pointee.loop?.ready &+= event.ready
+    if event.ready == 0 { thread.pointee.loop?.timeouts &+= 1 }
+    arrives(thread, PathRow(at, .arrive, event.seq, .loopKick, gapEnd: pointee.gapEnd))
+  }
+
+  @inline(never)
+  private func pollBegin(_ row: UnsafePointer<UInt64>) {
+    let (at, event) = (EventPlace(row: row), PollBegin(row: row))
+    guard let thread = loop(event.loop) else { return }
+    count(thread)
+    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+    thread.pointee.loop?.polls &+= 1
+  }
+
+  @inline(never)
+  private func pollEnd(_ row: UnsafePointer<UInt64>) {
+    let (at, event) = (EventPlace(row: row), PollEnd(row: row))
+    guard let thread = loop(event.loop) else { return }
+    count(thread)
+    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+    guard event.outcome == 0 else { return }
+    // Handlers follow at once, without wait and wakeup.
+    thread.pointee.loop?.pollsReady &+= 1
+    arrives(thread, PathRow(at, .arrive, event.seq, .loopKick, gapEnd: pointee.gapEnd))
+  }
+
+  @inline(never)
+  private func handlerBegin(_ row: UnsafePointer<UInt64>) {
+    let (at, event) = (EventPlace(row: row), HandlerBegin(row: row))
+    guard let thread = loop(event.loop) else { return }
+    count(thread)
+    thread.pointee.loop?.handlers &+= 1
+    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+    let target = HandlerTarget(event)
+    begins(
+      thread,
+      PathRow(
+        at, .begin, event.seq, target.path, device: target.device, queue: target.queue,
+        gapEnd: pointee.gapEnd))
+  }
+
+  @inline(never)
+  private func handlerEnd(_ row: UnsafePointer<UInt64>) {
+    let (at, event) = (EventPlace(row: row), HandlerEnd(row: row))
+    guard let thread = loop(event.loop) else { return }
+    count(thread)
+    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+    let target = HandlerTarget(event)
+    ends(
+      thread,
+      PathRow(
+        at, .end, event.seq, target.path, device: target.device, queue: target.queue, gapEnd: pointee.gapEnd))
+  }
+
+  @inline(never)
+  private func signal(_ row: UnsafePointer<UInt64>) {
+    let event = IoeventfdSignal(row: row)
+    pointee.counts.kicks &+= event.counter
+    guard let thread = loop(event.loop) else { return }
+    count(thread)
+    thread.pointee.loop?.signals &+= 1
+    thread.pointee.loop?.kicks &+= event.counter
+    let path = statistics(
+      thread, PathStatistics.key(kind: .loopKick, device: event.device, queue: event.queue))
+    path.pointee.signals &+= 1
+    path.pointee.kicks &+= event.counter
+    path.pointee.mostKicks = Swift.max(path.pointee.mostKicks, event.counter)
+  }
+
+  // MARK: Devices
+
+  @inline(never)
+  private func requestBegin(_ row: UnsafePointer<UInt64>) {
+    let (at, event) = (EventPlace(row: row), RequestBegin(row: row))
+    guard let thread = thread(kind: event.threadKind, id: event.thread) else { return }
+    count(thread)
+    contents(thread) { $0.beginRequest(event.seq, queue: event.queue, at: at.timestamp) }
+    pointee.requests.step(event, at, thread: thread.pointee.index, gapEnd: pointee.gapEnd)
+  }
+
+  @inline(never)
+  private func requestEnd(_ row: UnsafePointer<UInt64>) {
+    let (at, event) = (EventPlace(row: row), RequestEnd(row: row))
+    guard let thread = thread(kind: event.threadKind, id: event.thread) else { return }
+    count(thread)
+    contents(thread) { $0.complete(event.seq, at: at.timestamp) }
+    pointee.requests.step(event, at, thread: thread.pointee.index, gapEnd: pointee.gapEnd)
+  }
+
+  @inline(never)
+  private func interrupt(_ row: UnsafePointer<UInt64>) {
+    let (at, event) = (EventPlace(row: row), Interrupt(row: row))
+    pointee.countInterrupt(event)
+    guard let thread = thread(kind: event.threadKind, id: event.thread) else { return }
+    count(thread)
+    contents(thread) { $0.interrupt(event.seq, at: at.timestamp) }
+  }
+
+  @inline(never)
+  private func kickStamp(_ row: UnsafePointer<UInt64>) {
+    let (at, event) = (EventPlace(row: row), GuestKickStamp(row: row))
+    guard let thread = thread(kind: event.threadKind, id: event.thread) else { return }
+    count(thread)
+    let kind: PathKind = thread.pointee.kind == .vcpu ? .exitKick : .loopKick
+    let path = statistics(
+      thread, PathStatistics.key(kind: kind, device: event.device, queue: event.queue))
+    path.pointee.stamps &+= 1
+    guard let kick = pointee.configuration.calibration?.timestamp(guestTSC: event.tsc) else {
+      path.pointee.unmappedStamps &+= 1
+      return
+    }
+    path.pointee.record(
+      .kickToPickup, at.timestamp &- kick, timestamp: at.timestamp, location: at.location)
+    contents(thread) { $0.kick(event.seq, at: kick) }
+  }
+}
