@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo install test guest-kernel fuzz bench lint fmt clean
+.PHONY: help demo install test guest-kernel fuzz bench instructions lint fmt clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ bench: ## measure exits, booting, tracepoints and trace reading beside their pee
 	@.ci/packages bench
 	@.ci/guest-kernel
 	@python3 analysis/bench/bench.py $(BENCH)
+
+instructions: ## count the VMM's own instructions for an exit, and hold them against what is committed (valgrind)
+	@.ci/packages instructions
+	@.ci/instructions
 
 lint: ## check formatting and the rules of this repository
 	@.ci/lint

@@ -106,6 +106,9 @@ let package = Package(
       ],
       swiftSettings: swift),
     .executableTarget(
+      name: "exit-path", dependencies: ["Machine", "Engine", "ScriptedEngine"], path: "Tests/ExitPath",
+      swiftSettings: swift),
+    .executableTarget(
       name: "recorder-probe", dependencies: ["Recorder", "CTracepoints"], path: "Tests/RecorderProbe",
       swiftSettings: swift),
     .testTarget(

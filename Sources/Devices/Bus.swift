@@ -33,7 +33,7 @@ public struct Bus: Sendable {
   /// The ranges, lowest address first.
   public let ranges: [Range]
   // The starts alone, so that a search touches one or two cache lines.
-  private let starts: [UInt64]
+  @usableFromInline let starts: [UInt64]
 
   /// Freezes a set of ranges.
   ///
@@ -64,7 +64,7 @@ public struct Bus: Sendable {
   /// The range that all of an access falls into.
   ///
   /// - Returns: an index into `ranges`, or nil where no device claims the whole access.
-  @inline(__always)
+  @inlinable @inline(__always)
   public func find(_ address: UInt64, size: Int) -> Int? {
     var low = 0
     var high = starts.count

@@ -17,7 +17,7 @@ public final class Machine {
   let control: RunControl
   let dispatcher: Dispatcher
   let devices: DeviceSet
-  let vcpus: [VcpuRunner]
+  package let vcpus: [VcpuRunner]
   let loops: [IOThread]
   let mainThread = TracedThread(.main, 0)
   let kicks: KickDescriptors?
@@ -56,7 +56,7 @@ public final class Machine {
   }
 
   /// Builds a machine on an engine. The configuration is a valid one.
-  init(
+  package init(
     _ configuration: MachineConfiguration, engine: some ExecutionEngine,
     makePlan: (UInt32) throws(MachineError) -> BootPlan
   ) throws(MachineError) {

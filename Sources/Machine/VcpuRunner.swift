@@ -9,7 +9,7 @@ import Platform
 ///
 /// The engine has the loop (`Vcpu.run`) and calls this object directly: nothing here is generic, and nothing on the way of
 /// an exit goes through a protocol.
-final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
+package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
   /// Its engine's part, for everything but running.
   let vcpu: any Vcpu
   let index: Int
@@ -20,9 +20,10 @@ final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
   private let dispatcher: Dispatcher
   private let control: RunControl
   private let loop: @Sendable (VcpuRunner) -> Void
-  // Written by the vCPU's own thread; read by others after it has arrived at a checkpoint or ended.
-  private(set) var exits: UInt64 = 0
-  private(set) var unclaimed = UnclaimedAccesses()
+  // Written by the vCPU's own thread; read by others after it has arrived at a checkpoint or ended. Nothing is called while
+  // they change, so there is nothing that a check at run time could find, at up to 200 instructions an exit.
+  @exclusivity(unchecked) package private(set) var exits: UInt64 = 0
+  @exclusivity(unchecked) private(set) var unclaimed = UnclaimedAccesses()
   /// The guest's time stamp counter less the host's; nil where the engine does not tell. Read before the guest runs:
   /// KVM lets nobody ask a vCPU anything while it is in KVM_RUN, which may be for ever.
   private(set) var timeStampCounterOffset: UInt64?
@@ -57,12 +58,12 @@ final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
   func run() { loop(self) }
 
   @inline(__always)
-  func willEnterGuest() {
+  package func willEnterGuest() {
     exeunt_trace_vcpu_run_enter(id, context.sequence)
   }
 
   @inline(__always)
-  func handle(_ exit: VcpuExit) -> Bool {
+  package func handle(_ exit: VcpuExit) -> Bool {
     exits &+= 1
     switch exit {
     case .port(let access):
