@@ -41,9 +41,11 @@ let monitor: [Target] = [
 let analyzer: [Target] = [
   .target(name: "CTF", swiftSettings: swift),
   .target(name: "Analysis", dependencies: ["CTF"], swiftSettings: swift),
-  .target(name: "Reporting", dependencies: ["Analysis", "CTF"], swiftSettings: swift),
+  .target(name: "Dump", dependencies: ["CTF"], swiftSettings: swift),
+  .target(name: "Reporting", dependencies: ["Analysis", "CTF", "Dump"], swiftSettings: swift),
   .executableTarget(
-    name: "exeunt-analyze", dependencies: ["Reporting", "Analysis", "CTF", "CArguments", argumentParser],
+    name: "exeunt-analyze",
+    dependencies: ["Reporting", "Dump", "Analysis", "CTF", "CArguments", argumentParser],
     swiftSettings: swift),
 ]
 
@@ -65,12 +67,12 @@ let package = Package(
   ],
   targets: common + monitor + analyzer + [
     .testTarget(
-      name: "CTFTests", dependencies: ["CTF", "Analysis", "Reporting"],
+      name: "CTFTests", dependencies: ["CTF", "Analysis", "Dump", "Reporting"],
       resources: [.copy("Fixtures"), .copy("Golden")],
       swiftSettings: swift),
     .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "CTF", histogram], swiftSettings: swift),
     .testTarget(
-      name: "ReportingTests", dependencies: ["Reporting", "Analysis", "CTF"], swiftSettings: swift),
+      name: "ReportingTests", dependencies: ["Reporting", "Dump", "Analysis", "CTF"], swiftSettings: swift),
     .target(name: "CTestGuests", path: "Tests/TestGuests", cSettings: c),
     .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport", swiftSettings: swift),
     .target(
@@ -78,7 +80,7 @@ let package = Package(
       swiftSettings: swift),
     .target(
       name: "FuzzTargets",
-      dependencies: ["Reporting", "Analysis", "CTF", "Devices", "Board", "Boot", "GuestRAM"],
+      dependencies: ["Reporting", "Dump", "Analysis", "CTF", "Devices", "Board", "Boot", "GuestRAM"],
       path: "Tests/Fuzz/Targets", swiftSettings: swift),
     .testTarget(
       name: "FuzzTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Tests", swiftSettings: swift),

@@ -1,6 +1,7 @@
 import Analysis
 import ArgumentParser
 import CTF
+import Dump
 import Glibc
 import Reporting
 
@@ -75,7 +76,7 @@ struct DumpCommand: ParsableCommand {
     }
     let window = try part.choose(search).part
     var diagnostics: [Diagnostic] = trace.diagnostics
-    if format == .none, window == nil, choice.filter.isEmpty {
+    if format == .none, window == nil, choice.isEmpty {
       for warning in trace.warnings { report("WARNING: \(warning)") }
       let (events, problems) = trace.decodeAll(threads: threads)
       diagnostics += problems
@@ -92,17 +93,19 @@ struct DumpCommand: ParsableCommand {
 
   /// Prints the events, and gives what was wrong but survivable.
   private func print(_ trace: Trace, _ window: Range<Int64>?) throws -> [Diagnostic] {
-    let layout: Dump.Format =
+    let layout: TraceDump.Format =
       switch format {
       case .text: .text
       case .json: .json
       case .csv: .csv
       case .none: .none
       }
-    var dump: Dump
+    var dump: TraceDump
+    let filter: DumpFilter
     do throws(FilterError) {
-      dump = try Dump(
-        trace, format: layout, clock: clock.style, filter: choice.filter, descriptor: STDOUT_FILENO,
+      filter = try choice.filter(of: trace)
+      dump = try TraceDump(
+        trace, format: layout, clock: clock.style, filter: filter, descriptor: STDOUT_FILENO,
         bigIntegers: integers.bigIntegers)
     } catch {
       throw Terminal.mistake("\(error)")
@@ -118,7 +121,7 @@ struct DumpCommand: ParsableCommand {
     if format == .none {
       report("\(dump.shownEvents) events in \(trace.streamCount) streams are what was asked for")
     }
-    if dump.shownEvents == 0, window != nil || !choice.filter.isEmpty, format != .none {
+    if dump.shownEvents == 0, window != nil || !filter.isEmpty, format != .none {
       report("no event" + (window == nil ? "" : " in this part of the trace") + " is what was asked for")
     }
     return problems

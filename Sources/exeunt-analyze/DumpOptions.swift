@@ -1,5 +1,6 @@
 import ArgumentParser
 import CTF
+import Dump
 import Reporting
 
 /// Which events a dump shows.
@@ -30,7 +31,14 @@ struct FilterOptions: ParsableArguments {
     })
   var `where`: [FieldCondition] = []
 
-  var filter: DumpFilter { DumpFilter(events: event, threads: thread, cpus: cpu, conditions: `where`) }
+  /// Whether everything is shown.
+  var isEmpty: Bool { event.isEmpty && thread.isEmpty && cpu.isEmpty && `where`.isEmpty }
+
+  /// - Throws: When a thread is none of the trace's.
+  func filter(of trace: Trace) throws(FilterError) -> DumpFilter {
+    let rule = thread.isEmpty ? nil : try ThreadSelection(thread, trace)
+    return DumpFilter(events: event, cpus: cpu, conditions: `where`, rule: rule)
+  }
 }
 
 /// How times are written and read; the names are those of babeltrace2.

@@ -1,5 +1,6 @@
 import Analysis
 import ArgumentParser
+import Dump
 import Reporting
 
 /// A time on the command line: seconds, or with a unit from ns to h.

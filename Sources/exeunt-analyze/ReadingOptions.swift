@@ -1,4 +1,5 @@
 import ArgumentParser
+import Dump
 import Reporting
 
 /// How metadata is read that the specification does not allow.

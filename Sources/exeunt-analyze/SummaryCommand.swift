@@ -1,6 +1,7 @@
 import Analysis
 import ArgumentParser
 import CTF
+import Dump
 import Glibc
 import Reporting
 

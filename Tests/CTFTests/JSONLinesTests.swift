@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import CTF
+@testable import Dump
 @testable import Reporting
 
 /// Lines of JSON for readers that know no more than the specification of JSON promises.
@@ -96,7 +97,7 @@ import Testing
       metadata: Self.head + "event { name = e; fields := struct { u64 a; s64 b; u128 c; }; };\n",
       stream: bytes(.max) + bytes(1 << 63) + bytes(.max) + bytes(1))
     let pipe = Pipe()
-    var dump = Dump(
+    var dump = TraceDump(
       try Trace(opening: [trace.path]), format: .json, descriptor: pipe.fileHandleForWriting.fileDescriptor,
       bigIntegers: .number)
     _ = dump.run { _ in }

@@ -3,6 +3,7 @@ import Foundation
 import Testing
 
 @testable import CTF
+@testable import Dump
 @testable import Reporting
 
 /// Traces of CTF 1.8 whose metadata is written again, in CTF 2 or as LTTng 2.14 lays it out: with the same data files
@@ -54,7 +55,7 @@ import Testing
 
   private func isSame(_ original: String, in layout: Layout) throws {
     let translation = try Translation(of: original, to: layout)
-    for format in [Dump.Format.text, .json] {
+    for format in [TraceDump.Format.text, .json] {
       let (expected, problems) = try dump([original], format: format)
       let (lines, diagnostics) = try dump([translation.path], format: format)
       #expect(lines == expected)

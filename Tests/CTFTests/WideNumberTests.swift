@@ -1,6 +1,7 @@
 import Testing
 
 @testable import CTF
+@testable import Dump
 
 /// Integers of more than 64 bits, and floating-point numbers of all sizes.
 @Suite struct WideNumberTests {

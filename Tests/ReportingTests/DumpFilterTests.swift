@@ -3,6 +3,7 @@ import CTF
 import Foundation
 import Testing
 
+@testable import Dump
 @testable import Reporting
 
 /// Filters and tables of dumps, held against the JSON of the whole dump.
@@ -24,14 +25,16 @@ struct DumpFilterTests {
 
   /// What a dump prints.
   private static func dump(
-    _ trace: Trace, _ format: Dump.Format, _ filter: DumpFilter = DumpFilter(), window: Range<Int64>? = nil
+    _ trace: Trace, _ format: TraceDump.Format, _ filter: DumpFilter = DumpFilter(),
+    window: Range<Int64>? = nil
   ) throws -> String {
     let file = FileManager.default.temporaryDirectory.appendingPathComponent(
       "exeunt-dump-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: file) }
     let descriptor = Foundation.open(file.path, O_CREAT | O_RDWR, 0o600)
     defer { close(descriptor) }
-    var dump = try Dump(trace, format: format, filter: filter, descriptor: descriptor, bigIntegers: .number)
+    var dump = try TraceDump(
+      trace, format: format, filter: filter, descriptor: descriptor, bigIntegers: .number)
     let (outcome, _) = dump.run(window: window) { _ in }
     #expect(outcome == .complete)
     return String(decoding: try Data(contentsOf: file), as: UTF8.self)
@@ -123,8 +126,8 @@ struct DumpFilterTests {
       guard !aboutThreads.contains(name) else { return false }
       return Self.number(fields["thread_kind"]) == 0 && Self.number(fields["thread"]) == 0
     }
-    try check(DumpFilter(threads: ["vcpu0"]), vcpu0)
-    try check(DumpFilter(threads: ["io0"])) { event in
+    try check(DumpFilter(rule: ThreadSelection(["vcpu0"], trace)), vcpu0)
+    try check(DumpFilter(rule: ThreadSelection(["io0"], trace))) { event in
       guard let name = event["name"] as? String, let fields = event["fields"] as? [String: Any] else {
         return false
       }
@@ -136,7 +139,7 @@ struct DumpFilterTests {
     }
     // Each event belongs to one thread.
     let parts = try ["vcpu0", "vcpu1", "io0", "main"].map {
-      try Self.dump(trace, .json, DumpFilter(threads: [$0])).split(separator: "\n").count
+      try Self.dump(trace, .json, DumpFilter(rule: ThreadSelection([$0], trace))).split(separator: "\n").count
     }
     #expect(parts.reduce(0, +) == lines.count)
     // Parts of time that follow each other add up to the whole.
@@ -224,17 +227,19 @@ struct DumpFilterTests {
   func refused() throws {
     let trace = try Self.open("traces/mixed")
     for (filter, words) in [
-      (DumpFilter(events: ["vcpu_run_exti"]), "vcpu_run_exit"), (DumpFilter(threads: ["vcpuO"]), "vcpu0"),
+      (DumpFilter(events: ["vcpu_run_exti"]), "vcpu_run_exit"),
       (DumpFilter(conditions: [try #require(FieldCondition("reson=io"))]), "reason"),
       (DumpFilter(conditions: [try #require(FieldCondition("reason=mmoi"))]), "mmio"),
       (DumpFilter(conditions: [try #require(FieldCondition("seq!=abc"))]), "abc"),
       (DumpFilter(cpus: [9]), "0, 1"),
     ] {
       let error = #expect(throws: FilterError.self) {
-        _ = try Dump(trace, format: .json, filter: filter, descriptor: -1)
+        _ = try TraceDump(trace, format: .json, filter: filter, descriptor: -1)
       }
       #expect("\(try #require(error))".contains(words))
     }
+    let error = #expect(throws: FilterError.self) { _ = try ThreadSelection(["vcpuO"], trace) }
+    #expect("\(try #require(error))".contains("vcpu0"))
   }
 
   @Test("what is no condition", arguments: ["", "reason", "=io", "a..b=1", "seq<x", "seq<1,2", ".a=1"])

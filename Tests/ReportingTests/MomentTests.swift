@@ -3,6 +3,7 @@ import CTF
 import Foundation
 import Testing
 
+@testable import Dump
 @testable import Reporting
 
 @Suite("Times and moments as users write them")

@@ -1,3 +1,5 @@
+import Dump
+
 extension Report {
   /// The tables of `exits` and `paths` as RFC 4180 has them, with a header row: times are in ns, what is not known is
   /// empty. nil: reports of other commands are no table.
@@ -13,13 +15,7 @@ struct CSVTable {
   private(set) var text = ""
 
   private mutating func add(_ cells: [String]) {
-    text += cells.map(Self.cell).joined(separator: ",") + "\r\n"
-  }
-
-  /// A value, in quotes where it needs them.
-  static func cell(_ text: String) -> String {
-    guard text.unicodeScalars.contains(where: { [",", "\"", "\n", "\r"].contains($0) }) else { return text }
-    return "\"" + text.replacing("\"", with: "\"\"") + "\""
+    text += cells.map(CSV.cell).joined(separator: ",") + "\r\n"
   }
 
   // MARK: Columns

@@ -1,3 +1,5 @@
+import Dump
+
 #if canImport(FoundationEssentials)
   import FoundationEssentials
 #else
@@ -8,7 +10,7 @@ extension Report {
   /// The report as one JSON object, keys in alphabetical order, with a newline at the end.
   ///
   /// - Parameter bigIntegers: How integers are written that doubles would round.
-  public func json(bigIntegers: BigIntegers = .text) throws -> String {
+  package func json(bigIntegers: BigIntegers = .text) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     let text = String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"

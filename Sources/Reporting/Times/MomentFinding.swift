@@ -1,5 +1,6 @@
 import Analysis
 import CTF
+import Dump
 
 /// A moment that was found in a trace.
 public struct FoundMoment: Sendable, Equatable {
@@ -115,19 +116,6 @@ public final class MomentSearch {
     throw MomentError(
       description: "not \(Moment.forms) of this trace, such as guest_mark")
   }
-}
-
-/// An event's name, with its provider before a colon where it has one.
-struct EventName {
-  let full: String
-  let short: Substring
-
-  init(_ name: String) {
-    full = name
-    short = name.lastIndex(of: ":").map { name[name.index(after: $0)...] } ?? name[...]
-  }
-
-  func matches(_ name: String) -> Bool { full == name || short == name }
 }
 
 extension ClockInfo {

@@ -1,4 +1,5 @@
 @testable import CTF
+@testable import Dump
 @testable import Reporting
 
 /// A trace with random types and random values: its metadata, its bytes and what a dump has to print.

@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import CTF
+@testable import Dump
 @testable import Reporting
 
 /// A trace that a test writes, in a directory that goes away with it.
@@ -33,7 +34,7 @@ final class TemporaryTrace {
 
   /// What `exeunt-analyze dump` prints, and what it complains about.
   func dump(
-    _ format: Dump.Format = .text, windowMemory: Int = 16 << 20, isStrict: Bool = false
+    _ format: TraceDump.Format = .text, windowMemory: Int = 16 << 20, isStrict: Bool = false
   ) throws -> (lines: [String], diagnostics: [Diagnostic]) {
     try CTFTests.dump([path], format: format, windowMemory: windowMemory, isStrict: isStrict)
   }
@@ -49,7 +50,8 @@ func largeEvents(_ trace: Trace) -> Int {
 
 /// The lines of a dump of some directories, with all diagnostics.
 func dump(
-  _ paths: [String], format: Dump.Format = .text, manyBeyond: Int = Int.max, windowMemory: Int = 16 << 20,
+  _ paths: [String], format: TraceDump.Format = .text, manyBeyond: Int = Int.max,
+  windowMemory: Int = 16 << 20,
   isStrict: Bool = false
 ) throws -> (lines: [String], diagnostics: [Diagnostic]) {
   let trace = try Trace(
@@ -60,7 +62,7 @@ func dump(
     close(descriptor)
     unlink(file)
   }
-  var dump = Dump(trace, format: format, descriptor: descriptor)
+  var dump = TraceDump(trace, format: format, descriptor: descriptor)
   let (outcome, diagnostics) = dump.run(onGap: { _ in })
   #expect(outcome == .complete)
   let text = try Data(contentsOf: URL(fileURLWithPath: file))

@@ -1,4 +1,5 @@
 import CTF
+import Dump
 import Glibc
 import Reporting
 
@@ -22,8 +23,8 @@ enum EventsTarget {
       let decoded = trace.decodeAll(threads: threads).events
       if decoded != all { return "\(all) events one by one, \(decoded) decoded by \(threads) threads" }
     }
-    for format in [Dump.Format.text, .json] {
-      var dump = Dump(trace, format: format, descriptor: nowhere)
+    for format in [TraceDump.Format.text, .json] {
+      var dump = TraceDump(trace, format: format, descriptor: nowhere)
       let (outcome, _) = dump.run { _ in }
       if outcome != .complete { return "the dump ended as \(outcome)" }
     }

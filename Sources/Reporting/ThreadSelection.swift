@@ -1,22 +1,16 @@
 import Analysis
 import CTF
+import Dump
 
-/// Threads as users name them, found in a trace.
-struct ThreadSelection {
-  /// What decides whether an event belongs to one of the threads.
-  enum Rule {
-    case all, none
-    /// All conditions of any of these.
-    case conditions([[FieldCondition]])
-  }
-
+/// Threads as users name them, found in a trace: `vcpu0`, `io0`, `main`, a name, or a thread id.
+package struct ThreadSelection: EventRule {
   private var vcpus: [UInt64] = []
   private var loops: [UInt64] = []
   private var isMain = false
   private var tids: [UInt64] = []
 
   /// - Throws: When a name is none of the trace's threads.
-  init(_ names: [String], _ trace: Trace) throws(FilterError) {
+  package init(_ names: [String], _ trace: Trace) throws(FilterError) {
     let known = Self.known(trace)
     for name in names {
       let found = known.filter { $0.name == name || String($0.tid) == name }
@@ -68,7 +62,7 @@ struct ThreadSelection {
     return found
   }
 
-  func rule(for event: EventClass, of stream: StreamClass) -> Rule {
+  package func choice(of event: EventClass, of stream: StreamClass) -> EventChoice {
     guard let tag = EventTag.allCases.first(where: { $0.qualifiedName == event.name }) else {
       // Of other providers, the tracer's context tells.
       return tids.isEmpty ? .none : .conditions(["vtid", "tid"].map { [condition($0, tids)] })
@@ -89,8 +83,7 @@ struct ThreadSelection {
   }
 
   private func condition(_ field: String, _ values: [UInt64]) -> FieldCondition {
-    let values = values.map { FieldCondition.Value(String($0)) }
-    guard let condition = FieldCondition("--thread", field: field, .equal, values) else {
+    guard let condition = FieldCondition("--thread", field: field, isOneOf: values) else {
       preconditionFailure("names of fields are not empty")
     }
     return condition

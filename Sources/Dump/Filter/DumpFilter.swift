@@ -1,29 +1,42 @@
-import Analysis
 import CTF
 
 /// Which events a dump shows: those that meet every kind of condition given.
-public struct DumpFilter: Sendable {
+package struct DumpFilter: Sendable {
   /// Names, with or without the provider; `*` stands for any characters. None: all.
-  public var events: [String]
-  /// Threads: `vcpu0`, `io0`, `main`, a name, or a thread id. None: all.
-  public var threads: [String]
+  package var events: [String]
+  /// What else an event has to meet, such as that it is of one of some threads; nil: nothing.
+  package var rule: (any EventRule)?
   /// CPUs of the streams. None: all.
-  public var cpus: [UInt64]
+  package var cpus: [UInt64]
   /// Conditions on fields, all of which must hold.
-  public var conditions: [FieldCondition]
+  package var conditions: [FieldCondition]
 
   /// Makes a filter.
-  public init(
-    events: [String] = [], threads: [String] = [], cpus: [UInt64] = [], conditions: [FieldCondition] = []
+  package init(
+    events: [String] = [], cpus: [UInt64] = [], conditions: [FieldCondition] = [],
+    rule: (any EventRule)? = nil
   ) {
     self.events = events
-    self.threads = threads
+    self.rule = rule
     self.cpus = cpus
     self.conditions = conditions
   }
 
   /// Whether everything is shown.
-  public var isEmpty: Bool { events.isEmpty && threads.isEmpty && cpus.isEmpty && conditions.isEmpty }
+  package var isEmpty: Bool { events.isEmpty && cpus.isEmpty && conditions.isEmpty && rule == nil }
+}
+
+/// What decides by an event's class and fields whether it is shown; asked once for each class.
+package protocol EventRule: Sendable {
+  /// Which events of a class are shown.
+  func choice(of event: EventClass, of stream: StreamClass) -> EventChoice
+}
+
+/// Which events of a class are shown.
+package enum EventChoice {
+  case all, none
+  /// Those that meet all conditions of any of these.
+  case conditions([[FieldCondition]])
 }
 
 /// A filter made ready for a trace.
@@ -43,7 +56,7 @@ final class PreparedFilter {
   private let trace: Trace
   private let patterns: [GlobPattern]
   private let conditions: [FieldCondition]
-  private let threads: ThreadSelection?
+  private let rule: (any EventRule)?
   private var decisions: [ObjectIdentifier: [Decision?]] = [:]
   /// Where values are printed that are read more easily as text.
   private var scratch = ByteSink.inMemory(limit: 1 << 20)
@@ -54,13 +67,12 @@ final class PreparedFilter {
     patterns = filter.events.map(GlobPattern.init)
     var conditions = filter.conditions
     if !filter.cpus.isEmpty {
-      let values = filter.cpus.map { FieldCondition.Value(String($0)) }
-      if let cpu = FieldCondition("--cpu", field: "packet_context.cpu_id", .equal, values) {
+      if let cpu = FieldCondition("--cpu", field: "packet_context.cpu_id", isOneOf: filter.cpus) {
         conditions.append(cpu)
       }
     }
     self.conditions = conditions
-    threads = filter.threads.isEmpty ? nil : try ThreadSelection(filter.threads, trace)
+    rule = filter.rule
     try check(filter)
   }
 
@@ -110,8 +122,8 @@ final class PreparedFilter {
       }
       tests.append(.condition(condition, probe))
     }
-    if let threads {
-      switch threads.rule(for: event, of: stream) {
+    if let rule {
+      switch rule.choice(of: event, of: stream) {
       case .all: break
       case .none: return Decision(tests: nil)
       case .conditions(let choices):
@@ -184,9 +196,9 @@ final class PreparedFilter {
 }
 
 /// Why a filter cannot be applied to a trace.
-public struct FilterError: Error, CustomStringConvertible {
+package struct FilterError: Error, CustomStringConvertible {
   /// A sentence for users.
-  public let description: String
+  package let description: String
 
-  init(_ description: String) { self.description = description }
+  package init(_ description: String) { self.description = description }
 }

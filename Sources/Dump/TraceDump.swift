@@ -2,9 +2,9 @@ import CTF
 import Glibc
 
 /// Prints every event of a trace, one line each, in time order.
-public struct Dump: ~Copyable {
+package struct TraceDump: ~Copyable {
   /// The layout of a line.
-  public enum Format: Sendable {
+  package enum Format: Sendable {
     /// As babeltrace2 prints by default.
     case text
     /// One JSON object: `timestamp` (ns since the clock's origin), `name`, `trace` and `stream` (indices), and the
@@ -18,7 +18,7 @@ public struct Dump: ~Copyable {
   }
 
   /// How a dump ended.
-  public enum Outcome: Sendable, Equatable {
+  package enum Outcome: Sendable, Equatable {
     /// Everything that could be read has been printed.
     case complete
     /// Nobody reads the output any more.
@@ -43,12 +43,12 @@ public struct Dump: ~Copyable {
   private let table: DumpTable?
   private let isSilent: Bool
   /// How many events have been shown.
-  public private(set) var shownEvents: UInt64 = 0
+  package private(set) var shownEvents: UInt64 = 0
 
   /// Prepares to print `trace` to a file descriptor.
   ///
   /// - Parameter bigIntegers: How JSON has integers that doubles would round.
-  public init(
+  package init(
     _ trace: Trace, format: Format, clock: ClockStyle = ClockStyle(), descriptor: CInt,
     bigIntegers: BigIntegers = .text
   ) {
@@ -58,7 +58,7 @@ public struct Dump: ~Copyable {
   /// Prepares to print what a filter lets through.
   ///
   /// - Throws: When the trace cannot have what the filter asks for.
-  public init(
+  package init(
     _ trace: Trace, format: Format, clock: ClockStyle = ClockStyle(), filter: DumpFilter, descriptor: CInt,
     bigIntegers: BigIntegers = .text
   ) throws(FilterError) {
@@ -137,7 +137,7 @@ public struct Dump: ~Copyable {
   ///   - window: Only events with timestamps in this half-open range of ns.
   ///   - onGap: Told of lost events, before the event that follows them is printed, and of what else is odd.
   /// - Returns: How it ended, and what was wrong in the packets but survivable.
-  public mutating func run(
+  package mutating func run(
     window: Range<Int64>? = nil, onGap: (String) -> Void
   ) -> (Outcome, [Diagnostic]) {
     for warning in trace.warnings { onGap("WARNING: \(warning)") }

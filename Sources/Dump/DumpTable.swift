@@ -85,7 +85,7 @@ final class DumpTable {
   }
 
   func writeHeader(to sink: inout ByteSink) {
-    sink.array(Array((columns.map(CSVTable.cell).joined(separator: ",") + "\r\n").utf8))
+    sink.array(Array((columns.map(CSV.cell).joined(separator: ",") + "\r\n").utf8))
   }
 
   func write(_ event: EventRecord, _ events: borrowing MergedEvents, hasClock: Bool, to sink: inout ByteSink)
@@ -97,7 +97,7 @@ final class DumpTable {
     sink.byte(UInt8(ascii: ","))
     sink.decimal(UInt64(event.stream))
     sink.byte(UInt8(ascii: ","))
-    sink.array(Array(CSVTable.cell(streamClass.events[event.event].name).utf8))
+    sink.array(Array(CSV.cell(streamClass.events[event.event].name).utf8))
     var column = Self.common.count
     for cell in cells[ObjectIdentifier(streamClass)]?[event.event] ?? [] {
       while column <= cell.column {
@@ -138,14 +138,14 @@ final class DumpTable {
     guard let first = bytes.first else { return [] }
     let decoder = JSONDecoder()
     if first == UInt8(ascii: "\""), let text = try? decoder.decode(String.self, from: Data(bytes)) {
-      return Array(CSVTable.cell(text).utf8)
+      return Array(CSV.cell(text).utf8)
     }
     if first == UInt8(ascii: "{"), let labelled = try? decoder.decode(Labelled.self, from: Data(bytes)) {
       let names = labelled.labels.map { Array($0.prefix(1)) } ?? labelled.flags ?? []
-      return Array((names.isEmpty ? labelled.value : CSVTable.cell(names.joined(separator: "|"))).utf8)
+      return Array((names.isEmpty ? labelled.value : CSV.cell(names.joined(separator: "|"))).utf8)
     }
     if bytes == Array("null".utf8) { return [] }
-    return Array(CSVTable.cell(String(decoding: bytes, as: UTF8.self)).utf8)
+    return Array(CSV.cell(String(decoding: bytes, as: UTF8.self)).utf8)
   }
 
   private struct Labelled: Decodable {

@@ -1,7 +1,7 @@
 import CTF
 
 /// A condition on a field of an event, such as `reason=io,mmio`, `address>=0x3f8`, `name!=virtio*` or `ctx.flags=0`.
-public struct FieldCondition: Sendable, Equatable {
+package struct FieldCondition: Sendable, Equatable {
   enum Comparison: Sendable {
     case equal, notEqual, less, atMost, greater, atLeast
   }
@@ -37,7 +37,7 @@ public struct FieldCondition: Sendable, Equatable {
   }
 
   /// As the user wrote it.
-  public let text: String
+  package let text: String
   /// Where to look, in this order.
   let scopes: [Scope]
   /// The names of nested fields.
@@ -48,7 +48,7 @@ public struct FieldCondition: Sendable, Equatable {
   /// Reads `FIELD=VALUE[,VALUE…]`, with `=`, `!=`, `<`, `<=`, `>` or `>=`.
   ///
   /// - Returns: nil when the text is no such condition.
-  public init?(_ text: String) {
+  package init?(_ text: String) {
     guard let place = text.firstIndex(where: { "=!<>".contains($0) }) else { return nil }
     let comparisons: [(String, Comparison)] = [
       ("!=", .notEqual), ("<=", .atMost), (">=", .atLeast), ("==", .equal), ("=", .equal), ("<", .less),
@@ -60,6 +60,16 @@ public struct FieldCondition: Sendable, Equatable {
     let values = text[text.index(place, offsetBy: sign.count)...]
       .split(separator: ",", omittingEmptySubsequences: false).map { Value(Self.trimmed($0)) }
     self.init(text, field: Self.trimmed(text[..<place]), comparison, values)
+  }
+
+  /// A field has one of these values.
+  ///
+  /// - Parameters:
+  ///   - option: What a message calls it.
+  ///   - field: The path; it may begin with the name of a scope.
+  /// - Returns: nil when the path has an empty part.
+  package init?(_ option: String, field: String, isOneOf values: [UInt64]) {
+    self.init(option, field: field, .equal, values.map { Value(String($0)) })
   }
 
   /// - Parameter field: The path; it may begin with the name of a scope.

@@ -1,13 +1,13 @@
 /// What a user may have meant by a word that is not known.
-public enum Suggestion {
+package enum Suggestion {
   /// `; did you mean 'x'?`, or nothing where no word is near.
-  public static func sentence(for word: String, among words: [String]) -> String {
+  package static func sentence(for word: String, among words: [String]) -> String {
     nearest(to: word, among: words).map { "; did you mean '\($0)'?" } ?? ""
   }
 
   /// The word that is nearest by insertions, deletions, replacements and swapped neighbours, of which there may be one
   /// for each three letters.
-  public static func nearest(to word: String, among words: [String]) -> String? {
+  package static func nearest(to word: String, among words: [String]) -> String? {
     let limit = max(1, word.count / 3)
     var best: (word: String, distance: Int)?
     for candidate in words where abs(candidate.count - word.count) <= limit && candidate.count <= 64 {

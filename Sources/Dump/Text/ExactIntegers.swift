@@ -2,7 +2,7 @@
 ///
 /// jq before 1.7, JavaScript and many others make 1700000000000000001 into 1700000000000000000 and do not say so. RFC 7493
 /// (I-JSON, section 2.2) recommends text for what lies beyond ±(2^53 − 1); whoever takes the text for a number notices.
-public enum BigIntegers: String, Sendable, CaseIterable {
+package enum BigIntegers: String, Sendable, CaseIterable {
   /// Integers beyond ±(2^53 − 1) are strings of their decimal digits.
   case text
   /// All integers are numbers, for readers that keep them exact.
@@ -12,7 +12,7 @@ public enum BigIntegers: String, Sendable, CaseIterable {
   static let largestNumber: UInt64 = 1 << 53 - 1
 
   /// Puts quotes around the integers of a JSON text that are beyond ±(2^53 − 1).
-  static func quoted(_ json: String) -> String {
+  package static func quoted(_ json: String) -> String {
     var result: [UInt8] = []
     let text = Array(json.utf8)
     result.reserveCapacity(text.count + 64)

@@ -1,9 +1,9 @@
 import Glibc
 
 /// How a dump writes times, as babeltrace2's options of the same names have it.
-public struct ClockStyle: Sendable, Equatable {
+package struct ClockStyle: Sendable, Equatable {
   /// What stands in the brackets of a line.
-  public enum Layout: Sendable {
+  package enum Layout: Sendable {
     /// `HH:MM:SS.nnnnnnnnn`.
     case time
     /// `YYYY-MM-DD HH:MM:SS.nnnnnnnnn`.
@@ -15,12 +15,12 @@ public struct ClockStyle: Sendable, Equatable {
   }
 
   /// What stands in the brackets.
-  public var layout: Layout
+  package var layout: Layout
   /// Whether times and dates are UTC instead of local time.
-  public var isUTC: Bool
+  package var isUTC: Bool
 
   /// Describes a style.
-  public init(layout: Layout = .time, isUTC: Bool = false) {
+  package init(layout: Layout = .time, isUTC: Bool = false) {
     self.layout = layout
     self.isUTC = isUTC
   }
