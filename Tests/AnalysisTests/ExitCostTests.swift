@@ -121,8 +121,8 @@ struct ExitCostTests {
   /// What the analysis keeps by epochs, apart from what it concludes.
   static func parts(_ slice: SliceAnalysis) -> [String] {
     var found: [String] = []
-    slice.core.pointee.sites.forEach { key, row in found.append("\(key) \(row.parts) \(row.all)") }
-    found.append("others \(slice.core.pointee.sites.others.pointee.parts)")
+    slice.state.pointee.sites.forEach { key, row in found.append("\(key) \(row.parts) \(row.all)") }
+    found.append("others \(slice.state.pointee.sites.others.pointee.parts)")
     return found.sorted()
   }
 

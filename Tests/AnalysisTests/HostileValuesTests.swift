@@ -34,6 +34,6 @@ struct HostileValuesTests {
     #expect(result.requests.first?.begun == 1)
     #expect(result.vcpus.first?.unmatchedRequests == 2)
     // The mark's vCPU and the loop.
-    #expect(result.strangers == 2)
+    #expect(result.unanalysed == 2)
   }
 }

@@ -13,7 +13,7 @@ struct Findings: Equatable {
   init(_ slice: SliceAnalysis) {
     result = slice.result()
     exits = slice.exitGroups(barsPerOctave: 128) { $0.hashable }.map { "\($0)" }
-    unmatched = slice.core.pointee.requests.unmatched(gapEnd: slice.gapEnd)
+    unmatched = slice.state.pointee.requests.unmatched(gapEnd: slice.gapEnd)
     wholeness = slice.wholeness(recordedByRun: [result.events.reduce(0, +)], unknownEvents: [])
   }
 }

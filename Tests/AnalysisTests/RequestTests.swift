@@ -25,7 +25,7 @@ struct RequestOracle: Equatable {
       guard row.tag == EventTag.requestBegin.rawValue || row.tag == EventTag.requestEnd.rawValue else {
         continue
       }
-      let thread = row.fields[0] == 0 ? Int(row.fields[1]) : Core.loopBase + Int(row.fields[1])
+      let thread = row.fields[0] == 0 ? Int(row.fields[1]) : AnalysisState.loopBase + Int(row.fields[1])
       let key = Array(row.fields[3...5])
       let last = known[key]
       let isLost = last.map { gapEnd > $0.begin } ?? false
@@ -58,7 +58,7 @@ struct RequestOracle: Equatable {
   /// Whether an analysis found the same.
   func holds(_ slice: SliceAnalysis) -> Bool {
     let result = slice.result()
-    guard slice.core.pointee.requests.unmatched(gapEnd: slice.gapEnd) == unmatched,
+    guard slice.state.pointee.requests.unmatched(gapEnd: slice.gapEnd) == unmatched,
       Set(result.requests.map { UInt64($0.queue) }) == Set(begun.keys)
     else { return false }
     return result.requests.allSatisfy { request in
@@ -149,8 +149,8 @@ struct RequestTests {
     #expect(found.result().requests[0].duration.count == 1)
     #expect(found.result().requests[0].duration.maximum == 5)
     #expect(
-      found.core.pointee.requests.unmatched(gapEnd: .min)
-        == [Core.loopBase: 1, Core.loopBase + 1: 1, Core.loopBase + 2: 2])
+      found.state.pointee.requests.unmatched(gapEnd: .min)
+        == [AnalysisState.loopBase: 1, AnalysisState.loopBase + 1: 1, AnalysisState.loopBase + 2: 2])
     // The first end is lost.
     let lossy = analyse(rows(SyntheticRow(gapFrom: 12, to: 14, stream: 1)))
     #expect(lossy.result().requests[0].duration.count == 2)
@@ -164,7 +164,7 @@ struct RequestTests {
     rows.append(SyntheticRow(gapFrom: 12, to: 14, stream: 1))
     let lossy = analyse(rows)
     #expect(lossy.result().requests[0].open == 0)
-    #expect(lossy.core.pointee.requests.unmatched(gapEnd: lossy.gapEnd) == [Core.loopBase: 1])
+    #expect(lossy.state.pointee.requests.unmatched(gapEnd: lossy.gapEnd) == [AnalysisState.loopBase: 1])
   }
 
   @Test("more requests than are followed: each is paired or counted, however the trace is cut")

@@ -55,8 +55,8 @@ extension ReportBuilder {
       let places = Text.number(UInt64(max(1, problems)), "damaged place")
       reasons.append("\(places): not all of the files can be read")
     }
-    if result.strangers > 0 {
-      let events = Text.number(result.strangers, "event")
+    if result.unanalysed > 0 {
+      let events = Text.number(result.unanalysed, "event")
       reasons.append("\(events) of vCPUs or loops beyond the number that is analysed")
     }
     return CheckReport(

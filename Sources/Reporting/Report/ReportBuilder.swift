@@ -188,8 +188,8 @@ public struct ReportBuilder {
         WindowReport(begin: $0.span.lowerBound, end: $0.span.upperBound, gaps: result.gaps)
       }, events: events,
       otherEvents: analysis.otherEvents.reduce(0, &+), discardedEvents: discarded, lostPackets: packets,
-      unanalysedEvents: result.strangers > 0 ? result.strangers : nil,
-      isPartial: discarded > 0 || packets > 0 || !problems.isEmpty || result.strangers > 0
+      unanalysedEvents: result.unanalysed > 0 ? result.unanalysed : nil,
+      isPartial: discarded > 0 || packets > 0 || !problems.isEmpty || result.unanalysed > 0
         || streams.contains { $0.isDamaged } || check?.missing ?? 0 > 0 || check?.excess ?? 0 > 0,
       check: check, streams: streams,
       eventsByName: named.filter { $0.count > 0 }.sorted { ($1.count, $0.name) < ($0.count, $1.name) },
@@ -216,9 +216,9 @@ public struct ReportBuilder {
         "events are missing and nothing in the trace tells where (a file that is gone or cannot be read): only what numbers "
           + "prove is counted as known time")
     }
-    if result.strangers > 0 {
+    if result.unanalysed > 0 {
       notes.append(
-        "\(Text.count(result.strangers)) events name vCPUs or loops beyond the number that is analysed")
+        "\(Text.count(result.unanalysed)) events name vCPUs or loops beyond the number that is analysed")
     }
     if !analysis.missingFields.isEmpty {
       notes.append(

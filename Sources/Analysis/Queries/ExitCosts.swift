@@ -93,10 +93,10 @@ struct RunEdges {
 extension SliceAnalysis {
   /// What the start and the end of the run are, as far as the trace has them.
   func runEdges() -> RunEdges {
-    let core = core.pointee
-    let threads = (0..<Core.loopBase).compactMap { core.threads[$0] }
+    let state = state.pointee
+    let threads = (0..<AnalysisState.loopBase).compactMap { state.threads[$0] }
     var last: [(site: Key, exit: InterruptedExit)] = []
-    if core.hasEnd {
+    if state.hasEnd {
       for thread in threads {
         let exits = thread.pointee.exits
         guard let exit = exits.interrupted, exits.last.isExit, exits.last.seq == exit.seq,
@@ -106,27 +106,27 @@ extension SliceAnalysis {
       }
     }
     let isFromStart =
-      core.markBefore == nil
+      state.markBefore == nil
       && threads.contains { $0.pointee.exits.hasLast && $0.pointee.exits.firstSeq == 0 }
-    guard core.markCount > 1, let first = core.marks.first, let latest = core.lastMark,
+    guard state.markCount > 1, let first = state.marks.first, let latest = state.lastMark,
       isDelimited(first, latest)
     else { return RunEdges(isStartMarked: false, lastMark: nil, last: last) }
     return RunEdges(
-      isStartMarked: isFromStart, lastMark: core.hasEnd ? core.markCount : nil, last: last)
+      isStartMarked: isFromStart, lastMark: state.hasEnd ? state.markCount : nil, last: last)
   }
 
   /// Whether what the guest is run for is between its marks: most of the time, or most of the exits.
   private func isDelimited(_ first: GuestMark, _ last: GuestMark) -> Bool {
-    let core = core.pointee
+    let state = state.pointee
     let marked = last.exemplar.timestamp &- first.exemplar.timestamp
     let exits = last.counts.exits &- first.counts.exits
-    return marked >= (core.end &- core.begin) / 2 || exits >= core.counts.exits / 2
+    return marked >= (state.end &- state.begin) / 2 || exits >= state.counts.exits / 2
   }
 
   /// What an exit costs at least, by the shortest times in KVM_RUN; nil: no exit but interruptions.
   public func exitFloor() -> ExitFloor? {
     var floor: ExitFloor?
-    core.pointee.sites.forEach { key, row in
+    state.pointee.sites.forEach { key, row in
       // What began before the window is none of its exits' price.
       let first = row.parts.setup.entered &+ row.parts.laterSetup.entered
       guard row.inKvmRun.count > first, key.reason != ExitReason.intr else { return }
@@ -153,9 +153,9 @@ extension SliceAnalysis {
       }
       found = (ExitResult(key), longest)
     }
-    core.pointee.sites.forEach { key, row in offer(key, edges.slowest(row, key)) }
+    state.pointee.sites.forEach { key, row in offer(key, edges.slowest(row, key)) }
     if found == nil {
-      core.pointee.sites.forEach { key, row in offer(key, row.handling.longest) }
+      state.pointee.sites.forEach { key, row in offer(key, row.handling.longest) }
     }
     return found.map { ($0.exit, $0.longest.exit) }
   }

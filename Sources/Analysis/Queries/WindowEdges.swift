@@ -6,14 +6,14 @@ import CTF
 extension SliceAnalysis {
   /// An analysis that goes on at `moment` with the state that this one is in, with nothing counted yet.
   func opened(at moment: Int64) -> SliceAnalysis {
-    let opened = SliceAnalysis(core.pointee.configuration, gapEnd: gapEnd)
-    opened.core.pointee.dump = core.pointee.dump
-    opened.core.pointee.requests.free()
-    opened.core.pointee.requests = .opened(core.pointee.requests)
-    opened.core.pointee.markBefore = core.pointee.lastMark
-    for index in 0..<Core.threadCount {
-      guard let from = core.pointee.threads[index] else { continue }
-      let into = opened.core.makeThread(index, from.pointee.kind, from.pointee.id)
+    let opened = SliceAnalysis(state.pointee.configuration, gapEnd: gapEnd)
+    opened.state.pointee.dump = state.pointee.dump
+    opened.state.pointee.requests.free()
+    opened.state.pointee.requests = .opened(state.pointee.requests)
+    opened.state.pointee.markBefore = state.pointee.lastMark
+    for index in 0..<AnalysisState.threadCount {
+      guard let from = state.pointee.threads[index] else { continue }
+      let into = opened.state.makeThread(index, from.pointee.kind, from.pointee.id)
       into.pointee.open(from.pointee, at: moment, gapEnd: gapEnd)
     }
     return opened
@@ -22,8 +22,8 @@ extension SliceAnalysis {
   /// Gives the time up to `moment`, the end of the window, to what each thread's next event says it was spent on.
   func close(at moment: Int64, _ trace: Trace) {
     var open: Set<Int> = []
-    for index in 0..<Core.main {
-      guard let clock = core.pointee.threads[index]?.pointee.clock, clock.started else { continue }
+    for index in 0..<AnalysisState.main {
+      guard let clock = state.pointee.threads[index]?.pointee.clock, clock.started else { continue }
       // What waits goes on where nothing can have ended it.
       if !clock.waits || gapEnd > clock.last { open.insert(index) }
     }
@@ -38,7 +38,7 @@ extension SliceAnalysis {
           gapEnd = max(gapEnd, StreamGap(row: row).end)
         } else if let event = EventTag(rawValue: tag),
           let next = ClockRow.read(event, row, gapEnd: gapEnd), open.remove(next.thread) != nil,
-          let thread = core.pointee.threads[next.thread]
+          let thread = state.pointee.threads[next.thread]
         {
           var step = next.step
           step.timestamp = moment
@@ -53,12 +53,12 @@ extension SliceAnalysis {
   /// Takes the state dump from after the window where there is none before: a session that attaches to a running VMM
   /// gets it a little later than its first events.
   func describe(from moment: Int64, _ trace: Trace) {
-    guard core.pointee.dump.machines.isEmpty else { return }
+    guard state.pointee.dump.machines.isEmpty else { return }
     let later = SliceAnalysis()
     let tags: [EventTag] = [.vmInfo, .vcpuInfo, .loopInfo, .deviceInfo, .ioeventfdInfo, .kvmCounterInfo]
     var rows = MergedRows(trace, selection: EventTag.selection(tags), window: moment..<Int64.max)
     while let run = rows.nextRun() { later.consume(run) }
-    core.pointee.dump.add(later.core.pointee.dump)
+    state.pointee.dump.add(later.state.pointee.dump)
   }
 }
 

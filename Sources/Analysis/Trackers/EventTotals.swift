@@ -1,7 +1,7 @@
 /// How many events the VMM says its threads emitted (`event_totals`), beside how many were read until then.
 ///
 /// Readings are kept by the trace that they are in, since several recordings can be read together, and by thread:
-/// the index of its ``ThreadState``, or ``Core/threadCount`` for all threads beyond the limits.
+/// the index of its ``ThreadState``, or ``AnalysisState/threadCount`` for all threads beyond the limits.
 struct EventTotals {
   /// Whose reading it is.
   struct Place: Hashable {
@@ -38,7 +38,7 @@ struct EventTotals {
   /// A `clock_sync` has been read.
   var isSynchronized = false
   /// Readings of traces beyond ``Limits/runs``.
-  var strangers: UInt64 = 0
+  var unanalysed: UInt64 = 0
 
   /// Adds what comes later, of which nothing depends on what was before.
   mutating func add(_ other: EventTotals) {
@@ -50,7 +50,7 @@ struct EventTotals {
       for process in processes { addProcess(process, run: run) }
     }
     isSynchronized = isSynchronized || other.isSynchronized
-    strangers &+= other.strangers
+    unanalysed &+= other.unanalysed
   }
 
   mutating func addProcess(_ process: UInt32, run: Int) {
@@ -66,10 +66,10 @@ extension EventTotals.Sum {
   }
 }
 
-extension Core {
+extension AnalysisState {
   /// The threads' own events that are read, those of the main thread, and those of threads beyond the limits.
   func recorded(_ thread: Int) -> UInt64 {
-    if thread == Self.threadCount { return strangers }
+    if thread == Self.threadCount { return unanalysed }
     var count: UInt64 = 0
     if thread == Self.main {
       for tag in EventTag.ofMainThread { count &+= events[Int(tag.rawValue)] }
@@ -87,7 +87,7 @@ extension Core {
   }
 
   /// Adds the totals of the slice that follows in time; has to come before its counts are added.
-  mutating func addTotals(_ other: Core) {
+  mutating func addTotals(_ other: AnalysisState) {
     var later = other.totals
     for (place, start) in later.first {
       var start = start
@@ -113,7 +113,7 @@ extension Core {
   }
 }
 
-extension Core {
+extension AnalysisState {
   /// The trace that a stream belongs to.
   func run(of stream: Int) -> Int {
     stream < configuration.runs.count ? configuration.runs[stream] : 0
@@ -128,12 +128,12 @@ extension EventTag {
   ]
 }
 
-extension UnsafeMutablePointer where Pointee == Core {
+extension UnsafeMutablePointer where Pointee == AnalysisState {
   /// Takes note of how much has been read of each thread.
   @inline(never)
   func synchronize() {
     pointee.totals.isSynchronized = true
-    for index in 0..<Core.threadCount {
+    for index in 0..<AnalysisState.threadCount {
       guard let thread = pointee.threads[index] else { continue }
       thread.pointee.synchronizedEvents = thread.pointee.recorded
     }
@@ -143,15 +143,16 @@ extension UnsafeMutablePointer where Pointee == Core {
   @inline(never)
   func eventTotals(_ at: EventPlace, _ event: EventTotalsEvent, run: Int) {
     guard run < Limits.runs else {
-      pointee.totals.strangers &+= 1
+      pointee.totals.unanalysed &+= 1
       return
     }
-    let place = EventTotals.Place(run: run, thread: Core.index(kind: event.threadKind, id: event.thread))
+    let place = EventTotals.Place(
+      run: run, thread: AnalysisState.index(kind: event.threadKind, id: event.thread))
     let emitted = event.emitted
     switch event.moment {
     case StatisticsMoment.start:
       if pointee.totals.first[place] == nil {
-        let isMain = place.thread == Core.main
+        let isMain = place.thread == AnalysisState.main
         let recorded = pointee.recordedBeforeStart(place.thread, run: run) &- (isMain ? 1 : 0)
         let known = isMain ? recorded : pointee.synchronized(place.thread)
         pointee.totals.first[place] = EventTotals.Start(
@@ -167,7 +168,7 @@ extension UnsafeMutablePointer where Pointee == Core {
   }
 }
 
-extension Core {
+extension AnalysisState {
   /// The index of a thread's state; ``threadCount`` for threads beyond the limits.
   static func index(kind: UInt64, id: UInt64) -> Int {
     switch kind {

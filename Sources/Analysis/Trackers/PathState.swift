@@ -1,45 +1,3 @@
-/// A stage of the way from a guest's kick to its answer.
-public enum PathStage: Int, CaseIterable, Sendable {
-  /// Guest stamp to `vcpu_run_exit`, or to the `loop_wakeup` that the kick caused.
-  case kickToArrival
-  /// `vcpu_run_exit` to `dispatch_begin`, or `loop_wakeup` to `handler_begin`; first handler only.
-  case arrivalToBegin
-  /// Begin of the handler to the first `request_begin`.
-  case beginToRequest
-  /// First `request_begin` to the last `request_end` in the handler.
-  case requestToCompletion
-  /// Last `request_end` to the first `interrupt`.
-  case completionToInterrupt
-  /// First `interrupt`, or the last event before it, to the end of the handler.
-  case interruptToEnd
-  /// `dispatch_end` to `vcpu_run_enter`.
-  case endToReentry
-  /// Begin to end of the handler.
-  case handler
-  /// Exit or wakeup to the first interrupt.
-  case arrivalToInterrupt
-  /// Guest stamp to the first interrupt.
-  case kickToInterrupt
-  /// `vcpu_run_exit` to the next `vcpu_run_enter`: how long the guest stood still.
-  case arrivalToReentry
-  /// Guest stamp to the moment the device saw that request, for each stamp.
-  case kickToPickup
-  /// Begin of the handler to the last `request_end` in it; only where it took no request.
-  case beginToCompletion
-}
-
-/// How a device came to do something.
-public enum PathKind: Int, CaseIterable, Sendable {
-  /// A userspace exit whose dispatch took no request from a queue: a register access.
-  case exitAccess = 0
-  /// A userspace exit whose dispatch took requests: a kick handled on the vCPU's thread.
-  case exitKick = 1
-  /// A handler on a loop's thread that belongs to a device's queue: a kick through an ioeventfd.
-  case loopKick = 2
-  /// Any other handler on a loop's thread.
-  case loopOther = 3
-}
-
 /// What happened inside a handler, in an order that can be added up.
 struct PathContents {
   var any = false
@@ -152,7 +110,7 @@ struct PathHead {
 }
 
 /// Follows one handler at a time on one thread. Flat, because every event of a handler goes through it.
-struct PathMachine {
+struct PathState {
   /// Rows after which the state no longer depends on what was before them: any `arrive` or `leave`, or the
   /// third row (the exit belongs to the first handler only, and the re-entry to the last one).
   static let headRows = 3
@@ -180,59 +138,4 @@ struct PathMachine {
   var isFinished = false
   var key = Key(high: 0, low: 0)
   var end: Int64 = 0
-}
-
-/// Statistics of one path.
-struct PathStatistics: KeyedStatistics {
-  var handlers: UInt64 = 0
-  var requests: UInt64 = 0
-  var interrupted: UInt64 = 0
-  /// Eventfd reads, and the kicks that they stood for.
-  var signals: UInt64 = 0
-  var kicks: UInt64 = 0
-  var mostKicks: UInt64 = 0
-  var stamps: UInt64 = 0
-  /// Stamps that could not be placed on the trace's clock.
-  var unmappedStamps: UInt64 = 0
-  /// First stamps later than the wakeup: the loop was awake already.
-  var alreadyAwake: UInt64 = 0
-  let stages: UnsafeMutablePointer<LatencyHistogram?>
-
-  init() {
-    stages = .allocate(capacity: PathStage.allCases.count)
-    stages.initialize(repeating: nil, count: PathStage.allCases.count)
-  }
-
-  func free() {
-    for stage in 0..<PathStage.allCases.count { stages[stage]?.free() }
-    stages.deallocate()
-  }
-
-  @inline(__always)
-  func record(_ stage: PathStage, _ value: Int64, timestamp: Int64, location: UInt64) {
-    if stages[stage.rawValue] == nil { stages[stage.rawValue] = LatencyHistogram() }
-    stages[stage.rawValue].unsafelyUnwrapped.record(value, timestamp: timestamp, location: location)
-  }
-
-  mutating func add(_ other: PathStatistics) {
-    handlers &+= other.handlers
-    requests &+= other.requests
-    interrupted &+= other.interrupted
-    signals &+= other.signals
-    kicks &+= other.kicks
-    mostKicks = max(mostKicks, other.mostKicks)
-    stamps &+= other.stamps
-    unmappedStamps &+= other.unmappedStamps
-    alreadyAwake &+= other.alreadyAwake
-    for stage in 0..<PathStage.allCases.count {
-      guard let source = other.stages[stage] else { continue }
-      if stages[stage] == nil { stages[stage] = LatencyHistogram() }
-      stages[stage].unsafelyUnwrapped.add(source)
-    }
-  }
-
-  @inline(__always)
-  static func key(kind: PathKind, device: UInt64, queue: UInt64) -> Key {
-    Key(high: UInt64(kind.rawValue), low: device << 16 | queue)
-  }
 }

@@ -1,151 +1,5 @@
-/// The machines' steps. Each applies a row when the state before it is known, and otherwise keeps it for
-/// merging; the same functions replay kept rows on the state of the slice before.
-extension UnsafeMutablePointer where Pointee == Core {
-  // MARK: Where time goes
-
-  @inline(__always)
-  func clock(_ thread: UnsafeMutablePointer<ThreadState>, _ row: ClockRow) {
-    if thread.pointee.clockSynchronized {
-      applyClock(thread, row)
-    } else {
-      keepClock(thread, row)
-    }
-  }
-
-  @inline(__always)
-  func applyClock(_ thread: UnsafeMutablePointer<ThreadState>, _ row: ClockRow) {
-    let waited = withUnsafeMutablePointer(to: &thread.pointee.totals) {
-      thread.pointee.clock.step(row, totals: $0)
-    }
-    if let waited { recordLockWait(row, waited) }
-  }
-
-  @inline(never)
-  private func recordLockWait(_ row: ClockRow, _ waited: Int64) {
-    let lock = pointee.locks.row(for: Key(high: 0, low: row.argument))
-    lock.pointee.waits &+= 1
-    lock.pointee.wait.record(waited, timestamp: row.timestamp, location: row.location)
-  }
-
-  @inline(never)
-  private func keepClock(_ thread: UnsafeMutablePointer<ThreadState>, _ row: ClockRow) {
-    let head =
-      thread.pointee.clockHead ?? UnsafeMutablePointer<ClockRow>.allocate(capacity: Limits.lockRun + 1)
-    thread.pointee.clockHead = head
-    (head + thread.pointee.clockHeadCount).initialize(to: row)
-    thread.pointee.clockHeadCount += 1
-    _ = thread.pointee.clock.step(row, totals: nil)
-    if row.synchronizes || thread.pointee.clockHeadCount == Limits.lockRun + 1 {
-      thread.pointee.clockSynchronized = true
-    }
-  }
-
-  // MARK: Exits
-
-  @inline(__always)
-  func exits(_ thread: UnsafeMutablePointer<ThreadState>, _ row: ExitRow) {
-    if row.isExit {
-      thread.pointee.exitTotals.exits &+= 1
-      if row.isCounted {
-        site(thread, row.site).pointee.count &+= 1
-      }
-    } else {
-      thread.pointee.exitTotals.enters &+= 1
-    }
-    if !thread.pointee.exits.hasLast, !pointee.isLeading { thread.pointee.exitHead = row }
-    applyExit(thread, row)
-  }
-
-  @inline(__always)
-  func site(_ thread: UnsafeMutablePointer<ThreadState>, _ key: Key) -> UnsafeMutablePointer<ExitSite> {
-    if let cached = thread.pointee.cachedSite, thread.pointee.cachedSiteKey == key, pointee.sites.isStable {
-      return cached
-    }
-    let row = pointee.sites.row(for: key)
-    thread.pointee.cachedSite = row
-    thread.pointee.cachedSiteKey = key
-    return row
-  }
-
-  /// Pairs a row with the one before it.
-  @inline(__always)
-  func applyExit(_ thread: UnsafeMutablePointer<ThreadState>, _ row: ExitRow) {
-    let last = thread.pointee.exits.last
-    if row.isExit && row.site.reason == ExitReason.intr { interrupt(thread, last, row) }
-    thread.pointee.exits.last.timestamp = row.timestamp
-    thread.pointee.exits.last.location = row.location
-    thread.pointee.exits.last.seq = row.seq
-    thread.pointee.exits.last.isExit = row.isExit
-    if row.isExit {
-      thread.pointee.exits.last.isCounted = row.isCounted
-      thread.pointee.exits.last.site = row.site
-    }
-    guard thread.pointee.exits.hasLast else {
-      thread.pointee.exits.hasLast = true
-      thread.pointee.exits.firstSeq = row.seq
-      return
-    }
-    let missing = ExitMachine.missing(last, row)
-    guard missing == 0, last.isExit != row.isExit else {
-      unpaired(thread, last, row, missing)
-      return
-    }
-    let elapsed = row.timestamp &- last.timestamp
-    if row.isExit {
-      guard row.isCounted else { return }
-      let site = site(thread, row.site)
-      let isFirst = row.seq == 0 || last.timestamp < thread.pointee.exits.openedAt
-      if row.epoch != site.pointee.parts.epoch || isFirst {
-        site.pointee.prepare(max(elapsed, 0), row, LongestHandling(), isFirst: isFirst)
-      }
-      site.pointee.inKvmRun.record(elapsed, timestamp: row.timestamp, location: row.location)
-    } else {
-      thread.pointee.exits.handled = elapsed
-      guard last.isCounted else { return }
-      let site = site(thread, last.site)
-      if row.epoch != site.pointee.parts.epoch {
-        site.pointee.prepare(
-          max(elapsed, 0), row,
-          LongestHandling(time: elapsed, timestamp: last.timestamp, location: last.location))
-      }
-      site.pointee.handling.record(elapsed, timestamp: last.timestamp, location: last.location)
-      if elapsed >= site.pointee.parts.longest.time, row.epoch == site.pointee.parts.epoch {
-        site.pointee.parts.longest.raise(
-          LongestHandling(time: elapsed, timestamp: last.timestamp, location: last.location))
-      }
-    }
-  }
-
-  @inline(never)
-  private func interrupt(_ thread: UnsafeMutablePointer<ThreadState>, _ last: ExitRow, _ row: ExitRow) {
-    guard thread.pointee.exits.hasLast else { return }
-    // Two exits after each other, or a re-entry of another number: what was handled before is not known.
-    let follows = !last.isExit && last.seq == row.seq
-    thread.pointee.exits.interrupted = InterruptedExit(
-      seq: row.seq, site: last.site, isCounted: last.isCounted,
-      handling: follows ? thread.pointee.exits.handled : ExitMachine.unknown, reentry: last.timestamp)
-  }
-
-  @inline(never)
-  private func unpaired(
-    _ thread: UnsafeMutablePointer<ThreadState>, _ last: ExitRow, _ row: ExitRow, _ missing: UInt32
-  ) {
-    if !row.isExit { thread.pointee.exits.handled = ExitMachine.unknown }
-    if row.isExit { thread.pointee.exitTotals.exitsWithoutEnter &+= 1 }
-    if last.isExit {
-      thread.pointee.exitTotals.exitsWithoutReentry &+= 1
-    } else {
-      thread.pointee.exitTotals.entersWithoutExit &+= 1
-    }
-    if missing >> 31 == 0 {
-      thread.pointee.exitTotals.missingExits &+= UInt64(missing)
-    } else {
-      thread.pointee.exitTotals.restarts &+= 1
-    }
-  }
-
-  // MARK: Paths
-
+/// Follows handlers, and the exit or wakeup before and the re-entry after them: steps and merge.
+extension UnsafeMutablePointer where Pointee == AnalysisState {
   /// Lets `body` add to what happens in the thread's handler.
   @inline(__always)
   func contents(_ thread: UnsafeMutablePointer<ThreadState>, _ body: (inout PathContents) -> Void) {
@@ -181,7 +35,7 @@ extension UnsafeMutablePointer where Pointee == Core {
     thread.pointee.pathBefore = PathContents()
     applyPath(thread, row, records: false)
     let state = row.operation == .arrive || row.operation == .leave
-    if state || thread.pointee.pathHeads.count == PathMachine.headRows {
+    if state || thread.pointee.pathHeads.count == PathState.headRows {
       thread.pointee.pathSynchronized = true
     }
   }
@@ -211,7 +65,7 @@ extension UnsafeMutablePointer where Pointee == Core {
       thread.pointee.path.isFinished = false
       if records { reenter(thread, row) }
     }
-    thread.pointee.path.arrival = PathMachine.never
+    thread.pointee.path.arrival = PathState.never
   }
 
   @inline(__always)
@@ -219,8 +73,8 @@ extension UnsafeMutablePointer where Pointee == Core {
     if thread.pointee.path.isActive { abandon(thread, records) }
     let arrival = thread.pointee.path.arrival
     let isOwn = thread.pointee.path.arrivalSeq == row.seq && row.gapEnd <= arrival
-    thread.pointee.path.ownArrival = isOwn ? arrival : PathMachine.never
-    thread.pointee.path.arrival = PathMachine.never
+    thread.pointee.path.ownArrival = isOwn ? arrival : PathState.never
+    thread.pointee.path.arrival = PathState.never
     thread.pointee.path.isFinished = false
     thread.pointee.path.isActive = true
     thread.pointee.path.kind = row.kind
@@ -233,7 +87,7 @@ extension UnsafeMutablePointer where Pointee == Core {
 
   @inline(__always)
   private func end(_ thread: UnsafeMutablePointer<ThreadState>, _ row: PathRow, _ records: Bool) {
-    thread.pointee.path.arrival = PathMachine.never
+    thread.pointee.path.arrival = PathState.never
     thread.pointee.path.isFinished = false
     guard thread.pointee.path.isActive, thread.pointee.path.seq == row.seq,
       thread.pointee.path.device == row.device, row.gapEnd <= thread.pointee.path.begin,
@@ -277,7 +131,7 @@ extension UnsafeMutablePointer where Pointee == Core {
     let (begin, location) = (thread.pointee.path.begin, thread.pointee.path.location)
     path.pointee.record(.endToReentry, row.timestamp &- end, timestamp: begin, location: location)
     let arrival = thread.pointee.path.ownArrival
-    if arrival != PathMachine.never {
+    if arrival != PathState.never {
       path.pointee.record(.arrivalToReentry, row.timestamp &- arrival, timestamp: begin, location: location)
     }
   }
@@ -303,7 +157,7 @@ extension UnsafeMutablePointer where Pointee == Core {
     path.pointee.handlers &+= 1
     path.pointee.record(.handler, row.timestamp &- begin, timestamp: begin, location: location)
     let arrival = thread.pointee.path.ownArrival
-    if arrival != PathMachine.never {
+    if arrival != PathState.never {
       path.pointee.record(.arrivalToBegin, begin &- arrival, timestamp: begin, location: location)
     }
     if thread.pointee.path.contents.any { recordContents(thread, path, row) }
@@ -321,7 +175,7 @@ extension UnsafeMutablePointer where Pointee == Core {
       path.pointee.record(stage, to &- from, timestamp: begin, location: location)
     }
     path.pointee.requests &+= contents.requests
-    if arrival != PathMachine.never, contents.stamp != .max {
+    if arrival != PathState.never, contents.stamp != .max {
       if contents.stamp <= arrival {
         record(.kickToArrival, from: contents.stamp, to: arrival)
       } else {
@@ -347,30 +201,28 @@ extension UnsafeMutablePointer where Pointee == Core {
         record(.completionToInterrupt, from: contents.lastCompletion, to: contents.interrupt)
       }
       last = max(last, contents.interrupt)
-      if arrival != PathMachine.never { record(.arrivalToInterrupt, from: arrival, to: contents.interrupt) }
+      if arrival != PathState.never { record(.arrivalToInterrupt, from: arrival, to: contents.interrupt) }
       if contents.stamp != .max { record(.kickToInterrupt, from: contents.stamp, to: contents.interrupt) }
     }
     record(.interruptToEnd, from: last, to: row.timestamp)
   }
 
-  // MARK: Loops
+  // MARK: Merge
 
-  @inline(__always)
-  func sleeps(_ thread: UnsafeMutablePointer<ThreadState>, _ row: SleepRow) {
-    if thread.pointee.sleepHead != nil || pointee.isLeading {
-      applySleep(thread, row)
-    } else {
-      thread.pointee.sleepHead = row
-      thread.pointee.sleep = row
+  func mergePath(
+    _ left: UnsafeMutablePointer<ThreadState>, _ right: UnsafeMutablePointer<ThreadState>, _ gapEnd: Int64
+  ) {
+    for head in right.pointee.pathHeads {
+      var row = head.row
+      row.gapEnd = Swift.max(row.gapEnd, gapEnd)
+      if left.pointee.path.isActive { left.pointee.path.contents += head.before }
+      applyPath(left, row, records: true)
     }
-  }
-
-  @inline(__always)
-  func applySleep(_ thread: UnsafeMutablePointer<ThreadState>, _ row: SleepRow) {
-    let last = thread.pointee.sleep
-    thread.pointee.sleep = row
-    guard let last, !last.isWakeup, row.isWakeup, last.seq == row.seq else { return }
-    thread.pointee.loop?.sleeps.record(
-      row.timestamp &- last.timestamp, timestamp: row.timestamp, location: row.location)
+    if right.pointee.pathSynchronized {
+      left.pointee.path = right.pointee.path
+    } else if left.pointee.path.isActive {
+      left.pointee.path.contents += right.pointee.pathBefore
+    }
+    left.pointee.brokenHandlers &+= right.pointee.brokenHandlers
   }
 }

@@ -1,5 +1,5 @@
 /// The state of an analysis. It lives behind a pointer so that the row walk pays for no exclusivity checks.
-struct Core {
+struct AnalysisState {
   let configuration: Configuration
   /// Exits may have to be left out.
   let isFiltered: Bool
@@ -18,11 +18,9 @@ struct Core {
 
   /// Events by tag.
   let events: UnsafeMutablePointer<UInt64>
-  /// Interrupts by device and mechanism (three each).
-  let interrupts: UnsafeMutablePointer<UInt64>
-  static let mechanisms = 3
+  let interrupts = InterruptTracker()
   /// Events of vCPUs and loops with ids beyond the limits.
-  var strangers: UInt64 = 0
+  var unanalysed: UInt64 = 0
   var begin = Int64.max
   var end = Int64.min
   /// End of the latest gap that began so far.
@@ -56,14 +54,6 @@ struct Core {
     threads.initialize(repeating: nil, count: Self.threadCount)
     events = .allocate(capacity: EventTag.allCases.count)
     events.initialize(repeating: 0, count: EventTag.allCases.count)
-    interrupts = .allocate(capacity: (Limits.devices + 1) * Self.mechanisms)
-    interrupts.initialize(repeating: 0, count: (Limits.devices + 1) * Self.mechanisms)
-  }
-
-  mutating func countInterrupt(_ event: Interrupt) {
-    let device = Int(min(event.device, UInt64(Limits.devices)))
-    let mechanism = Int(min(event.mechanism, UInt64(Self.mechanisms - 1)))
-    interrupts[device &* Self.mechanisms &+ mechanism] &+= 1
   }
 
   func free() {
@@ -79,21 +69,22 @@ struct Core {
     requests.free()
     locks.free()
     events.deallocate()
-    interrupts.deallocate()
+    interrupts.free()
   }
 }
 
-extension UnsafeMutablePointer where Pointee == Core {
+extension UnsafeMutablePointer where Pointee == AnalysisState {
   @inline(__always)
   func vcpu(_ id: UInt64) -> UnsafeMutablePointer<ThreadState>? {
-    guard id < UInt64(Limits.vcpus) else { return stranger() }
+    guard id < UInt64(Limits.vcpus) else { return beyondLimits() }
     return pointee.threads[Int(id)] ?? makeThread(Int(id), .vcpu, Int(id))
   }
 
   @inline(__always)
   func loop(_ id: UInt64) -> UnsafeMutablePointer<ThreadState>? {
-    guard id < UInt64(Limits.loops) else { return stranger() }
-    return pointee.threads[Core.loopBase &+ Int(id)] ?? makeThread(Core.loopBase + Int(id), .loop, Int(id))
+    guard id < UInt64(Limits.loops) else { return beyondLimits() }
+    return pointee.threads[AnalysisState.loopBase &+ Int(id)]
+      ?? makeThread(AnalysisState.loopBase + Int(id), .loop, Int(id))
   }
 
   @inline(__always)
@@ -101,14 +92,15 @@ extension UnsafeMutablePointer where Pointee == Core {
     switch kind {
     case ThreadKind.vcpu.rawValue: vcpu(id)
     case ThreadKind.loop.rawValue: loop(id)
-    case ThreadKind.main.rawValue: pointee.threads[Core.main] ?? makeThread(Core.main, .main, 0)
-    default: stranger()
+    case ThreadKind.main.rawValue:
+      pointee.threads[AnalysisState.main] ?? makeThread(AnalysisState.main, .main, 0)
+    default: beyondLimits()
     }
   }
 
   @inline(never)
-  private func stranger() -> UnsafeMutablePointer<ThreadState>? {
-    pointee.strangers &+= 1
+  private func beyondLimits() -> UnsafeMutablePointer<ThreadState>? {
+    pointee.unanalysed &+= 1
     return nil
   }
 

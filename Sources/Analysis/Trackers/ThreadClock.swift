@@ -105,21 +105,6 @@ struct ClockTotals {
   }
 }
 
-/// Contended waits for one lock.
-struct LockStatistics: KeyedStatistics {
-  var waits: UInt64 = 0
-  let wait: LatencyHistogram
-
-  init() { wait = LatencyHistogram() }
-
-  func free() { wait.free() }
-
-  mutating func add(_ other: LockStatistics) {
-    waits &+= other.waits
-    wait.add(other.wait)
-  }
-}
-
 extension ThreadClock {
   /// Applies a row.
   ///

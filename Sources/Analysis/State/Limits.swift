@@ -3,7 +3,7 @@
 /// cut.
 enum Limits {
   /// vCPUs with ids below it are analysed, as many as KVM allows in a machine; events of others are counted as
-  /// `strangers`. Each takes memory only when it has events.
+  /// `unanalysed`. Each takes memory only when it has events.
   static let vcpus = 4096
   /// Loops with ids below it are analysed.
   static let loops = 128

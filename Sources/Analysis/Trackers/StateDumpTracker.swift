@@ -1,43 +1,7 @@
 import CTF
 
-/// The rare events: marks, KVM's counters and the state dump.
-extension UnsafeMutablePointer where Pointee == Core {
-  @inline(never)
-  func mark(_ at: EventPlace, _ event: GuestMarkEvent) {
-    let mark = GuestMark(event, at, counts: pointee.counts)
-    pointee.markCount &+= 1
-    pointee.lastMark = mark
-    if pointee.marks.count < Limits.marks { pointee.marks.append(mark) }
-  }
-
-  @inline(never)
-  func statistics(_ at: EventPlace, _ event: KvmStats) {
-    let isVcpu = event.scope == 1
-    let id = Int(event.id & 0xffff)
-    if event.moment == StatisticsMoment.end { pointee.hasEnd = true }
-    var counts = pointee.counts
-    if isVcpu {
-      guard let thread = vcpu(event.id) else { return }
-      counts = ExitCounts()
-      counts.exits = thread.pointee.exitTotals.exits
-      counts.io = thread.pointee.reasons[Int(ExitReason.io)]
-      counts.mmio = thread.pointee.reasons[Int(ExitReason.mmio)]
-      counts.hlt = thread.pointee.reasons[Int(ExitReason.hlt)]
-    } else if id > 15 {
-      return
-    }
-    let sample = KvmSample(
-      timestamp: at.timestamp, known: event.known, values: Array(event.counters), counts: counts)
-    let scope = KvmScope(isVcpu: isVcpu, id: id)
-    if var samples = pointee.samples[scope] {
-      samples.count += 1
-      samples.last = sample
-      pointee.samples[scope] = samples
-    } else {
-      pointee.samples[scope] = KvmSamples(count: 1, first: sample, last: sample)
-    }
-  }
-
+/// The state dump.
+extension UnsafeMutablePointer where Pointee == AnalysisState {
   @inline(never)
   func describe(_ event: EventTag, _ row: UnsafePointer<UInt64>, _ run: EventRun) {
     func text(_ word: UInt64, limit: Int = Limits.nameBytes) -> String {
@@ -90,10 +54,4 @@ extension UnsafeMutablePointer where Pointee == Core {
     default: break
     }
   }
-}
-
-/// `stats_moment` of the catalogue.
-enum StatisticsMoment {
-  static let start: UInt64 = 0
-  static let end: UInt64 = 2
 }

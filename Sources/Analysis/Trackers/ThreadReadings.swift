@@ -94,7 +94,7 @@ public struct ThreadName: Sendable, Hashable, Comparable {
   }
 }
 
-extension UnsafeMutablePointer where Pointee == Core {
+extension UnsafeMutablePointer where Pointee == AnalysisState {
   @inline(never)
   func threadStatistics(_ at: EventPlace, _ event: ThreadStats) {
     if event.moment == StatisticsMoment.end { pointee.hasEnd = true }
@@ -107,7 +107,7 @@ extension UnsafeMutablePointer where Pointee == Core {
   }
 }
 
-extension Core {
+extension AnalysisState {
   /// Adds readings that come next in time.
   mutating func add(_ readings: [ThreadName: ThreadReadings]) {
     for (name, next) in readings {

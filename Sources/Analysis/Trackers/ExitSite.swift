@@ -1,3 +1,49 @@
+/// Exits of one kind: reason, direction and address, and the vCPU if the analysis separates vCPUs.
+public struct ExitResult: Sendable, Equatable {
+  /// nil: all vCPUs.
+  public let vcpu: Int?
+  /// KVM_EXIT_*.
+  public let reason: UInt8
+  /// `direction` of the catalogue.
+  public let direction: UInt8
+  /// Port, guest physical address, MSR, or 0.
+  public let address: UInt64
+}
+
+/// Statistics of one kind of exit.
+struct ExitSite: KeyedStatistics {
+  var count: UInt64 = 0
+  /// Time in KVM_RUN before the exit.
+  let inKvmRun: LatencyHistogram
+  /// Time from the exit to the next enter.
+  let handling: LatencyHistogram
+  /// The same before, between and after the guest's marks.
+  var parts = ExitParts()
+
+  init() {
+    inKvmRun = LatencyHistogram()
+    handling = LatencyHistogram()
+  }
+
+  func free() {
+    inKvmRun.free()
+    handling.free()
+  }
+
+  mutating func add(_ other: ExitSite) {
+    count &+= other.count
+    parts.add(other.parts, all, other.all)
+    inKvmRun.add(other.inKvmRun)
+    handling.add(other.handling)
+  }
+
+  /// The vCPU is 65535 where vCPUs are not told apart.
+  @inline(__always)
+  static func key(vcpu: UInt64, reason: UInt64, direction: UInt64, address: UInt64) -> Key {
+    Key(high: vcpu << 16 | reason << 8 | direction, low: address)
+  }
+}
+
 /// The exits of one kind in a part of the trace: those whose time in KVM_RUN is known, and those whose handling is.
 public struct ExitPart: Sendable, Equatable {
   /// Exits whose time in KVM_RUN is known.

@@ -10,8 +10,8 @@ struct ThreadState {
   var index: Int {
     switch kind {
     case .vcpu: id
-    case .loop: Core.loopBase + id
-    case .main: Core.main
+    case .loop: AnalysisState.loopBase + id
+    case .main: AnalysisState.main
     }
   }
   var totals = ClockTotals()
@@ -21,7 +21,7 @@ struct ThreadState {
   var clockHead: UnsafeMutablePointer<ClockRow>?
   var clockHeadCount = 0
 
-  var exits = ExitMachine()
+  var exits = ExitPairing()
   var exitHead: ExitRow?
   var exitTotals = ExitTotals()
   /// Events of this thread that are neither enters nor exits.
@@ -36,7 +36,7 @@ struct ThreadState {
   var cachedPath: UnsafeMutablePointer<PathStatistics>?
   var cachedPathKey = Key(high: 0, low: 0)
 
-  var path = PathMachine()
+  var path = PathState()
   var pathSynchronized = false
   var pathHeads: [PathHead] = []
   var pathBefore = PathContents()
@@ -82,42 +82,4 @@ enum ThreadKind: UInt64 {
   case vcpu = 0
   case loop = 1
   case main = 2
-}
-
-/// `loop_wait` or `loop_wakeup`.
-struct SleepRow {
-  var timestamp: Int64
-  var location: UInt64
-  var seq: UInt32
-  var isWakeup: Bool
-}
-
-/// What one loop did.
-struct LoopStatistics {
-  var wakeups: UInt64 = 0
-  /// Wakeups with nothing ready.
-  var timeouts: UInt64 = 0
-  var ready: UInt64 = 0
-  var polls: UInt64 = 0
-  var pollsReady: UInt64 = 0
-  var signals: UInt64 = 0
-  var kicks: UInt64 = 0
-  var handlers: UInt64 = 0
-  let sleeps: LatencyHistogram
-
-  init() { sleeps = LatencyHistogram() }
-
-  func free() { sleeps.free() }
-
-  mutating func add(_ other: LoopStatistics) {
-    wakeups &+= other.wakeups
-    timeouts &+= other.timeouts
-    ready &+= other.ready
-    polls &+= other.polls
-    pollsReady &+= other.pollsReady
-    signals &+= other.signals
-    kicks &+= other.kicks
-    handlers &+= other.handlers
-    sleeps.add(other.sleeps)
-  }
 }

@@ -99,26 +99,26 @@ extension SliceAnalysis {
   ///   - recordedByRun: The events read of each trace.
   ///   - unknownEvents: What the traces do not declare.
   func wholeness(recordedByRun: [UInt64], unknownEvents: [String]) -> Wholeness {
-    let core = core.pointee
-    let totals = core.totals
-    let recorded = core.allEvents
+    let state = state.pointee
+    let totals = state.totals
+    let recorded = state.allEvents
     let runs = recordedByRun.count
     let isDeclared = !unknownEvents.contains(EventTag.eventTotals.qualifiedName)
-    let ended = (0..<runs).map { core.endedProcesses(run: $0) }
+    let ended = (0..<runs).map { state.endedProcesses(run: $0) }
     var end = Wholeness.End.present
     if !isDeclared || recorded == 0 {
       end = .notRecorded
-    } else if runs > Limits.runs || totals.strangers > 0 || ended.contains(0) {
+    } else if runs > Limits.runs || totals.unanalysed > 0 || ended.contains(0) {
       end = .missing
     }
     var threads: [Wholeness.Thread] = []
     var accounts: [Account?] = []
     let counted = Set(totals.ends.keys.lazy.map(\.thread)).union(totals.starts.keys.lazy.map(\.thread))
-    for thread in 0...Core.threadCount {
-      guard counted.contains(thread) || core.recorded(thread) > 0 else { continue }
-      let account = end == .present ? core.account(thread, ended: ended) : nil
+    for thread in 0...AnalysisState.threadCount {
+      guard counted.contains(thread) || state.recorded(thread) > 0 else { continue }
+      let account = end == .present ? state.account(thread, ended: ended) : nil
       accounts.append(account)
-      threads.append(core.thread(thread, account))
+      threads.append(state.thread(thread, account))
     }
     let all: Account?
     if runs == 1 {
@@ -126,7 +126,7 @@ extension SliceAnalysis {
         accounts.allSatisfy { $0 != nil } ? accounts.reduce(into: Account()) { $0 += $1 ?? Account() } : nil
     } else {
       let each = (0..<min(runs, Limits.runs)).map {
-        core.account(run: $0, recorded: recordedByRun[$0], ended: ended[$0])
+        state.account(run: $0, recorded: recordedByRun[$0], ended: ended[$0])
       }
       all =
         end == .present && each.allSatisfy { $0 != nil }
@@ -143,7 +143,7 @@ extension SliceAnalysis {
   }
 }
 
-extension Core {
+extension AnalysisState {
   /// All events read.
   fileprivate var allEvents: UInt64 { (0..<EventTag.allCases.count).reduce(0) { $0 &+ events[$1] } }
 

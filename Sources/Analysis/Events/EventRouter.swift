@@ -1,7 +1,7 @@
 import CTF
 
 /// Routes events to the trackers: the one place that says which event goes where.
-extension UnsafeMutablePointer where Pointee == Core {
+extension UnsafeMutablePointer where Pointee == AnalysisState {
   /// Applies the rows of a run in order.
   func consume(_ run: EventRun) {
     var row = run.base
@@ -90,28 +90,6 @@ extension UnsafeMutablePointer where Pointee == Core {
     clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
     exit(thread, at, event)
     arrives(thread, PathRow(at, .arrive, event.seq, .exitAccess, gapEnd: pointee.gapEnd))
-  }
-
-  @inline(__always)
-  private func exit(_ thread: UnsafeMutablePointer<ThreadState>, _ at: EventPlace, _ event: VcpuRunExit) {
-    let (reason, address) = (event.reason, event.address)
-    thread.pointee.reasons[Int(min(reason, UInt64(ThreadState.reasonCount - 1)))] &+= 1
-    pointee.counts.exits &+= 1
-    switch reason {
-    case ExitReason.io: pointee.counts.io &+= 1
-    case ExitReason.mmio: pointee.counts.mmio &+= 1
-    case ExitReason.hlt: pointee.counts.hlt &+= 1
-    default: break
-    }
-    let hasAddress = reason == ExitReason.io || reason == ExitReason.mmio || address != 0
-    let vcpu = pointee.configuration.separatesVcpus ? event.vcpu : 0xffff
-    let site = ExitSite.key(
-      vcpu: vcpu, reason: reason & 0xff, direction: event.direction & 0xff, address: hasAddress ? address : 0)
-    exits(
-      thread,
-      ExitRow(
-        timestamp: at.timestamp, location: at.location, site: site, seq: event.seq, isExit: true,
-        isCounted: !pointee.isFiltered || pointee.configuration.allows(event), epoch: pointee.markCount))
   }
 
   @inline(never)
@@ -287,7 +265,7 @@ extension UnsafeMutablePointer where Pointee == Core {
   @inline(never)
   private func interrupt(_ row: UnsafePointer<UInt64>) {
     let (at, event) = (EventPlace(row: row), Interrupt(row: row))
-    pointee.countInterrupt(event)
+    pointee.interrupts.step(event)
     guard let thread = thread(kind: event.threadKind, id: event.thread) else { return }
     count(thread)
     contents(thread) { $0.interrupt(event.seq, at: at.timestamp) }

@@ -101,10 +101,10 @@ public enum ChainReader {
     _ tag: EventTag, _ row: UnsafePointer<UInt64>
   ) -> (kind: UInt64, id: UInt64, seq: UInt32)? {
     if let step = ClockRow.read(tag, row, gapEnd: .min), tag != .pollBegin {
-      let isVcpu = step.thread < Core.loopBase
+      let isVcpu = step.thread < AnalysisState.loopBase
       return (
         kind: isVcpu ? ThreadKind.vcpu.rawValue : ThreadKind.loop.rawValue,
-        id: UInt64(isVcpu ? step.thread : step.thread - Core.loopBase), seq: step.step.seq
+        id: UInt64(isVcpu ? step.thread : step.thread - AnalysisState.loopBase), seq: step.step.seq
       )
     }
     switch tag {

@@ -119,8 +119,8 @@ extension ClockRow {
       thread(ThreadKind.loop.rawValue, id, step)
     }
     func thread(_ kind: UInt64, _ id: UInt64, _ step: ClockRow) -> (thread: Int, step: ClockRow)? {
-      let index = Core.index(kind: kind, id: id)
-      return index < Core.main ? (index, step) : nil
+      let index = AnalysisState.index(kind: kind, id: id)
+      return index < AnalysisState.main ? (index, step) : nil
     }
     switch event {
     case .vcpuRunEnter:

@@ -66,7 +66,7 @@ public struct TraceAnalysis: Sendable {
     // Nobody says how long the streams were. Recordings that follow each other do not make gaps in one another.
     guard known.end == .missing, trace.traces.count == 1 else { return nil }
     if trace.hasEmptyFiles { return .min }
-    guard let end = trace.streams.compactMap(\.end).min(), end < models.core.pointee.end
+    guard let end = trace.streams.compactMap(\.end).min(), end < models.state.pointee.end
     else { return nil }
     return end
   }

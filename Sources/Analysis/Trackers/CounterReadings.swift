@@ -76,7 +76,7 @@ public struct CounterReadings: Sendable, Equatable {
   }
 }
 
-extension UnsafeMutablePointer where Pointee == Core {
+extension UnsafeMutablePointer where Pointee == AnalysisState {
   @inline(never)
   func counter(_ event: KvmCounterEvent) {
     let isVcpu = event.scope == 1

@@ -39,54 +39,20 @@ struct ExitTotals {
   }
 }
 
-/// Statistics of one kind of exit.
-struct ExitSite: KeyedStatistics {
-  var count: UInt64 = 0
-  /// Time in KVM_RUN before the exit.
-  let inKvmRun: LatencyHistogram
-  /// Time from the exit to the next enter.
-  let handling: LatencyHistogram
-  /// The same before, between and after the guest's marks.
-  var parts = ExitParts()
-
-  init() {
-    inKvmRun = LatencyHistogram()
-    handling = LatencyHistogram()
-  }
-
-  func free() {
-    inKvmRun.free()
-    handling.free()
-  }
-
-  mutating func add(_ other: ExitSite) {
-    count &+= other.count
-    parts.add(other.parts, all, other.all)
-    inKvmRun.add(other.inKvmRun)
-    handling.add(other.handling)
-  }
-
-  /// The vCPU is 65535 where vCPUs are not told apart.
-  @inline(__always)
-  static func key(vcpu: UInt64, reason: UInt64, direction: UInt64, address: UInt64) -> Key {
-    Key(high: vcpu << 16 | reason << 8 | direction, low: address)
-  }
-}
-
 /// An exit that was handled, after which the vCPU's next KVM_RUN was interrupted: the last one of a run looks like that.
 struct InterruptedExit: Equatable {
   /// Number of the KVM_RUN that was interrupted.
   var seq: UInt32
   var site: Key
   var isCounted: Bool
-  /// How long it was handled; ``ExitMachine/unknown`` or ``ExitMachine/unseen``.
+  /// How long it was handled; ``ExitPairing/unknown`` or ``ExitPairing/unseen``.
   var handling: Int64
   /// When the vCPU entered again.
   var reentry: Int64
 }
 
 /// Pairs enter n with exit n and exit n with enter n + 1; the sequence number proves both, gaps or not.
-struct ExitMachine {
+struct ExitPairing {
   /// Not known whatever comes before this slice.
   static let unknown: Int64 = -1
   /// Known when the slice before is.
@@ -108,7 +74,7 @@ struct ExitMachine {
   var interrupted: InterruptedExit?
 
   /// Goes on with what the slice that follows knows, after its first row was replayed on this one.
-  mutating func follow(_ next: ExitMachine) {
+  mutating func follow(_ next: ExitPairing) {
     let before = self
     self = next
     (firstSeq, openedAt) = (before.firstSeq, before.openedAt)
@@ -137,4 +103,18 @@ struct ExitMachine {
     case (false, false): row.seq &- last.seq
     }
   }
+}
+
+/// KVM_EXIT_* that are told apart by name.
+enum ExitReason {
+  static let io: UInt64 = 2
+  static let hlt: UInt64 = 5
+  static let mmio: UInt64 = 6
+  static let intr: UInt64 = 10
+}
+
+extension Key {
+  /// The reason in the key of an ``ExitSite``.
+  @inline(__always)
+  var reason: UInt64 { high >> 8 & 0xff }
 }

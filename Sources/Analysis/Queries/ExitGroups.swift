@@ -20,7 +20,7 @@ public struct ExitGroup<Label: Hashable & Sendable>: Sendable {
 
 extension SliceAnalysis {
   /// About how many kinds of exits (reason, direction, address) share the group without label.
-  public var otherExitKinds: UInt64 { core.pointee.sites.table.othersEstimate }
+  public var otherExitKinds: UInt64 { state.pointee.sites.table.othersEstimate }
 
   /// Adds up exits by label, the groups with the longest total handling first.
   ///
@@ -35,7 +35,7 @@ extension SliceAnalysis {
     var costs: [Label: CostSum] = [:]
     let none = CostSum(runEdges(), exitFloor())
     defer { sites.values.forEach { $0.free() } }
-    core.pointee.sites.forEach { key, row in
+    state.pointee.sites.forEach { key, row in
       guard row.count > 0 else { return }
       let kind = ExitResult(key)
       guard let name = label(kind) else { return }
@@ -50,7 +50,7 @@ extension SliceAnalysis {
         name, site, barsPerOctave, (members[name] ?? []).sorted(by: Self.precedes),
         (costs[name] ?? none).cost)
     }
-    let others = core.pointee.sites.others.pointee
+    let others = state.pointee.sites.others.pointee
     if others.count > 0 {
       var sum = none
       sum.add(others, nil)
@@ -69,11 +69,11 @@ extension SliceAnalysis {
     var all = ExitSite()
     var sum = CostSum(runEdges(), exitFloor())
     defer { all.free() }
-    core.pointee.sites.forEach { key, row in
+    state.pointee.sites.forEach { key, row in
       all.add(row)
       sum.add(row, key)
     }
-    let others = core.pointee.sites.others.pointee
+    let others = state.pointee.sites.others.pointee
     all.add(others)
     sum.add(others, nil)
     return group(0, all, 0, [], sum.cost)

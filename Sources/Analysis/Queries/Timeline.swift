@@ -172,7 +172,7 @@ private final class TimelineCollector {
     if lanes[thread] == nil {
       guard !isAfter else { return }
       guard lanes.count < Timeline.maximumLanes else {
-        if hidden.count < Core.threadCount { hidden.insert(thread) }
+        if hidden.count < AnalysisState.threadCount { hidden.insert(thread) }
         return
       }
       lanes[thread] = Lane(cells: Array(repeating: TimelineCell(), count: count))
@@ -230,8 +230,9 @@ private final class TimelineCollector {
       if !lane.isFinished && lane.clock.waits && gapEnd <= lane.clock.last {
         add(lane.clock.category, lane.clock.last, window.upperBound, &lane.cells)
       }
-      let isVcpu = thread < Core.loopBase
-      return TimelineLane(isVcpu: isVcpu, id: isVcpu ? thread : thread - Core.loopBase, cells: lane.cells)
+      let isVcpu = thread < AnalysisState.loopBase
+      return TimelineLane(
+        isVcpu: isVcpu, id: isVcpu ? thread : thread - AnalysisState.loopBase, cells: lane.cells)
     }
     return Timeline(lanes: found, hiddenLanes: hidden.count, marks: marks)
   }

@@ -1,0 +1,84 @@
+/// Everything that an analysis found, apart from histograms: a plain value.
+public struct AnalysisResult: Sendable, Equatable {
+  /// Time of the first event, ns since the clock's origin; nil without events.
+  public let begin: Int64?
+  /// Time of the last event.
+  public let end: Int64?
+  /// Events by ``EventTag``.
+  public let events: [UInt64]
+  /// Gaps in any stream.
+  public let gaps: UInt64
+  /// Events of vCPUs and loops whose ids are beyond what is analysed.
+  public let unanalysed: UInt64
+  /// vCPUs by id.
+  public let vcpus: [VcpuResult]
+  /// Loops by id.
+  public let loops: [LoopResult]
+  /// Paths by kind, device and queue.
+  public let paths: [PathResult]
+  /// About how many further paths there are.
+  public let otherPaths: UInt64
+  /// Requests by device, queue and kind.
+  public let requests: [RequestResult]
+  /// Contended locks by id.
+  public let locks: [LockResult]
+  /// Interrupts by device.
+  public let interrupts: [InterruptResult]
+  /// All that was counted.
+  public let counts: ExitCounts
+  /// Guest marks written.
+  public let markCount: UInt64
+  /// The earliest guest marks.
+  public let marks: [GuestMark]
+  /// The latest guest mark before the window analysed; nil: there is none, or all of the trace is analysed.
+  public let markBefore: GuestMark?
+  /// KVM's own counters.
+  public let samples: [KvmScope: KvmSamples]
+  /// Values of KVM's other counters.
+  public let counters: [KvmScope: CounterReadings]
+  /// What the host knew of threads.
+  public let threadReadings: [ThreadName: ThreadReadings]
+  /// What the trace says about the machine.
+  public let dump: StateDump
+}
+
+extension SliceAnalysis {
+  /// What was found; the slice can go on.
+  public func result() -> AnalysisResult {
+    let unmatched = state.pointee.requests.unmatched(gapEnd: state.pointee.gapEnd)
+    let hasEvents = state.pointee.begin <= state.pointee.end
+    return AnalysisResult(
+      begin: hasEvents ? state.pointee.begin : nil, end: hasEvents ? state.pointee.end : nil,
+      events: (0..<EventTag.allCases.count).map { state.pointee.events[$0] }, gaps: state.pointee.gaps,
+      unanalysed: state.pointee.unanalysed,
+      vcpus: all(.vcpu, described: state.pointee.dump.vcpus.keys).map {
+        vcpu($0, $1, unmatched)
+      },
+      loops: all(.loop, described: state.pointee.dump.loops.keys).map {
+        loop($0, $1, unmatched)
+      },
+      paths: paths(),
+      otherPaths: state.pointee.paths.table.othersEstimate,
+      requests: state.pointee.requests.results(gapEnd: state.pointee.gapEnd),
+      locks: locks(),
+      interrupts: state.pointee.interrupts.results(),
+      counts: state.pointee.counts, markCount: state.pointee.markCount, marks: state.pointee.marks,
+      markBefore: state.pointee.markBefore,
+      samples: state.pointee.samples, counters: state.pointee.counters,
+      threadReadings: state.pointee.threadReadings, dump: state.pointee.dump)
+  }
+
+  /// The threads of a kind that the trace has events of or describes, in order.
+  private func all(_ kind: ThreadKind, described: some Collection<Int>)
+    -> [(Int, UnsafeMutablePointer<ThreadState>?)]
+  {
+    let first = kind == .vcpu ? 0 : AnalysisState.loopBase
+    let limit = kind == .vcpu ? Limits.vcpus : Limits.loops
+    let described = Set(described)
+    return (0..<limit).compactMap { id in
+      let thread = state.pointee.threads[first + id]
+      if let thread, thread.pointee.clock.started { return (id, thread) }
+      return described.contains(id) ? (id, nil) : nil
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import CTF
+
+/// What is known about a slice of a trace: the mergeable state of all models.
+///
+/// A slice is fed rows in time order; slices of one trace, in time order, are merged onto the leading one,
+/// and the result is exactly what the leading one would hold had it been fed all rows, wherever the cuts are,
+/// as long as all rows of one timestamp are in one slice. Memory is bounded whatever the rows hold
+/// (`Limits`).
+///
+/// Not thread-safe; one thread at a time.
+public final class SliceAnalysis: @unchecked Sendable {
+  let state: UnsafeMutablePointer<AnalysisState>
+
+  /// An analysis without rows.
+  ///
+  /// - Parameters:
+  ///   - configuration: What to look at.
+  ///   - isLeading: Whether nothing comes before this slice.
+  ///   - gapEnd: End of the latest gap that began before this slice, ns since the clock's origin.
+  public init(_ configuration: Configuration = Configuration(), isLeading: Bool = true, gapEnd: Int64 = .min)
+  {
+    state = .allocate(capacity: 1)
+    state.initialize(to: AnalysisState(configuration, isLeading: isLeading, gapEnd: gapEnd))
+  }
+
+  deinit {
+    state.pointee.free()
+    state.deinitialize(count: 1)
+    state.deallocate()
+  }
+
+  /// Whether the exit tables leave exits out.
+  public var isFiltered: Bool { state.pointee.isFiltered }
+
+  /// Applies rows made with ``EventTag/selection(_:)``.
+  public func consume(_ run: EventRun) { state.consume(run) }
+
+  /// End of the latest gap that began in this slice or before, `Int64.min` without any.
+  ///
+  /// A slice that begins before it has to be analysed with it as `gapEnd`.
+  public var gapEnd: Int64 { state.pointee.gapEnd }
+
+  /// Adds the slice that follows in time; it must not be used afterwards.
+  public func merge(_ next: SliceAnalysis) {
+    let (left, right) = (state, next.state)
+    let gapEnd = left.pointee.gapEnd
+    // Before its marks are counted: rows of the next slice know only of their own.
+    right.pointee.shiftEpochs(by: left.pointee.markCount)
+    left.pointee.addMarks(right.pointee)
+    left.pointee.addKvm(right.pointee)
+    left.pointee.counts += right.pointee.counts
+    left.pointee.hasEnd = left.pointee.hasEnd || right.pointee.hasEnd
+    left.pointee.add(right.pointee.threadReadings)
+    left.pointee.addTotals(right.pointee)
+    for index in 0..<AnalysisState.threadCount {
+      guard let thread = right.pointee.threads[index] else { continue }
+      left.merge(thread, at: index, gapEnd: gapEnd, isSynchronized: right.pointee.totals.isSynchronized)
+    }
+    left.pointee.addTables(right.pointee)
+    left.pointee.gapEnd = max(gapEnd, right.pointee.gapEnd)
+  }
+}
+
+extension AnalysisState {
+  /// Adds what does not depend on what was before.
+  mutating func addTables(_ other: AnalysisState) {
+    sites.add(other.sites)
+    paths.add(other.paths)
+    requests.add(other.requests, gapEnd: gapEnd)
+    locks.add(other.locks)
+    for tag in 0..<EventTag.allCases.count { events[tag] &+= other.events[tag] }
+    interrupts.add(other.interrupts)
+    unanalysed &+= other.unanalysed
+    begin = min(begin, other.begin)
+    end = max(end, other.end)
+    gaps &+= other.gaps
+    clockSyncs &+= other.clockSyncs
+    dump.add(other.dump)
+    for index in 0..<AnalysisState.threadCount {
+      threads[index]?.pointee.forgetRows()
+    }
+  }
+}
+
+extension UnsafeMutablePointer where Pointee == AnalysisState {
+  /// Replays what the right slice could not apply, then adopts its final state.
+  func merge(_ right: UnsafeMutablePointer<ThreadState>, at index: Int, gapEnd: Int64, isSynchronized: Bool) {
+    let left = existing(index, right.pointee.kind, right.pointee.id)
+    if isSynchronized {
+      left.pointee.synchronizedEvents = left.pointee.recorded &+ right.pointee.synchronizedEvents
+    }
+    left.pointee.otherEvents &+= right.pointee.otherEvents
+    mergeClock(left, right, gapEnd)
+    mergeExits(left, right)
+    mergePath(left, right, gapEnd)
+    mergeLoop(left, right)
+  }
+
+  private func existing(_ index: Int, _ kind: ThreadKind, _ id: Int) -> UnsafeMutablePointer<ThreadState> {
+    switch kind {
+    case .vcpu: vcpu(UInt64(id)).unsafelyUnwrapped
+    case .loop: loop(UInt64(id)).unsafelyUnwrapped
+    case .main: thread(kind: kind.rawValue, id: 0).unsafelyUnwrapped
+    }
+  }
+}

@@ -1,0 +1,181 @@
+/// Pairs enters and exits of each vCPU: steps, merge and result.
+extension UnsafeMutablePointer where Pointee == AnalysisState {
+  @inline(__always)
+  func exit(_ thread: UnsafeMutablePointer<ThreadState>, _ at: EventPlace, _ event: VcpuRunExit) {
+    let (reason, address) = (event.reason, event.address)
+    thread.pointee.reasons[Int(min(reason, UInt64(ThreadState.reasonCount - 1)))] &+= 1
+    pointee.counts.exits &+= 1
+    switch reason {
+    case ExitReason.io: pointee.counts.io &+= 1
+    case ExitReason.mmio: pointee.counts.mmio &+= 1
+    case ExitReason.hlt: pointee.counts.hlt &+= 1
+    default: break
+    }
+    let hasAddress = reason == ExitReason.io || reason == ExitReason.mmio || address != 0
+    let vcpu = pointee.configuration.separatesVcpus ? event.vcpu : 0xffff
+    let site = ExitSite.key(
+      vcpu: vcpu, reason: reason & 0xff, direction: event.direction & 0xff, address: hasAddress ? address : 0)
+    exits(
+      thread,
+      ExitRow(
+        timestamp: at.timestamp, location: at.location, site: site, seq: event.seq, isExit: true,
+        isCounted: !pointee.isFiltered || pointee.configuration.allows(event), epoch: pointee.markCount))
+  }
+
+  @inline(__always)
+  func exits(_ thread: UnsafeMutablePointer<ThreadState>, _ row: ExitRow) {
+    if row.isExit {
+      thread.pointee.exitTotals.exits &+= 1
+      if row.isCounted {
+        site(thread, row.site).pointee.count &+= 1
+      }
+    } else {
+      thread.pointee.exitTotals.enters &+= 1
+    }
+    if !thread.pointee.exits.hasLast, !pointee.isLeading { thread.pointee.exitHead = row }
+    applyExit(thread, row)
+  }
+
+  @inline(__always)
+  func site(_ thread: UnsafeMutablePointer<ThreadState>, _ key: Key) -> UnsafeMutablePointer<ExitSite> {
+    if let cached = thread.pointee.cachedSite, thread.pointee.cachedSiteKey == key, pointee.sites.isStable {
+      return cached
+    }
+    let row = pointee.sites.row(for: key)
+    thread.pointee.cachedSite = row
+    thread.pointee.cachedSiteKey = key
+    return row
+  }
+
+  /// Pairs a row with the one before it.
+  @inline(__always)
+  func applyExit(_ thread: UnsafeMutablePointer<ThreadState>, _ row: ExitRow) {
+    let last = thread.pointee.exits.last
+    if row.isExit && row.site.reason == ExitReason.intr { interrupt(thread, last, row) }
+    thread.pointee.exits.last.timestamp = row.timestamp
+    thread.pointee.exits.last.location = row.location
+    thread.pointee.exits.last.seq = row.seq
+    thread.pointee.exits.last.isExit = row.isExit
+    if row.isExit {
+      thread.pointee.exits.last.isCounted = row.isCounted
+      thread.pointee.exits.last.site = row.site
+    }
+    guard thread.pointee.exits.hasLast else {
+      thread.pointee.exits.hasLast = true
+      thread.pointee.exits.firstSeq = row.seq
+      return
+    }
+    let missing = ExitPairing.missing(last, row)
+    guard missing == 0, last.isExit != row.isExit else {
+      unpaired(thread, last, row, missing)
+      return
+    }
+    let elapsed = row.timestamp &- last.timestamp
+    if row.isExit {
+      guard row.isCounted else { return }
+      let site = site(thread, row.site)
+      let isFirst = row.seq == 0 || last.timestamp < thread.pointee.exits.openedAt
+      if row.epoch != site.pointee.parts.epoch || isFirst {
+        site.pointee.prepare(max(elapsed, 0), row, LongestHandling(), isFirst: isFirst)
+      }
+      site.pointee.inKvmRun.record(elapsed, timestamp: row.timestamp, location: row.location)
+    } else {
+      thread.pointee.exits.handled = elapsed
+      guard last.isCounted else { return }
+      let site = site(thread, last.site)
+      if row.epoch != site.pointee.parts.epoch {
+        site.pointee.prepare(
+          max(elapsed, 0), row,
+          LongestHandling(time: elapsed, timestamp: last.timestamp, location: last.location))
+      }
+      site.pointee.handling.record(elapsed, timestamp: last.timestamp, location: last.location)
+      if elapsed >= site.pointee.parts.longest.time, row.epoch == site.pointee.parts.epoch {
+        site.pointee.parts.longest.raise(
+          LongestHandling(time: elapsed, timestamp: last.timestamp, location: last.location))
+      }
+    }
+  }
+
+  @inline(never)
+  private func interrupt(_ thread: UnsafeMutablePointer<ThreadState>, _ last: ExitRow, _ row: ExitRow) {
+    guard thread.pointee.exits.hasLast else { return }
+    // Two exits after each other, or a re-entry of another number: what was handled before is not known.
+    let follows = !last.isExit && last.seq == row.seq
+    thread.pointee.exits.interrupted = InterruptedExit(
+      seq: row.seq, site: last.site, isCounted: last.isCounted,
+      handling: follows ? thread.pointee.exits.handled : ExitPairing.unknown, reentry: last.timestamp)
+  }
+
+  @inline(never)
+  private func unpaired(
+    _ thread: UnsafeMutablePointer<ThreadState>, _ last: ExitRow, _ row: ExitRow, _ missing: UInt32
+  ) {
+    if !row.isExit { thread.pointee.exits.handled = ExitPairing.unknown }
+    if row.isExit { thread.pointee.exitTotals.exitsWithoutEnter &+= 1 }
+    if last.isExit {
+      thread.pointee.exitTotals.exitsWithoutReentry &+= 1
+    } else {
+      thread.pointee.exitTotals.entersWithoutExit &+= 1
+    }
+    if missing >> 31 == 0 {
+      thread.pointee.exitTotals.missingExits &+= UInt64(missing)
+    } else {
+      thread.pointee.exitTotals.restarts &+= 1
+    }
+  }
+
+  // MARK: Merge
+
+  func mergeExits(
+    _ left: UnsafeMutablePointer<ThreadState>, _ right: UnsafeMutablePointer<ThreadState>
+  ) {
+    if let row = right.pointee.exitHead { applyExit(left, row) }
+    if right.pointee.exits.hasLast { left.pointee.exits.follow(right.pointee.exits) }
+    left.pointee.exitTotals += right.pointee.exitTotals
+    for reason in 0..<ThreadState.reasonCount {
+      left.pointee.reasons[reason] &+= right.pointee.reasons[reason]
+    }
+  }
+}
+
+/// What is known of a vCPU.
+public struct VcpuResult: Sendable, Equatable {
+  /// Where its time went.
+  public let times: ThreadTimes
+  /// Exits by reason; reasons from 63 on share the last one.
+  public let reasons: [UInt64]
+  /// Exits recorded.
+  public let exits: UInt64
+  /// Enters recorded.
+  public let enters: UInt64
+  /// Exits whose enter is not in the trace.
+  public let exitsWithoutEnter: UInt64
+  /// Exits whose next enter is not in the trace.
+  public let exitsWithoutReentry: UInt64
+  /// Enters whose exit is not in the trace.
+  public let entersWithoutExit: UInt64
+  /// Exits that are missing according to the sequence numbers.
+  public let missingExits: UInt64
+  /// Sequence numbers that went backwards.
+  public let restarts: UInt64
+  /// Dispatches cut by lost events or out of sequence.
+  public let brokenDispatches: UInt64
+  /// Requests on its thread whose begin or end could not be paired.
+  public let unmatchedRequests: UInt64
+}
+
+extension SliceAnalysis {
+  func vcpu(
+    _ id: Int, _ thread: UnsafeMutablePointer<ThreadState>?, _ unmatched: [Int: UInt64]
+  ) -> VcpuResult {
+    let totals = thread?.pointee.exitTotals ?? ExitTotals()
+    return VcpuResult(
+      times: times(id, thread),
+      reasons: (0..<ThreadState.reasonCount).map { thread?.pointee.reasons[$0] ?? 0 },
+      exits: totals.exits, enters: totals.enters, exitsWithoutEnter: totals.exitsWithoutEnter,
+      exitsWithoutReentry: totals.exitsWithoutReentry, entersWithoutExit: totals.entersWithoutExit,
+      missingExits: totals.missingExits, restarts: totals.restarts,
+      brokenDispatches: thread?.pointee.brokenHandlers ?? 0,
+      unmatchedRequests: thread.flatMap { unmatched[$0.pointee.index] } ?? 0)
+  }
+}

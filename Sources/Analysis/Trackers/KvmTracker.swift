@@ -1,0 +1,111 @@
+// KVM's own counters beside what the trace had counted, first and last.
+
+/// KVM's counters at one moment, with what the trace had counted until then.
+public struct KvmSample: Sendable, Equatable {
+  /// ns since the clock's origin.
+  public let timestamp: Int64
+  /// Bit for each counter that this kernel offers.
+  public let known: UInt32
+  /// Values in the order of ``KvmCounter``.
+  public let values: [UInt64]
+  /// What the trace had counted: of that vCPU, or of all for the scope vm.
+  public var counts: ExitCounts
+
+  /// A counter, nil when the kernel does not offer it.
+  public subscript(_ counter: KvmCounter) -> UInt64? {
+    known & (1 << UInt32(counter.rawValue)) != 0 ? values[counter.rawValue] : nil
+  }
+}
+
+/// The first and the last sample of one set of KVM's counters.
+public struct KvmSamples: Sendable, Equatable {
+  /// Number of samples.
+  public var count: UInt64
+  /// The earliest.
+  public var first: KvmSample
+  /// The latest.
+  public var last: KvmSample
+}
+
+/// What a set of KVM's counters is about.
+public struct KvmScope: Sendable, Hashable, Comparable {
+  /// Of a vCPU rather than of the VM.
+  public let isVcpu: Bool
+  /// Id of the vCPU or VM.
+  public let id: Int
+
+  /// A scope.
+  public init(isVcpu: Bool, id: Int) { (self.isVcpu, self.id) = (isVcpu, id) }
+
+  /// The VM before vCPUs, then by id.
+  public static func < (left: KvmScope, right: KvmScope) -> Bool {
+    (left.isVcpu ? 1 : 0, left.id) < (right.isVcpu ? 1 : 0, right.id)
+  }
+}
+
+/// `stats_moment` of the catalogue.
+enum StatisticsMoment {
+  static let start: UInt64 = 0
+  static let end: UInt64 = 2
+}
+
+extension UnsafeMutablePointer where Pointee == AnalysisState {
+  @inline(never)
+  func statistics(_ at: EventPlace, _ event: KvmStats) {
+    let isVcpu = event.scope == 1
+    let id = Int(event.id & 0xffff)
+    if event.moment == StatisticsMoment.end { pointee.hasEnd = true }
+    var counts = pointee.counts
+    if isVcpu {
+      guard let thread = vcpu(event.id) else { return }
+      counts = ExitCounts()
+      counts.exits = thread.pointee.exitTotals.exits
+      counts.io = thread.pointee.reasons[Int(ExitReason.io)]
+      counts.mmio = thread.pointee.reasons[Int(ExitReason.mmio)]
+      counts.hlt = thread.pointee.reasons[Int(ExitReason.hlt)]
+    } else if id > 15 {
+      return
+    }
+    let sample = KvmSample(
+      timestamp: at.timestamp, known: event.known, values: Array(event.counters), counts: counts)
+    let scope = KvmScope(isVcpu: isVcpu, id: id)
+    if var samples = pointee.samples[scope] {
+      samples.count += 1
+      samples.last = sample
+      pointee.samples[scope] = samples
+    } else {
+      pointee.samples[scope] = KvmSamples(count: 1, first: sample, last: sample)
+    }
+  }
+}
+
+extension AnalysisState {
+  /// Adds KVM's counters of the slice that follows; has to come before its exits are counted.
+  mutating func addKvm(_ other: AnalysisState) {
+    for (scope, samples) in other.samples {
+      var before = counts
+      if scope.isVcpu {
+        before = ExitCounts()
+        if let thread = threads[scope.id] {
+          before.exits = thread.pointee.exitTotals.exits
+          before.io = thread.pointee.reasons[Int(ExitReason.io)]
+          before.mmio = thread.pointee.reasons[Int(ExitReason.mmio)]
+          before.hlt = thread.pointee.reasons[Int(ExitReason.hlt)]
+        }
+      }
+      var added = samples
+      added.first.counts += before
+      added.last.counts += before
+      if let known = self.samples[scope] {
+        added.count += known.count
+        added.first = known.first
+      }
+      self.samples[scope] = added
+    }
+    counters.merge(other.counters) { left, right in
+      var sum = left
+      sum.add(right)
+      return sum
+    }
+  }
+}

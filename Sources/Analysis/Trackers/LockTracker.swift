@@ -1,0 +1,43 @@
+// Contended waits for locks, as threads' clocks prove them.
+
+/// Contended waits for one lock.
+struct LockStatistics: KeyedStatistics {
+  var waits: UInt64 = 0
+  let wait: LatencyHistogram
+
+  init() { wait = LatencyHistogram() }
+
+  func free() { wait.free() }
+
+  mutating func add(_ other: LockStatistics) {
+    waits &+= other.waits
+    wait.add(other.wait)
+  }
+}
+
+extension UnsafeMutablePointer where Pointee == AnalysisState {
+  @inline(never)
+  func recordLockWait(_ row: ClockRow, _ waited: Int64) {
+    let lock = pointee.locks.row(for: Key(high: 0, low: row.argument))
+    lock.pointee.waits &+= 1
+    lock.pointee.wait.record(waited, timestamp: row.timestamp, location: row.location)
+  }
+}
+
+/// Contended waits for a lock.
+public struct LockResult: Sendable, Equatable {
+  /// Its id.
+  public let lock: Int
+  /// Waits whose begin and end are proven.
+  public let wait: LatencySummary
+}
+
+extension SliceAnalysis {
+  func locks() -> [LockResult] {
+    var results: [LockResult] = []
+    state.pointee.locks.forEach { key, row in
+      results.append(LockResult(lock: Int(clamping: key.low), wait: LatencySummary(row.wait)))
+    }
+    return results.sorted { $0.lock < $1.lock }
+  }
+}

@@ -1,0 +1,123 @@
+// What event loops do: waits and wakeups, polls, handlers, signals.
+
+/// `loop_wait` or `loop_wakeup`.
+struct SleepRow {
+  var timestamp: Int64
+  var location: UInt64
+  var seq: UInt32
+  var isWakeup: Bool
+}
+
+/// What one loop did.
+struct LoopStatistics {
+  var wakeups: UInt64 = 0
+  /// Wakeups with nothing ready.
+  var timeouts: UInt64 = 0
+  var ready: UInt64 = 0
+  var polls: UInt64 = 0
+  var pollsReady: UInt64 = 0
+  var signals: UInt64 = 0
+  var kicks: UInt64 = 0
+  var handlers: UInt64 = 0
+  let sleeps: LatencyHistogram
+
+  init() { sleeps = LatencyHistogram() }
+
+  func free() { sleeps.free() }
+
+  mutating func add(_ other: LoopStatistics) {
+    wakeups &+= other.wakeups
+    timeouts &+= other.timeouts
+    ready &+= other.ready
+    polls &+= other.polls
+    pollsReady &+= other.pollsReady
+    signals &+= other.signals
+    kicks &+= other.kicks
+    handlers &+= other.handlers
+    sleeps.add(other.sleeps)
+  }
+}
+
+extension UnsafeMutablePointer where Pointee == AnalysisState {
+  @inline(__always)
+  func sleeps(_ thread: UnsafeMutablePointer<ThreadState>, _ row: SleepRow) {
+    if thread.pointee.sleepHead != nil || pointee.isLeading {
+      applySleep(thread, row)
+    } else {
+      thread.pointee.sleepHead = row
+      thread.pointee.sleep = row
+    }
+  }
+
+  @inline(__always)
+  func applySleep(_ thread: UnsafeMutablePointer<ThreadState>, _ row: SleepRow) {
+    let last = thread.pointee.sleep
+    thread.pointee.sleep = row
+    guard let last, !last.isWakeup, row.isWakeup, last.seq == row.seq else { return }
+    thread.pointee.loop?.sleeps.record(
+      row.timestamp &- last.timestamp, timestamp: row.timestamp, location: row.location)
+  }
+
+  // MARK: Merge
+
+  func mergeLoop(_ left: UnsafeMutablePointer<ThreadState>, _ right: UnsafeMutablePointer<ThreadState>) {
+    if let row = right.pointee.sleepHead { applySleep(left, row) }
+    if let sleep = right.pointee.sleep { left.pointee.sleep = sleep }
+    if let loop = right.pointee.loop { left.pointee.loop?.add(loop) }
+  }
+}
+
+/// What is known of a loop.
+public struct LoopResult: Sendable, Equatable {
+  /// Where its time went.
+  public let times: ThreadTimes
+  /// Returns from its wait.
+  public let wakeups: UInt64
+  /// Of these with nothing ready.
+  public let timeouts: UInt64
+  /// Ready sources in all wakeups.
+  public let ready: UInt64
+  /// Returns from its wait between its first and its last event that are missing by their numbers; nil: its polls have
+  /// numbers too.
+  public let missingWakeups: UInt64?
+  /// Times it polled before a wait.
+  public let polls: UInt64
+  /// Of these that found something.
+  public let pollsReady: UInt64
+  /// Reads of kicks' eventfds.
+  public let signals: UInt64
+  /// Kicks that these reads stood for.
+  public let kicks: UInt64
+  /// Handlers started.
+  public let handlers: UInt64
+  /// Handlers cut by lost events or out of sequence.
+  public let brokenHandlers: UInt64
+  /// Requests on its thread whose begin or end could not be paired.
+  public let unmatchedRequests: UInt64
+  /// How long it was asleep.
+  public let sleeps: LatencySummary
+}
+
+extension SliceAnalysis {
+  /// Of one process's recording only: another one counts from 0.
+  private func missingWakeups(_ thread: UnsafeMutablePointer<ThreadState>?) -> UInt64? {
+    guard let thread, let loop = thread.pointee.loop, loop.polls == 0, state.pointee.dump.machines.count < 2
+    else { return nil }
+    let all = thread.pointee.clock.wakeups
+    return all >> 31 > 0 ? nil : all &- min(all, loop.wakeups)
+  }
+
+  func loop(
+    _ id: Int, _ thread: UnsafeMutablePointer<ThreadState>?, _ unmatched: [Int: UInt64]
+  ) -> LoopResult {
+    let loop = thread?.pointee.loop
+    return LoopResult(
+      times: times(id, thread), wakeups: loop?.wakeups ?? 0, timeouts: loop?.timeouts ?? 0,
+      ready: loop?.ready ?? 0, missingWakeups: missingWakeups(thread),
+      polls: loop?.polls ?? 0, pollsReady: loop?.pollsReady ?? 0, signals: loop?.signals ?? 0,
+      kicks: loop?.kicks ?? 0, handlers: loop?.handlers ?? 0,
+      brokenHandlers: thread?.pointee.brokenHandlers ?? 0,
+      unmatchedRequests: thread.flatMap { unmatched[$0.pointee.index] } ?? 0,
+      sleeps: loop.map { LatencySummary($0.sleeps) } ?? LatencySummary())
+  }
+}

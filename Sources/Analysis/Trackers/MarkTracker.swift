@@ -1,0 +1,53 @@
+// What the guest wrote to the marker port.
+
+/// A value the guest wrote to the marker port.
+public struct GuestMark: Sendable, Equatable {
+  /// Where in the trace.
+  public let exemplar: Exemplar
+  /// The vCPU that wrote it.
+  public let vcpu: Int
+  /// What it wrote.
+  public let value: UInt32
+  /// What all vCPUs had counted before.
+  public var counts: ExitCounts
+
+  init(_ event: GuestMarkEvent, _ at: EventPlace, counts: ExitCounts) {
+    exemplar = Exemplar(timestamp: at.timestamp, location: at.location)
+    vcpu = Int(event.vcpu & 0xffff)
+    value = event.value
+    self.counts = counts
+  }
+}
+
+extension UnsafeMutablePointer where Pointee == AnalysisState {
+  @inline(never)
+  func mark(_ at: EventPlace, _ event: GuestMarkEvent) {
+    let mark = GuestMark(event, at, counts: pointee.counts)
+    pointee.markCount &+= 1
+    pointee.lastMark = mark
+    if pointee.marks.count < Limits.marks { pointee.marks.append(mark) }
+  }
+}
+
+extension AnalysisState {
+  /// Adds marks of the slice that follows; has to come before its exits are counted.
+  mutating func addMarks(_ other: AnalysisState) {
+    for mark in other.marks.prefix(Limits.marks - marks.count) {
+      var mark = mark
+      mark.counts += counts
+      marks.append(mark)
+    }
+    if var mark = other.lastMark {
+      mark.counts += counts
+      lastMark = mark
+    }
+    markCount &+= other.markCount
+  }
+
+  /// Numbers epochs as after so many earlier marks.
+  mutating func shiftEpochs(by marks: UInt64) {
+    guard marks > 0 else { return }
+    sites.update { $0.parts.shift(by: marks, $0.all) }
+    for index in 0..<Self.threadCount { threads[index]?.pointee.exitHead?.epoch &+= marks }
+  }
+}

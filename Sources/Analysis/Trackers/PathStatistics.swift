@@ -1,0 +1,149 @@
+/// A stage of the way from a guest's kick to its answer.
+public enum PathStage: Int, CaseIterable, Sendable {
+  /// Guest stamp to `vcpu_run_exit`, or to the `loop_wakeup` that the kick caused.
+  case kickToArrival
+  /// `vcpu_run_exit` to `dispatch_begin`, or `loop_wakeup` to `handler_begin`; first handler only.
+  case arrivalToBegin
+  /// Begin of the handler to the first `request_begin`.
+  case beginToRequest
+  /// First `request_begin` to the last `request_end` in the handler.
+  case requestToCompletion
+  /// Last `request_end` to the first `interrupt`.
+  case completionToInterrupt
+  /// First `interrupt`, or the last event before it, to the end of the handler.
+  case interruptToEnd
+  /// `dispatch_end` to `vcpu_run_enter`.
+  case endToReentry
+  /// Begin to end of the handler.
+  case handler
+  /// Exit or wakeup to the first interrupt.
+  case arrivalToInterrupt
+  /// Guest stamp to the first interrupt.
+  case kickToInterrupt
+  /// `vcpu_run_exit` to the next `vcpu_run_enter`: how long the guest stood still.
+  case arrivalToReentry
+  /// Guest stamp to the moment the device saw that request, for each stamp.
+  case kickToPickup
+  /// Begin of the handler to the last `request_end` in it; only where it took no request.
+  case beginToCompletion
+}
+
+/// How a device came to do something.
+public enum PathKind: Int, CaseIterable, Sendable {
+  /// A userspace exit whose dispatch took no request from a queue: a register access.
+  case exitAccess = 0
+  /// A userspace exit whose dispatch took requests: a kick handled on the vCPU's thread.
+  case exitKick = 1
+  /// A handler on a loop's thread that belongs to a device's queue: a kick through an ioeventfd.
+  case loopKick = 2
+  /// Any other handler on a loop's thread.
+  case loopOther = 3
+}
+
+/// Statistics of one path.
+struct PathStatistics: KeyedStatistics {
+  var handlers: UInt64 = 0
+  var requests: UInt64 = 0
+  var interrupted: UInt64 = 0
+  /// Eventfd reads, and the kicks that they stood for.
+  var signals: UInt64 = 0
+  var kicks: UInt64 = 0
+  var mostKicks: UInt64 = 0
+  var stamps: UInt64 = 0
+  /// Stamps that could not be placed on the trace's clock.
+  var unmappedStamps: UInt64 = 0
+  /// First stamps later than the wakeup: the loop was awake already.
+  var alreadyAwake: UInt64 = 0
+  let stages: UnsafeMutablePointer<LatencyHistogram?>
+
+  init() {
+    stages = .allocate(capacity: PathStage.allCases.count)
+    stages.initialize(repeating: nil, count: PathStage.allCases.count)
+  }
+
+  func free() {
+    for stage in 0..<PathStage.allCases.count { stages[stage]?.free() }
+    stages.deallocate()
+  }
+
+  @inline(__always)
+  func record(_ stage: PathStage, _ value: Int64, timestamp: Int64, location: UInt64) {
+    if stages[stage.rawValue] == nil { stages[stage.rawValue] = LatencyHistogram() }
+    stages[stage.rawValue].unsafelyUnwrapped.record(value, timestamp: timestamp, location: location)
+  }
+
+  mutating func add(_ other: PathStatistics) {
+    handlers &+= other.handlers
+    requests &+= other.requests
+    interrupted &+= other.interrupted
+    signals &+= other.signals
+    kicks &+= other.kicks
+    mostKicks = max(mostKicks, other.mostKicks)
+    stamps &+= other.stamps
+    unmappedStamps &+= other.unmappedStamps
+    alreadyAwake &+= other.alreadyAwake
+    for stage in 0..<PathStage.allCases.count {
+      guard let source = other.stages[stage] else { continue }
+      if stages[stage] == nil { stages[stage] = LatencyHistogram() }
+      stages[stage].unsafelyUnwrapped.add(source)
+    }
+  }
+
+  @inline(__always)
+  static func key(kind: PathKind, device: UInt64, queue: UInt64) -> Key {
+    Key(high: UInt64(kind.rawValue), low: device << 16 | queue)
+  }
+}
+
+/// A path to a device.
+public struct PathResult: Sendable, Equatable {
+  /// How the device was reached.
+  public let kind: PathKind
+  /// Its id, 65535: none.
+  public let device: Int
+  /// Queue, 65535: none; for ``PathKind/loopOther`` the source kind.
+  public let queue: Int
+  /// Handlers that ran.
+  public let handlers: UInt64
+  /// Requests that they took.
+  public let requests: UInt64
+  /// Handlers that raised an interrupt.
+  public let interrupted: UInt64
+  /// Reads of the kick's eventfd.
+  public let signals: UInt64
+  /// Kicks that these stood for.
+  public let kicks: UInt64
+  /// The most kicks in one read.
+  public let mostKicks: UInt64
+  /// Guest stamps.
+  public let stamps: UInt64
+  /// Guest stamps that could not be placed on the trace's clock.
+  public let unmappedStamps: UInt64
+  /// Handlers whose first stamp is later than the wakeup.
+  public let alreadyAwake: UInt64
+  /// By ``PathStage``.
+  public let stages: [LatencySummary]
+
+  /// The latencies of a stage.
+  public subscript(_ stage: PathStage) -> LatencySummary { stages[stage.rawValue] }
+}
+
+extension SliceAnalysis {
+  func paths() -> [PathResult] {
+    var results: [PathResult] = []
+    state.pointee.paths.forEach { key, row in
+      results.append(
+        PathResult(
+          kind: PathKind(rawValue: Int(key.high)) ?? .loopOther, device: Int(key.low >> 16),
+          queue: Int(key.low & 0xffff), handlers: row.handlers, requests: row.requests,
+          interrupted: row.interrupted, signals: row.signals, kicks: row.kicks, mostKicks: row.mostKicks,
+          stamps: row.stamps, unmappedStamps: row.unmappedStamps, alreadyAwake: row.alreadyAwake,
+          stages: (0..<PathStage.allCases.count).map {
+            row.stages[$0].map { LatencySummary($0) } ?? LatencySummary()
+          }))
+    }
+    return results.sorted {
+      ($0.device, $0.queue, $0.kind.rawValue) < ($1.device, $1.queue, $1.kind.rawValue)
+    }
+  }
+}
