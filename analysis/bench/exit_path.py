@@ -5,7 +5,8 @@
 
 PROGRAM is `exit-path`, built for release: exits come from an engine without a processor, so what is counted is the VMM's own
 way from the end of KVM_RUN to its next beginning, with tracepoints compiled in and nobody listening. The counts are held
-against exit_path.json: ends with 1 where one is more than --slack per cent above, and says so where all are below.
+against exit_path.json: ends with 1 where one is more than --slack per cent above, and where KVM's own loop was not compiled
+together with what handles its exits, which no count of another engine would tell.
 """
 
 import argparse
@@ -34,16 +35,25 @@ def instructions(program, kind, count):
     return int(found[1])
 
 
+def is_specialised(program):
+    """Whether KVM's loop is there for the machine's runner alone, with no indirect call for an exit: a "Tg5" of the compiler's."""
+    names = subprocess.run(["nm", program], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return re.search(r"KVMVcpuC3run\S*RunnerC_Tg\d", names) is not None
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", type=Path, help="exit-path, built for release")
     parser.add_argument("--slack", type=float, default=3, help="per cent more that are no matter (default: %(default)s)")
     parser.add_argument("--record", action="store_true", help="write exit_path.json instead")
     options = parser.parse_args()
-    for tool, package in (("valgrind", "valgrind"), ("strip", "binutils")):
+    for tool, package in (("valgrind", "valgrind"), ("strip", "binutils"), ("nm", "binutils")):
         if not shutil.which(tool):
             sys.exit(f"exit_path: {tool} is not installed: apt-get install {package}")
 
+    if not is_specialised(options.program):
+        print("KVMVcpu.run is not specialised for VcpuRunner: see VcpuRunner.init and what of KVMVcpu is inlinable.")
+        return 1
     found = {}
     with tempfile.TemporaryDirectory() as scratch:
         # Debian's valgrind gives up where it finds debugging information newer than itself.
