@@ -37,10 +37,11 @@ final class IOThread: @unchecked Sendable {
     case pause
     case end
   }
-  private let monitor = Monitor()
-  // Within `monitor`.
-  private var order = Order.run
-  private var paused = false
+  private struct State {
+    var order = Order.run
+    var paused = false
+  }
+  private let monitor = Monitor(State())
   // The loop's own.
   private var isLastRound = false
 
@@ -116,30 +117,36 @@ final class IOThread: @unchecked Sendable {
     _ = wake.consume()
     // Whether the loop is paused changes only here, with the order seen: one that is resumed and paused again before it
     // woke up is still paused.
-    while monitor.update({ () -> Bool in
-      paused = order == .pause
-      if order == .end { isLastRound = true }
-      return paused
-    }) {
-      monitor.wait { order == .pause ? nil : () }
+    var order = arrive()
+    while order == .pause {
+      monitor.wait { $0.order == .pause ? nil : () }
+      order = arrive()
+    }
+    isLastRound = order == .end
+  }
+
+  private func arrive() -> Order {
+    monitor.update { state in
+      state.paused = state.order == .pause
+      return state.order
     }
   }
 
   /// Returns when the loop is between two handlers and stays there until `resume`.
   func pause() {
-    monitor.update { order = .pause }
+    monitor.update { $0.order = .pause }
     wake.signal()
     // No handler blocks, so this is soon.
-    monitor.wait { paused ? () : nil }
+    monitor.wait { $0.paused ? () : nil }
   }
 
   /// Lets a paused loop go on.
-  func resume() { monitor.update { order = .run } }
+  func resume() { monitor.update { $0.order = .run } }
 
   /// Makes the loop return after what is ready now has been handled: what was signalled before this call was ready
   /// when the loop found this order among its sources.
   func end() {
-    monitor.update { order = .end }
+    monitor.update { $0.order = .end }
     wake.signal()
   }
 }

@@ -169,16 +169,14 @@ extension Machine {
 
 /// Holds threads back until all have started.
 private final class StartGate: Sendable {
-  private let monitor = Monitor()
-  private final class State: @unchecked Sendable {
+  private struct State {
     var arrived = 0
     var isOpen = false
   }
-  // Accessed within `monitor`.
-  private let state = State()
+  private let monitor = Monitor(State())
 
-  func arrive() { monitor.update { state.arrived += 1 } }
-  func waitForArrivals(_ count: Int) { monitor.wait { state.arrived == count ? () : nil } }
-  func open() { monitor.update { state.isOpen = true } }
-  func waitUntilOpen() { monitor.wait { state.isOpen ? () : nil } }
+  func arrive() { monitor.update { $0.arrived += 1 } }
+  func waitForArrivals(_ count: Int) { monitor.wait { $0.arrived == count ? () : nil } }
+  func open() { monitor.update { $0.isOpen = true } }
+  func waitUntilOpen() { monitor.wait { $0.isOpen ? () : nil } }
 }

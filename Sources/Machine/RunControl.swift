@@ -17,15 +17,22 @@ final class RunControl: PowerControl, @unchecked Sendable {
     case end
   }
 
-  private let monitor = Monitor()
-  // Everything below is accessed within `monitor`.
-  private var outcome: RunOutcome?
-  private var pausing = false
-  private var ended = false
-  private var generation = 0
-  private var parked: Set<Int> = []
-  private var halted: Set<Int> = []
-  private var interrupt: (() -> Void)?
+  private struct State {
+    var outcome: RunOutcome?
+    var pausing = false
+    var ended = false
+    /// Resets so far.
+    var generation = 0
+    var parked: Set<Int> = []
+    var halted: Set<Int> = []
+    var interrupt: (() -> Void)?
+
+    mutating func pause() {
+      pausing = true
+      interrupt?()
+    }
+  }
+  private let monitor = Monitor(State())
 
   private let vcpus: Int
   private let onReboot: MachineConfiguration.RebootAction
@@ -40,10 +47,10 @@ final class RunControl: PowerControl, @unchecked Sendable {
 
   /// Says how all vCPUs are interrupted, once their threads run.
   func setInterrupt(_ interrupt: @escaping () -> Void) {
-    monitor.update {
-      self.interrupt = interrupt
+    monitor.update { state in
+      state.interrupt = interrupt
       // Something may have been asked for before there was anybody to interrupt.
-      if pausing { interrupt() }
+      if state.pausing { interrupt() }
     }
   }
 
@@ -51,10 +58,10 @@ final class RunControl: PowerControl, @unchecked Sendable {
 
   /// Ends the run. The first reason given is the one that counts.
   func end(_ reason: RunOutcome) {
-    monitor.update {
-      guard outcome == nil else { return }
-      outcome = reason
-      pause()
+    monitor.update { state in
+      guard state.outcome == nil else { return }
+      state.outcome = reason
+      state.pause()
     }
     attention.signal()
   }
@@ -70,49 +77,48 @@ final class RunControl: PowerControl, @unchecked Sendable {
 
   func reset() {
     guard onReboot == .reset else { return end(.rebooted) }
-    monitor.update {
-      guard outcome == nil else { return }
-      pause()
+    monitor.update { state in
+      if state.outcome == nil { state.pause() }
     }
     attention.signal()
   }
 
   /// Interrupts all vCPUs again, in case one was not in KVM_RUN yet when it was signalled.
   func interruptAgain() {
-    monitor.update { if pausing { interrupt?() } }
-  }
-
-  private func pause() {
-    pausing = true
-    interrupt?()
+    monitor.read { if $0.pausing { $0.interrupt?() } }
   }
 
   // MARK: vCPU threads
 
   /// Where a vCPU's thread comes when KVM_RUN was interrupted. Returns at once where nothing was asked for.
   func checkpoint(vcpu: Int) -> Verdict {
-    var arrived: Int?
-    return monitor.wait { () -> Verdict? in
-      if ended { return .end }
-      if let arrived, generation != arrived { return .restarted }
-      guard pausing else { return arrived == nil ? .carryOn : nil }
-      if arrived == nil {
-        arrived = generation
-        parked.insert(vcpu)
-        attention.signal()
-      }
-      return nil
+    /// What is found on arrival: a verdict at once, or none yet for this generation.
+    enum Arrival {
+      case verdict(Verdict)
+      case parked(generation: Int)
+    }
+    let arrival = monitor.update { state -> Arrival in
+      if state.ended { return .verdict(.end) }
+      guard state.pausing else { return .verdict(.carryOn) }
+      state.parked.insert(vcpu)
+      return .parked(generation: state.generation)
+    }
+    switch arrival {
+    case .verdict(let verdict): return verdict
+    case .parked(let generation):
+      attention.signal()
+      return monitor.wait { $0.ended ? .end : $0.generation != generation ? .restarted : nil }
     }
   }
 
   /// A vCPU halted and nothing but a reset or the end will wake it. When all have, the run ends.
   func halt(vcpu: Int) -> Verdict {
-    let all = monitor.update { () -> Bool in
-      halted.insert(vcpu)
-      return halted.count == vcpus
+    let all = monitor.update { state in
+      state.halted.insert(vcpu)
+      return state.halted.count == vcpus
     }
     if all { end(.halted) }
-    monitor.wait { pausing || ended ? () : nil }
+    monitor.wait { $0.pausing || $0.ended ? () : nil }
     return checkpoint(vcpu: vcpu)
   }
 
@@ -129,37 +135,37 @@ final class RunControl: PowerControl, @unchecked Sendable {
 
   /// Looks whether all vCPUs have arrived, and what they wait for.
   func nextTask() -> Task {
-    monitor.update {
-      guard pausing else { return .nothing }
-      guard parked.count == vcpus else { return .waitForVcpus }
-      if let outcome { return .end(outcome) }
+    monitor.read { state in
+      guard state.pausing else { return .nothing }
+      guard state.parked.count == vcpus else { return .waitForVcpus }
+      if let outcome = state.outcome { return .end(outcome) }
       return .reset
     }
   }
 
   /// How the run was asked to end, whether or not the vCPUs have arrived.
-  var requestedOutcome: RunOutcome? { monitor.update { outcome } }
+  var requestedOutcome: RunOutcome? { monitor.read { $0.outcome } }
 
   /// vCPUs that have not arrived at a checkpoint.
-  var missing: [Int] { monitor.update { (0..<vcpus).filter { !parked.contains($0) } } }
+  var missing: [Int] { monitor.read { state in (0..<vcpus).filter { !state.parked.contains($0) } } }
 
   /// Lets the vCPUs start again after a reset.
   func restart() {
-    monitor.update {
-      halted = []
-      parked = []
-      generation += 1
+    monitor.update { state in
+      state.halted = []
+      state.parked = []
+      state.generation += 1
       // The end may have been asked for while the reset was under way.
-      pausing = outcome != nil
+      state.pausing = state.outcome != nil
     }
     interruptAgain()
   }
 
   /// Lets the vCPU threads end. They are not interrupted any more.
   func finish() {
-    monitor.update {
-      ended = true
-      interrupt = nil
+    monitor.update { state in
+      state.ended = true
+      state.interrupt = nil
     }
   }
 }

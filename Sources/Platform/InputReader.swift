@@ -7,12 +7,13 @@ public final class InputReader: @unchecked Sendable {
   /// Readable when something has arrived; ``take()`` makes it unreadable.
   public let arrival: EventFD
   private let halt: EventFD
-  private let monitor = Monitor()
-  // Within `monitor`.
-  private var wanted = 0
-  private var arrived: [UInt8] = []
-  private var isStopped = false
-  private var hasEnded = true
+  private struct State {
+    var wanted = 0
+    var arrived: [UInt8] = []
+    var isStopped = false
+    var hasEnded = true
+  }
+  private let monitor = Monitor(State())
   private var thread: DedicatedThread?
 
   /// - Parameter descriptor: what is read; it stays open as long as this object lives.
@@ -24,41 +25,41 @@ public final class InputReader: @unchecked Sendable {
 
   /// Starts the thread. To be called once.
   public func start() throws(Errno) {
-    hasEnded = false
+    monitor.update { $0.hasEnded = false }
     do {
       thread = try DedicatedThread(name: "input") { [self] in
         run()
-        monitor.update { hasEnded = true }
+        monitor.update { $0.hasEnded = true }
       }
     } catch {
-      hasEnded = true
+      monitor.update { $0.hasEnded = true }
       throw error
     }
   }
 
   /// Asks for at most so many bytes, above zero, in all: asking again before they have arrived changes nothing.
   public func want(_ count: Int) {
-    monitor.update { if wanted == 0, arrived.isEmpty { wanted = count } }
+    monitor.update { if $0.wanted == 0, $0.arrived.isEmpty { $0.wanted = count } }
   }
 
   /// Takes what has arrived. Nothing more arrives until it is asked for.
   public func take() -> [UInt8] {
     _ = arrival.consume()
-    return monitor.update {
-      defer { arrived = [] }
-      return arrived
+    return monitor.update { state in
+      defer { state.arrived = [] }
+      return state.arrived
     }
   }
 
   /// Stops reading and waits for the thread's end. A read that no signal interrupts, such as from a file server that has
   /// gone, is given up after a second.
   public func stop() {
-    monitor.update { isStopped = true }
+    monitor.update { $0.isStopped = true }
     halt.signal()
     guard let thread else { return }
     // The signal may come just before the thread blocks in read(2): more than one, then.
     for _ in 0..<1000 {
-      if monitor.update({ hasEnded }) {
+      if monitor.read({ $0.hasEnded }) {
         thread.join()
         self.thread = nil
         return
@@ -70,7 +71,7 @@ public final class InputReader: @unchecked Sendable {
 
   private func run() {
     while true {
-      let count = monitor.wait { isStopped ? 0 : wanted > 0 ? wanted : nil }
+      let count = monitor.wait { $0.isStopped ? 0 : $0.wanted > 0 ? $0.wanted : nil }
       guard count > 0 else { return }
       var waiting = [
         pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
@@ -86,9 +87,9 @@ public final class InputReader: @unchecked Sendable {
       if error == EINTR || error == EAGAIN { continue }
       // The end, or a descriptor that cannot be read: there is just nothing more to come.
       guard !bytes.isEmpty else { return }
-      monitor.update {
-        arrived = bytes
-        wanted = 0
+      monitor.update { state in
+        state.arrived = bytes
+        state.wanted = 0
       }
       arrival.signal()
     }

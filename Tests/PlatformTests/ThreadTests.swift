@@ -96,19 +96,17 @@ struct ThreadTests {
 
   @Test("Whoever waits on a monitor sees what was updated")
   func monitor() throws {
-    final class Turn: @unchecked Sendable { var value = 0 }
-    let turn = Turn()
-    let monitor = Monitor()
+    let turn = Monitor(0)
     let threads = try (0..<3).map { index in
       try DedicatedThread(name: "player\(index)") {
         for round in 0..<200 {
-          monitor.wait { turn.value == 3 * round + index ? () : nil }
-          monitor.update { turn.value += 1 }
+          turn.wait { $0 == 3 * round + index ? () : nil }
+          turn.update { $0 += 1 }
         }
       }
     }
     for thread in threads { thread.join() }
-    #expect(turn.value == 600)
+    #expect(turn.read { $0 } == 600)
   }
 
   @Test("The clocks are correlated to within what was measured")

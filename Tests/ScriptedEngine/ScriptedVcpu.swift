@@ -16,21 +16,25 @@ public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
 
   /// Its number.
   public let id: UInt32
-  private let monitor = Monitor()
-  // Everything below is accessed within `monitor`.
-  private var place = Place.outside
-  private var next: ScriptedExit?
-  private var begun = 0
-  private var finished = 0
-  private var answer: [UInt8] = []
-  private var mustExit = false
-  private var isDeaf = false
-  private var interruptions = 0
-  private var registers = CPUState()
-  private var powerOn = CPUState()
-  private var resetCount = 0
-  private var failure = VcpuExit.InternalError(suberror: 0, instruction: [], data: [])
-  private var recovers = false
+  private struct State {
+    var place = Place.outside
+    var next: ScriptedExit?
+    var begun = 0
+    var finished = 0
+    var answer: [UInt8] = []
+    var mustExit = false
+    var isDeaf = false
+    var interruptions = 0
+    var registers = CPUState()
+    var powerOn = CPUState()
+    var resetCount = 0
+    var failure = VcpuExit.InternalError(suberror: 0, instruction: [], data: [])
+    var recovers = false
+
+    /// A deaf vCPU is told what it does even where it should have left guest mode.
+    var isReachable: Bool { place == .inGuest && (!mustExit || isDeaf) }
+  }
+  private let monitor = Monitor(State())
 
   init(id: UInt32) { self.id = id }
 
@@ -49,17 +53,14 @@ public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   /// - Returns: the exit's number, for `finish`.
   @discardableResult
   public func begin(_ exit: ScriptedExit) throws -> Int {
-    let number = monitor.wait { () -> Int?? in
-      if place == .ended { return .some(nil) }
-      // A deaf vCPU is told what it does even where it should have left guest mode.
-      guard place == .inGuest, !mustExit || isDeaf else { return nil }
+    let number = monitor.update(when: { $0.place == .ended || $0.isReachable }) { state -> Int? in
+      if state.place == .ended { return nil }
       // From here on it has exited, whatever it is asked before its thread runs.
-      place = .handling
-      next = exit
-      begun += 1
-      return begun
+      state.place = .handling
+      state.next = exit
+      state.begun += 1
+      return state.begun
     }
-    monitor.update {}
     guard let number else { throw ScriptError("vCPU \(id) has ended") }
     return number
   }
@@ -67,33 +68,33 @@ public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   /// Waits until an exit was handled.
   @discardableResult
   public func finish(_ number: Int) throws -> [UInt8] {
-    let answer = monitor.wait { () -> [UInt8]?? in
-      if finished >= number { return self.answer }
-      return place == .ended ? .some(nil) : nil
+    let answer = monitor.wait { state -> [UInt8]?? in
+      if state.finished >= number { return state.answer }
+      return state.place == .ended ? .some(nil) : nil
     }
     guard let answer else { throw ScriptError("vCPU \(id) has ended") }
     return answer
   }
 
   /// Whether an exit has been handled.
-  public func hasFinished(_ number: Int) -> Bool { monitor.update { finished >= number } }
+  public func hasFinished(_ number: Int) -> Bool { monitor.read { $0.finished >= number } }
 
   /// Makes the vCPU stay in guest mode whatever it is asked, or hear again: as one that is just on its way into KVM_RUN.
-  public func setDeaf(_ deaf: Bool) { monitor.update { isDeaf = deaf } }
+  public func setDeaf(_ deaf: Bool) { monitor.update { $0.isDeaf = deaf } }
 
   /// Waits until somebody has asked for an immediate exit.
-  public func waitUntilAsked() { monitor.wait { mustExit ? () : nil } }
+  public func waitUntilAsked() { monitor.wait { $0.mustExit ? () : nil } }
 
   /// How often the vCPU left guest mode because it was asked to.
-  public var timesInterrupted: Int { monitor.update { interruptions } }
+  public var timesInterrupted: Int { monitor.read { $0.interruptions } }
   /// How often it was put back to power-on.
-  public var resets: Int { monitor.update { resetCount } }
+  public var resets: Int { monitor.read { $0.resetCount } }
 
   /// Says what `internalError` tells, and whether the vCPU recovers from it.
   public func setFailure(_ failure: VcpuExit.InternalError, recovers: Bool) {
-    monitor.update {
-      self.failure = failure
-      self.recovers = recovers
+    monitor.update { state in
+      state.failure = failure
+      state.recovers = recovers
     }
   }
 
@@ -103,25 +104,24 @@ public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   public func run(_ handler: some VcpuExitHandler) {
     while true {
       handler.willEnterGuest()
-      monitor.update { place = .inGuest }
-      let exit = monitor.wait { () -> ScriptedExit?? in
-        if let exit = next {
-          next = nil
+      monitor.update { $0.place = .inGuest }
+      let exit = monitor.update(when: { $0.next != nil || $0.mustExit && !$0.isDeaf }) {
+        state -> ScriptedExit? in
+        if let exit = state.next {
+          state.next = nil
           return exit
         }
-        guard mustExit, !isDeaf else { return nil }
-        interruptions += 1
-        place = .handling
-        return .some(nil)
+        state.interruptions += 1
+        state.place = .handling
+        return nil
       }
-      monitor.update {}
       let (bytes, goesOn) = exit.map { $0.perform(handler) } ?? ([], handler.handle(.interrupted))
-      monitor.update {
+      monitor.update { state in
         if exit != nil {
-          finished += 1
-          answer = bytes
+          state.finished += 1
+          state.answer = bytes
         }
-        place = goesOn ? .outside : .ended
+        state.place = goesOn ? .outside : .ended
       }
       guard goesOn else { return }
     }
@@ -137,34 +137,34 @@ public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   }
 
   /// Makes it leave guest mode.
-  public func requestImmediateExit() { monitor.update { mustExit = true } }
+  public func requestImmediateExit() { monitor.update { $0.mustExit = true } }
   /// Takes that back.
-  public func clearImmediateExit() { monitor.update { mustExit = false } }
+  public func clearImmediateExit() { monitor.update { $0.mustExit = false } }
 
   /// What the test said.
-  public func internalError() -> VcpuExit.InternalError { monitor.update { failure } }
+  public func internalError() -> VcpuExit.InternalError { monitor.read { $0.failure } }
   /// What the test said.
-  public func recoverFromInternalError() -> Bool { monitor.update { recovers } }
+  public func recoverFromInternalError() -> Bool { monitor.read { $0.recovers } }
 
   /// What was set last.
-  public func state() throws -> CPUState { monitor.update { registers } }
+  public func state() throws -> CPUState { monitor.read { $0.registers } }
   /// Notes it.
-  public func setState(_ state: CPUState) throws { monitor.update { registers = state } }
+  public func setState(_ state: CPUState) throws { monitor.update { $0.registers = state } }
   /// There is no paging.
   public func translate(linear address: UInt64) throws -> UInt64? { address }
 
   /// The number of exits, so that a test can tell when it was read.
-  public func timeStampCounter() -> UInt64? { monitor.update { UInt64(begun) } }
+  public func timeStampCounter() -> UInt64? { monitor.read { UInt64($0.begun) } }
   /// Nobody tells.
   public func timeStampCounterOffset() -> UInt64? { nil }
 
   /// Notes the registers.
-  public func keepPowerOnState() throws { monitor.update { powerOn = registers } }
+  public func keepPowerOnState() throws { monitor.update { $0.powerOn = $0.registers } }
   /// Puts them back.
   public func reset() throws {
-    monitor.update {
-      registers = powerOn
-      resetCount += 1
+    monitor.update { state in
+      state.registers = state.powerOn
+      state.resetCount += 1
     }
   }
 
