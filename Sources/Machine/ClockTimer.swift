@@ -20,7 +20,7 @@ final class ClockTimer: DeviceTimer {
     do {
       try loop.add(
         .init(kind: .timer, device: clock.id, queue: 0, descriptor: timer.descriptor.raw) {
-          [unowned self] context in
+          [unowned self] context, _ in
           timer.consume()
           dispatcher.withDevice(clock, offset: 0, by: context) { clock.timerExpired(by: context) }
         })

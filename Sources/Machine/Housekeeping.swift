@@ -1,74 +1,47 @@
-import CLinux
-import CTracepoints
 import Glibc
 import Platform
 
 /// What the main thread waits for while the guest runs: vCPUs that want something, signals, the time limit, a tick each
 /// second, and the moments at which counters are read.
 final class Housekeeping {
-  private enum Token: UInt32 {
-    case attention
-    case signal
-    case tick
-    case statistics
-    case limit
-  }
-
   private let machine: Machine
-  private let epoll: Epoll
+  private let loop: EventLoop<Epoll, Unobserved>
   private let signals: SignalDescriptor
-  private let tick: Timer
-  private let statistics: Timer
-  private let limit: Timer
   private var stateWasWanted = Tracing.isEnabled
-  private let events: UnsafeMutableBufferPointer<epoll_event>
 
   init(_ machine: Machine, signals: consuming SignalDescriptor) throws(Errno) {
     self.machine = machine
-    epoll = try Epoll()
-    tick = try Timer(nanoseconds: 1_000_000_000, repeating: true)
-    // Without a limit or an interval a timer is as good as none: it would expire in decades.
-    let interval = machine.configuration.statisticsInterval
-    statistics = try Timer(nanoseconds: interval > 0 ? interval : .max, repeating: true)
-    limit = try Timer(nanoseconds: machine.configuration.timeLimit ?? .max, repeating: false)
-    events = .allocate(capacity: 8)
-    events.initialize(repeating: epoll_event())
     self.signals = signals
-    try epoll.add(machine.control.attention.descriptor.raw, token: Token.attention.rawValue)
-    try epoll.add(self.signals.descriptor.raw, token: Token.signal.rawValue)
-    try epoll.add(tick.descriptor.raw, token: Token.tick.rawValue)
-    try epoll.add(statistics.descriptor.raw, token: Token.statistics.rawValue)
-    try epoll.add(limit.descriptor.raw, token: Token.limit.rawValue)
+    loop = EventLoop(try Epoll(), observer: Unobserved())
+    let control = machine.control
+    try loop.add(control.attention.descriptor.raw, label: ()) { _, _ in _ = control.attention.consume() }
+    try loop.add(self.signals.descriptor.raw, label: ()) { [unowned self] _, _ in handleSignals() }
+    try loop.addTimer(nanoseconds: 1_000_000_000, repeating: true, label: ()) { [unowned self] _, _ in
+      everySecond()
+    }
+    let interval = machine.configuration.statisticsInterval
+    if interval > 0 {
+      try loop.addTimer(nanoseconds: interval, repeating: true, label: ()) { [unowned self] _, _ in
+        if stateWasWanted { machine.recordStatistics(.periodic) }
+      }
+    }
+    if let limit = machine.configuration.timeLimit {
+      try loop.addTimer(nanoseconds: limit, repeating: false, label: ()) { _, _ in control.end(.timedOut(""))
+      }
+    }
   }
-
-  deinit { events.deallocate() }
 
   /// Waits for one of them and deals with it.
   ///
   /// - Parameter timeout: milliseconds, -1 for no limit.
-  func wait(timeout: CInt) {
-    let ready = (try? epoll.wait(events, timeout: timeout)) ?? 0
-    for index in 0..<ready {
-      switch Token(rawValue: events[index].data.u32) {
-      case .attention: _ = machine.control.attention.consume()
-      case .signal:
-        while let signal = signals.next() {
-          switch signal {
-          case SIGTSTP: Terminal.suspend()
-          case SIGCONT: Terminal.resume(wasStopped: true)
-          default: machine.control.end(.interrupted(signal: signal))
-          }
-        }
-      case .tick:
-        _ = tick.consume()
-        everySecond()
-      case .statistics:
-        _ = statistics.consume()
-        if stateWasWanted { machine.recordStatistics(.periodic) }
-      case .limit:
-        _ = limit.consume()
-        machine.control.end(.timedOut(""))
-      case nil: break
+  func wait(timeout: CInt) { loop.runOnce(timeout: timeout) }
+
+  private func handleSignals() {
+    while let signal = signals.next() {
+      switch signal {
+      case SIGTSTP: Terminal.suspend()
+      case SIGCONT: Terminal.resume(wasStopped: true)
+      default: machine.control.end(.interrupted(signal: signal))
       }
     }
   }

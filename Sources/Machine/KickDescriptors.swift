@@ -49,7 +49,7 @@ final class KickDescriptors: @unchecked Sendable {
   ) -> IOThread.Source {
     let (id, queue, offset) = (handler.id, kick.queue, kick.offset)
     return IOThread.Source(kind: .kick, device: id, queue: queue, descriptor: event.event.descriptor.raw) {
-      context in
+      context, _ in
       let count = event.event.consume()
       guard count > 0 else { return }
       consumed(context, id, queue, count)

@@ -39,7 +39,7 @@ final class SerialInput: @unchecked Sendable {
   func attach(to loop: IOThread) throws(Errno) {
     try loop.add(
       .init(kind: .serialInput, device: serial.id, queue: 0, descriptor: reader.arrival.descriptor.raw) {
-        [unowned self] context in
+        [unowned self] context, _ in
         deliver(by: context)
       })
     // Called with the port's lock held, on the vCPU's thread that made room.

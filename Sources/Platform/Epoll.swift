@@ -1,49 +1,67 @@
 import CLinux
 import Glibc
 
-/// A set of descriptors to wait for: epoll(7), level-triggered.
-public struct Epoll: ~Copyable, Sendable {
+/// Waits for descriptors through epoll(7), level-triggered.
+public final class Epoll: Poller {
+  /// As many are told at once; more are told the next time.
+  private static let capacity = 64
+
   private let descriptor: FileDescriptor
+  @usableFromInline let events: UnsafeMutableBufferPointer<epoll_event>
 
   /// Makes an empty set.
   public init() throws(Errno) {
     let raw = epoll_create1(CInt(EPOLL_CLOEXEC))
     guard raw >= 0 else { throw Errno.current }
     descriptor = FileDescriptor(owning: raw)
+    events = .allocate(capacity: Epoll.capacity)
+    events.initialize(repeating: epoll_event())
   }
 
-  /// Waits for a descriptor to become readable (or to fail, which shows when it is read).
-  ///
-  /// - Parameter token: what `wait` returns when the descriptor is ready.
-  public borrowing func add(_ raw: CInt, token: UInt32) throws(Errno) {
-    try control(EPOLL_CTL_ADD, raw, token: token)
+  deinit { events.deallocate() }
+
+  /// Begins to wait for a descriptor: EPOLL_CTL_ADD.
+  public func add(_ descriptor: CInt, for interest: Readiness, token: UInt32) throws(Errno) {
+    try control(EPOLL_CTL_ADD, descriptor, interest, token: token)
   }
 
-  /// Forgets a descriptor.
-  public borrowing func remove(_ raw: CInt) throws(Errno) {
-    try control(EPOLL_CTL_DEL, raw, token: 0)
+  /// Waits for something else of it. What is not waited for at all is taken out: it would be told when it fails.
+  public func change(
+    _ descriptor: CInt, from old: Readiness, to interest: Readiness, token: UInt32
+  ) throws(Errno) {
+    switch (old.isEmpty, interest.isEmpty) {
+    case (true, true): break
+    case (true, false): try control(EPOLL_CTL_ADD, descriptor, interest, token: token)
+    case (false, true): try control(EPOLL_CTL_DEL, descriptor, interest, token: token)
+    case (false, false): try control(EPOLL_CTL_MOD, descriptor, interest, token: token)
+    }
   }
 
-  private borrowing func control(_ operation: CInt, _ raw: CInt, token: UInt32) throws(Errno) {
+  private func control(_ operation: CInt, _ raw: CInt, _ interest: Readiness, token: UInt32) throws(Errno) {
     var event = epoll_event()
-    event.events = EPOLLIN.rawValue
+    if interest.contains(.input) { event.events |= EPOLLIN.rawValue }
+    if interest.contains(.output) { event.events |= EPOLLOUT.rawValue }
     event.data.u32 = token
     guard epoll_ctl(descriptor.raw, operation, raw, &event) == 0 else { throw Errno.current }
   }
 
   /// Waits until a descriptor is ready: epoll_wait(2).
-  ///
-  /// - Parameters:
-  ///   - events: where the ready ones are put.
-  ///   - timeout: milliseconds; 0 does not block, -1 waits without end.
-  /// - Returns: how many of `events` were filled; 0 after the timeout or when a signal came.
-  public borrowing func wait(_ events: UnsafeMutableBufferPointer<epoll_event>, timeout: CInt) throws(Errno)
-    -> Int
-  {
+  public func wait(timeout: CInt) throws(Errno) -> Int {
     let count = epoll_wait(descriptor.raw, events.baseAddress, CInt(events.count), timeout)
     if count >= 0 { return Int(count) }
     let error = Errno.current
     if error == .interrupted { return 0 }
     throw error
+  }
+
+  /// One of those that are ready.
+  @inlinable
+  public func ready(at place: Int) -> (token: UInt32, readiness: Readiness) {
+    let event = events[place]
+    var readiness: Readiness = []
+    let failed = event.events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0
+    if failed || event.events & EPOLLIN.rawValue != 0 { readiness.insert(.input) }
+    if failed || event.events & EPOLLOUT.rawValue != 0 { readiness.insert(.output) }
+    return (event.data.u32, readiness)
   }
 }

@@ -18,7 +18,8 @@ struct IOThreadTests {
   }
 
   private func source(_ event: Event, _ handler: @escaping @Sendable () -> Void) -> IOThread.Source {
-    IOThread.Source(kind: .kick, device: DeviceID(1), queue: 0, descriptor: event.event.descriptor.raw) { _ in
+    IOThread.Source(kind: .kick, device: DeviceID(1), queue: 0, descriptor: event.event.descriptor.raw) {
+      _, _ in
       _ = event.event.consume()
       handler()
     }

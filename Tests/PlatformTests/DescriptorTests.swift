@@ -8,12 +8,8 @@ import Testing
 @Suite("Descriptors that threads wait for")
 struct DescriptorTests {
   /// The tokens that are ready now.
-  private func ready(_ epoll: borrowing Epoll, timeout: CInt = 0) throws -> [UInt32] {
-    let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: 8)
-    events.initialize(repeating: epoll_event())
-    defer { events.deallocate() }
-    let count = try epoll.wait(events, timeout: timeout)
-    return events[..<count].map(\.data.u32).sorted()
+  private func ready(_ epoll: Epoll, timeout: CInt = 0) throws -> [UInt32] {
+    (0..<(try epoll.wait(timeout: timeout))).map { epoll.ready(at: $0).token }.sorted()
   }
 
   @Test("An eventfd counts signals until it is consumed")
@@ -35,8 +31,8 @@ struct DescriptorTests {
     let epoll = try Epoll()
     let first = try EventFD()
     let second = try EventFD()
-    try epoll.add(first.descriptor.raw, token: 1)
-    try epoll.add(second.descriptor.raw, token: 2)
+    try epoll.add(first.descriptor.raw, for: .input, token: 1)
+    try epoll.add(second.descriptor.raw, for: .input, token: 2)
     #expect(try ready(epoll) == [])
     second.signal()
     #expect(try ready(epoll) == [2])
@@ -45,10 +41,10 @@ struct DescriptorTests {
     #expect(try ready(epoll) == [1, 2])
     _ = second.consume()
     #expect(try ready(epoll) == [1])
-    try epoll.remove(first.descriptor.raw)
+    try epoll.change(first.descriptor.raw, from: .input, to: [], token: 1)
     #expect(try ready(epoll) == [])
-    #expect(throws: Errno.fileExists) { try epoll.add(second.descriptor.raw, token: 3) }
-    #expect(throws: Errno.badFileDescriptor) { try epoll.add(-1, token: 3) }
+    #expect(throws: Errno.fileExists) { try epoll.add(second.descriptor.raw, for: .input, token: 3) }
+    #expect(throws: Errno.badFileDescriptor) { try epoll.add(-1, for: .input, token: 3) }
   }
 
   @Test("Timers expire once or again and again, and never at once")
@@ -57,8 +53,8 @@ struct DescriptorTests {
     let once = try Timer(nanoseconds: 0, repeating: false)
     let often = try Timer(nanoseconds: 1_000_000, repeating: true)
     let never = try Timer(nanoseconds: .max, repeating: true)
-    try epoll.add(once.descriptor.raw, token: 1)
-    try epoll.add(never.descriptor.raw, token: 3)
+    try epoll.add(once.descriptor.raw, for: .input, token: 1)
+    try epoll.add(never.descriptor.raw, for: .input, token: 3)
     #expect(try ready(epoll, timeout: 1000) == [1])
     #expect(once.consume() == 1)
     #expect(once.consume() == 0)
