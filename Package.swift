@@ -72,7 +72,8 @@ let package = Package(
       swiftSettings: swift),
     .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "CTF", histogram], swiftSettings: swift),
     .testTarget(
-      name: "ReportingTests", dependencies: ["Reporting", "Dump", "Analysis", "CTF"], swiftSettings: swift),
+      name: "ReportingTests", dependencies: ["Reporting", "Dump", "Analysis", "CTF"],
+      exclude: ["Golden"], swiftSettings: swift),
     .target(name: "CTestGuests", path: "Tests/TestGuests", cSettings: c),
     .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport", swiftSettings: swift),
     .target(
