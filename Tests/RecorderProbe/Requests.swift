@@ -16,6 +16,8 @@ final class OverlappingRequests: Sendable {
     var free: [[UInt32]] = [Array(0..<16), Array(0..<16)]
     var open: [Request] = []
     var left: Int
+    /// Taken, but not begun yet: whoever ends requests has to wait for them.
+    var taken = 0
     var failed = 0
     var random: UInt64 = 1
 
@@ -55,6 +57,7 @@ final class OverlappingRequests: Sendable {
       guard state.left > 0 else { return nil }
       let count = min(1 + state.below(4), state.left, state.free[Int(queue)].count)
       state.left -= count
+      state.taken += count
       let ids = Array(state.free[Int(queue)].suffix(count))
       state.free[Int(queue)].removeLast(count)
       return ids
@@ -64,7 +67,10 @@ final class OverlappingRequests: Sendable {
   private func begin(_ kind: UInt8, _ thread: UInt16, _ seq: UInt32, _ queue: UInt16, _ ids: [UInt32]) {
     for id in ids {
       exeunt_trace_request_begin(kind, thread, seq, Self.device, queue, id, UInt8(1 + queue), 512)
-      state.withLock { $0.open.append(Request(queue: queue, id: id)) }
+      state.withLock {
+        $0.taken -= 1
+        $0.open.append(Request(queue: queue, id: id))
+      }
     }
   }
 
@@ -97,7 +103,7 @@ final class OverlappingRequests: Sendable {
   /// Requests to end, in no order; nil: there will be no more.
   private func finished() -> [Request]? {
     state.withLock { state in
-      guard state.left > 0 || !state.open.isEmpty else { return nil }
+      guard state.left > 0 || state.taken > 0 || !state.open.isEmpty else { return nil }
       return (0..<min(1 + state.below(3), state.open.count)).map { _ in
         state.open.remove(at: state.below(state.open.count))
       }
