@@ -27,7 +27,4 @@ public struct ThreadModel: Sendable, Equatable {
   ///
   /// - Parameter device: how many devices with queues come before this one.
   public func loop(ofQueue queue: UInt16, device: Int) -> Int { (Int(queue) + device) % loops }
-
-  /// The loop of what a device waits for beside its queues.
-  public var loopOfSources: Int { 0 }
 }
