@@ -2,31 +2,31 @@
 ///
 /// Whoever has to know of devices reads it: buses, interrupt lines, kicks, locks, event loops, the tables of firmware, and
 /// the state dump in the trace.
-public struct BoardLayout: Sendable, Equatable {
+package struct BoardLayout: Sendable, Equatable {
   /// Guest physical memory that is never RAM: from 3 to 4 GiB.
-  public static let deviceMemory: Range<UInt64> = 3 << 30..<4 << 30
+  package static let deviceMemory: Range<UInt64> = 3 << 30..<4 << 30
   /// Where the I/O APIC is, whoever has it.
-  public static let ioapic = AddressRange.memory(0xfec0_0000, 0x1000)
+  package static let ioapic = AddressRange.memory(0xfec0_0000, 0x1000)
   /// Where each vCPU finds its local APIC.
-  public static let localController = AddressRange.memory(0xfee0_0000, 0x10_0000)
+  package static let localController = AddressRange.memory(0xfee0_0000, 0x10_0000)
   /// Four pages that KVM keeps for itself on processors that cannot run real mode as it is: where QEMU has them, too.
-  public static let hypervisorPages: Range<UInt64> = 0xfeff_c000..<0xff00_0000
+  package static let hypervisorPages: Range<UInt64> = 0xfeff_c000..<0xff00_0000
   /// The line of ACPI's power management events, of which there are none.
-  public static let powerManagementLine: UInt32 = 9
+  package static let powerManagementLine: UInt32 = 9
   /// Lines of the I/O APIC.
-  public static let lineCount: UInt32 = 24
+  package static let lineCount: UInt32 = 24
 
   /// What it was made from.
-  public let options: BoardOptions
+  package let options: BoardOptions
   /// Who serves what.
-  public let threads: ThreadModel
+  package let threads: ThreadModel
   /// All devices, in the order in which they are listed in the trace.
-  public let slots: [Slot]
+  package let slots: [Slot]
 
   /// Lays out the board.
   ///
   /// - Throws: when there is no such board, or two devices claim the same.
-  public init(_ options: BoardOptions) throws(BoardError) {
+  package init(_ options: BoardOptions) throws(BoardError) {
     try options.validate()
     let threads = ThreadModel(vcpus: options.vcpus, loops: options.loops)
     try self.init(options, threads, BoardLayout.slots(options, threads))
@@ -43,10 +43,10 @@ public struct BoardLayout: Sendable, Equatable {
   }
 
   /// The devices of a kind.
-  public func slots(of kind: Slot.Kind) -> [Slot] { slots.filter { $0.kind == kind } }
+  package func slots(of kind: Slot.Kind) -> [Slot] { slots.filter { $0.kind == kind } }
 
   /// The only device of a kind that every board has.
-  public func slot(_ kind: Slot.Kind) -> Slot {
+  package func slot(_ kind: Slot.Kind) -> Slot {
     let found = slots(of: kind)
     precondition(found.count == 1, "not one \(kind)")
     return found[0]

@@ -1,8 +1,8 @@
 /// What decides which devices a board has and who serves them: the part of a machine's configuration that its layout is
 /// made from.
-public struct BoardOptions: Sendable, Equatable {
+package struct BoardOptions: Sendable, Equatable {
   /// Where the interrupt controllers are.
-  public enum InterruptController: String, Sendable, Codable, CaseIterable {
+  package enum InterruptController: String, Sendable, Codable, CaseIterable {
     /// 8259s, I/O APIC, local APICs and the 8254 in the kernel.
     case kernel
     /// Local APICs in the kernel, the I/O APIC in this process.
@@ -12,23 +12,23 @@ public struct BoardOptions: Sendable, Equatable {
   }
 
   /// The most doorbells.
-  public static let maximumDoorbells = 4
+  package static let maximumDoorbells = 4
   /// The most virtual CPUs.
-  public static let maximumVcpus = 1024
+  package static let maximumVcpus = 1024
   /// The most I/O threads.
-  public static let maximumLoops = 64
+  package static let maximumLoops = 64
 
   /// Virtual CPUs.
-  public var vcpus: Int
+  package var vcpus: Int
   /// Where the interrupt controllers are.
-  public var interruptController: InterruptController
+  package var interruptController: InterruptController
   /// Doorbells, each with its own ports, memory, line and queues.
-  public var doorbells: Int
+  package var doorbells: Int
   /// Event loops, each on an I/O thread of its own.
-  public var loops: Int
+  package var loops: Int
 
   /// Describes what is wanted; by default the smallest machine.
-  public init(
+  package init(
     vcpus: Int = 1, interruptController: InterruptController = .kernel, doorbells: Int = 1, loops: Int = 1
   ) {
     self.vcpus = vcpus
@@ -51,9 +51,9 @@ public struct BoardOptions: Sendable, Equatable {
 }
 
 /// A board that cannot be: what is wrong, and what to do.
-public struct BoardError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct BoardError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The message.
-  public let description: String
+  package let description: String
 
   init(_ description: String) { self.description = description }
 }

@@ -1,34 +1,34 @@
 /// A device's place on the board: what it is called, where a guest finds it, which line it raises, and who serves it.
-public struct Slot: Sendable, Equatable {
+package struct Slot: Sendable, Equatable {
   /// What stands in the slot.
-  public enum Kind: Sendable, CaseIterable {
+  package enum Kind: Sendable, CaseIterable {
     case serial, doorbell, scratch, marker, keyboard, resetControl, debugExit, powerOff
     case clock, powerTimer, powerEvents, edgeLevels, firmwareConfiguration, testDevice, ioapic
   }
 
   /// The number in the trace, not 0.
-  public let id: UInt16
+  package let id: UInt16
   /// The name in reports.
-  public let name: String
+  package let name: String
   /// What it is.
-  public let kind: Kind
+  package let kind: Kind
   /// Where its registers are.
-  public var ranges: [AddressRange]
+  package var ranges: [AddressRange]
   /// The interrupt line that it raises; nil for none.
-  public var line: UInt32?
+  package var line: UInt32?
   /// Lines that the guest may give to the device's queues. Several queues, also of several devices, may have the same.
-  public var queueLines: ClosedRange<UInt32>?
+  package var queueLines: ClosedRange<UInt32>?
   /// One for each queue.
-  public var kicks: [Kick] = []
+  package var kicks: [Kick] = []
   /// The lock that is held around each access, by its number in the trace; nil where accesses may overlap.
-  public var lock: UInt16?
+  package var lock: UInt16?
   /// The event loop that serves what is not a queue: timers, input.
-  public var loop = 0
+  package var loop = 0
   /// What firmware tells of it; nil where kernels know it without being told, or never use it.
-  public var firmware: FirmwareEntry?
+  package var firmware: FirmwareEntry?
 
   /// Describes a slot whose device has a lock of its own.
-  public init(_ id: UInt16, _ name: String, _ kind: Kind, _ ranges: [AddressRange], line: UInt32? = nil) {
+  package init(_ id: UInt16, _ name: String, _ kind: Kind, _ ranges: [AddressRange], line: UInt32? = nil) {
     self.id = id
     self.name = name
     self.kind = kind
@@ -39,14 +39,14 @@ public struct Slot: Sendable, Equatable {
 }
 
 /// A space of addresses.
-public enum AddressSpace: Sendable, CaseIterable {
+package enum AddressSpace: Sendable, CaseIterable {
   /// Ports.
   case port
   /// Guest physical memory.
   case memory
 
   /// The first address that does not exist.
-  public var limit: UInt64 {
+  package var limit: UInt64 {
     switch self {
     case .port: 1 << 16
     case .memory: 1 << 52
@@ -55,23 +55,23 @@ public enum AddressSpace: Sendable, CaseIterable {
 }
 
 /// Registers of a device that follow each other.
-public struct AddressRange: Sendable, Equatable {
+package struct AddressRange: Sendable, Equatable {
   /// Ports or memory.
-  public let space: AddressSpace
+  package let space: AddressSpace
   /// The first address.
-  public let start: UInt64
+  package let start: UInt64
   /// Bytes.
-  public let length: UInt64
+  package let length: UInt64
   /// The device's own number for this range, where its ranges differ.
-  public let window: Int
+  package let window: Int
 
   /// Describes a range of ports.
-  public static func ports(_ start: UInt64, _ length: UInt64, window: Int = 0) -> AddressRange {
+  package static func ports(_ start: UInt64, _ length: UInt64, window: Int = 0) -> AddressRange {
     AddressRange(space: .port, start: start, length: length, window: window)
   }
 
   /// Describes a range of memory.
-  public static func memory(_ start: UInt64, _ length: UInt64, window: Int = 0) -> AddressRange {
+  package static func memory(_ start: UInt64, _ length: UInt64, window: Int = 0) -> AddressRange {
     AddressRange(space: .memory, start: start, length: length, window: window)
   }
 
@@ -88,33 +88,33 @@ public struct AddressRange: Sendable, Equatable {
 }
 
 /// How a guest kicks one queue: a write that the kernel may consume (KVM_IOEVENTFD), and the loop that then answers it.
-public struct Kick: Sendable, Equatable {
+package struct Kick: Sendable, Equatable {
   /// A place that the guest may write to.
-  public struct Address: Sendable, Equatable {
+  package struct Address: Sendable, Equatable {
     /// Ports or memory.
-    public let space: AddressSpace
+    package let space: AddressSpace
     /// The port or guest physical address.
-    public let address: UInt64
+    package let address: UInt64
   }
 
   /// The queue.
-  public let queue: UInt16
+  package let queue: UInt16
   /// All places at which the queue is kicked.
-  public let addresses: [Address]
+  package let addresses: [Address]
   /// Where that is in the device's registers.
-  public let offset: UInt32
+  package let offset: UInt32
   /// Bytes written.
-  public let size: UInt32
+  package let size: UInt32
   /// The value written.
-  public let value: UInt64
+  package let value: UInt64
   /// The event loop that answers.
-  public let loop: Int
+  package let loop: Int
 }
 
 /// A device as firmware describes it (ACPI 6.4, section 6.1).
-public struct FirmwareEntry: Sendable, Equatable {
+package struct FirmwareEntry: Sendable, Equatable {
   /// What it is, to a driver.
-  public enum HardwareID: Sendable, Equatable {
+  package enum HardwareID: Sendable, Equatable {
     /// Three letters and four hexadecimal digits.
     case eisa(String)
     /// A vendor's own.
@@ -122,14 +122,14 @@ public struct FirmwareEntry: Sendable, Equatable {
   }
 
   /// Four characters.
-  public let name: String
+  package let name: String
   /// What it is.
-  public let hardwareID: HardwareID
+  package let hardwareID: HardwareID
   /// Tells devices of one kind apart; nil where there is one only.
-  public let uniqueID: UInt64?
+  package let uniqueID: UInt64?
 
   /// Describes an entry.
-  public init(name: String, hardwareID: HardwareID, uniqueID: UInt64? = nil) {
+  package init(name: String, hardwareID: HardwareID, uniqueID: UInt64? = nil) {
     self.name = name
     self.hardwareID = hardwareID
     self.uniqueID = uniqueID

@@ -1,7 +1,7 @@
 /// A kernel image that cannot be booted, or a machine that it does not fit.
 ///
 /// The text completes "FILE: …" and says what is wrong and, where there is something, what to do.
-public enum BootError: Error, Equatable, Sendable, CustomStringConvertible {
+package enum BootError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The file could not be read.
   case unreadable(String)
   /// The file ends before something that it announces.
@@ -14,7 +14,7 @@ public enum BootError: Error, Equatable, Sendable, CustomStringConvertible {
   case noRoom(String)
 
   /// The message.
-  public var description: String {
+  package var description: String {
     switch self {
     case .unreadable(let text), .truncated(let text), .malformed(let text), .unsupported(let text),
       .noRoom(let text):

@@ -3,9 +3,9 @@ import GuestRAM
 /// Everything that booting a kernel or a flat image leaves in guest RAM, and the state in which the first vCPU is entered.
 ///
 /// Made, and found to fit, before there is a machine; carried out at power-on and at each reset.
-public struct BootPlan: Sendable {
+package struct BootPlan: Sendable {
   /// The protocol by which a kernel is entered.
-  public enum BootProtocol: String, Sendable, Codable, CaseIterable {
+  package enum BootProtocol: String, Sendable, Codable, CaseIterable {
     /// Linux, 64-bit entry with boot_params.
     case linux64
     /// Linux, 32-bit entry with boot_params.
@@ -39,17 +39,17 @@ public struct BootPlan: Sendable {
   }
 
   /// A table of segment descriptors in RAM, for flat segments (Intel SDM volume 3, section 3.4.5).
-  public struct Descriptors: Sendable, Equatable {
+  package struct Descriptors: Sendable, Equatable {
     /// The guest physical address.
-    public var address: UInt64
+    package var address: UInt64
     /// How many there are.
-    public var count: Int
+    package var count: Int
     /// The code segment's selector.
-    public var code: UInt16
+    package var code: UInt16
     /// The selector of all data segments.
-    public var data: UInt16
+    package var data: UInt16
     /// The task state segment's selector; nil where the task register is left as it is.
-    public var task: UInt16?
+    package var task: UInt16?
 
     /// A readable code segment of 4 GiB from 0 on.
     static func code(longMode: Bool) -> UInt64 { longMode ? 0x00af_9b00_0000_ffff : 0x00cf_9b00_0000_ffff }
@@ -60,9 +60,9 @@ public struct BootPlan: Sendable {
   }
 
   /// The first vCPU's state at entry.
-  public struct Entry: Sendable, Equatable {
+  package struct Entry: Sendable, Equatable {
     /// The processor's mode. Interrupts are off in each.
-    public enum Mode: Sendable, Equatable {
+    package enum Mode: Sendable, Equatable {
       /// 16-bit real mode, with code from an address below 1 MiB on and data from 0 on.
       case real(codeBase: UInt64)
       /// 32-bit protected mode without paging.
@@ -72,40 +72,40 @@ public struct BootPlan: Sendable {
     }
 
     /// The processor's mode.
-    public var mode: Mode
+    package var mode: Mode
     /// The guest physical address of the first instruction.
-    public var instruction: UInt64
+    package var instruction: UInt64
     /// Registers by the protocol; those not named are zero.
-    public var rax: UInt64 = 0
+    package var rax: UInt64 = 0
     /// See `rax`.
-    public var rbx: UInt64 = 0
+    package var rbx: UInt64 = 0
     /// See `rax`.
-    public var rsi: UInt64 = 0
+    package var rsi: UInt64 = 0
     /// See `rax`.
-    public var rsp: UInt64 = 0
+    package var rsp: UInt64 = 0
   }
 
   /// The protocol by which a kernel is entered; nil for a flat image.
-  public let bootProtocol: BootProtocol?
+  package let bootProtocol: BootProtocol?
   /// What the kernel is, for people: `bzImage 6.1.0-…, boot protocol 2.15`.
-  public let description: String
+  package let description: String
   /// The state at entry.
-  public let entry: Entry
+  package let entry: Entry
   /// What the kernel asks for and does not get, for people.
-  public var warnings: [String] = []
+  package var warnings: [String] = []
   /// Whether interrupt controllers and timer are expected as a PC's firmware leaves them, and not as after a reset.
-  public var expectsFirmwareInterrupts = false
+  package var expectsFirmwareInterrupts = false
   /// Where a built-in guest leaves its report.
-  public var report: Range<UInt64>?
+  package var report: Range<UInt64>?
   let pieces: [Piece]
 
   /// Where in guest physical memory something is put, in no order.
-  public var ranges: [Range<UInt64>] { pieces.map(\.range) }
+  package var ranges: [Range<UInt64>] { pieces.map(\.range) }
 
   /// Puts everything into RAM.
   ///
   /// - Throws: when a kernel's file cannot be read any more.
-  public func load(into memory: GuestMemory) throws(BootError) {
+  package func load(into memory: GuestMemory) throws(BootError) {
     for piece in pieces {
       do {
         switch piece.content {

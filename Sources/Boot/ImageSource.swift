@@ -5,7 +5,7 @@ import Platform
 ///
 /// Parsers ask for what they need; what goes to guest RAM is read straight into it, so that a large image costs no
 /// memory of its own.
-public protocol ImageSource: AnyObject, Sendable {
+package protocol ImageSource: AnyObject, Sendable {
   /// Bytes.
   var size: UInt64 { get }
   /// Fills a buffer with the bytes from an offset on, all of which must exist.
@@ -59,17 +59,17 @@ struct Fields {
 }
 
 /// An image in this process's memory.
-public final class MemoryImage: ImageSource {
+package final class MemoryImage: ImageSource {
   private let bytes: [UInt8]
 
   /// Wraps bytes.
-  public init(_ bytes: [UInt8]) { self.bytes = bytes }
+  package init(_ bytes: [UInt8]) { self.bytes = bytes }
 
   /// Bytes.
-  public var size: UInt64 { UInt64(bytes.count) }
+  package var size: UInt64 { UInt64(bytes.count) }
 
   /// Fills a buffer with the bytes from an offset on.
-  public func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(BootError) {
+  package func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(BootError) {
     guard offset <= size, UInt64(buffer.count) <= size - offset else {
       throw .truncated("\(buffer.count) bytes at \(hexadecimal(offset)) are not all there")
     }
@@ -80,11 +80,11 @@ public final class MemoryImage: ImageSource {
 }
 
 /// An image in a file, which stays open: a reset reads it again.
-public final class FileImage: ImageSource {
+package final class FileImage: ImageSource {
   private let file: FileDescriptor
   private let identity: Identity
   /// Bytes.
-  public let size: UInt64
+  package let size: UInt64
 
   /// What shows that a file was written to since it was opened.
   private struct Identity: Equatable {
@@ -105,7 +105,7 @@ public final class FileImage: ImageSource {
   }
 
   /// Opens a file.
-  public init(path: String) throws(BootError) {
+  package init(path: String) throws(BootError) {
     do {
       // Without O_NONBLOCK, opening a FIFO without a writer would wait for one.
       file = try FileDescriptor.open(path, O_RDONLY | O_NONBLOCK)
@@ -125,7 +125,7 @@ public final class FileImage: ImageSource {
   }
 
   /// Fills a buffer with the bytes from an offset on.
-  public func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(BootError) {
+  package func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(BootError) {
     var done = 0
     while done < buffer.count {
       let count: Int

@@ -1,5 +1,5 @@
 /// A kernel file, recognised and checked.
-public enum KernelImage: Sendable {
+package enum KernelImage: Sendable {
   /// A bzImage.
   case linux(LinuxImage)
   /// An ELF executable without a multiboot header: a vmlinux.
@@ -12,7 +12,7 @@ public enum KernelImage: Sendable {
   /// Recognises a file by what it begins with, and reads its headers.
   ///
   /// - Throws: what is wrong with a file that begins like a kernel, and what a file is that cannot be one.
-  public init(_ source: some ImageSource) throws(BootError) {
+  package init(_ source: some ImageSource) throws(BootError) {
     let start = try source.prefix(MultibootImage.searchLimit)
     if LinuxImage.isRecognised(start) {
       self = .linux(try LinuxImage(source))

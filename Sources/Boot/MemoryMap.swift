@@ -2,7 +2,7 @@ import Board
 import GuestRAM
 
 /// What a guest is told about its memory, as firmware's function 0xE820 would (ACPI 6.4, section 15).
-public struct MemoryMap {
+package struct MemoryMap {
   /// A range and what it is.
   struct Entry: Equatable {
     let start: UInt64

@@ -1,26 +1,26 @@
 /// Two ranges of a bus that overlap, or a range that is none.
-public struct BusError: Error, Sendable, CustomStringConvertible {
+package struct BusError: Error, Sendable, CustomStringConvertible {
   /// Which ranges, and what to do.
-  public let description: String
+  package let description: String
 }
 
 /// An address space of devices: ports or memory-mapped registers.
 ///
 /// The ranges are sorted and never change once the bus is made, so finding a device needs no lock and no allocation.
-public struct Bus: Sendable {
+package struct Bus: Sendable {
   /// A range of addresses that belongs to a device.
-  public struct Range: Sendable {
+  package struct Range: Sendable {
     /// The first address.
-    public let start: UInt64
+    package let start: UInt64
     /// Bytes, at most 4 GiB.
-    public let length: UInt64
+    package let length: UInt64
     /// Whose registers they are.
-    public let device: any BusDevice
+    package let device: any BusDevice
     /// The device's own number for this range, where it has several.
-    public let window: Int
+    package let window: Int
 
     /// Describes a range.
-    public init(start: UInt64, length: UInt64, device: any BusDevice, window: Int = 0) {
+    package init(start: UInt64, length: UInt64, device: any BusDevice, window: Int = 0) {
       self.start = start
       self.length = length
       self.device = device
@@ -31,7 +31,7 @@ public struct Bus: Sendable {
   }
 
   /// The ranges, lowest address first.
-  public let ranges: [Range]
+  package let ranges: [Range]
   // The starts alone, so that a search touches one or two cache lines.
   @usableFromInline let starts: [UInt64]
 
@@ -41,7 +41,7 @@ public struct Bus: Sendable {
   ///   - name: `port` or `memory`, for messages.
   ///   - limit: the first address that does not exist on this bus.
   /// - Throws: when ranges overlap, are empty or leave the bus.
-  public init(name: String, limit: UInt64, _ ranges: [Range]) throws(BusError) {
+  package init(name: String, limit: UInt64, _ ranges: [Range]) throws(BusError) {
     let sorted = ranges.sorted { $0.start < $1.start }
     for range in sorted {
       guard range.length > 0, range.length <= 1 << 32, range.start < limit,
@@ -65,7 +65,7 @@ public struct Bus: Sendable {
   ///
   /// - Returns: an index into `ranges`, or nil where no device claims the whole access.
   @inlinable @inline(__always)
-  public func find(_ address: UInt64, size: Int) -> Int? {
+  package func find(_ address: UInt64, size: Int) -> Int? {
     var low = 0
     var high = starts.count
     while low < high {

@@ -2,15 +2,15 @@ import GuestRAM
 
 /// A device that does nothing but answer kicks, with sixteen queues: what remains of a virtio device when the work is
 /// taken away. Its registers and its ring are described in docs/guest-abi.md.
-public final class Doorbell: KickHandler, @unchecked Sendable {
+package final class Doorbell: KickHandler, @unchecked Sendable {
   /// The number of queues.
-  public static let queueCount = 16
+  package static let queueCount = 16
   /// The offset of the register that a kick is a 32-bit write to.
-  public static let kickOffset: UInt32 = 0
+  package static let kickOffset: UInt32 = 0
   /// What the ID register reads.
-  public static let identity: UInt32 = 0x4244_5845
+  package static let identity: UInt32 = 0x4244_5845
   /// The most entries that a ring can have.
-  public static let maximumRingSize: UInt32 = 4096
+  package static let maximumRingSize: UInt32 = 4096
 
   private static let bankOffset: UInt32 = 0x40
   private static let bankSize: UInt32 = 0x10
@@ -25,7 +25,7 @@ public final class Doorbell: KickHandler, @unchecked Sendable {
   }
 
   /// The number in the trace.
-  public let id: DeviceID
+  package let id: DeviceID
   private let memory: GuestMemory
   private let interrupt: any InterruptLine
   private let makeLine: @Sendable (UInt32) -> (any InterruptLine)?
@@ -42,7 +42,7 @@ public final class Doorbell: KickHandler, @unchecked Sendable {
   ///   - interrupt: what all queues raise at first.
   ///   - makeLine: makes a line that the guest chose for a queue, on the thread of whoever chose it; nil for one that queues
   ///     cannot have. What it makes is kept.
-  public init(
+  package init(
     id: DeviceID, memory: GuestMemory, interrupt: any InterruptLine,
     observer: any DeviceObserver,
     makeLine: @escaping @Sendable (UInt32) -> (any InterruptLine)? = { _ in nil }
@@ -55,7 +55,7 @@ public final class Doorbell: KickHandler, @unchecked Sendable {
   }
 
   /// Reads a register.
-  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
+  package func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
     switch offset {
     case 0x04: return UInt64(Doorbell.identity)
     case 0x08: return UInt64(Doorbell.queueCount)
@@ -75,7 +75,7 @@ public final class Doorbell: KickHandler, @unchecked Sendable {
   }
 
   /// Writes a register.
-  public func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+  package func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
     let value = UInt32(truncatingIfNeeded: value)
     if offset == Doorbell.kickOffset {
       handleKicks(1, queue: Int(value), by: thread)
@@ -100,7 +100,7 @@ public final class Doorbell: KickHandler, @unchecked Sendable {
   }
 
   /// Puts the device into its power-on state.
-  public func reset() {
+  package func reset() {
     queues = [Queue](repeating: Queue(), count: Doorbell.queueCount)
     errors = 0
   }
@@ -135,7 +135,7 @@ public final class Doorbell: KickHandler, @unchecked Sendable {
   }
 
   /// Answers kicks: one for each request, or without a ring as many as there were.
-  public func handleKicks(_ count: UInt64, queue index: Int, by thread: ThreadContext) {
+  package func handleKicks(_ count: UInt64, queue index: Int, by thread: ThreadContext) {
     guard index >= 0, index < Doorbell.queueCount else {
       errors &+= 1
       return

@@ -1,8 +1,8 @@
 /// QEMU's firmware configuration device as far as test programs use it (QEMU, docs/specs/fw_cfg.rst): an item is
 /// selected at port 0x510, and its bytes are read one by one at 0x511.
-public final class FirmwareConfiguration: BusDevice, @unchecked Sendable {
+package final class FirmwareConfiguration: BusDevice, @unchecked Sendable {
   /// The number in the trace.
-  public let id: DeviceID
+  package let id: DeviceID
 
   private let items: [UInt16: [UInt8]]
   // Accessed under the device's lock.
@@ -14,7 +14,7 @@ public final class FirmwareConfiguration: BusDevice, @unchecked Sendable {
   /// - Parameters:
   ///   - ramBelow4GiB: bytes of RAM below 4 GiB, which is what the item is about.
   ///   - vcpus: virtual CPUs.
-  public init(id: DeviceID, ramBelow4GiB: UInt64, vcpus: Int) {
+  package init(id: DeviceID, ramBelow4GiB: UInt64, vcpus: Int) {
     self.id = id
     func bytes(_ value: UInt64, _ count: Int) -> [UInt8] {
       (0..<count).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) }
@@ -32,14 +32,14 @@ public final class FirmwareConfiguration: BusDevice, @unchecked Sendable {
   }
 
   /// Reads the next byte of the item that is selected; zero behind its end.
-  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
+  package func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
     guard offset == 1, place < selected.count else { return 0 }
     defer { place += 1 }
     return UInt64(selected[place])
   }
 
   /// Selects an item.
-  public func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+  package func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
     guard offset == 0 else { return }
     // Bit 14 is for writing, which these items do not take.
     selected = items[UInt16(truncatingIfNeeded: value) & 0xbfff] ?? []
@@ -47,7 +47,7 @@ public final class FirmwareConfiguration: BusDevice, @unchecked Sendable {
   }
 
   /// Puts the device into its power-on state.
-  public func reset() {
+  package func reset() {
     selected = items[0] ?? []
     place = 0
   }

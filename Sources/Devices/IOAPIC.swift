@@ -1,5 +1,5 @@
 /// Where an I/O APIC sends its interrupts.
-public protocol InterruptMessageSink: AnyObject, Sendable {
+package protocol InterruptMessageSink: AnyObject, Sendable {
   /// The unmasked lines and the messages that they send were changed by the guest.
   func routesChanged(_ routes: [IOAPIC.Route])
 }
@@ -9,22 +9,22 @@ public protocol InterruptMessageSink: AnyObject, Sendable {
 ///
 /// Lines are pulsed, never held: a line that the guest makes level-triggered is delivered once for each pulse, and its
 /// Remote IRR is cleared at the end of interrupt.
-public final class IOAPIC: BusDevice, @unchecked Sendable {
+package final class IOAPIC: BusDevice, @unchecked Sendable {
   /// The number of lines.
-  public static let lineCount = 24
+  package static let lineCount = 24
 
   /// What a line sends.
-  public struct Route: Sendable, Equatable {
+  package struct Route: Sendable, Equatable {
     /// The line.
-    public let line: UInt32
+    package let line: UInt32
     /// The message's address (Intel SDM volume 3, section 11.11.1).
-    public let address: UInt64
+    package let address: UInt64
     /// The message's data.
-    public let data: UInt32
+    package let data: UInt32
   }
 
   /// The number in the trace.
-  public let id: DeviceID
+  package let id: DeviceID
   private let sink: any InterruptMessageSink
   // Under the device's lock.
   private var selected: UInt8 = 0
@@ -37,13 +37,13 @@ public final class IOAPIC: BusDevice, @unchecked Sendable {
   private static let readOnly: UInt64 = 1 << 14 | 1 << 12
 
   /// Makes an I/O APIC with all lines masked.
-  public init(id: DeviceID, sink: any InterruptMessageSink) {
+  package init(id: DeviceID, sink: any InterruptMessageSink) {
     self.id = id
     self.sink = sink
   }
 
   /// Reads a register.
-  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
+  package func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
     switch offset {
     case 0x00: return UInt64(selected)
     case 0x10: return UInt64(register(selected))
@@ -52,7 +52,7 @@ public final class IOAPIC: BusDevice, @unchecked Sendable {
   }
 
   /// Writes a register.
-  public func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+  package func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
     switch offset {
     case 0x00: selected = UInt8(truncatingIfNeeded: value)
     case 0x10: setRegister(selected, UInt32(truncatingIfNeeded: value))
@@ -62,7 +62,7 @@ public final class IOAPIC: BusDevice, @unchecked Sendable {
   }
 
   /// Puts the device into its power-on state.
-  public func reset() {
+  package func reset() {
     selected = 0
     identity = 0
     entries = [UInt64](repeating: IOAPIC.masked, count: IOAPIC.lineCount)
@@ -70,7 +70,7 @@ public final class IOAPIC: BusDevice, @unchecked Sendable {
   }
 
   /// The guest ended the interrupt of a vector: level-triggered lines may interrupt again.
-  public func endOfInterrupt(vector: UInt8) {
+  package func endOfInterrupt(vector: UInt8) {
     for index in entries.indices where UInt8(truncatingIfNeeded: entries[index]) == vector {
       entries[index] &= ~IOAPIC.remoteIRR
     }

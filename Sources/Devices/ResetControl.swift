@@ -1,10 +1,10 @@
 /// The chipset's ways to reset the machine, beside the keyboard controller's: the reset control register at port 0xcf9
 /// (Intel 82371AB (PIIX3) datasheet, section 2.5.1) and the fast reset of system control port A, port 0x92.
-public final class ResetControl: BusDevice, @unchecked Sendable {
+package final class ResetControl: BusDevice, @unchecked Sendable {
   /// The number in the trace.
-  public let id: DeviceID
+  package let id: DeviceID
   /// The window of port 0x92.
-  public static let portAWindow = 1
+  package static let portAWindow = 1
 
   private static let resetProcessor: UInt64 = 1 << 2
   private static let fastReset: UInt64 = 1 << 0
@@ -17,19 +17,19 @@ public final class ResetControl: BusDevice, @unchecked Sendable {
   private var portA: UInt64 = 0
 
   /// Makes the registers.
-  public init(id: DeviceID, control: any PowerControl) {
+  package init(id: DeviceID, control: any PowerControl) {
     self.id = id
     self.control = control
   }
 
   /// Reads a register.
-  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
+  package func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
     window == ResetControl.portAWindow ? portA | ResetControl.line20 : register
   }
 
   /// Writes a register: where the bit that resets becomes one, the machine is reset. Whether all of it or the processors
   /// alone is asked for (bit 1 of 0xcf9) makes no difference.
-  public func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+  package func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
     let value = value & 0xff
     let (bit, old) =
       window == ResetControl.portAWindow
@@ -39,7 +39,7 @@ public final class ResetControl: BusDevice, @unchecked Sendable {
   }
 
   /// Puts the device into its power-on state.
-  public func reset() {
+  package func reset() {
     register = 0
     portA = 0
   }

@@ -1,23 +1,23 @@
 /// Two 32-bit registers that read back what was written: the plainest possible target for measuring exits.
-public final class ScratchRegister: BusDevice, @unchecked Sendable {
+package final class ScratchRegister: BusDevice, @unchecked Sendable {
   /// The number in the trace.
-  public let id: DeviceID
+  package let id: DeviceID
   // Accessed under the device's lock.
   private var bytes: UInt64 = 0
 
   /// Makes the registers, zero.
-  public init(id: DeviceID) {
+  package init(id: DeviceID) {
     self.id = id
   }
 
   /// Reads a register.
-  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
+  package func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
     guard offset < 8 else { return 0 }
     return bytes >> (8 * UInt64(offset))
   }
 
   /// Writes a register.
-  public func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+  package func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
     guard offset < 8 else { return }
     let shift = 8 * UInt64(offset)
     let mask: UInt64 = size >= 8 ? .max : (1 << (8 * UInt64(size))) - 1
@@ -25,5 +25,5 @@ public final class ScratchRegister: BusDevice, @unchecked Sendable {
   }
 
   /// Puts the device into its power-on state.
-  public func reset() { bytes = 0 }
+  package func reset() { bytes = 0 }
 }

@@ -1,30 +1,30 @@
 /// Where the characters go that a guest sends through a serial port.
-public protocol ByteSink: Backlog {
+package protocol ByteSink: Backlog {
   /// Takes one character, without blocking: called with the port's lock held.
   func put(_ byte: UInt8)
 }
 
 extension ByteSink {
   /// Nothing is left to be done.
-  public func workOff(by thread: ThreadContext) {}
+  package func workOff(by thread: ThreadContext) {}
 }
 
 /// A 16550A serial port (National Semiconductor PC16550D): eight registers, FIFOs, one interrupt line.
 ///
 /// Sending takes no time: the holding register is empty again when the write returns. Receiving is held back rather
 /// than overrun: whoever feeds the port asks how much room there is, and is told when there is room again.
-public final class Serial16550A: BusDevice, @unchecked Sendable {
+package final class Serial16550A: BusDevice, @unchecked Sendable {
   /// The number in the trace.
-  public let id: DeviceID
+  package let id: DeviceID
   private let interrupt: any InterruptLine
   private let output: any ByteSink
   /// Writing what was sent.
-  public var backlog: (any Backlog)? { output }
+  package var backlog: (any Backlog)? { output }
   /// Called, with the device's lock held, when a full receive queue has been emptied by the guest.
-  public var onRoom: (@Sendable () -> Void)?
+  package var onRoom: (@Sendable () -> Void)?
 
   /// Characters that wait for the guest at the most.
-  public static let receiveCapacity = 1024
+  package static let receiveCapacity = 1024
 
   // Registers, named as in the data sheet; all under the device's lock.
   private var interruptEnable: UInt8 = 0
@@ -45,7 +45,7 @@ public final class Serial16550A: BusDevice, @unchecked Sendable {
   }
 
   /// Makes a port at rest.
-  public init(id: DeviceID, interrupt: any InterruptLine, output: any ByteSink) {
+  package init(id: DeviceID, interrupt: any InterruptLine, output: any ByteSink) {
     self.id = id
     self.interrupt = interrupt
     self.output = output
@@ -57,7 +57,7 @@ public final class Serial16550A: BusDevice, @unchecked Sendable {
   private var isLineConnected: Bool { modemControl & 0x08 != 0 && !loopback }
 
   /// Reads a register.
-  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
+  package func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
     UInt64(readRegister(offset, by: thread))
   }
 
@@ -104,7 +104,7 @@ public final class Serial16550A: BusDevice, @unchecked Sendable {
   }
 
   /// Writes a register.
-  public func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+  package func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
     let byte = UInt8(truncatingIfNeeded: value)
     switch offset {
     case 0 where divisorLatch: divisor = divisor & 0xff00 | UInt16(byte)
@@ -138,7 +138,7 @@ public final class Serial16550A: BusDevice, @unchecked Sendable {
   }
 
   /// Puts the device into its power-on state.
-  public func reset() {
+  package func reset() {
     interruptEnable = 0
     lineControl = 0
     modemControl = 0
@@ -152,10 +152,10 @@ public final class Serial16550A: BusDevice, @unchecked Sendable {
   }
 
   /// How many characters can be received now.
-  public var room: Int { Serial16550A.receiveCapacity - received.count }
+  package var room: Int { Serial16550A.receiveCapacity - received.count }
 
   /// Receives characters; those beyond `room` are dropped. To be called with the device's lock held.
-  public func receive(_ bytes: some Sequence<UInt8>, by thread: ThreadContext) {
+  package func receive(_ bytes: some Sequence<UInt8>, by thread: ThreadContext) {
     for byte in bytes where !take(byte) { break }
     update(by: thread)
   }

@@ -1,18 +1,18 @@
 /// Interrupt lines whose level can be set.
-public protocol InterruptLevels: AnyObject, Sendable {
+package protocol InterruptLevels: AnyObject, Sendable {
   /// Sets the level of a line of the interrupt controllers.
   func set(line: UInt32, high: Bool, device: DeviceID, by thread: ThreadContext)
 }
 
 /// The device that kvm-unit-tests' programs use (QEMU's `pc-testdev`): a register that reads back what was written, at
 /// ports 0xe0 and 0xe8, and one port for each interrupt line, from 0x2000 on.
-public final class TestDevice: BusDevice, @unchecked Sendable {
+package final class TestDevice: BusDevice, @unchecked Sendable {
   /// The number in the trace.
-  public let id: DeviceID
+  package let id: DeviceID
   /// The window of the interrupt lines.
-  public static let linesWindow = 1
+  package static let linesWindow = 1
   /// Interrupt lines.
-  public static let lineCount = 24
+  package static let lineCount = 24
 
   private let levels: any InterruptLevels
   // Accessed under the device's lock.
@@ -20,19 +20,19 @@ public final class TestDevice: BusDevice, @unchecked Sendable {
   private var high: UInt32 = 0
 
   /// Makes the device.
-  public init(id: DeviceID, levels: any InterruptLevels) {
+  package init(id: DeviceID, levels: any InterruptLevels) {
     self.id = id
     self.levels = levels
   }
 
   /// Reads the register; the ports of lines read as zero.
-  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
+  package func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
     guard window == 0, offset & 4 == 0 else { return 0 }
     return bytes >> (8 * UInt64(offset & 3))
   }
 
   /// Writes the register, or sets a line: any value but zero makes it high.
-  public func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+  package func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
     if window == TestDevice.linesWindow {
       guard offset < TestDevice.lineCount, size == 1 else { return }
       set(line: offset, high: value & 0xff != 0, by: thread)
@@ -53,7 +53,7 @@ public final class TestDevice: BusDevice, @unchecked Sendable {
   }
 
   /// Puts the device into its power-on state. The interrupt controllers forget the lines' levels in a reset of their own.
-  public func reset() {
+  package func reset() {
     bytes = 0
     high = 0
   }

@@ -1,7 +1,7 @@
 /// The thread that handles something, and which of its exits or wakeups the handling belongs to.
-public struct ThreadContext: Sendable, Equatable {
+package struct ThreadContext: Sendable, Equatable {
   /// The kinds of threads; the raw values are those of `thread_kind` in the event catalogue.
-  public enum Kind: UInt8, Sendable {
+  package enum Kind: UInt8, Sendable {
     /// A virtual CPU's thread.
     case vcpu = 0
     /// An I/O thread.
@@ -11,14 +11,14 @@ public struct ThreadContext: Sendable, Equatable {
   }
 
   /// What kind of thread it is.
-  public let kind: Kind
+  package let kind: Kind
   /// The number of the vCPU or loop.
-  public let id: UInt16
+  package let id: UInt16
   /// The exit or wakeup, wraps at 2^32.
-  public var sequence: UInt32
+  package var sequence: UInt32
 
   /// Describes a thread.
-  public init(kind: Kind, id: UInt16, sequence: UInt32 = 0) {
+  package init(kind: Kind, id: UInt16, sequence: UInt32 = 0) {
     self.kind = kind
     self.id = id
     self.sequence = sequence
@@ -26,12 +26,12 @@ public struct ThreadContext: Sendable, Equatable {
 }
 
 /// The number that a device has in the trace. 0 stands for none.
-public struct DeviceID: Hashable, Sendable {
+package struct DeviceID: Hashable, Sendable {
   /// The number.
-  public let rawValue: UInt16
+  package let rawValue: UInt16
   /// No device: a source of an event loop that serves the loop itself.
-  public static let none = DeviceID(0)
+  package static let none = DeviceID(0)
 
   /// Wraps a number.
-  public init(_ rawValue: UInt16) { self.rawValue = rawValue }
+  package init(_ rawValue: UInt16) { self.rawValue = rawValue }
 }

@@ -1,6 +1,6 @@
 /// The registers of an x86 processor that boot protocols set and messages tell (Intel SDM volume 1, section 3.2; volume 3,
 /// section 2.1).
-public struct CPUState: Sendable, Equatable {
+package struct CPUState: Sendable, Equatable {
   /// A segment register with what the processor holds of its descriptor (Intel SDM volume 3, section 3.4.5).
   package struct Segment: Sendable, Equatable {
     /// The linear address of its first byte.

@@ -4,7 +4,7 @@ import GuestRAM
 /// registers and interrupt delivery are the engine's.
 ///
 /// Errors are the engine's own; their text says which request failed and why.
-public protocol ExecutionEngine {
+package protocol ExecutionEngine {
   /// The machines that it makes.
   associatedtype Machine: VirtualMachine
 
@@ -26,23 +26,23 @@ public protocol ExecutionEngine {
 }
 
 /// What an engine does by itself, so that the vCPU need not exit for it.
-public struct EngineFeatures: OptionSet, Sendable {
+package struct EngineFeatures: OptionSet, Sendable {
   /// The bits.
-  public let rawValue: UInt8
+  package let rawValue: UInt8
 
   /// Makes a set from its bits.
-  public init(rawValue: UInt8) { self.rawValue = rawValue }
+  package init(rawValue: UInt8) { self.rawValue = rawValue }
 
   /// Writes of the guest become signals of eventfds: `VirtualMachine.assign(_: IoEventFd)`.
-  public static let ioEventFd = EngineFeatures(rawValue: 1)
+  package static let ioEventFd = EngineFeatures(rawValue: 1)
   /// Signals of eventfds become interrupts: `VirtualMachine.assign(_: IrqFd)`.
-  public static let irqFd = EngineFeatures(rawValue: 2)
+  package static let irqFd = EngineFeatures(rawValue: 2)
 }
 
 /// What a machine asks of its engine.
-public struct MachineRequirements: Sendable {
+package struct MachineRequirements: Sendable {
   /// The interrupt controllers that the engine has, and not the machine.
-  public enum InterruptControllers: Sendable {
+  package enum InterruptControllers: Sendable {
     /// Two 8259s, an I/O APIC, an 8254 timer if the engine has one, and a local APIC for each vCPU.
     case all
     /// Local APICs only: the machine's I/O APIC sends them messages.
@@ -52,14 +52,14 @@ public struct MachineRequirements: Sendable {
   }
 
   /// Virtual CPUs, 1 or more.
-  public var vcpus: Int
+  package var vcpus: Int
   /// The engine's interrupt controllers.
-  public var interruptControllers: InterruptControllers
+  package var interruptControllers: InterruptControllers
   /// Whether interrupts are sent by `VirtualMachine.signal`.
-  public var signalsMessages: Bool
+  package var signalsMessages: Bool
 
   /// Describes a machine.
-  public init(vcpus: Int, interruptControllers: InterruptControllers, signalsMessages: Bool) {
+  package init(vcpus: Int, interruptControllers: InterruptControllers, signalsMessages: Bool) {
     self.vcpus = vcpus
     self.interruptControllers = interruptControllers
     self.signalsMessages = signalsMessages

@@ -1,28 +1,28 @@
 /// Numbers and names of KVM_EXIT_* (linux/kvm.h): lower case without the prefix, as the kernel's tracepoints and the event
 /// catalogue write them.
-public enum ExitReason {
+package enum ExitReason {
   /// KVM_EXIT_UNKNOWN.
-  public static let unknown: UInt32 = 0
+  package static let unknown: UInt32 = 0
   /// KVM_EXIT_IO.
-  public static let io: UInt32 = 2
+  package static let io: UInt32 = 2
   /// KVM_EXIT_HLT.
-  public static let halt: UInt32 = 5
+  package static let halt: UInt32 = 5
   /// KVM_EXIT_MMIO.
-  public static let mmio: UInt32 = 6
+  package static let mmio: UInt32 = 6
   /// KVM_EXIT_SHUTDOWN.
-  public static let shutdown: UInt32 = 8
+  package static let shutdown: UInt32 = 8
   /// KVM_EXIT_FAIL_ENTRY.
-  public static let failedEntry: UInt32 = 9
+  package static let failedEntry: UInt32 = 9
   /// KVM_EXIT_INTR.
-  public static let interrupted: UInt32 = 10
+  package static let interrupted: UInt32 = 10
   /// KVM_EXIT_INTERNAL_ERROR.
-  public static let internalError: UInt32 = 17
+  package static let internalError: UInt32 = 17
   /// KVM_EXIT_SYSTEM_EVENT.
-  public static let systemEvent: UInt32 = 24
+  package static let systemEvent: UInt32 = 24
   /// KVM_EXIT_IOAPIC_EOI.
-  public static let endOfInterrupt: UInt32 = 26
+  package static let endOfInterrupt: UInt32 = 26
   /// KVM_EXIT_MEMORY_FAULT.
-  public static let memoryFault: UInt32 = 39
+  package static let memoryFault: UInt32 = 39
 
   private static let names = [
     "unknown", "exception", "io", "hypercall", "debug", "hlt", "mmio", "irq_window_open", "shutdown",
@@ -34,7 +34,7 @@ public enum ExitReason {
   ]
 
   /// The name of a reason; `reason_N` for one that this code does not know.
-  public static func name(_ reason: UInt32) -> String {
+  package static func name(_ reason: UInt32) -> String {
     reason < names.count ? names[Int(reason)] : "reason_\(reason)"
   }
 }

@@ -1,12 +1,12 @@
 /// What a message-signalled interrupt writes where (Intel SDM volume 3, "Message Signalled Interrupts").
-public struct InterruptMessage: Sendable, Equatable {
+package struct InterruptMessage: Sendable, Equatable {
   /// The address, 0xfee00000 upward.
-  public var address: UInt64
+  package var address: UInt64
   /// Vector, delivery mode and trigger mode.
-  public var data: UInt32
+  package var data: UInt32
 
   /// Makes a message.
-  public init(address: UInt64, data: UInt32) {
+  package init(address: UInt64, data: UInt32) {
     self.address = address
     self.data = data
   }

@@ -4,7 +4,7 @@ import Platform
 ///
 /// The numbers and names of the reasons are those that Linux gives them (KVM_EXIT_* of linux/kvm.h): it is the vocabulary
 /// of the event catalogue, whatever executes the guest. It is a plain value: handing it on costs no reference count.
-public enum VcpuExit {
+@usableFromInline package enum VcpuExit {
   /// A port was accessed.
   case port(PortAccess)
   /// Memory that is not RAM was accessed.
@@ -33,21 +33,21 @@ public enum VcpuExit {
   /// A port access. Several elements come from a string instruction.
   ///
   /// The data is borrowed from the engine, and valid while the exit is handled.
-  public struct PortAccess {
+  @usableFromInline package struct PortAccess {
     /// The port.
-    public let port: UInt16
+    @usableFromInline package let port: UInt16
     /// Bytes in an element: 1, 2 or 4.
-    public let size: Int
+    @usableFromInline package let size: Int
     /// Elements, at least 1.
-    public let count: Int
+    @usableFromInline package let count: Int
     /// Whether the guest writes.
-    public let isWrite: Bool
+    @usableFromInline package let isWrite: Bool
     /// The elements, to be read where the guest writes and filled where it reads; `size * count` bytes.
-    public let data: UnsafeMutableRawPointer
+    @usableFromInline package let data: UnsafeMutableRawPointer
 
     /// Describes an access.
     @inlinable
-    public init(port: UInt16, size: Int, count: Int, isWrite: Bool, data: UnsafeMutableRawPointer) {
+    package init(port: UInt16, size: Int, count: Int, isWrite: Bool, data: UnsafeMutableRawPointer) {
       self.port = port
       self.size = size
       self.count = count
@@ -57,19 +57,19 @@ public enum VcpuExit {
   }
 
   /// An access to memory that is not RAM. The data is borrowed as above.
-  public struct MemoryAccess {
+  @usableFromInline package struct MemoryAccess {
     /// Guest physical address.
-    public let address: UInt64
+    @usableFromInline package let address: UInt64
     /// Bytes: 1 to 8.
-    public let size: Int
+    @usableFromInline package let size: Int
     /// Whether the guest writes.
-    public let isWrite: Bool
+    @usableFromInline package let isWrite: Bool
     /// The bytes, little-endian as the guest's processor is; `size` bytes are there.
-    public let data: UnsafeMutableRawPointer
+    @usableFromInline package let data: UnsafeMutableRawPointer
 
     /// Describes an access.
     @inlinable
-    public init(address: UInt64, size: Int, isWrite: Bool, data: UnsafeMutableRawPointer) {
+    package init(address: UInt64, size: Int, isWrite: Bool, data: UnsafeMutableRawPointer) {
       self.address = address
       self.size = size
       self.isWrite = isWrite
@@ -78,16 +78,16 @@ public enum VcpuExit {
   }
 
   /// What an engine tells of an internal error.
-  public struct InternalError: Sendable {
+  package struct InternalError: Sendable {
     /// KVM_INTERNAL_ERROR_*: 1 is an instruction that could not be emulated.
-    public let suberror: UInt32
+    package let suberror: UInt32
     /// The instruction's bytes where the engine knows them, else empty.
-    public let instruction: [UInt8]
+    package let instruction: [UInt8]
     /// The engine's own data words.
-    public let data: [UInt64]
+    package let data: [UInt64]
 
     /// Describes an error.
-    public init(suberror: UInt32, instruction: [UInt8], data: [UInt64]) {
+    package init(suberror: UInt32, instruction: [UInt8], data: [UInt64]) {
       self.suberror = suberror
       self.instruction = instruction
       self.data = data
@@ -95,16 +95,16 @@ public enum VcpuExit {
   }
 
   /// Where guest memory could not be reached: what is behind it on the host is gone, or was never there.
-  public struct MemoryFault: Sendable, Equatable {
+  @usableFromInline package struct MemoryFault: Sendable, Equatable {
     /// Guest physical address of the first byte.
-    public let address: UInt64
+    package let address: UInt64
     /// Bytes; 0 where the engine does not tell.
-    public let size: UInt64
+    package let size: UInt64
     /// What the host answered.
-    public let errno: Errno
+    package let errno: Errno
 
     /// Describes a fault.
-    public init(address: UInt64, size: UInt64, errno: Errno) {
+    package init(address: UInt64, size: UInt64, errno: Errno) {
       self.address = address
       self.size = size
       self.errno = errno
@@ -112,7 +112,7 @@ public enum VcpuExit {
   }
 
   /// The number of the reason.
-  public var reason: UInt32 {
+  package var reason: UInt32 {
     switch self {
     case .port: ExitReason.io
     case .memory: ExitReason.mmio

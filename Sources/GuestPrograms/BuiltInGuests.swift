@@ -2,14 +2,14 @@ import CGuestPrograms
 
 extension GuestProgram {
   /// All built-in guests, in the order in which they are listed.
-  public static let all: [GuestProgram] = [
+  package static let all: [GuestProgram] = [
     .portIO, .mmio, .doorbell, .timer, .serial, .kernelExits, .smp, .multiqueue, .mixed, .costs, .port80,
   ]
 
   /// The built-in guest of this name.
   ///
   /// - Throws: ``GuestError/unknownGuest(_:known:)``.
-  public static func named(_ name: String) throws(GuestError) -> GuestProgram {
+  package static func named(_ name: String) throws(GuestError) -> GuestProgram {
     guard let program = all.first(where: { $0.name == name }) else {
       throw .unknownGuest(name, known: all.map(\.name))
     }

@@ -1,7 +1,7 @@
 /// The values of a guest's parameters.
-public struct GuestArguments: Sendable, Equatable {
+package struct GuestArguments: Sendable, Equatable {
   /// Which of a device's windows a guest uses.
-  public enum Window: String, Sendable, Codable, CaseIterable {
+  package enum Window: String, Sendable, Codable, CaseIterable {
     /// Port I/O.
     case port
     /// The memory-mapped window.
@@ -9,7 +9,7 @@ public struct GuestArguments: Sendable, Equatable {
   }
 
   /// How a guest waits for its requests to be completed.
-  public enum Wait: String, Sendable, Codable, CaseIterable {
+  package enum Wait: String, Sendable, Codable, CaseIterable {
     /// By reading the ring's completion count over and over.
     case poll
     /// Halted until the device's interrupt.
@@ -17,22 +17,22 @@ public struct GuestArguments: Sendable, Equatable {
   }
 
   /// How often the guest does what it does (on each vCPU, where several work).
-  public internal(set) var iterations: UInt64 = 0
+  package internal(set) var iterations: UInt64 = 0
   /// `pause` instructions executed between iterations.
-  public internal(set) var spacing: UInt32 = 0
+  package internal(set) var spacing: UInt32 = 0
   /// Which windows it uses.
-  public internal(set) var window: Window = .port
+  package internal(set) var window: Window = .port
   /// How many doorbells it kicks.
-  public internal(set) var devices: UInt32 = 1
+  package internal(set) var devices: UInt32 = 1
   /// How it waits for completions.
-  public internal(set) var wait: Wait = .poll
+  package internal(set) var wait: Wait = .poll
   /// The parameter that is this guest's own (access size, batch, period, …); 0 if it has none.
-  public internal(set) var parameter: UInt32 = 0
+  package internal(set) var parameter: UInt32 = 0
 }
 
 extension GuestProgram {
   /// The arguments when nothing is given.
-  public var defaultArguments: GuestArguments {
+  package var defaultArguments: GuestArguments {
     var arguments = GuestArguments()
     for parameter in parameters {
       arguments.assign(parameter, parameter.defaultValue)
@@ -43,7 +43,7 @@ extension GuestProgram {
   /// The arguments that `settings` (each `name=value`) give; what is not named has its default.
   ///
   /// - Throws: ``GuestError`` naming the setting that is wrong and what would be right.
-  public func arguments(_ settings: [String]) throws(GuestError) -> GuestArguments {
+  package func arguments(_ settings: [String]) throws(GuestError) -> GuestArguments {
     var arguments = defaultArguments
     for setting in settings {
       guard let equals = setting.firstIndex(of: "=") else { throw .notASetting(setting) }
@@ -56,7 +56,7 @@ extension GuestProgram {
   /// Sets one parameter from what a user wrote. Numbers are decimal, or hexadecimal after `0x`.
   ///
   /// - Throws: ``GuestError`` if this guest has no such parameter or does not take the value.
-  public func set(
+  package func set(
     _ name: String, to value: String, in arguments: inout GuestArguments
   ) throws(GuestError) {
     guard let parameter = parameters.first(where: { $0.name.rawValue == name }) else {
@@ -82,7 +82,7 @@ extension GuestProgram {
   /// Splits `doorbell,iterations=1000,wait=interrupt` into a guest and its arguments.
   ///
   /// - Throws: ``GuestError`` if there is no such guest, or a setting is wrong.
-  public static func parse(
+  package static func parse(
     _ selection: String
   ) throws(GuestError) -> (program: GuestProgram, arguments: GuestArguments) {
     let parts = selection.split(separator: ",", omittingEmptySubsequences: false).map(String.init)

@@ -1,5 +1,5 @@
 /// Why a guest cannot be run as asked. Each description says what was asked, what is wrong and what to do.
-public enum GuestError: Error, Equatable, CustomStringConvertible {
+package enum GuestError: Error, Equatable, CustomStringConvertible {
   /// There is no built-in guest of this name.
   case unknownGuest(String, known: [String])
   /// A guest setting is not of the form `name=value`.
@@ -22,7 +22,7 @@ public enum GuestError: Error, Equatable, CustomStringConvertible {
   case badReport(String)
 
   /// The message for the user.
-  public var description: String {
+  package var description: String {
     switch self {
     case .unknownGuest(let name, let known):
       "no built-in guest is called '\(name)'; there are \(known.joined(separator: ", ")) (exeunt guests)"

@@ -1,7 +1,7 @@
 /// One kind of access that leaves the guest, as an exit to the VMM shows it.
-public struct GuestAccess: Sendable, Hashable {
+package struct GuestAccess: Sendable, Hashable {
   /// The bus.
-  public enum Space: Sendable, Hashable {
+  package enum Space: Sendable, Hashable {
     /// Port I/O: KVM_EXIT_IO.
     case port
     /// Memory-mapped I/O: KVM_EXIT_MMIO.
@@ -9,7 +9,7 @@ public struct GuestAccess: Sendable, Hashable {
   }
 
   /// Which way the data goes, seen from the guest.
-  public enum Direction: Sendable, Hashable {
+  package enum Direction: Sendable, Hashable {
     /// The guest reads.
     case `in`
     /// The guest writes.
@@ -17,16 +17,16 @@ public struct GuestAccess: Sendable, Hashable {
   }
 
   /// The bus.
-  public let space: Space
+  package let space: Space
   /// Which way the data goes.
-  public let direction: Direction
+  package let direction: Direction
   /// Port number or guest physical address.
-  public let address: UInt64
+  package let address: UInt64
   /// Bytes accessed.
-  public let size: UInt8
+  package let size: UInt8
 
   /// Describes an access.
-  public init(_ space: Space, _ direction: Direction, _ address: UInt64, size: UInt8) {
+  package init(_ space: Space, _ direction: Direction, _ address: UInt64, size: UInt8) {
     self.space = space
     self.direction = direction
     self.address = address
@@ -35,59 +35,59 @@ public struct GuestAccess: Sendable, Hashable {
 }
 
 /// A queue of a doorbell; a plain number is one of `doorbell0`.
-public struct GuestQueue: Sendable, Hashable, ExpressibleByIntegerLiteral {
+package struct GuestQueue: Sendable, Hashable, ExpressibleByIntegerLiteral {
   /// The doorbell's number.
-  public let doorbell: Int
+  package let doorbell: Int
   /// The queue's number.
-  public let queue: UInt16
+  package let queue: UInt16
 
   /// Names a queue.
-  public init(doorbell: Int = 0, _ queue: UInt16) {
+  package init(doorbell: Int = 0, _ queue: UInt16) {
     self.doorbell = doorbell
     self.queue = queue
   }
 
   /// Names a queue of `doorbell0`.
-  public init(integerLiteral queue: UInt16) { self.init(queue) }
+  package init(integerLiteral queue: UInt16) { self.init(queue) }
 }
 
 /// What a built-in guest does in a run that goes well, derived from its program: every exit to the VMM that it causes
 /// (a signal or a statistics timer may add KVM_EXIT_INTR), every kick, interrupt, mark and byte of output.
-public struct GuestExpectation: Sendable, Equatable {
+package struct GuestExpectation: Sendable, Equatable {
   static let ioApic: UInt64 = 0xfec0_0000
 
   /// How often each access is made, kicks left out.
-  public internal(set) var accesses: [GuestAccess: UInt64] = [:]
+  package internal(set) var accesses: [GuestAccess: UInt64] = [:]
   /// Kicks of each doorbell queue; every kick is one request with one stamp.
-  public internal(set) var kicks: [GuestQueue: UInt64] = [:]
+  package internal(set) var kicks: [GuestQueue: UInt64] = [:]
   /// The accesses that kicks are: exits with `--ioeventfd off`, signalled eventfds with `on`.
-  public internal(set) var kickAccesses: [GuestAccess: UInt64] = [:]
+  package internal(set) var kickAccesses: [GuestAccess: UInt64] = [:]
   /// Interrupts that doorbells raise. Exact unless several kicks may be answered at once (batch above 1).
-  public internal(set) var deviceInterrupts: ClosedRange<UInt64> = 0...0
+  package internal(set) var deviceInterrupts: ClosedRange<UInt64> = 0...0
   /// Interrupts of the local APIC's timer that the guest waits for; they never leave KVM.
-  public internal(set) var timerInterrupts: UInt64 = 0
+  package internal(set) var timerInterrupts: UInt64 = 0
   /// Values written to the marker port, in order.
-  public internal(set) var marks: [UInt32] = []
+  package internal(set) var marks: [UInt32] = []
   /// Number of bytes written to the serial port.
-  public internal(set) var serialBytes: UInt64 = 0
+  package internal(set) var serialBytes: UInt64 = 0
   /// Iterations done, all vCPUs.
-  public internal(set) var iterations: UInt64 = 0
+  package internal(set) var iterations: UInt64 = 0
 
   /// The doorbell that the next steps are about.
   var doorbell = 0
 
   /// Every exit for port I/O or memory-mapped I/O, with kicks among them if they are not signalled in the kernel.
-  public func exits(ioeventfd: Bool) -> [GuestAccess: UInt64] {
+  package func exits(ioeventfd: Bool) -> [GuestAccess: UInt64] {
     ioeventfd ? accesses : accesses.merging(kickAccesses, uniquingKeysWith: +)
   }
 
   /// The bytes written to the serial port, in order.
-  public var serialOutput: some Sequence<UInt8> {
+  package var serialOutput: some Sequence<UInt8> {
     (0..<serialBytes).lazy.map { Self.serialText[Int($0 % UInt64(Self.serialText.count))] }
   }
 
   /// What differs between the guest's own report and this, one sentence each; empty if they agree.
-  public func disagreements(with report: GuestReport) -> [String] {
+  package func disagreements(with report: GuestReport) -> [String] {
     var found: [String] = []
     func compare(_ what: String, _ reported: UInt64, _ expected: ClosedRange<UInt64>) {
       guard !expected.contains(reported) else { return }

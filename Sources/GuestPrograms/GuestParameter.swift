@@ -1,7 +1,7 @@
 /// Something that a guest can be told, as `name=value`.
-public struct GuestParameter: Sendable, Equatable {
+package struct GuestParameter: Sendable, Equatable {
   /// What it sets in a guest's arguments.
-  public enum Name: String, Sendable, Codable, CaseIterable {
+  package enum Name: String, Sendable, Codable, CaseIterable {
     /// How often the guest does what it does.
     case iterations
     /// `pause` instructions executed between iterations.
@@ -29,7 +29,7 @@ public struct GuestParameter: Sendable, Equatable {
   }
 
   /// What values it takes.
-  public enum Values: Sendable, Equatable {
+  package enum Values: Sendable, Equatable {
     /// A whole number in this range.
     case number(ClosedRange<UInt64>)
     /// One of these words.
@@ -37,16 +37,16 @@ public struct GuestParameter: Sendable, Equatable {
   }
 
   /// What it is called on the command line.
-  public let name: Name
+  package let name: Name
   /// What it means, in one line, with its unit.
-  public let meaning: String
+  package let meaning: String
   /// The values that it takes.
-  public let values: Values
+  package let values: Values
   /// The value when it is not given, as it would be written.
-  public let defaultValue: String
+  package let defaultValue: String
 
   /// The values that it takes, as they are listed and named in messages.
-  public var valuesDescription: String {
+  package var valuesDescription: String {
     switch values {
     case .number(let range): "\(range.lowerBound)-\(range.upperBound)"
     case .choice(let words): words.joined(separator: "|")

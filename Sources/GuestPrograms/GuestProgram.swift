@@ -3,33 +3,33 @@ import CGuestPrograms
 /// A guest that comes with Exeunt: a flat image with what it needs, what it takes and what it will do.
 ///
 /// The contract between an image and the machine is docs/guest-abi.md.
-public struct GuestProgram: Sendable {
+package struct GuestProgram: Sendable {
   /// What `exeunt run --guest` calls it.
-  public let name: String
+  package let name: String
   /// What running it shows, in one line.
-  public let summary: String
+  package let summary: String
   /// What it does, step by step, and what it checks.
-  public let detail: String
+  package let detail: String
   /// The processor mode that it is entered in.
-  public let mode: GuestMode
+  package let mode: GuestMode
   /// What it can be told, in the order in which it is listed.
-  public let parameters: [GuestParameter]
+  package let parameters: [GuestParameter]
   /// What it needs of the machine.
-  public let requirements: GuestRequirements
+  package let requirements: GuestRequirements
   /// What the values that it writes to the marker port mean, in the order of writing; empty if it writes none.
-  public let phases: [GuestPhase]
+  package let phases: [GuestPhase]
 
   let locate: @Sendable () -> exeunt_guest_image
   let expect: @Sendable (GuestArguments, GuestMachine) -> GuestExpectation
 
   /// Guest physical address that the image is copied to.
-  public var loadAddress: UInt64 { 0x10000 }
+  package var loadAddress: UInt64 { 0x10000 }
 
   /// Guest physical address of its first instruction.
-  public var entry: UInt64 { loadAddress }
+  package var entry: UInt64 { loadAddress }
 
   /// The image, in this executable's read-only data: valid for the life of the process.
-  public var image: UnsafeRawBufferPointer {
+  package var image: UnsafeRawBufferPointer {
     let image = locate()
     return UnsafeRawBufferPointer(start: image.bytes, count: Int(image.length))
   }
@@ -37,7 +37,7 @@ public struct GuestProgram: Sendable {
   /// What it does, exactly, with these arguments on this machine: the oracle that a trace is held against.
   ///
   /// - Throws: ``GuestError`` if the machine lacks what the guest needs.
-  public func expectation(
+  package func expectation(
     _ arguments: GuestArguments, on machine: GuestMachine
   ) throws(GuestError) -> GuestExpectation {
     try check(arguments, on: machine)
@@ -47,7 +47,7 @@ public struct GuestProgram: Sendable {
   /// Checks that the machine has what the guest needs with these arguments.
   ///
   /// - Throws: ``GuestError`` naming what is missing and the option that gives it.
-  public func check(_ arguments: GuestArguments, on machine: GuestMachine) throws(GuestError) {
+  package func check(_ arguments: GuestArguments, on machine: GuestMachine) throws(GuestError) {
     guard machine.vcpus >= requirements.minimumVcpus else {
       throw .tooFewVcpus(guest: name, needed: requirements.minimumVcpus, given: machine.vcpus)
     }
@@ -73,7 +73,7 @@ public struct GuestProgram: Sendable {
 }
 
 /// The processor mode that a guest is entered in.
-public enum GuestMode: String, Sendable, Codable, CaseIterable {
+package enum GuestMode: String, Sendable, Codable, CaseIterable {
   /// 16-bit real mode.
   case real
   /// 32-bit protected mode with flat segments, paging off.
@@ -83,20 +83,20 @@ public enum GuestMode: String, Sendable, Codable, CaseIterable {
 }
 
 /// What a guest needs of the machine.
-public struct GuestRequirements: Sendable, Equatable {
+package struct GuestRequirements: Sendable, Equatable {
   /// The most vCPUs that a built-in guest can drive: one doorbell queue each.
-  public static let maximumVcpus = 16
+  package static let maximumVcpus = 16
   /// The most doorbells that a machine has.
-  public static let maximumDoorbells = 4
+  package static let maximumDoorbells = 4
   /// Interrupt lines that doorbell queues can have for themselves.
-  public static let queueLines = 8
+  package static let queueLines = 8
 
   /// The least number of vCPUs.
-  public let minimumVcpus: Int
+  package let minimumVcpus: Int
   /// Whether it cannot do without interrupts: `--irqchip kernel` or `split`.
-  public let interruptController: Bool
+  package let interruptController: Bool
   /// Whether each vCPU has as many queues as the guest's own parameter says, each with an interrupt line of its own.
-  public let ownLines: Bool
+  package let ownLines: Bool
 
   init(minimumVcpus: Int = 1, interruptController: Bool = false, ownLines: Bool = false) {
     self.minimumVcpus = minimumVcpus
@@ -106,17 +106,17 @@ public struct GuestRequirements: Sendable, Equatable {
 }
 
 /// A stretch of a guest's run that begins when it writes `mark` to the marker port.
-public struct GuestPhase: Sendable, Codable, Equatable {
+package struct GuestPhase: Sendable, Codable, Equatable {
   /// The value written.
-  public let mark: UInt32
+  package let mark: UInt32
   /// What the guest does from then on.
-  public let meaning: String
+  package let meaning: String
 }
 
 /// The part of the machine's configuration that decides what a guest does.
-public struct GuestMachine: Sendable, Equatable {
+package struct GuestMachine: Sendable, Equatable {
   /// Where the interrupt controllers are (`--irqchip`).
-  public enum InterruptController: Sendable, Equatable {
+  package enum InterruptController: Sendable, Equatable {
     /// All of them in the kernel.
     case kernel
     /// Local APICs in the kernel, the I/O APIC in the VMM: programming it exits.
@@ -126,16 +126,16 @@ public struct GuestMachine: Sendable, Equatable {
   }
 
   /// The number of vCPUs.
-  public var vcpus: Int
+  package var vcpus: Int
   /// The number of doorbells.
-  public var doorbells: Int
+  package var doorbells: Int
   /// Where the interrupt controllers are.
-  public var interruptController: InterruptController
+  package var interruptController: InterruptController
   /// The guest's TSC frequency in kHz, 0 if unknown; guests measure their deadlines with it.
-  public var tscKilohertz: UInt32
+  package var tscKilohertz: UInt32
 
   /// Describes a machine.
-  public init(
+  package init(
     vcpus: Int = 1, doorbells: Int = 1, interruptController: InterruptController = .kernel,
     tscKilohertz: UInt32 = 0
   ) {

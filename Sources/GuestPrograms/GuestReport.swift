@@ -1,15 +1,15 @@
 /// What a built-in guest says about its own run: the report block at guest physical address 0x7800
 /// (docs/guest-abi.md).
-public struct GuestReport: Sendable, Equatable {
+package struct GuestReport: Sendable, Equatable {
   /// Guest physical address of the block.
-  public static let address: UInt64 = 0x7800
+  package static let address: UInt64 = 0x7800
   /// Size of the block in bytes.
-  public static let byteCount = 64
+  package static let byteCount = 64
 
   static let magic: UInt32 = 0x5450_5245
 
   /// How a guest's checks failed.
-  public enum Failure: UInt32, Sendable, CaseIterable, CustomStringConvertible {
+  package enum Failure: UInt32, Sendable, CaseIterable, CustomStringConvertible {
     /// A device delivered a value that was not written to it, or is not its own.
     case wrongValue = 1
     /// A request was not completed in time, or completed more often than it was made.
@@ -22,7 +22,7 @@ public struct GuestReport: Sendable, Equatable {
     case vcpu = 5
 
     /// The failure in words.
-    public var description: String {
+    package var description: String {
       switch self {
       case .wrongValue: "wrong value read"
       case .completion: "completion lost or counted twice"
@@ -34,31 +34,31 @@ public struct GuestReport: Sendable, Equatable {
   }
 
   /// 0 if all went well, or the code that the guest also wrote to the debug exit port.
-  public var failureCode: UInt32 = 0
+  package var failureCode: UInt32 = 0
   /// Iterations done, all vCPUs.
-  public var iterations: UInt64 = 0
+  package var iterations: UInt64 = 0
   /// Kicks made.
-  public var kicks: UInt64 = 0
+  package var kicks: UInt64 = 0
   /// Completions seen.
-  public var completions: UInt64 = 0
+  package var completions: UInt64 = 0
   /// Device and timer interrupts taken that the guest waited for.
-  public var interrupts: UInt64 = 0
+  package var interrupts: UInt64 = 0
   /// Writes to the marker port.
-  public var marks: UInt64 = 0
+  package var marks: UInt64 = 0
   /// Port accesses that exit to the VMM, other than kicks, marks and power-off.
-  public var portAccesses: UInt64 = 0
+  package var portAccesses: UInt64 = 0
   /// Memory-mapped accesses that exit to the VMM, other than kicks and the I/O APIC's.
-  public var memoryAccesses: UInt64 = 0
+  package var memoryAccesses: UInt64 = 0
 
   /// The failure, if there was one of the known kinds.
-  public var failure: Failure? { Failure(rawValue: failureCode) }
+  package var failure: Failure? { Failure(rawValue: failureCode) }
 
   init() {}
 
   /// Decodes the 64 bytes at ``address``.
   ///
   /// - Throws: ``GuestError/badReport(_:)`` if there are fewer bytes, or the guest ended without writing its report.
-  public init(decoding bytes: UnsafeRawBufferPointer) throws(GuestError) {
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(GuestError) {
     guard bytes.count >= Self.byteCount else {
       throw .badReport("\(bytes.count) bytes instead of \(Self.byteCount)")
     }

@@ -1,12 +1,12 @@
 /// What a user may have meant by a word that is not known.
-public enum NearestWord {
+package enum NearestWord {
   /// `; did you mean 'x'?`, or nothing where no word is near.
-  public static func sentence(for word: String, among words: [String]) -> String {
+  package static func sentence(for word: String, among words: [String]) -> String {
     nearest(to: word, among: words).map { "; did you mean '\($0)'?" } ?? ""
   }
 
   /// The word that is nearest by letters that are missing, too many, wrong or swapped: one for each three letters at most.
-  public static func nearest(to word: String, among words: [String]) -> String? {
+  package static func nearest(to word: String, among words: [String]) -> String? {
     let limit = max(1, word.count / 3)
     let near = words.map {
       ($0, distance(Array(word.lowercased().prefix(64)), Array($0.lowercased().prefix(64))))

@@ -1,9 +1,9 @@
 /// The block at guest physical address 0x7000 that tells a built-in guest what to do (docs/guest-abi.md).
-public enum ParameterBlock {
+package enum ParameterBlock {
   /// Guest physical address of the block.
-  public static let address: UInt64 = 0x7000
+  package static let address: UInt64 = 0x7000
   /// Size of the block in bytes.
-  public static let byteCount = 32
+  package static let byteCount = 32
 
   static let magic: UInt32 = 0x4e58_4531
 }
@@ -12,7 +12,7 @@ extension GuestProgram {
   /// The parameter block for these arguments on this machine: 32 bytes to write at ``ParameterBlock/address``.
   ///
   /// - Throws: ``GuestError`` if the machine lacks what the guest needs.
-  public func parameterBlock(
+  package func parameterBlock(
     _ arguments: GuestArguments, on machine: GuestMachine
   ) throws(GuestError) -> [UInt8] {
     try check(arguments, on: machine)

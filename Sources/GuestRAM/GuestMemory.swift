@@ -5,11 +5,11 @@ import Synchronization
 ///
 /// Every access checks its bounds against the regions and names its byte order. The guest runs at the same time: a
 /// value may change between two reads, so what is read once must be checked after it was read, not before.
-public final class GuestMemory: @unchecked Sendable {
+package final class GuestMemory: @unchecked Sendable {
   /// Where RAM appears to the guest.
-  public let layout: RAMLayout
+  package let layout: RAMLayout
   /// What the memory is made of, for messages and the state dump: `anonymous`, a path, `hugetlbfs …`.
-  public let backing: String
+  package let backing: String
   private let mapping: MemoryMapping
   // Copies of the two possible regions, so that the way to a byte is two comparisons without an array.
   private let lowLength: UInt64
@@ -20,7 +20,7 @@ public final class GuestMemory: @unchecked Sendable {
   /// - Parameters:
   ///   - mapping: as large as all regions of `layout` together.
   ///   - backing: what the memory is made of.
-  public init(layout: RAMLayout, mapping: consuming MemoryMapping, backing: String) {
+  package init(layout: RAMLayout, mapping: consuming MemoryMapping, backing: String) {
     let total = layout.regions.reduce(0) { $0 + $1.length }
     precondition(UInt64(mapping.length) >= total, "the mapping is smaller than the layout")
     self.layout = layout
@@ -31,13 +31,13 @@ public final class GuestMemory: @unchecked Sendable {
   }
 
   /// Bytes of RAM in all regions.
-  public var size: UInt64 { lowLength + highLength }
+  package var size: UInt64 { lowLength + highLength }
 
   /// Ends this process, saying why, when RAM turns out to be lost: the file behind it was cut by somebody, or its file
   /// system has no room for a page that is touched for the first time.
   ///
   /// - Parameter status: the exit status.
-  public func endProcessWhenLost(status: CInt) throws(Errno) {
+  package func endProcessWhenLost(status: CInt) throws(Errno) {
     try mapping.endProcessWhenLost(
       message: "exeunt: guest RAM is lost: the file behind it (\(backing)) was cut while the guest ran, or "
         + "its file system is full; use --mem-prealloc to find out at the start\n",
@@ -45,7 +45,7 @@ public final class GuestMemory: @unchecked Sendable {
   }
 
   /// The host memory behind a region, for KVM_SET_USER_MEMORY_REGION.
-  public func hostMemory(of region: RAMLayout.Region) -> UnsafeMutableRawBufferPointer {
+  package func hostMemory(of region: RAMLayout.Region) -> UnsafeMutableRawBufferPointer {
     UnsafeMutableRawBufferPointer(
       start: mapping.base + Int(region.backingOffset), count: Int(region.length))
   }
@@ -68,7 +68,7 @@ public final class GuestMemory: @unchecked Sendable {
   }
 
   /// Whether `count` bytes from an address on are RAM, in one region.
-  public func contains(_ address: GuestAddress, count: Int) -> Bool { host(address, count) != nil }
+  package func contains(_ address: GuestAddress, count: Int) -> Bool { host(address, count) != nil }
 
   private func checkedHost(_ address: GuestAddress, _ count: Int) throws(GuestMemoryError)
     -> UnsafeMutableRawPointer
@@ -80,7 +80,7 @@ public final class GuestMemory: @unchecked Sendable {
   }
 
   /// Reads a number at any alignment.
-  public func read<Value: FixedWidthInteger & BitwiseCopyable>(
+  package func read<Value: FixedWidthInteger & BitwiseCopyable>(
     _ type: Value.Type = Value.self, at address: GuestAddress, _ order: ByteOrder
   ) throws(GuestMemoryError) -> Value {
     let pointer = try checkedHost(address, MemoryLayout<Value>.size)
@@ -89,7 +89,7 @@ public final class GuestMemory: @unchecked Sendable {
   }
 
   /// Writes a number at any alignment.
-  public func write<Value: FixedWidthInteger & BitwiseCopyable>(
+  package func write<Value: FixedWidthInteger & BitwiseCopyable>(
     _ value: Value, at address: GuestAddress, _ order: ByteOrder
   ) throws(GuestMemoryError) {
     let pointer = try checkedHost(address, MemoryLayout<Value>.size)
@@ -97,14 +97,14 @@ public final class GuestMemory: @unchecked Sendable {
   }
 
   /// Copies bytes into RAM; all or nothing.
-  public func write(_ bytes: UnsafeRawBufferPointer, at address: GuestAddress) throws(GuestMemoryError) {
+  package func write(_ bytes: UnsafeRawBufferPointer, at address: GuestAddress) throws(GuestMemoryError) {
     let pointer = try checkedHost(address, bytes.count)
     guard let base = bytes.baseAddress else { return }
     pointer.copyMemory(from: base, byteCount: bytes.count)
   }
 
   /// Copies bytes into RAM; all or nothing.
-  public func write(_ bytes: [UInt8], at address: GuestAddress) throws(GuestMemoryError) {
+  package func write(_ bytes: [UInt8], at address: GuestAddress) throws(GuestMemoryError) {
     let pointer = try checkedHost(address, bytes.count)
     bytes.withUnsafeBytes { buffer in
       if let base = buffer.baseAddress { pointer.copyMemory(from: base, byteCount: buffer.count) }
@@ -112,7 +112,7 @@ public final class GuestMemory: @unchecked Sendable {
   }
 
   /// Copies bytes out of RAM.
-  public func read(count: Int, at address: GuestAddress) throws(GuestMemoryError) -> [UInt8] {
+  package func read(count: Int, at address: GuestAddress) throws(GuestMemoryError) -> [UInt8] {
     let pointer = try checkedHost(address, count)
     return Array(UnsafeRawBufferPointer(start: pointer, count: count))
   }
@@ -121,7 +121,7 @@ public final class GuestMemory: @unchecked Sendable {
   ///
   /// - Parameter fill: is given all of the bytes, and must not keep them.
   /// - Throws: `GuestMemoryError` when they are not all RAM; what `fill` throws.
-  public func fill(
+  package func fill(
     at address: GuestAddress, count: Int, _ fill: (UnsafeMutableRawBufferPointer) throws -> Void
   ) throws {
     let pointer = try checkedHost(address, count)
@@ -129,7 +129,7 @@ public final class GuestMemory: @unchecked Sendable {
   }
 
   /// Sets bytes of RAM to zero.
-  public func clear(count: Int, at address: GuestAddress) throws(GuestMemoryError) {
+  package func clear(count: Int, at address: GuestAddress) throws(GuestMemoryError) {
     let pointer = try checkedHost(address, count)
     pointer.initializeMemory(as: UInt8.self, repeating: 0, count: count)
   }
@@ -137,7 +137,8 @@ public final class GuestMemory: @unchecked Sendable {
   /// Reads a 32-bit number that the guest publishes with the data before it: an acquiring load.
   ///
   /// - Parameter address: a multiple of 4.
-  public func loadAcquiring(at address: GuestAddress, _ order: ByteOrder) throws(GuestMemoryError) -> UInt32 {
+  package func loadAcquiring(at address: GuestAddress, _ order: ByteOrder) throws(GuestMemoryError) -> UInt32
+  {
     let value = try atomic(address).pointee.load(ordering: .acquiring)
     return order == .little ? UInt32(littleEndian: value) : UInt32(bigEndian: value)
   }
@@ -145,7 +146,7 @@ public final class GuestMemory: @unchecked Sendable {
   /// Publishes a 32-bit number with the data written before it: a releasing store.
   ///
   /// - Parameter address: a multiple of 4.
-  public func storeReleasing(_ value: UInt32, at address: GuestAddress, _ order: ByteOrder)
+  package func storeReleasing(_ value: UInt32, at address: GuestAddress, _ order: ByteOrder)
     throws(GuestMemoryError)
   {
     let stored = order == .little ? value.littleEndian : value.bigEndian

@@ -1,13 +1,13 @@
 import CKVM
 
 /// A capability that KVM_CHECK_EXTENSION is asked for, under the kernel's name.
-public struct Capability: Sendable, Hashable {
+package struct Capability: Sendable, Hashable {
   /// KVM_CAP_*'s number.
-  public let rawValue: CInt
+  package let rawValue: CInt
   /// The name in lower case without the prefix `KVM_CAP_`.
-  public let name: String
+  package let name: String
   /// What this VMM uses it for.
-  public let use: String
+  package let use: String
 
   init(_ rawValue: CInt, _ name: String, _ use: String) {
     self.rawValue = rawValue
@@ -16,55 +16,55 @@ public struct Capability: Sendable, Hashable {
   }
 
   /// KVM_CAP_USER_MEMORY.
-  public static let userMemory = Capability(
+  package static let userMemory = Capability(
     KVM_CAP_USER_MEMORY, "user_memory", "guest RAM from this process's memory")
   /// KVM_CAP_IMMEDIATE_EXIT.
-  public static let immediateExit = Capability(
+  package static let immediateExit = Capability(
     KVM_CAP_IMMEDIATE_EXIT, "immediate_exit", "stopping vCPUs without a race")
   /// KVM_CAP_EXT_CPUID.
-  public static let extendedCPUID = Capability(
+  package static let extendedCPUID = Capability(
     KVM_CAP_EXT_CPUID, "ext_cpuid", "giving the guest its CPUID leaves")
   /// KVM_CAP_MP_STATE.
-  public static let mpState = Capability(KVM_CAP_MP_STATE, "mp_state", "resetting secondary vCPUs")
+  package static let mpState = Capability(KVM_CAP_MP_STATE, "mp_state", "resetting secondary vCPUs")
   /// KVM_CAP_VCPU_EVENTS.
-  public static let vcpuEvents = Capability(KVM_CAP_VCPU_EVENTS, "vcpu_events", "reset, and mending int3")
+  package static let vcpuEvents = Capability(KVM_CAP_VCPU_EVENTS, "vcpu_events", "reset, and mending int3")
   /// KVM_CAP_IRQCHIP.
-  public static let irqchip = Capability(KVM_CAP_IRQCHIP, "irqchip", "--irqchip kernel")
+  package static let irqchip = Capability(KVM_CAP_IRQCHIP, "irqchip", "--irqchip kernel")
   /// KVM_CAP_SPLIT_IRQCHIP.
-  public static let splitIrqchip = Capability(KVM_CAP_SPLIT_IRQCHIP, "split_irqchip", "--irqchip split")
+  package static let splitIrqchip = Capability(KVM_CAP_SPLIT_IRQCHIP, "split_irqchip", "--irqchip split")
   /// KVM_CAP_PIT2.
-  public static let pit2 = Capability(KVM_CAP_PIT2, "pit2", "the timer of --irqchip kernel")
+  package static let pit2 = Capability(KVM_CAP_PIT2, "pit2", "the timer of --irqchip kernel")
   /// KVM_CAP_IOEVENTFD.
-  public static let ioeventfd = Capability(KVM_CAP_IOEVENTFD, "ioeventfd", "--ioeventfd on")
+  package static let ioeventfd = Capability(KVM_CAP_IOEVENTFD, "ioeventfd", "--ioeventfd on")
   /// KVM_CAP_IRQFD.
-  public static let irqfd = Capability(KVM_CAP_IRQFD, "irqfd", "--irqfd on")
+  package static let irqfd = Capability(KVM_CAP_IRQFD, "irqfd", "--irqfd on")
   /// KVM_CAP_IRQ_ROUTING.
-  public static let irqRouting = Capability(
+  package static let irqRouting = Capability(
     KVM_CAP_IRQ_ROUTING, "irq_routing", "interrupts with --irqchip split")
   /// KVM_CAP_SIGNAL_MSI.
-  public static let signalMSI = Capability(
+  package static let signalMSI = Capability(
     KVM_CAP_SIGNAL_MSI, "signal_msi", "--irqchip split with --irqfd off")
   /// KVM_CAP_BINARY_STATS_FD.
-  public static let binaryStatistics = Capability(
+  package static let binaryStatistics = Capability(
     KVM_CAP_BINARY_STATS_FD, "binary_stats_fd", "KVM's own counters in the trace")
   /// KVM_CAP_GET_TSC_KHZ.
-  public static let getTSCKHz = Capability(
+  package static let getTSCKHz = Capability(
     KVM_CAP_GET_TSC_KHZ, "get_tsc_khz", "relating guest time to trace time")
   /// KVM_CAP_VCPU_ATTRIBUTES.
-  public static let vcpuAttributes = Capability(
+  package static let vcpuAttributes = Capability(
     KVM_CAP_VCPU_ATTRIBUTES, "vcpu_attributes", "reading and setting the guest's TSC offset")
   /// KVM_CAP_NR_VCPUS.
-  public static let recommendedVcpus = Capability(
+  package static let recommendedVcpus = Capability(
     KVM_CAP_NR_VCPUS, "nr_vcpus", "the recommended number of vCPUs")
   /// KVM_CAP_MAX_VCPUS.
-  public static let maximumVcpus = Capability(KVM_CAP_MAX_VCPUS, "max_vcpus", "the limit of --cpus")
+  package static let maximumVcpus = Capability(KVM_CAP_MAX_VCPUS, "max_vcpus", "the limit of --cpus")
 
   /// Without these no guest runs.
-  public static let required: [Capability] = [
+  package static let required: [Capability] = [
     .userMemory, .immediateExit, .extendedCPUID, .mpState, .vcpuEvents,
   ]
   /// Each of these is behind a flag or an enrichment of the trace.
-  public static let optional: [Capability] = [
+  package static let optional: [Capability] = [
     .irqchip, .splitIrqchip, .pit2, .ioeventfd, .irqfd, .irqRouting, .signalMSI, .binaryStatistics,
     .getTSCKHz, .vcpuAttributes,
   ]

@@ -4,17 +4,17 @@ import GuestRAM
 import Platform
 
 /// KVM as an engine: /dev/kvm, opened.
-public final class KVMEngine: ExecutionEngine {
+package final class KVMEngine: ExecutionEngine {
   private let system: KVMSystem
 
   /// Takes the device, once it is open.
-  public init(_ system: consuming KVMSystem) { self.system = system }
+  package init(_ system: consuming KVMSystem) { self.system = system }
 
   /// The name in messages.
-  public var name: String { "KVM" }
+  package var name: String { "KVM" }
 
   /// Eventfds, where this kernel has them.
-  public var features: EngineFeatures {
+  package var features: EngineFeatures {
     var features: EngineFeatures = []
     if has(.ioeventfd) { features.insert(.ioEventFd) }
     if has(.irqfd) { features.insert(.irqFd) }
@@ -24,7 +24,7 @@ public final class KVMEngine: ExecutionEngine {
   private func has(_ capability: Capability) -> Bool { ((try? system.check(capability)) ?? 0) != 0 }
 
   /// Refuses a kernel that lacks something.
-  public func check(_ requirements: MachineRequirements) throws {
+  package func check(_ requirements: MachineRequirements) throws {
     guard system.apiVersion == KVMSystem.expectedAPIVersion else {
       throw KVMUnsupported(
         "KVM_GET_API_VERSION answers \(system.apiVersion), this program needs \(KVMSystem.expectedAPIVersion)"
@@ -49,7 +49,7 @@ public final class KVMEngine: ExecutionEngine {
   }
 
   /// Makes a machine: KVM_CREATE_VM, its memory, and the interrupt controllers in the kernel.
-  public func makeMachine(
+  package func makeMachine(
     _ requirements: MachineRequirements, memory: GuestMemory, reserved: Range<UInt64>
   ) throws -> KVMVirtualMachine {
     let machine = try system.createVirtualMachine()
@@ -74,9 +74,9 @@ public final class KVMEngine: ExecutionEngine {
 }
 
 /// What this host's KVM cannot do, with what to do about it.
-public struct KVMUnsupported: Error, Sendable, CustomStringConvertible {
+package struct KVMUnsupported: Error, Sendable, CustomStringConvertible {
   /// The message.
-  public let description: String
+  package let description: String
 
   init(_ description: String) { self.description = description }
 }

@@ -3,7 +3,7 @@ import Engine
 
 extension KVMVcpu {
   /// Reads the registers: KVM_GET_REGS, KVM_GET_SREGS.
-  public func state() throws -> CPUState {
+  package func state() throws -> CPUState {
     let registers = try registers()
     let system = try systemRegisters()
     var state = CPUState()
@@ -29,7 +29,7 @@ extension KVMVcpu {
 
   /// Sets the registers: KVM_SET_SREGS, KVM_SET_REGS. What KVM keeps beside them stays: interrupts, the local APIC's base,
   /// CR8, LDTR.
-  public func setState(_ state: CPUState) throws {
+  package func setState(_ state: CPUState) throws {
     var system = try systemRegisters()
     for (path, kernelPath) in KVMVcpu.segments {
       system[keyPath: kernelPath] = kvm_segment(state[keyPath: path])
@@ -74,24 +74,24 @@ extension KVMVcpu {
   }
 
   /// The guest's time stamp counter: KVM_GET_MSRS of IA32_TIME_STAMP_COUNTER.
-  public func timeStampCounter() -> UInt64? { (try? modelSpecificRegister(0x10)) ?? nil }
+  package func timeStampCounter() -> UInt64? { (try? modelSpecificRegister(0x10)) ?? nil }
 
   /// Notes what a reset puts back.
-  public func keepPowerOnState() throws { powerOn = try powerOnState(localController: hasLocalController) }
+  package func keepPowerOnState() throws { powerOn = try powerOnState(localController: hasLocalController) }
 
   /// Puts it back.
-  public func reset() throws {
+  package func reset() throws {
     if let powerOn { try restore(powerOn) }
   }
 
   /// What KVM_EXIT_INTERNAL_ERROR tells.
-  public func internalError() -> VcpuExit.InternalError { VcpuExit.InternalError(page: page) }
+  package func internalError() -> VcpuExit.InternalError { VcpuExit.InternalError(page: page) }
 
   /// Executes an instruction that KVM's emulator lacks.
-  public func recoverFromInternalError() -> Bool { InstructionMending.mend(internalError(), of: self) }
+  package func recoverFromInternalError() -> Bool { InstructionMending.mend(internalError(), of: self) }
 
   /// This vCPU's own counters.
-  public func counters() throws -> (any CounterSource)? { try statistics() }
+  package func counters() throws -> (any CounterSource)? { try statistics() }
 }
 
 extension CPUState.Segment {

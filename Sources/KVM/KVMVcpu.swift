@@ -6,9 +6,9 @@ import Platform
 /// A virtual CPU of KVM: its descriptor, and the page that it shares with the kernel.
 ///
 /// KVM expects one thread to issue the requests of a vCPU; another may do so only while the first does not.
-public final class KVMVcpu: Vcpu, @unchecked Sendable {
+package final class KVMVcpu: Vcpu, @unchecked Sendable {
   /// Its number, from 0; also its local APIC's.
-  public let id: UInt32
+  package let id: UInt32
   let descriptor: FileDescriptor
   let hasLocalController: Bool
   private let mapping: MemoryMapping
@@ -42,7 +42,7 @@ public final class KVMVcpu: Vcpu, @unchecked Sendable {
 
   /// Runs the guest until the handler says to stop: KVM_RUN again and again.
   @inlinable
-  public func run(_ handler: some VcpuExitHandler) {
+  package func run(_ handler: some VcpuExitHandler) {
     while true {
       handler.willEnterGuest()
       guard handler.handle(enter()) else { return }
@@ -53,7 +53,7 @@ public final class KVMVcpu: Vcpu, @unchecked Sendable {
   ///
   /// - Returns: why the guest left; the data of an access is borrowed from the shared page until the next `enter()`.
   @inlinable @inline(__always)
-  public func enter() -> VcpuExit {
+  package func enter() -> VcpuExit {
     let result = ckvm_ioctl(rawDescriptor, CKVM_RUN, 0)
     guard result >= 0 else { return VcpuExit(error: Errno(rawValue: CInt(-result)), page: page) }
     return VcpuExit(page: page, mappingSize: pageSize)
@@ -62,13 +62,13 @@ public final class KVMVcpu: Vcpu, @unchecked Sendable {
   /// Makes the current KVM_RUN, or the next one, return at once with `.interrupted`, after completing the access
   /// that the last exit was about (`kvm_run.immediate_exit`). To interrupt a KVM_RUN that is under way its thread must be
   /// sent a signal afterwards.
-  public func requestImmediateExit() { ckvm_set_immediate_exit(page, 1) }
+  package func requestImmediateExit() { ckvm_set_immediate_exit(page, 1) }
 
   /// Takes that back.
-  public func clearImmediateExit() { ckvm_set_immediate_exit(page, 0) }
+  package func clearImmediateExit() { ckvm_set_immediate_exit(page, 0) }
 
   /// This vCPU's own counters: KVM_GET_STATS_FD.
-  public func statistics() throws(KVMError) -> Statistics {
+  package func statistics() throws(KVMError) -> Statistics {
     try Statistics(of: descriptor)
   }
 }

@@ -7,9 +7,9 @@ import Platform
 ///
 /// The file describes itself: a header, a table of descriptors and the data (Documentation/virt/kvm/api.rst, section
 /// 4.131). The table is read once; a sample is one pread of the data.
-public final class Statistics: CounterSource {
+package final class Statistics: CounterSource {
   /// The counters in the kernel's order.
-  public let counters: [Counter]
+  package let counters: [Counter]
   private let file: FileDescriptor
   private let dataOffset: Int
   private let dataSize: Int
@@ -52,7 +52,7 @@ public final class Statistics: CounterSource {
   }
 
   /// Reads all counters at one instant.
-  public func sample() throws -> CounterSample {
+  package func sample() throws -> CounterSample {
     CounterSample(bytes: try Statistics.read(file, count: dataSize, at: dataOffset))
   }
 

@@ -42,7 +42,7 @@ extension MachineConfiguration {
   /// Plans the boot of a flat image, of which the configuration says where and how it is entered.
   ///
   /// - Parameter parameterBlock: what a built-in guest is told.
-  public func flatPlan(_ bytes: [UInt8], parameterBlock: [UInt8]? = nil) throws(MachineError) -> BootPlan {
+  package func flatPlan(_ bytes: [UInt8], parameterBlock: [UInt8]? = nil) throws(MachineError) -> BootPlan {
     let image = FlatImage(
       bytes: bytes, mode: mode, loadAddress: loadAddress, entry: entry, parameterBlock: parameterBlock)
     do {
@@ -55,7 +55,7 @@ extension MachineConfiguration {
   /// The devices of such a machine, with their places.
   ///
   /// - Throws: when there is no such board.
-  public func boardLayout() throws(MachineError) -> BoardLayout {
+  package func boardLayout() throws(MachineError) -> BoardLayout {
     do {
       return try BoardLayout(
         BoardOptions(

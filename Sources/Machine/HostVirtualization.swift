@@ -3,13 +3,13 @@ import KVM
 import Platform
 
 /// What this host's KVM offers, for `exeunt doctor`.
-public enum HostVirtualization {
+package enum HostVirtualization {
   private static let topic = "KVM"
 
   /// Looks at it. Makes a virtual machine with one vCPU for a moment.
   ///
   /// - Parameter path: the device's node.
-  public static func findings(path: String = "/dev/kvm") -> [HostFinding] {
+  package static func findings(path: String = "/dev/kvm") -> [HostFinding] {
     let host = HostDescription.current()
     let kernel = HostFinding(topic, "kernel", .ok, "Linux \(host.kernel)")
     let system: KVMSystem

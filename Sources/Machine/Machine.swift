@@ -9,7 +9,7 @@ import Platform
 /// A virtual machine in this process: memory, vCPUs with their threads, I/O threads and devices.
 ///
 /// Made and run once, by the main thread.
-public final class Machine {
+package final class Machine {
   let configuration: MachineConfiguration
   let plan: BootPlan
   let memory: GuestMemory
@@ -36,7 +36,7 @@ public final class Machine {
   /// at all: opens /dev/kvm and closes it.
   ///
   /// - Throws: `MachineError` with what was tried, what failed and what to do.
-  public static func check(_ configuration: MachineConfiguration) throws(MachineError) {
+  package static func check(_ configuration: MachineConfiguration) throws(MachineError) {
     try configuration.validate()
     _ = try EngineSelection.open()
   }
@@ -48,7 +48,7 @@ public final class Machine {
   /// - Parameters:
   ///   - configuration: how the machine is built.
   ///   - makePlan: what is run, given the guest's TSC frequency in kHz (0 where the kernel does not tell).
-  public convenience init(
+  package convenience init(
     _ configuration: MachineConfiguration, makePlan: (UInt32) throws(MachineError) -> BootPlan
   ) throws(MachineError) {
     try configuration.validate()

@@ -2,15 +2,15 @@ import Board
 import Boot
 
 /// Everything that decides how a machine is built and run. It is recorded whole in the trace (`vm_info`).
-public struct MachineConfiguration: Sendable, Codable, Equatable {
+package struct MachineConfiguration: Sendable, Codable, Equatable {
   /// Where the interrupt controllers are.
-  public typealias InterruptController = BoardOptions.InterruptController
+  package typealias InterruptController = BoardOptions.InterruptController
 
   /// The state in which a flat image is entered.
-  public typealias Mode = FlatImage.Mode
+  package typealias Mode = FlatImage.Mode
 
   /// What happens when the guest resets the machine.
-  public enum RebootAction: String, Sendable, Codable, CaseIterable {
+  package enum RebootAction: String, Sendable, Codable, CaseIterable {
     /// The machine starts again in the same process.
     case reset
     /// The run ends.
@@ -18,7 +18,7 @@ public struct MachineConfiguration: Sendable, Codable, Equatable {
   }
 
   /// Where the serial port leads.
-  public enum Serial: Sendable, Codable, Equatable {
+  package enum Serial: Sendable, Codable, Equatable {
     /// Standard output and standard input.
     case stdio
     /// A file, written from its start.
@@ -28,69 +28,69 @@ public struct MachineConfiguration: Sendable, Codable, Equatable {
   }
 
   /// A name for the guest in reports: the built-in guest's, or the image's path.
-  public var guest = ""
+  package var guest = ""
   /// The built-in guest's parameters as they were given.
-  public var guestParameters: [String] = []
+  package var guestParameters: [String] = []
   /// What the guest's marks begin, by their values: the trace carries it to the analyzer.
-  public var phases: [String: String]?
+  package var phases: [String: String]?
   /// Virtual CPUs, 1 or more.
-  public var vcpus = 1
+  package var vcpus = 1
   /// Guest RAM, bytes; a multiple of 4 KiB, at least 1 MiB.
-  public var memory: UInt64 = 64 << 20
+  package var memory: UInt64 = 64 << 20
   /// The file or directory behind guest RAM; nil for anonymous memory.
-  public var memoryPath: String?
+  package var memoryPath: String?
   /// Whether all RAM is allocated before the guest starts.
-  public var preallocate = false
+  package var preallocate = false
   /// Where the interrupt controllers are.
-  public var interruptController = InterruptController.kernel
+  package var interruptController = InterruptController.kernel
   /// Whether kicks are consumed in the kernel; else they exit.
-  public var ioeventfd = true
+  package var ioeventfd = true
   /// Whether interrupts are raised through eventfds; else through ioctls.
-  public var irqfd = true
+  package var irqfd = true
   /// I/O threads, 1 or more.
-  public var ioThreads = 1
+  package var ioThreads = 1
   /// Doorbells, 1 to 4.
-  public var doorbells = 1
+  package var doorbells = 1
   /// How long an I/O thread polls before it blocks, nanoseconds.
-  public var pollBudget: UInt32 = 0
+  package var pollBudget: UInt32 = 0
   /// Host CPUs that threads are pinned to, by thread name (`vcpu0`, `io0`).
-  public var pins: [String: Int] = [:]
+  package var pins: [String: Int] = [:]
   /// What a reset does.
-  public var onReboot = RebootAction.reset
+  package var onReboot = RebootAction.reset
   /// Nanoseconds after which the run is ended; nil for never.
-  public var timeLimit: UInt64?
+  package var timeLimit: UInt64?
   /// Nanoseconds between two readings of the counters that KVM and the host keep; 0: only at the start and at the end.
-  public var statisticsInterval: UInt64 = 1_000_000_000
+  package var statisticsInterval: UInt64 = 1_000_000_000
   /// Where the serial port leads.
-  public var serial = Serial.stdio
+  package var serial = Serial.stdio
   /// Whether the guest is given standard input through the serial port (with `serial` stdio).
-  public var readsInput = false
+  package var readsInput = false
   /// Whether locks are traced even when they are free.
-  public var traceLocks = false
+  package var traceLocks = false
   /// How a kernel is booted; nil for flat images and built-in guests, to which the three below apply.
-  public var bootProtocol: BootPlan.BootProtocol?
+  package var bootProtocol: BootPlan.BootProtocol?
   /// What the kernel is.
-  public var kernel: String?
+  package var kernel: String?
   /// A kernel's command line.
-  public var commandLine: String?
+  package var commandLine: String?
   /// A kernel's ramdisk, or its modules.
-  public var ramdisks: [String]?
+  package var ramdisks: [String]?
   /// The mode of a flat image.
-  public var mode = Mode.real
+  package var mode = Mode.real
   /// The guest physical address that the image is copied to.
-  public var loadAddress: UInt64 = 0x10000
+  package var loadAddress: UInt64 = 0x10000
   /// The guest physical address of the first instruction.
-  public var entry: UInt64 = 0x10000
+  package var entry: UInt64 = 0x10000
 
   /// The default configuration.
-  public init() {}
+  package init() {}
 }
 
 /// A machine that could not be built or run, with what was tried, what failed and what to do.
-public struct MachineError: Error, Sendable, CustomStringConvertible {
+package struct MachineError: Error, Sendable, CustomStringConvertible {
   /// The message.
-  public let description: String
+  package let description: String
 
   /// Makes an error with its message.
-  public init(_ description: String) { self.description = description }
+  package init(_ description: String) { self.description = description }
 }

@@ -11,7 +11,7 @@ extension Machine {
   /// KVM's counters each second, and answers sessions that begin to listen.
   ///
   /// - Throws: `MachineError` when a thread or descriptor cannot be had, or a reset fails.
-  public func run() throws(MachineError) -> RunSummary {
+  package func run() throws(MachineError) -> RunSummary {
     do {
       try DedicatedThread.prepareInterrupts()
       // A reader of the serial port's output that goes away costs its output, not the run.

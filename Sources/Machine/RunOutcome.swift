@@ -1,5 +1,5 @@
 /// How a run ended.
-public enum RunOutcome: Sendable, Equatable {
+package enum RunOutcome: Sendable, Equatable {
   /// The guest switched the machine off.
   case poweredOff
   /// The guest wrote this value to the debug exit port.
@@ -19,7 +19,7 @@ public enum RunOutcome: Sendable, Equatable {
 
   /// The exit status of the process: the guest's own where it gave one (odd numbers), 0 for an orderly end, and even
   /// numbers or 128 + signal where the run was ended for another reason.
-  public var exitStatus: Int32 {
+  package var exitStatus: Int32 {
     switch self {
     case .poweredOff, .rebooted, .halted, .quit: 0
     case .debugExit(let value): Int32(truncatingIfNeeded: (value << 1 | 1) & 0xff)
@@ -30,7 +30,7 @@ public enum RunOutcome: Sendable, Equatable {
   }
 
   /// What to tell the user; nil where the guest just ended well.
-  public var message: String? {
+  package var message: String? {
     switch self {
     case .poweredOff, .quit: nil
     case .rebooted: "the guest reset the machine (--on-reboot exit)"
@@ -44,21 +44,21 @@ public enum RunOutcome: Sendable, Equatable {
 }
 
 /// What a run did, as the VMM counted it.
-public struct RunSummary: Sendable {
+package struct RunSummary: Sendable {
   /// How it ended.
-  public var outcome: RunOutcome
+  package var outcome: RunOutcome
   /// Exits of each vCPU, all reasons.
-  public var exits: [UInt64]
+  package var exits: [UInt64]
   /// How often the guest reset the machine.
-  public var resets: Int
+  package var resets: Int
   /// Accesses that no device claimed, most frequent first.
-  public var unclaimed: [UnclaimedAccess]
+  package var unclaimed: [UnclaimedAccess]
   /// Accesses at further addresses, beyond those that were kept apart.
-  public var unclaimedElsewhere: UInt64
+  package var unclaimedElsewhere: UInt64
   /// The 64 bytes of a built-in guest's report block.
-  public var report: [UInt8]?
+  package var report: [UInt8]?
   /// Trace events emitted while a session was listening; those that were lost are among them.
-  public var eventsEmitted: UInt64
+  package var eventsEmitted: UInt64
   /// What the user should know but what did not end the run.
-  public var warnings: [String]
+  package var warnings: [String]
 }

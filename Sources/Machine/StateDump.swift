@@ -87,7 +87,7 @@ struct HostDescription {
 }
 
 /// This program's version.
-public enum ExeuntVersion {
+package enum ExeuntVersion {
   /// As `exeunt --version` prints it and traces record it.
-  public static let current = "0.1.0"
+  package static let current = "0.1.0"
 }

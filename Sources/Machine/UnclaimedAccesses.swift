@@ -1,11 +1,11 @@
 /// An address that no device claims, and how often it was accessed.
-public struct UnclaimedAccess: Sendable, Equatable {
+package struct UnclaimedAccess: Sendable, Equatable {
   /// Whether it is a port; else it is a guest physical address.
-  public let isPort: Bool
+  package let isPort: Bool
   /// The address.
-  public let address: UInt64
+  package let address: UInt64
   /// Accesses, reads and writes; each element of a string instruction is one, however KVM bundles them into exits.
-  public let count: UInt64
+  package let count: UInt64
 }
 
 /// Counts accesses that no device claims, by address, in a table of fixed size: a guest that scans its ports costs no

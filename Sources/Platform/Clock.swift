@@ -2,29 +2,29 @@ import CLinux
 import Glibc
 
 /// The clocks that a trace is related to.
-public enum Clock {
+package enum Clock {
   /// CLOCK_MONOTONIC in nanoseconds, the clock of LTTng's events.
-  public static var monotonic: UInt64 { read(CLOCK_MONOTONIC) }
+  package static var monotonic: UInt64 { read(CLOCK_MONOTONIC) }
   /// CLOCK_REALTIME in nanoseconds since 1970.
-  public static var realtime: UInt64 { read(CLOCK_REALTIME) }
+  package static var realtime: UInt64 { read(CLOCK_REALTIME) }
   /// The processor's time stamp counter.
-  public static var timeStampCounter: UInt64 { clinux_tsc() }
+  package static var timeStampCounter: UInt64 { clinux_tsc() }
 
   /// The same instant on three clocks.
-  public struct Correlation: Sendable {
+  package struct Correlation: Sendable {
     /// The time stamp counter.
-    public var timeStampCounter: UInt64
+    package var timeStampCounter: UInt64
     /// CLOCK_MONOTONIC, nanoseconds.
-    public var monotonic: UInt64
+    package var monotonic: UInt64
     /// CLOCK_REALTIME, nanoseconds.
-    public var realtime: UInt64
+    package var realtime: UInt64
     /// How well the instant is known: nanoseconds between the readings around it.
-    public var window: UInt32
+    package var window: UInt32
   }
 
   /// Reads all clocks as close together as a few tries allow: the try with the least time between its two
   /// readings of CLOCK_MONOTONIC wins, and the middle of the two is taken.
-  public static func correlate() -> Correlation {
+  package static func correlate() -> Correlation {
     var best = Correlation(timeStampCounter: 0, monotonic: 0, realtime: 0, window: .max)
     for _ in 0..<8 {
       let before = monotonic

@@ -1,20 +1,20 @@
 import Glibc
 
 /// Why a device may not be opened, and what would allow it.
-public struct DeviceAccess: Sendable {
+package struct DeviceAccess: Sendable {
   /// Where it is.
-  public var path: String
+  package var path: String
   /// The name of the group that owns it, or its number.
-  public var group: String
+  package var group: String
   /// The group is root's.
-  public var isRootsGroup: Bool
+  package var isRootsGroup: Bool
   /// Its group may read and write.
-  public var allowsGroup: Bool
+  package var allowsGroup: Bool
   /// This process is in that group.
-  public var isMember: Bool
+  package var isMember: Bool
 
   /// Describes a device.
-  public init(path: String, group: String, isRootsGroup: Bool, allowsGroup: Bool, isMember: Bool) {
+  package init(path: String, group: String, isRootsGroup: Bool, allowsGroup: Bool, isMember: Bool) {
     self.path = path
     self.group = group
     self.isRootsGroup = isRootsGroup
@@ -23,7 +23,7 @@ public struct DeviceAccess: Sendable {
   }
 
   /// Looks at a device; nil where even that is not possible.
-  public init?(_ path: String) {
+  package init?(_ path: String) {
     var status = stat()
     guard stat(path, &status) == 0 else { return nil }
     var groups = [gid_t](repeating: 0, count: 1 << 16)
@@ -36,7 +36,7 @@ public struct DeviceAccess: Sendable {
   }
 
   /// What to do where opening it was refused.
-  public var advice: String {
+  package var advice: String {
     if allowsGroup, isMember {
       return
         "it is open to the group \(group), which you are in: something else refuses it, such as a container's rules for "

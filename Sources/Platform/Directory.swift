@@ -1,15 +1,15 @@
 import Glibc
 
 /// What directories hold: readdir(3).
-public enum Directory {
+package enum Directory {
   /// The names in a directory, `.` and `..` left out, in no order; nil with `errno` set when it cannot be read.
-  public static func names(in path: String) -> [String]? {
+  package static func names(in path: String) -> [String]? {
     guard let directory = opendir(path) else { return nil }
     return names(directory)?.map(text)
   }
 
   /// The names in an open directory, `.` and `..` left out, in no order; nil with `errno` set when it cannot be read.
-  public static func names(in directory: borrowing FileDescriptor) -> [String]? {
+  package static func names(in directory: borrowing FileDescriptor) -> [String]? {
     names(in: directory.raw)?.map(text)
   }
 
@@ -45,14 +45,14 @@ public enum Directory {
   }
 
   /// Whether a path is a directory, symbolic links not followed.
-  public static func isDirectory(_ path: String) -> Bool {
+  package static func isDirectory(_ path: String) -> Bool {
     var status = stat()
     return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 
   /// Removes a directory and all it holds, as far as it may: openat(2) and unlinkat(2). Symbolic links are removed, not
   /// followed, even where one takes a directory's place meanwhile.
-  public static func remove(_ path: String) {
+  package static func remove(_ path: String) {
     var parts = path.split(separator: "/")
     guard let name = parts.popLast(), name != ".", name != ".." else { return }
     let parent = (path.hasPrefix("/") ? "/" : "./") + parts.joined(separator: "/")
@@ -61,7 +61,7 @@ public enum Directory {
   }
 
   /// Removes all that an open directory holds, in the same way.
-  public static func removeContents(of directory: borrowing FileDescriptor) {
+  package static func removeContents(of directory: borrowing FileDescriptor) {
     removeContents(of: directory.raw, depth: 0)
   }
 
@@ -79,7 +79,7 @@ public enum Directory {
   }
 
   /// The bytes of all files in an open directory and the directories in it.
-  public static func size(of directory: borrowing FileDescriptor) -> UInt64 {
+  package static func size(of directory: borrowing FileDescriptor) -> UInt64 {
     size(of: directory.raw, depth: 0)
   }
 

@@ -1,9 +1,9 @@
 import Glibc
 
 /// Memory and processors of this host, for `exeunt doctor`.
-public enum HostResources {
+package enum HostResources {
   /// Looks at them.
-  public static func findings() -> [HostFinding] {
+  package static func findings() -> [HostFinding] {
     processors() + [memory(), hugePages(), lockedMemory()]
   }
 

@@ -1,26 +1,26 @@
 import Glibc
 
 /// The processes of this machine, as /proc shows them: proc(5).
-public enum ProcessTable {
+package enum ProcessTable {
   /// One process.
-  public struct Entry: Sendable {
+  package struct Entry: Sendable {
     /// Its process id.
-    public var id: pid_t
+    package var id: pid_t
     /// Its program's name, at most 15 bytes.
-    public var name: String
+    package var name: String
     /// R, S, D, T, Z and so on, as in the third field of /proc/PID/stat.
-    public var state: Character
+    package var state: Character
     /// Its parent's process id.
-    public var parent: pid_t
+    package var parent: pid_t
     /// Its session's id.
-    public var session: pid_t
+    package var session: pid_t
 
     /// It has not ended; a process that has, but was not waited for, is still in the table.
-    public var isRunning: Bool { state != "Z" && state != "X" }
+    package var isRunning: Bool { state != "Z" && state != "X" }
   }
 
   /// Looks a process up; nil when there is none.
-  public static func entry(_ id: pid_t) -> Entry? {
+  package static func entry(_ id: pid_t) -> Entry? {
     guard let text = TextFile.read("/proc/\(id)/stat") else { return nil }
     // The name is in parentheses and may hold anything, parentheses included.
     guard let open = text.firstIndex(of: "("), let close = text.lastIndex(of: ")"), open < close else {
@@ -35,7 +35,7 @@ public enum ProcessTable {
   }
 
   /// Whether any process satisfies a condition.
-  public static func contains(where condition: (Entry) -> Bool) -> Bool {
+  package static func contains(where condition: (Entry) -> Bool) -> Bool {
     (Directory.names(in: "/proc") ?? []).contains { name in
       pid_t(name).flatMap(entry).map(condition) ?? false
     }

@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// Whatever ends or stops this process, the user gets the terminal back as it was: at the end by ``restore()``, by any
 /// fatal signal in a handler, by job control in ``suspend()``. Only SIGKILL and SIGSTOP leave no time for that.
-public enum Terminal {
+package enum Terminal {
   private struct Attributes {
     let users: termios
     /// Given back to the user because this process was stopped; raw again when it goes on in the foreground.
@@ -16,10 +16,10 @@ public enum Terminal {
   private static let attributes: Mutex<Attributes?> = Mutex(nil)
 
   /// Whether standard input is a terminal.
-  public static var isStandardInput: Bool { isatty(STDIN_FILENO) != 0 }
+  package static var isStandardInput: Bool { isatty(STDIN_FILENO) != 0 }
 
   /// Switches the terminal to raw mode: tcsetattr(3). Does nothing where there is no terminal.
-  public static func makeRaw() {
+  package static func makeRaw() {
     attributes.withLock { attributes in
       var users = termios()
       guard attributes == nil, isStandardInput, tcgetattr(STDIN_FILENO, &users) == 0 else { return }
@@ -39,7 +39,7 @@ public enum Terminal {
   }
 
   /// Switches it back. Called by itself when the process exits.
-  public static func restore() {
+  package static func restore() {
     attributes.withLock { attributes in
       guard let state = attributes else { return }
       if !state.isSuspended { clinux_put_back_terminal() }
@@ -50,7 +50,7 @@ public enum Terminal {
 
   /// Gives the terminal back to the user and stops this process, as SIGTSTP does by default; that signal has to be blocked.
   /// Returns when the process is to go on.
-  public static func suspend() {
+  package static func suspend() {
     attributes.withLock { attributes in
       guard attributes?.isSuspended == false else { return }
       attributes?.isSuspended = true
@@ -70,7 +70,7 @@ public enum Terminal {
   ///
   /// - Parameter wasStopped: it was stopped without ``suspend()``, by SIGSTOP: whoever had the terminal meanwhile may have
   ///   changed it.
-  public static func resume(wasStopped: Bool = false) {
+  package static func resume(wasStopped: Bool = false) {
     attributes.withLock { attributes in
       guard let state = attributes, wasStopped || state.isSuspended else { return }
       guard clinux_terminal_is_ours() != 0 else {

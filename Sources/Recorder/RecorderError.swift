@@ -1,7 +1,7 @@
 import Platform
 
 /// Why nothing is being recorded. The description says what was tried, what failed and what to do.
-public enum RecorderError: Error, CustomStringConvertible {
+package enum RecorderError: Error, CustomStringConvertible {
   /// A program of the package lttng-tools is not in `PATH`.
   case programMissing(String)
   /// The trace's directory cannot be used.
@@ -20,7 +20,7 @@ public enum RecorderError: Error, CustomStringConvertible {
   case system(String, Errno)
 
   /// One sentence for the user.
-  public var description: String { "cannot record: \(reason)" }
+  package var description: String { "cannot record: \(reason)" }
 
   var reason: String {
     switch self {

@@ -2,12 +2,12 @@ import Glibc
 import Platform
 
 /// A tracing session of LTTng around a run of this very process.
-public final class Recording: Sendable {
+package final class Recording: Sendable {
   private let directory: TraceDirectory
   /// The trace's directory when the recording began, absolute.
   private let place: String
   /// What the user should know from the start, one sentence each.
-  public let warnings: [String]
+  package let warnings: [String]
 
   private let daemon: SessionDaemon
   private let isEnabled: @Sendable () -> Bool
@@ -33,7 +33,7 @@ public final class Recording: Sendable {
   ///   - options: what to record and where.
   ///   - isEnabled: whether this process's tracepoints are enabled; asked again when the recording is to stop.
   /// - Throws: why there is no recording. Nothing is left running then.
-  public static func start(
+  package static func start(
     _ options: RecordingOptions, isEnabled: @escaping @Sendable () -> Bool
   ) throws(RecorderError) -> Recording {
     guard ProcessTable.entry(getpid()) != nil else {
@@ -141,7 +141,7 @@ public final class Recording: Sendable {
   /// it returns the same summary again.
   ///
   /// - Parameter emitted: how many events this process has emitted while they were recorded.
-  public func stop(emitted: UInt64) -> RecordingSummary {
+  package func stop(emitted: UInt64) -> RecordingSummary {
     lock.withLock {
       if let summary { return summary }
       // When a session is stopped, or its daemon dies, LTTng disables the events: what happens then is not emitted at all.
@@ -156,7 +156,7 @@ public final class Recording: Sendable {
 
   /// Stops recording and removes what was recorded, where nothing was run after all: the next attempt may use the
   /// same directory.
-  public func discard() {
+  package func discard() {
     lock.withLock { if summary == nil { summary = finish(endsWithRun: true) } }
     directory.empty()
   }

@@ -2,11 +2,11 @@ import Glibc
 import Platform
 
 /// Whether runs can be recorded on this host, for `exeunt doctor`.
-public enum RecordingConditions {
+package enum RecordingConditions {
   private static let topic = "tracing"
 
   /// Looks at LTTng and at the shared memory that its buffers are in.
-  public static func findings() -> [HostFinding] {
+  package static func findings() -> [HostFinding] {
     guard let lttng = Subprocess.find("lttng"), Subprocess.find("lttng-sessiond") != nil else {
       return [
         library(),

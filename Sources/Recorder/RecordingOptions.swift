@@ -1,19 +1,19 @@
 /// What to record, and where.
-public struct RecordingOptions: Sendable {
+package struct RecordingOptions: Sendable {
   /// The directory that will hold the trace. Made if it does not exist; must be empty if it does.
-  public var directory: String
+  package var directory: String
   /// Bytes of one sub-buffer: a power of two, at least a page. Nil: 4 MiB, or less where /dev/shm is small.
   ///
   /// There is a ring of sub-buffers for each CPU. A sub-buffer is written to the trace as one packet once it is
   /// full, while the VMM fills the next.
-  public var subbufferSize: Int?
+  package var subbufferSize: Int?
   /// Sub-buffers for each CPU: a power of two, at least 2. Nil: 8, or less where /dev/shm is small.
-  public var subbufferCount: Int?
+  package var subbufferCount: Int?
   /// The events to record, as patterns in which `*` stands for anything (lttng-enable-event(1)).
-  public var events: [String] = ["exeunt:*"]
+  package var events: [String] = ["exeunt:*"]
 
   /// Records every event of Exeunt.
-  public init(directory: String) {
+  package init(directory: String) {
     self.directory = directory
   }
 }

@@ -1,7 +1,7 @@
 import Glibc
 
 /// Whose session daemon a recording went through.
-public enum SessionDaemonKind: String, Sendable {
+package enum SessionDaemonKind: String, Sendable {
   /// One that was running already.
   case found
   /// One of our own that nobody else can reach, started for this recording.
@@ -11,30 +11,30 @@ public enum SessionDaemonKind: String, Sendable {
 }
 
 /// What became of a recording.
-public struct RecordingSummary: Sendable {
+package struct RecordingSummary: Sendable {
   /// The trace's directory, absolute.
-  public var directory: String
+  package var directory: String
   /// Events that this process emitted while they were recorded.
-  public var eventsEmitted: UInt64 = 0
+  package var eventsEmitted: UInt64 = 0
   /// Events that are in the trace, counted by reading it; nil when it could not be read, and ``warnings`` say why.
-  public var eventsRecorded: UInt64?
+  package var eventsRecorded: UInt64?
   /// Events that found no room in the buffers, as LTTng counts them; nil when it could not be asked.
-  public var eventsDiscarded: UInt64?
+  package var eventsDiscarded: UInt64?
   /// Events that are not in the trace, for whatever reason; nil when it is not known.
-  public var eventsLost: UInt64? { endsWithRun ? eventsRecorded.map { eventsEmitted - $0 } : nil }
+  package var eventsLost: UInt64? { endsWithRun ? eventsRecorded.map { eventsEmitted - $0 } : nil }
   /// Whether events were recorded up to the end of the run; when not, what was not emitted has not been counted.
-  public var endsWithRun: Bool
+  package var endsWithRun: Bool
   /// Packets overwritten before they were saved, as LTTng counts them; nil when it could not be asked.
-  public var packetsLost: UInt64?
+  package var packetsLost: UInt64?
   /// The size of the trace's files.
-  public var bytes: UInt64
+  package var bytes: UInt64
   /// All of the run is in the trace but for events that found no room in the buffers, which the trace itself tells. When
   /// not, ``warnings`` say why.
-  public var isComplete: Bool
+  package var isComplete: Bool
   /// What the user has to know, one sentence each.
-  public var warnings: [String]
+  package var warnings: [String]
   /// Whose session daemon it was.
-  public var daemon: SessionDaemonKind
+  package var daemon: SessionDaemonKind
 
   /// Reads the trace, and says what differs from what was emitted.
   mutating func verify() {

@@ -1,22 +1,22 @@
 /// What the output of a report can show: a terminal's width, colours and characters.
-public struct TextStyle: Sendable, Equatable {
+package struct TextStyle: Sendable, Equatable {
   /// Columns that a line may have.
-  public var width: Int
+  package var width: Int
   /// Whether to use colour (ECMA-48 escape sequences).
-  public var usesColor: Bool
+  package var usesColor: Bool
   /// Whether only ASCII can be shown, as in the POSIX locale.
-  public var isASCII: Bool
+  package var isASCII: Bool
 
   /// The widths that a text can be laid out for: less breaks what is to be read as one, more is no line.
-  public static let widths = 40...1000
+  package static let widths = 40...1000
 
   /// Columns where nobody says how many there are, such as in a file.
-  public static let defaultWidth = 100
+  package static let defaultWidth = 100
 
   /// Describes an output.
   ///
   /// - Parameter width: Columns; what is outside of ``widths`` counts as the nearest width that is not.
-  public init(width: Int = TextStyle.defaultWidth, usesColor: Bool = false, isASCII: Bool = false) {
+  package init(width: Int = TextStyle.defaultWidth, usesColor: Bool = false, isASCII: Bool = false) {
     self.width = min(max(width, Self.widths.lowerBound), Self.widths.upperBound)
     self.usesColor = usesColor
     self.isASCII = isASCII
@@ -24,9 +24,9 @@ public struct TextStyle: Sendable, Equatable {
 }
 
 /// Text for outputs that have no other characters than ASCII.
-public enum ASCIIText {
+package enum ASCIIText {
   /// The text with one ASCII character for each other one, so that tables keep their columns.
-  public static func text(_ text: String) -> String {
+  package static func text(_ text: String) -> String {
     if text.utf8.allSatisfy({ $0 < 0x80 }) { return text }
     return String(text.map { $0.isASCII ? $0 : replacement($0) })
   }
@@ -35,7 +35,7 @@ public enum ASCIIText {
   /// with UTF-8.
   ///
   /// - Parameter value: Gives the value of an environment variable; nil or empty: it is not set.
-  public static func isWanted(environment value: (String) -> String?) -> Bool {
+  package static func isWanted(environment value: (String) -> String?) -> Bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap(value).first { !$0.isEmpty } ?? "C"
     let name = locale.lowercased()
     return !name.contains("utf-8") && !name.contains("utf8")

@@ -5,26 +5,26 @@ import Synchronization
 /// An engine without a processor: a test says why a vCPU exits, and when. What the machine asks of it is noted.
 ///
 /// Nothing here depends on time: a vCPU waits in "guest mode" until it is told to exit, or asked for an immediate exit.
-public final class ScriptedEngine: ExecutionEngine {
+package final class ScriptedEngine: ExecutionEngine {
   /// The name in messages.
-  public let name = "script"
+  package let name = "script"
   /// What the test says that it does by itself.
-  public let features: EngineFeatures
+  package let features: EngineFeatures
   private let made: Mutex<ScriptedMachine?> = Mutex(nil)
 
   /// Makes an engine.
-  public init(features: EngineFeatures = [.ioEventFd, .irqFd]) { self.features = features }
+  package init(features: EngineFeatures = [.ioEventFd, .irqFd]) { self.features = features }
 
   /// The machine that was made.
-  public var machine: ScriptedMachine? { made.withLock { $0 } }
+  package var machine: ScriptedMachine? { made.withLock { $0 } }
 
   /// Refuses more than 64 vCPUs.
-  public func check(_ requirements: MachineRequirements) throws {
+  package func check(_ requirements: MachineRequirements) throws {
     if requirements.vcpus > 64 { throw ScriptError("the script has no more than 64 vCPUs") }
   }
 
   /// Makes a machine.
-  public func makeMachine(
+  package func makeMachine(
     _ requirements: MachineRequirements, memory: GuestMemory, reserved: Range<UInt64>
   ) throws -> ScriptedMachine {
     let machine = ScriptedMachine()
@@ -34,9 +34,9 @@ public final class ScriptedEngine: ExecutionEngine {
 }
 
 /// What a script cannot do.
-public struct ScriptError: Error, CustomStringConvertible {
+package struct ScriptError: Error, CustomStringConvertible {
   /// The message.
-  public let description: String
+  package let description: String
 
   init(_ description: String) { self.description = description }
 }

@@ -3,7 +3,7 @@ import Platform
 import Synchronization
 
 /// A vCPU of the scripted engine: in guest mode it waits for the test to say why it exits.
-public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
+package final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   private enum Place {
     /// Not run yet, or on its way back into guest mode.
     case outside
@@ -15,7 +15,7 @@ public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   }
 
   /// Its number.
-  public let id: UInt32
+  package let id: UInt32
   private struct State {
     var place = Place.outside
     var next: ScriptedExit?
@@ -44,7 +44,7 @@ public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   ///
   /// - Returns: what a read was filled with.
   @discardableResult
-  public func exit(_ exit: ScriptedExit) throws -> [UInt8] {
+  package func exit(_ exit: ScriptedExit) throws -> [UInt8] {
     try finish(begin(exit))
   }
 
@@ -52,7 +52,7 @@ public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   ///
   /// - Returns: the exit's number, for `finish`.
   @discardableResult
-  public func begin(_ exit: ScriptedExit) throws -> Int {
+  package func begin(_ exit: ScriptedExit) throws -> Int {
     let number = monitor.update(when: { $0.place == .ended || $0.isReachable }) { state -> Int? in
       if state.place == .ended { return nil }
       // From here on it has exited, whatever it is asked before its thread runs.
@@ -67,7 +67,7 @@ public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
 
   /// Waits until an exit was handled.
   @discardableResult
-  public func finish(_ number: Int) throws -> [UInt8] {
+  package func finish(_ number: Int) throws -> [UInt8] {
     let answer = monitor.wait { state -> [UInt8]?? in
       if state.finished >= number { return state.answer }
       return state.place == .ended ? .some(nil) : nil
@@ -77,21 +77,21 @@ public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   }
 
   /// Whether an exit has been handled.
-  public func hasFinished(_ number: Int) -> Bool { monitor.read { $0.finished >= number } }
+  package func hasFinished(_ number: Int) -> Bool { monitor.read { $0.finished >= number } }
 
   /// Makes the vCPU stay in guest mode whatever it is asked, or hear again: as one that is just on its way into KVM_RUN.
-  public func setDeaf(_ deaf: Bool) { monitor.update { $0.isDeaf = deaf } }
+  package func setDeaf(_ deaf: Bool) { monitor.update { $0.isDeaf = deaf } }
 
   /// Waits until somebody has asked for an immediate exit.
-  public func waitUntilAsked() { monitor.wait { $0.mustExit ? () : nil } }
+  package func waitUntilAsked() { monitor.wait { $0.mustExit ? () : nil } }
 
   /// How often the vCPU left guest mode because it was asked to.
-  public var timesInterrupted: Int { monitor.read { $0.interruptions } }
+  package var timesInterrupted: Int { monitor.read { $0.interruptions } }
   /// How often it was put back to power-on.
-  public var resets: Int { monitor.read { $0.resetCount } }
+  package var resets: Int { monitor.read { $0.resetCount } }
 
   /// Says what `internalError` tells, and whether the vCPU recovers from it.
-  public func setFailure(_ failure: VcpuExit.InternalError, recovers: Bool) {
+  package func setFailure(_ failure: VcpuExit.InternalError, recovers: Bool) {
     monitor.update { state in
       state.failure = failure
       state.recovers = recovers
@@ -101,7 +101,7 @@ public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   // MARK: The machine's side
 
   /// Runs the script.
-  public func run(_ handler: some VcpuExitHandler) {
+  package func run(_ handler: some VcpuExitHandler) {
     while true {
       handler.willEnterGuest()
       monitor.update { $0.place = .inGuest }
@@ -129,7 +129,7 @@ public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
 
   /// Has the handler handle the same exit again and again, with nothing in between: for counting what that costs.
   @inlinable
-  public func repeatExit<Handler: VcpuExitHandler>(_ exit: VcpuExit, times: Int, _ handler: Handler) {
+  package func repeatExit<Handler: VcpuExitHandler>(_ exit: VcpuExit, times: Int, _ handler: Handler) {
     for _ in 0..<times {
       handler.willEnterGuest()
       _ = handler.handle(exit)
@@ -137,31 +137,31 @@ public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   }
 
   /// Makes it leave guest mode.
-  public func requestImmediateExit() { monitor.update { $0.mustExit = true } }
+  package func requestImmediateExit() { monitor.update { $0.mustExit = true } }
   /// Takes that back.
-  public func clearImmediateExit() { monitor.update { $0.mustExit = false } }
+  package func clearImmediateExit() { monitor.update { $0.mustExit = false } }
 
   /// What the test said.
-  public func internalError() -> VcpuExit.InternalError { monitor.read { $0.failure } }
+  package func internalError() -> VcpuExit.InternalError { monitor.read { $0.failure } }
   /// What the test said.
-  public func recoverFromInternalError() -> Bool { monitor.read { $0.recovers } }
+  package func recoverFromInternalError() -> Bool { monitor.read { $0.recovers } }
 
   /// What was set last.
-  public func state() throws -> CPUState { monitor.read { $0.registers } }
+  package func state() throws -> CPUState { monitor.read { $0.registers } }
   /// Notes it.
-  public func setState(_ state: CPUState) throws { monitor.update { $0.registers = state } }
+  package func setState(_ state: CPUState) throws { monitor.update { $0.registers = state } }
   /// There is no paging.
-  public func translate(linear address: UInt64) throws -> UInt64? { address }
+  package func translate(linear address: UInt64) throws -> UInt64? { address }
 
   /// The number of exits, so that a test can tell when it was read.
-  public func timeStampCounter() -> UInt64? { monitor.read { UInt64($0.begun) } }
+  package func timeStampCounter() -> UInt64? { monitor.read { UInt64($0.begun) } }
   /// Nobody tells.
-  public func timeStampCounterOffset() -> UInt64? { nil }
+  package func timeStampCounterOffset() -> UInt64? { nil }
 
   /// Notes the registers.
-  public func keepPowerOnState() throws { monitor.update { $0.powerOn = $0.registers } }
+  package func keepPowerOnState() throws { monitor.update { $0.powerOn = $0.registers } }
   /// Puts them back.
-  public func reset() throws {
+  package func reset() throws {
     monitor.update { state in
       state.registers = state.powerOn
       state.resetCount += 1
@@ -169,5 +169,5 @@ public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   }
 
   /// Keeps none.
-  public func counters() throws -> (any CounterSource)? { nil }
+  package func counters() throws -> (any CounterSource)? { nil }
 }

@@ -1,18 +1,18 @@
 /// Kernel files for tests, sound ones that a test can then damage.
-public enum KernelFiles {
+package enum KernelFiles {
   /// A piece of an ELF executable.
-  public struct Segment {
+  package struct Segment {
     /// Where it is loaded.
-    public var physicalAddress: UInt64
+    package var physicalAddress: UInt64
     /// Where it believes to be.
-    public var virtualAddress: UInt64
+    package var virtualAddress: UInt64
     /// What is in the file.
-    public var bytes: [UInt8]
+    package var bytes: [UInt8]
     /// Bytes in memory.
-    public var memorySize: UInt64
+    package var memorySize: UInt64
 
     /// Describes a piece.
-    public init(
+    package init(
       at physicalAddress: UInt64, virtualAddress: UInt64? = nil, _ bytes: [UInt8], memorySize: UInt64? = nil
     ) {
       self.physicalAddress = physicalAddress
@@ -23,23 +23,23 @@ public enum KernelFiles {
   }
 
   /// Little-endian numbers, one after the other.
-  public struct Writer {
+  package struct Writer {
     /// What was written.
-    public private(set) var bytes: [UInt8]
+    package private(set) var bytes: [UInt8]
 
     /// Begins with bytes.
-    public init(_ bytes: [UInt8] = []) { self.bytes = bytes }
+    package init(_ bytes: [UInt8] = []) { self.bytes = bytes }
 
     /// Appends a number.
-    public mutating func add<Value: FixedWidthInteger>(_ value: Value) {
+    package mutating func add<Value: FixedWidthInteger>(_ value: Value) {
       bytes += KernelFiles.bytes(value)
     }
 
     /// Appends bytes.
-    public mutating func add(_ more: [UInt8]) { bytes += more }
+    package mutating func add(_ more: [UInt8]) { bytes += more }
 
     /// Overwrites with a number.
-    public mutating func put<Value: FixedWidthInteger>(_ value: Value, at offset: Int) {
+    package mutating func put<Value: FixedWidthInteger>(_ value: Value, at offset: Int) {
       bytes.replaceSubrange(offset..<offset + MemoryLayout<Value>.size, with: KernelFiles.bytes(value))
     }
   }
@@ -49,7 +49,7 @@ public enum KernelFiles {
   }
 
   /// A note as Xen's for the PVH entry.
-  public static func pvhNote(entry: UInt32) -> [UInt8] {
+  package static func pvhNote(entry: UInt32) -> [UInt8] {
     var note = Writer()
     note.add(UInt32(4))
     note.add(UInt32(4))
@@ -60,7 +60,7 @@ public enum KernelFiles {
   }
 
   /// An ELF executable for x86.
-  public static func elf(is64Bit: Bool, entry: UInt64, _ segments: [Segment], notes: [UInt8] = []) -> [UInt8]
+  package static func elf(is64Bit: Bool, entry: UInt64, _ segments: [Segment], notes: [UInt8] = []) -> [UInt8]
   {
     let headerSize = is64Bit ? 64 : 52
     let programHeaderSize = is64Bit ? 56 : 32
@@ -103,7 +103,7 @@ public enum KernelFiles {
   /// - Parameters:
   ///   - code: the protected-mode kernel; a multiple of 16 bytes.
   ///   - payloadSize: bytes of the compressed kernel in it, from 0x100 on; nil: to the end.
-  public static func bzImage(
+  package static func bzImage(
     _ code: [UInt8], preferredAddress: UInt64 = 0x100_0000, initialSize: UInt32 = 0x20_0000,
     isRelocatable: Bool = true, has64BitEntry: Bool = true, payloadSize: Int? = nil,
     release: String = "6.1.0-test"
@@ -134,7 +134,7 @@ public enum KernelFiles {
   }
 
   /// A multiboot header: magic, flags, checksum, and the address fields.
-  public static func multibootHeader(
+  package static func multibootHeader(
     flags: UInt32, header: UInt32 = 0, load: UInt32 = 0, loadEnd: UInt32 = 0, zeroEnd: UInt32 = 0,
     entry: UInt32 = 0
   ) -> [UInt8] {

@@ -1,10 +1,10 @@
 import Glibc
 
 /// For tests that need an LTTng session daemon in the usual place: they must not disturb other programs on this machine.
-public enum OwnSessionDaemon {
+package enum OwnSessionDaemon {
   /// As root, runs a script where /var/run/lttng is empty and nobody else's; otherwise with an LTTNG_HOME of its own.
   /// Ends the script's daemon, if it started one.
-  public static func script(_ body: String) -> String {
+  package static func script(_ body: String) -> String {
     let inner = """
       export LTTNG_HOME=$(mktemp -d)
       run=$LTTNG_HOME/.lttng

@@ -1,5 +1,5 @@
 /// Which thread of the VMM an event of exeunt belongs to, by its fields; see docs/events.md.
-public enum EventThread: Sendable, Equatable {
+package enum EventThread: Sendable, Equatable {
   /// The field of this index is the number of a vCPU.
   case vcpu(Int)
   /// The field of this index is the number of a loop.
@@ -10,7 +10,7 @@ public enum EventThread: Sendable, Equatable {
   case main
 
   /// The rule for an event.
-  public init(_ tag: EventTag) {
+  package init(_ tag: EventTag) {
     let fields = tag.schema.fields
     if let kind = fields.firstIndex(of: "thread_kind"), let id = fields.firstIndex(of: "thread"),
       tag != .threadStats, tag != .eventTotals

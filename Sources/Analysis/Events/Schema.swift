@@ -2,15 +2,15 @@ import CTF
 
 /// An event of the provider `exeunt` as the analyzer expects it; a test holds it against the tracepoint
 /// catalogue.
-public struct EventSchema: Sendable, Equatable {
+package struct EventSchema: Sendable, Equatable {
   /// Name without provider.
-  public let name: String
+  package let name: String
   /// Payload fields in the order of the catalogue.
-  public let fields: [String]
+  package let fields: [String]
 }
 
 /// The events of `exeunt` by tag. The order of fields is the catalogue's.
-public enum EventTag: UInt16, CaseIterable, Sendable {
+package enum EventTag: UInt16, CaseIterable, Sendable {
   // One case for each event, called like it; walkers count on the order of its fields.
   case vcpuRunEnter, vcpuRunExit, dispatchBegin, dispatchEnd, lockWait, lockAcquired, lockReleased, loopWait,
     loopWakeup, pollBegin, pollEnd, handlerBegin, handlerEnd, ioeventfdSignal, requestBegin, requestEnd,
@@ -27,7 +27,7 @@ public enum EventTag: UInt16, CaseIterable, Sendable {
   }
 
   /// Name and fields.
-  public var schema: EventSchema {
+  package var schema: EventSchema {
     switch self {
     case .vcpuRunEnter: EventSchema(name: "vcpu_run_enter", fields: ["vcpu", "seq"])
     case .vcpuRunExit:
@@ -105,12 +105,12 @@ public enum EventTag: UInt16, CaseIterable, Sendable {
   }
 
   /// Name as in a trace's metadata.
-  public var qualifiedName: String { "exeunt:\(schema.name)" }
+  package var qualifiedName: String { "exeunt:\(schema.name)" }
 
   /// All fields of these events, with the raw values as tags.
   ///
   /// - Parameter tags: The events wanted.
-  public static func selection(_ tags: [EventTag] = allCases) -> FieldSelection {
+  package static func selection(_ tags: [EventTag] = allCases) -> FieldSelection {
     var selection = FieldSelection()
     for tag in tags {
       selection.select(event: tag.qualifiedName, tag: tag.rawValue, fields: tag.schema.fields)
@@ -121,7 +121,7 @@ public enum EventTag: UInt16, CaseIterable, Sendable {
 
 /// KVM's own counters (KVM_GET_STATS_FD) in the order of the fields of `kvm_stats` and of the bits of
 /// `known`.
-public enum KvmCounter: Int, CaseIterable, Sendable {
+package enum KvmCounter: Int, CaseIterable, Sendable {
   // One case for each counter, called like it.
   case exits, ioExits, mmioExits, haltExits, haltSuccessfulPoll, haltAttemptedPoll, haltWakeup, haltWaitNs,
     irqExits,
@@ -129,7 +129,7 @@ public enum KvmCounter: Int, CaseIterable, Sendable {
     insnEmulationFail, tlbFlush
 
   /// KVM's name for it.
-  public var name: String {
+  package var name: String {
     var name = ""
     for character in "\(self)" {
       if character.isUppercase { name += "_" }
@@ -140,11 +140,11 @@ public enum KvmCounter: Int, CaseIterable, Sendable {
 }
 
 /// Names of the values of enumerations, as in the catalogue.
-public enum ValueName {
+package enum ValueName {
   /// `thread_kind`.
-  public static let threadKind = ["vcpu", "loop", "main"]
+  package static let threadKind = ["vcpu", "loop", "main"]
   /// `exit_reason`: KVM_EXIT_* of linux/kvm.h.
-  public static let exitReason = [
+  package static let exitReason = [
     "unknown", "exception", "io", "hypercall", "debug", "hlt", "mmio", "irq_window_open", "shutdown",
     "fail_entry",
     "intr", "set_tpr", "tpr_access", "s390_sieic", "s390_reset", "dcr", "nmi", "internal_error", "osi",
@@ -153,30 +153,30 @@ public enum ValueName {
     "riscv_sbi", "riscv_csr", "notify", "loongarch_iocsr", "memory_fault",
   ]
   /// `direction`.
-  public static let direction = ["none", "in", "out"]
+  package static let direction = ["none", "in", "out"]
   /// `source_kind`.
-  public static let sourceKind = ["kick", "timer", "serial_input", "signal", "statistics", "control"]
+  package static let sourceKind = ["kick", "timer", "serial_input", "signal", "statistics", "control"]
   /// `poll_outcome`.
-  public static let pollOutcome = ["ready", "budget_spent"]
+  package static let pollOutcome = ["ready", "budget_spent"]
   /// `mechanism`.
-  public static let mechanism = ["irqfd", "irq_line", "signal_msi"]
+  package static let mechanism = ["irqfd", "irq_line", "signal_msi"]
   /// `address_space`.
-  public static let addressSpace = ["pio", "mmio"]
+  package static let addressSpace = ["pio", "mmio"]
   /// `request_kind`.
-  public static let requestKind = ["doorbell", "read", "write", "flush", "transmit", "receive", "other"]
+  package static let requestKind = ["doorbell", "read", "write", "flush", "transmit", "receive", "other"]
   /// `stats_scope`.
-  public static let statsScope = ["vm", "vcpu"]
+  package static let statsScope = ["vm", "vcpu"]
   /// `stats_moment`.
-  public static let statsMoment = ["start", "periodic", "end"]
+  package static let statsMoment = ["start", "periodic", "end"]
   /// `counter_type`.
-  public static let counterType = [
+  package static let counterType = [
     "cumulative", "instant", "peak", "linear_histogram", "logarithmic_histogram",
   ]
   /// `counter_unit`.
-  public static let counterUnit = ["none", "bytes", "seconds", "cycles", "boolean"]
+  package static let counterUnit = ["none", "bytes", "seconds", "cycles", "boolean"]
 
   /// The name of an exit reason, or its number.
-  public static func exitReason(_ value: UInt8) -> String {
+  package static func exitReason(_ value: UInt8) -> String {
     Int(value) < exitReason.count ? exitReason[Int(value)] : "reason \(value)"
   }
 }

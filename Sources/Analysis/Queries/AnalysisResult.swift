@@ -1,50 +1,50 @@
 /// Everything that an analysis found, apart from histograms: a plain value.
-public struct AnalysisResult: Sendable, Equatable {
+package struct AnalysisResult: Sendable, Equatable {
   /// Time of the first event, ns since the clock's origin; nil without events.
-  public let begin: Int64?
+  package let begin: Int64?
   /// Time of the last event.
-  public let end: Int64?
+  package let end: Int64?
   /// Events by ``EventTag``.
-  public let events: [UInt64]
+  package let events: [UInt64]
   /// Gaps in any stream.
-  public let gaps: UInt64
+  package let gaps: UInt64
   /// Events of vCPUs and loops whose ids are beyond what is analysed.
-  public let unanalysed: UInt64
+  package let unanalysed: UInt64
   /// vCPUs by id.
-  public let vcpus: [VcpuResult]
+  package let vcpus: [VcpuResult]
   /// Loops by id.
-  public let loops: [LoopResult]
+  package let loops: [LoopResult]
   /// Paths by kind, device and queue.
-  public let paths: [PathResult]
+  package let paths: [PathResult]
   /// About how many further paths there are.
-  public let otherPaths: UInt64
+  package let otherPaths: UInt64
   /// Requests by device, queue and kind.
-  public let requests: [RequestResult]
+  package let requests: [RequestResult]
   /// Contended locks by id.
-  public let locks: [LockResult]
+  package let locks: [LockResult]
   /// Interrupts by device.
-  public let interrupts: [InterruptResult]
+  package let interrupts: [InterruptResult]
   /// All that was counted.
-  public let counts: ExitCounts
+  package let counts: ExitCounts
   /// Guest marks written.
-  public let markCount: UInt64
+  package let markCount: UInt64
   /// The earliest guest marks.
-  public let marks: [GuestMark]
+  package let marks: [GuestMark]
   /// The latest guest mark before the window analysed; nil: there is none, or all of the trace is analysed.
-  public let markBefore: GuestMark?
+  package let markBefore: GuestMark?
   /// KVM's own counters.
-  public let samples: [KvmScope: KvmSamples]
+  package let samples: [KvmScope: KvmSamples]
   /// Values of KVM's other counters.
-  public let counters: [KvmScope: CounterReadings]
+  package let counters: [KvmScope: CounterReadings]
   /// What the host knew of threads.
-  public let threadReadings: [ThreadName: ThreadReadings]
+  package let threadReadings: [ThreadName: ThreadReadings]
   /// What the trace says about the machine.
-  public let dump: StateDump
+  package let dump: StateDump
 }
 
 extension SliceAnalysis {
   /// What was found; the slice can go on.
-  public func result() -> AnalysisResult {
+  package func result() -> AnalysisResult {
     let unmatched = state.pointee.requests.unmatched(gapEnd: state.pointee.gapEnd)
     let hasEvents = state.pointee.begin <= state.pointee.end
     return AnalysisResult(

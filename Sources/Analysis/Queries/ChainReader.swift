@@ -1,13 +1,13 @@
 import CTF
 
 /// An event of one thread, with the words of its fields in the order of its schema.
-public struct ChainEvent: Sendable, Equatable {
+package struct ChainEvent: Sendable, Equatable {
   /// ns since the clock's origin.
-  public let timestamp: Int64
+  package let timestamp: Int64
   /// Which event.
-  public let tag: EventTag
+  package let tag: EventTag
   /// Its fields; strings are left out.
-  public let fields: [UInt64]
+  package let fields: [UInt64]
 
   init(_ tag: EventTag, row: UnsafePointer<UInt64>) {
     timestamp = Row.timestamp(row)
@@ -17,13 +17,13 @@ public struct ChainEvent: Sendable, Equatable {
   }
 
   /// A field by name, 0 when there is none.
-  public func field(_ name: String) -> UInt64 {
+  package func field(_ name: String) -> UInt64 {
     tag.schema.fields.firstIndex(of: name).map { fields[$0] } ?? 0
   }
 }
 
 /// Reads what one thread did around one handler.
-public enum ChainReader {
+package enum ChainReader {
   private static let tags: [EventTag] = [
     .vcpuRunEnter, .vcpuRunExit, .dispatchBegin, .dispatchEnd, .lockWait, .lockAcquired, .loopWait,
     .loopWakeup,
@@ -31,7 +31,7 @@ public enum ChainReader {
     .guestKickStamp,
   ]
   /// Events of one chain that are kept.
-  public static let maximumEvents = 4096
+  package static let maximumEvents = 4096
 
   /// The events of the thread that began a handler at `exemplar`, with the same sequence number, and the
   /// vCPU's next enter.
@@ -40,7 +40,7 @@ public enum ChainReader {
   ///   - exemplar: Of a `dispatch_begin` or `handler_begin`.
   ///   - before: How long before it to look, ns.
   ///   - after: How long after it to look, ns.
-  public static func read(_ trace: Trace, at exemplar: Exemplar, before: Int64, after: Int64) -> [ChainEvent]
+  package static func read(_ trace: Trace, at exemplar: Exemplar, before: Int64, after: Int64) -> [ChainEvent]
   {
     guard let (kind, id, seq) = thread(trace, exemplar) else { return [] }
     let (from, isFromStart) = exemplar.timestamp.subtractingReportingOverflow(before)
@@ -63,7 +63,7 @@ public enum ChainReader {
   }
 
   /// The thread of the first event with an exemplar's time and stream; nil: there is none of a vCPU or loop.
-  public static func owner(_ trace: Trace, at exemplar: Exemplar) -> ThreadName? {
+  package static func owner(_ trace: Trace, at exemplar: Exemplar) -> ThreadName? {
     var rows = MergedRows(
       trace, selection: EventTag.selection(tags),
       window: exemplar.timestamp..<(exemplar.timestamp == .max ? .max : exemplar.timestamp + 1),

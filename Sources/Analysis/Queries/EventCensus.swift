@@ -1,12 +1,12 @@
 import CTF
 
 /// Counts events by name, for traces of which nothing else is known.
-public enum EventCensus {
+package enum EventCensus {
   /// Reads a trace once.
   ///
   /// - Returns: Names with counts, most frequent first, then by name; names without events are left out.
   ///   Names beyond 65 534 are not counted.
-  public static func read(_ trace: Trace) -> (
+  package static func read(_ trace: Trace) -> (
     counts: [(name: String, count: UInt64)], diagnostics: [Diagnostic]
   ) {
     var names: [String] = []

@@ -1,9 +1,9 @@
 import CTF
 
 /// Reads the events nearest to a moment.
-public enum EventsAround {
+package enum EventsAround {
   /// Events that can be asked for, on each side of the moment.
-  public static let maximumEvents = 1024
+  package static let maximumEvents = 1024
 
   /// The events of exeunt on both sides of a moment, in time order, and how many more there are in the window.
   ///
@@ -12,7 +12,7 @@ public enum EventsAround {
   ///   - center: The moment; events of this instant come after it.
   ///   - before: How many events before it.
   ///   - after: How many events from it on.
-  public static func read(
+  package static func read(
     _ trace: Trace, window: Range<Int64>, center: Int64, before: Int, after: Int
   ) -> (events: [ChainEvent], more: UInt64) {
     let (most, least) = (min(max(0, before), maximumEvents), min(max(0, after), maximumEvents))

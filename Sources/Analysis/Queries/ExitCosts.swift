@@ -3,41 +3,41 @@
 /// The time in KVM_RUN before an exit is the guest's own and the price of the exit, and nothing tells where one ends and
 /// the other begins. So there are two bounds and a figure between them that kinds are ranked by. Exits that belong to
 /// the start or the end of the run are in none of them.
-public struct ExitCost: Sendable, Equatable {
+package struct ExitCost: Sendable, Equatable {
   /// Handling, and of each KVM_RUN before an exit no more than the floor.
-  public var atLeast: Int64 = 0
+  package var atLeast: Int64 = 0
   /// Handling, and of each KVM_RUN before an exit at most ``ExitFloor/factor`` times the floor: what is longer holds the
   /// guest's own work, its sleep, or another thread's turn on the CPU.
-  public var likely: Int64 = 0
+  package var likely: Int64 = 0
   /// Handling, and all of KVM_RUN before the exits.
-  public var atMost: Int64 = 0
+  package var atMost: Int64 = 0
   /// Exits of the start and of the end of the run, which are not in the above.
-  public var edges = ExitPart()
+  package var edges = ExitPart()
   /// The longest handling that is not at an edge; nil: none.
-  public var slowest: SlowestExit?
+  package var slowest: SlowestExit?
 
   /// No exits.
-  public init() {}
+  package init() {}
 }
 
 /// An exit that took long to handle.
-public struct SlowestExit: Sendable, Equatable {
+package struct SlowestExit: Sendable, Equatable {
   /// From the exit to the next enter, ns.
-  public let handling: Int64
+  package let handling: Int64
   /// The exit.
-  public let exemplar: Exemplar
+  package let exemplar: Exemplar
 }
 
 /// What leaving the guest and entering it again costs at least, by the shortest times in KVM_RUN of a run.
-public struct ExitFloor: Sendable, Equatable {
+package struct ExitFloor: Sendable, Equatable {
   /// How many times the floor a KVM_RUN may be for all of it to count as the price of an exit.
-  public static let factor: Int64 = 4
+  package static let factor: Int64 = 4
   /// Time in KVM_RUN that less than 1 % of the exits of any kind stay below, ns.
-  public let inKvmRun: Int64
+  package let inKvmRun: Int64
   /// The kind of exits that has the shortest.
-  public let exit: ExitResult
+  package let exit: ExitResult
   /// Number of exits of that kind.
-  public let count: UInt64
+  package let count: UInt64
 }
 
 /// Which exits belong to the start and to the end of the run rather than to what the guest is run for.
@@ -124,7 +124,7 @@ extension SliceAnalysis {
   }
 
   /// What an exit costs at least, by the shortest times in KVM_RUN; nil: no exit but interruptions.
-  public func exitFloor() -> ExitFloor? {
+  package func exitFloor() -> ExitFloor? {
     var floor: ExitFloor?
     state.pointee.sites.forEach { key, row in
       // What began before the window is none of its exits' price.
@@ -141,7 +141,7 @@ extension SliceAnalysis {
   }
 
   /// The exit outside the edges of the run whose handling took longest; where there is none, the longest of all.
-  public func slowestExit() -> (exit: ExitResult, slowest: SlowestExit)? {
+  package func slowestExit() -> (exit: ExitResult, slowest: SlowestExit)? {
     let edges = runEdges()
     var found: (exit: ExitResult, longest: LongestHandling)?
     func offer(_ key: Key, _ longest: LongestHandling?) {

@@ -1,33 +1,33 @@
 /// Exits that a report puts together in one line.
-public struct ExitGroup<Label: Hashable & Sendable>: Sendable {
+package struct ExitGroup<Label: Hashable & Sendable>: Sendable {
   /// What they have in common; nil: kinds of exits beyond the number that is told apart.
-  public let label: Label?
+  package let label: Label?
   /// Number of exits.
-  public let count: UInt64
+  package let count: UInt64
   /// Time in KVM_RUN before the exit.
-  public let inKvmRun: LatencySummary
+  package let inKvmRun: LatencySummary
   /// Time from the exit to the next enter.
-  public let handling: LatencySummary
+  package let handling: LatencySummary
   /// What they cost.
-  public let cost: ExitCost
+  package let cost: ExitCost
   /// Bars of `inKvmRun`.
-  public let inKvmRunBars: [LatencyBar]
+  package let inKvmRunBars: [LatencyBar]
   /// Bars of `handling`.
-  public let handlingBars: [LatencyBar]
+  package let handlingBars: [LatencyBar]
   /// Reasons, directions and addresses in it, in ascending order.
-  public let members: [ExitResult]
+  package let members: [ExitResult]
 }
 
 extension SliceAnalysis {
   /// About how many kinds of exits (reason, direction, address) share the group without label.
-  public var otherExitKinds: UInt64 { state.pointee.sites.table.othersEstimate }
+  package var otherExitKinds: UInt64 { state.pointee.sites.table.othersEstimate }
 
   /// Adds up exits by label, the groups with the longest total handling first.
   ///
   /// - Parameters:
   ///   - barsPerOctave: Bars (1, 2, 4 … 128) for each power of two in the histograms; 0: no bars.
   ///   - label: What kinds of exits are put together under; nil leaves a kind out.
-  public func exitGroups<Label: Hashable & Sendable>(
+  package func exitGroups<Label: Hashable & Sendable>(
     barsPerOctave: Int = 0, label: (ExitResult) -> Label?
   ) -> [ExitGroup<Label>] {
     var sites: [Label: ExitSite] = [:]
@@ -65,7 +65,7 @@ extension SliceAnalysis {
   }
 
   /// All exits in one group, those without a row of their own as well.
-  public func allExits() -> ExitGroup<Int> {
+  package func allExits() -> ExitGroup<Int> {
     var all = ExitSite()
     var sum = CostSum(runEdges(), exitFloor())
     defer { all.free() }

@@ -2,30 +2,30 @@
 ///
 /// Count, sum, minimum and maximum are exact. A percentile is the highest value of the histogram bucket that
 /// holds the exact order statistic, so it is never below it and at most 1/128 (0.8 %) above.
-public struct LatencySummary: Sendable, Equatable {
+package struct LatencySummary: Sendable, Equatable {
   /// Number of durations.
-  public var count: UInt64 = 0
+  package var count: UInt64 = 0
   /// Their sum.
-  public var sum: Int64 = 0
+  package var sum: Int64 = 0
   /// The shortest; 0 when there is none.
-  public var minimum: Int64 = 0
+  package var minimum: Int64 = 0
   /// Half of the durations are at most this long.
-  public var p50: Int64 = 0
+  package var p50: Int64 = 0
   /// 90 % of the durations are at most this long.
-  public var p90: Int64 = 0
+  package var p90: Int64 = 0
   /// 99 % of the durations are at most this long.
-  public var p99: Int64 = 0
+  package var p99: Int64 = 0
   /// 99.9 % of the durations are at most this long.
-  public var p999: Int64 = 0
+  package var p999: Int64 = 0
   /// The longest; 0 when there is none.
-  public var maximum: Int64 = 0
+  package var maximum: Int64 = 0
   /// The earliest event as long as `p999`, within the histogram's precision.
-  public var p999Exemplar: Exemplar?
+  package var p999Exemplar: Exemplar?
   /// The earliest of the events as long as `maximum`.
-  public var maximumExemplar: Exemplar?
+  package var maximumExemplar: Exemplar?
 
   /// No durations.
-  public init() {}
+  package init() {}
 
   init(_ histogram: LatencyHistogram) {
     let header = histogram.header.pointee
@@ -57,13 +57,13 @@ public struct LatencySummary: Sendable, Equatable {
 }
 
 /// A bar of a latency histogram.
-public struct LatencyBar: Sendable, Equatable {
+package struct LatencyBar: Sendable, Equatable {
   /// The shortest duration counted, ns.
-  public let from: Int64
+  package let from: Int64
   /// The longest duration counted, ns.
-  public let through: Int64
+  package let through: Int64
   /// Number of durations.
-  public let count: UInt64
+  package let count: UInt64
 }
 
 extension LatencyHistogram {

@@ -1,29 +1,29 @@
 import CTF
 
 /// An exit, with its vCPU's events before and after it.
-public struct ExitMoment: Sendable, Equatable {
+package struct ExitMoment: Sendable, Equatable {
   /// The vCPU.
-  public var vcpu: UInt64
+  package var vcpu: UInt64
   /// The exit's number.
-  public var seq: UInt64
+  package var seq: UInt64
   /// When the vCPU entered KVM_RUN before, ns since the clock's origin; nil: that is not in the trace.
-  public var enter: Int64?
+  package var enter: Int64?
   /// When KVM_RUN returned.
-  public var exit: Int64
+  package var exit: Int64
   /// When the vCPU entered KVM_RUN again; nil: that is not in the trace.
-  public var reentry: Int64?
+  package var reentry: Int64?
   /// KVM_EXIT_*.
-  public var reason: UInt8
+  package var reason: UInt8
   /// 0 none, 1 in, 2 out.
-  public var direction: UInt8
+  package var direction: UInt8
   /// Port or guest physical address.
-  public var address: UInt64
+  package var address: UInt64
 }
 
 /// Finds moments that users name by what happened.
-public enum MomentFinder {
+package enum MomentFinder {
   /// What to look for.
-  public enum Target: Sendable, Equatable {
+  package enum Target: Sendable, Equatable {
     /// The first event of this name (without provider).
     case event(String)
     /// The first mark of this value.
@@ -33,7 +33,7 @@ public enum MomentFinder {
   }
 
   /// The time of the first event that matches; nil: there is none.
-  public static func find(_ target: Target, in trace: Trace) -> Int64? {
+  package static func find(_ target: Target, in trace: Trace) -> Int64? {
     var tags = EventTag.allCases
     switch target {
     case .event(let name): tags = tags.filter { $0.schema.name == name }
@@ -57,7 +57,7 @@ public enum MomentFinder {
   /// - Parameters:
   ///   - timestamp: Of the `vcpu_run_exit`, ns since the clock's origin.
   ///   - isWanted: Whether a vCPU's exit of this number is meant.
-  public static func exit(
+  package static func exit(
     at timestamp: Int64, in trace: Trace, where isWanted: (_ vcpu: UInt64, _ seq: UInt64) -> Bool
   ) -> ExitMoment? {
     var exit: ExitMoment?

@@ -1,25 +1,25 @@
 import CTF
 
 /// What a thread did in one piece of the window.
-public struct TimelineCell: Sendable, Equatable {
+package struct TimelineCell: Sendable, Equatable {
   /// ns by state.
-  public var unknown: Int64 = 0
+  package var unknown: Int64 = 0
   /// Between enter and exit.
-  public var inKvmRun: Int64 = 0
+  package var inKvmRun: Int64 = 0
   /// Userspace outside devices and handlers.
-  public var other: Int64 = 0
+  package var other: Int64 = 0
   /// Waiting for a lock.
-  public var lock: Int64 = 0
+  package var lock: Int64 = 0
   /// Blocked in its wait.
-  public var asleep: Int64 = 0
+  package var asleep: Int64 = 0
   /// Busy polling.
-  public var polling: Int64 = 0
+  package var polling: Int64 = 0
   /// In handlers.
-  public var handling: Int64 = 0
+  package var handling: Int64 = 0
   /// The category of the handlers that took most of `handling`, as far as one can tell in one pass.
-  public var handler = 0
+  package var handler = 0
   /// Exits or wakeups.
-  public var events: UInt64 = 0
+  package var events: UInt64 = 0
   private var handlerWeight: Int64 = 0
 
   mutating func add(_ category: Int, _ time: Int64) {
@@ -46,27 +46,27 @@ public struct TimelineCell: Sendable, Equatable {
 }
 
 /// One thread over the window.
-public struct TimelineLane: Sendable {
+package struct TimelineLane: Sendable {
   /// A vCPU rather than a loop.
-  public let isVcpu: Bool
+  package let isVcpu: Bool
   /// Its id.
-  public let id: Int
+  package let id: Int
   /// Equal pieces of the window.
-  public let cells: [TimelineCell]
+  package let cells: [TimelineCell]
 }
 
 /// The states of threads over a window, in pieces: memory grows with what is shown, not with the trace.
-public struct Timeline: Sendable {
+package struct Timeline: Sendable {
   /// vCPUs, then loops.
-  public let lanes: [TimelineLane]
+  package let lanes: [TimelineLane]
   /// Threads beyond ``maximumLanes``, not shown.
-  public let hiddenLanes: Int
+  package let hiddenLanes: Int
   /// Guest marks in the window, the earliest ones.
-  public let marks: [GuestMark]
+  package let marks: [GuestMark]
   /// A timeline of nothing.
-  public static let none = Timeline(lanes: [], hiddenLanes: 0, marks: [])
+  package static let none = Timeline(lanes: [], hiddenLanes: 0, marks: [])
   /// Lanes kept.
-  public static let maximumLanes = 128
+  package static let maximumLanes = 128
 
   /// Reads a window of a trace, and before and after it as much as is needed to know what each thread was
   /// doing when it begins and when it ends.
@@ -77,7 +77,7 @@ public struct Timeline: Sendable {
   ///   - threads: Number of vCPUs and loops that the trace has events of.
   ///   - cells: Pieces, at least 1.
   ///   - doubtFrom: From here on events may be missing, as ``TraceAnalysis/doubtFrom`` says.
-  public static func read(
+  package static func read(
     _ trace: Trace, window: Range<Int64>, traceBegin: Int64, threads: Int, cells: Int,
     doubtFrom: Int64? = nil
   ) -> Timeline {

@@ -3,26 +3,26 @@ import Glibc
 import Synchronization
 
 /// The analysis of whole traces, on all processors.
-public struct TraceAnalysis: Sendable {
+package struct TraceAnalysis: Sendable {
   /// What the models found.
-  public let models: SliceAnalysis
+  package let models: SliceAnalysis
   /// How guest stamps were placed on the trace's clock; nil: they could not be.
-  public let calibration: ClockCalibration?
+  package let calibration: ClockCalibration?
   /// Events of other providers, by stream.
-  public let otherEvents: [UInt64]
+  package let otherEvents: [UInt64]
   /// Events of `exeunt`, by stream.
-  public let deliveredEvents: [UInt64]
+  package let deliveredEvents: [UInt64]
   /// What was wrong in the packets, but survivable.
-  public let diagnostics: [Diagnostic]
+  package let diagnostics: [Diagnostic]
   /// Fields that this trace's events lack, as `event.field`.
-  public let missingFields: [String]
+  package let missingFields: [String]
   /// Events that this trace does not declare.
-  public let unknownEvents: [String]
+  package let unknownEvents: [String]
   /// Threads that read.
-  public let workers: Int
+  package let workers: Int
   /// From here on events may be missing although no packet tells of it, ns since the clock's origin: `Int64.min` where they may
   /// be missing anywhere, the end of the stream that ends first where the totals that end a run are missing; nil: nowhere.
-  public let doubtFrom: Int64?
+  package let doubtFrom: Int64?
   /// Whether time ran backwards somewhere.
   let isUnordered: Bool
 
@@ -38,7 +38,7 @@ public struct TraceAnalysis: Sendable {
   ///     ns since the clock's origin.
   ///   - workers: Threads to read with; nil: one for each processor.
   ///   - progress: Called now and then, from one thread at a time, with the part done, 0 to 1.
-  public static func read(
+  package static func read(
     _ trace: Trace, configuration: Configuration = Configuration(), window: Range<Int64>? = nil,
     workers: Int? = nil, progress: (@Sendable (Double) -> Void)? = nil
   ) -> TraceAnalysis {

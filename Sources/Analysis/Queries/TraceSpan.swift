@@ -1,9 +1,9 @@
 import CTF
 
 /// The times of a trace's first and last event of `exeunt`.
-public enum TraceSpan {
+package enum TraceSpan {
   /// The first event's time, which times on the command line count from; nil: there is none.
-  public static func begin(of trace: Trace) -> Int64? {
+  package static func begin(of trace: Trace) -> Int64? {
     var rows = MergedRows(trace, selection: EventTag.selection())
     while let run = rows.nextRun() {
       for index in 0..<run.count {
@@ -15,7 +15,7 @@ public enum TraceSpan {
   }
 
   /// The last event's time; nil: there is none.
-  public static func end(of trace: Trace) -> Int64? {
+  package static func end(of trace: Trace) -> Int64? {
     // Where packets do not tell their times, there is no part of the trace that is the last one.
     guard let end = trace.endTimestamp, let begin = trace.beginTimestamp, begin <= end,
       trace.streams.allSatisfy({ $0.end != nil || $0.packetCount == 0 })

@@ -1,9 +1,9 @@
 import CTF
 
 /// Whether all events that a recording should have are in what was read, as far as that can be told.
-public struct Wholeness: Sendable, Equatable {
+package struct Wholeness: Sendable, Equatable {
   /// What is there of the readings that end a run.
-  public enum End: String, Sendable {
+  package enum End: String, Sendable {
     /// All of them.
     case present
     /// Not all of them: the recording ended before the run did, or is cut.
@@ -13,35 +13,35 @@ public struct Wholeness: Sendable, Equatable {
   }
 
   /// A thread, or all threads of this kind and id where several recordings are read together.
-  public struct Thread: Sendable, Equatable {
+  package struct Thread: Sendable, Equatable {
     /// `thread_kind` of the catalogue; nil: all threads beyond the number that is told apart.
-    public let kind: Int?
+    package let kind: Int?
     /// Its id.
-    public let id: Int
+    package let id: Int
     /// Events that it emitted while it was listened to; nil: not known.
-    public let emitted: UInt64?
+    package let emitted: UInt64?
     /// Those of them that were read.
-    public let recorded: UInt64
+    package let recorded: UInt64
   }
 
   /// Whether the totals at the end are there.
-  public let end: End
+  package let end: End
   /// Events that should be there, from `since` on; nil: not known.
-  public let emitted: UInt64?
+  package let emitted: UInt64?
   /// Events that were read.
-  public let recorded: UInt64
+  package let recorded: UInt64
   /// Events that should be there and are not, whatever the cause; nil: not known.
-  public let missing: UInt64?
+  package let missing: UInt64?
   /// At most so many more are missing: a session that attached to a running VMM has its first reading while threads run.
-  public let unaccounted: UInt64
+  package let unaccounted: UInt64
   /// Events that were read though they were not emitted: something was read twice.
-  public let excess: UInt64
+  package let excess: UInt64
   /// The moment of the reading from which on this holds, ns since the clock's origin; nil: from the first event on.
-  public let since: Int64?
+  package let since: Int64?
   /// Threads of which something is known: vCPUs, loops, the main thread, then what is beyond the limits.
-  public let threads: [Thread]
+  package let threads: [Thread]
   /// The totals say that nothing is missing.
-  public let isComplete: Bool
+  package let isComplete: Bool
 }
 
 /// What is known of one thread's events, or of all of a trace.
@@ -85,7 +85,7 @@ extension TraceAnalysis {
   /// Whether all events are there, by the totals that each thread left.
   ///
   /// - Parameter trace: The trace that was analysed, without a window.
-  public func wholeness(of trace: Trace) -> Wholeness {
+  package func wholeness(of trace: Trace) -> Wholeness {
     var recorded = [UInt64](repeating: 0, count: trace.traces.count)
     for (stream, count) in zip(trace.streams, deliveredEvents) { recorded[stream.trace] &+= count }
     return models.wholeness(recordedByRun: recorded, unknownEvents: unknownEvents)

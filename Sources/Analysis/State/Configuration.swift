@@ -1,20 +1,20 @@
 /// How guest time stamp counters map to the trace's clock.
-public struct ClockCalibration: Sendable, Equatable {
+package struct ClockCalibration: Sendable, Equatable {
   /// A TSC value of the host and the trace's time in ns at that instant.
-  public var tsc: UInt64
+  package var tsc: UInt64
   /// Trace time at `tsc`, ns since the clock's origin.
-  public var timestamp: Int64
+  package var timestamp: Int64
   /// ns per tick.
-  public var nanosecondsPerTick: Double
+  package var nanosecondsPerTick: Double
   /// What the VMM adds to the host's TSC to give the guest's.
-  public var guestOffset: Int64
+  package var guestOffset: Int64
   /// The mapping is known to within this many ns at the points it was taken from.
-  public var uncertainty: UInt32
+  package var uncertainty: UInt32
   /// Number of points: 1 leaves the rate to the VMM's word (`tsc_khz`).
-  public var points: Int
+  package var points: Int
 
   /// Makes a mapping from its parts.
-  public init(
+  package init(
     tsc: UInt64, timestamp: Int64, nanosecondsPerTick: Double, guestOffset: Int64, uncertainty: UInt32,
     points: Int
   ) {
@@ -28,7 +28,7 @@ public struct ClockCalibration: Sendable, Equatable {
 
   /// The trace's time in ns when a guest read `guestTSC`; nil when that is not within 292 years.
   @inline(__always)
-  public func timestamp(guestTSC: UInt64) -> Int64? {
+  package func timestamp(guestTSC: UInt64) -> Int64? {
     let ticks = Int64(bitPattern: guestTSC &- UInt64(bitPattern: guestOffset) &- tsc)
     let nanoseconds = (Double(ticks) * nanosecondsPerTick).rounded()
     guard abs(nanoseconds) < 9e18 else { return nil }
@@ -38,17 +38,17 @@ public struct ClockCalibration: Sendable, Equatable {
 }
 
 /// What an analysis looks at. Slices merge only with slices of the same configuration.
-public struct Configuration: Sendable, Equatable {
+package struct Configuration: Sendable, Equatable {
   /// Only exits of these vCPUs enter the exit tables; none: of all.
-  public var vcpus: Set<UInt64> = []
+  package var vcpus: Set<UInt64> = []
   /// Only exits with these reasons enter the exit tables; none: with all.
-  public var reasons: Set<UInt64> = []
+  package var reasons: Set<UInt64> = []
   /// Only exits at these ports or guest physical addresses enter the exit tables; none: at all.
-  public var addresses: Set<UInt64> = []
+  package var addresses: Set<UInt64> = []
   /// Exit tables tell vCPUs apart.
-  public var separatesVcpus = false
+  package var separatesVcpus = false
   /// Places guest stamps on the trace's clock; nil: they are counted only.
-  public var calibration: ClockCalibration?
+  package var calibration: ClockCalibration?
   /// From here on events may be missing although nothing in the trace says so, ns since the clock's origin; nil:
   /// nowhere. Nothing is concluded there that numbers do not prove.
   var doubtFrom: Int64?
@@ -56,7 +56,7 @@ public struct Configuration: Sendable, Equatable {
   var runs: [Int] = []
 
   /// Everything, vCPUs together, no calibration.
-  public init() {}
+  package init() {}
 }
 
 extension Configuration {

@@ -1,13 +1,13 @@
 import Glibc
 
 /// The event a statistic can be traced back to.
-public struct Exemplar: Sendable, Equatable {
+package struct Exemplar: Sendable, Equatable {
   /// Time of the event in ns since the clock's origin.
-  public let timestamp: Int64
+  package let timestamp: Int64
   /// Index into the trace's streams.
-  public let stream: Int
+  package let stream: Int
   /// Index of the packet within the stream.
-  public let packet: Int
+  package let packet: Int
 
   init(timestamp: Int64, location: UInt64) {
     self.timestamp = timestamp

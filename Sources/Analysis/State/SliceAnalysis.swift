@@ -8,7 +8,7 @@ import CTF
 /// (`Limits`).
 ///
 /// Not thread-safe; one thread at a time.
-public final class SliceAnalysis: @unchecked Sendable {
+package final class SliceAnalysis: @unchecked Sendable {
   let state: UnsafeMutablePointer<AnalysisState>
 
   /// An analysis without rows.
@@ -17,7 +17,7 @@ public final class SliceAnalysis: @unchecked Sendable {
   ///   - configuration: What to look at.
   ///   - isLeading: Whether nothing comes before this slice.
   ///   - gapEnd: End of the latest gap that began before this slice, ns since the clock's origin.
-  public init(_ configuration: Configuration = Configuration(), isLeading: Bool = true, gapEnd: Int64 = .min)
+  package init(_ configuration: Configuration = Configuration(), isLeading: Bool = true, gapEnd: Int64 = .min)
   {
     state = .allocate(capacity: 1)
     state.initialize(to: AnalysisState(configuration, isLeading: isLeading, gapEnd: gapEnd))
@@ -30,18 +30,18 @@ public final class SliceAnalysis: @unchecked Sendable {
   }
 
   /// Whether the exit tables leave exits out.
-  public var isFiltered: Bool { state.pointee.isFiltered }
+  package var isFiltered: Bool { state.pointee.isFiltered }
 
   /// Applies rows made with ``EventTag/selection(_:)``.
-  public func consume(_ run: EventRun) { state.consume(run) }
+  package func consume(_ run: EventRun) { state.consume(run) }
 
   /// End of the latest gap that began in this slice or before, `Int64.min` without any.
   ///
   /// A slice that begins before it has to be analysed with it as `gapEnd`.
-  public var gapEnd: Int64 { state.pointee.gapEnd }
+  package var gapEnd: Int64 { state.pointee.gapEnd }
 
   /// Adds the slice that follows in time; it must not be used afterwards.
-  public func merge(_ next: SliceAnalysis) {
+  package func merge(_ next: SliceAnalysis) {
     let (left, right) = (state, next.state)
     let gapEnd = left.pointee.gapEnd
     // Before its marks are counted: rows of the next slice know only of their own.

@@ -1,23 +1,23 @@
 /// What a thread's time is spent on: an index into its totals.
-public enum TimeCategory {
+package enum TimeCategory {
   /// The trace does not prove what the thread did (events lost, or out of sequence).
-  public static let unknown = 0
+  package static let unknown = 0
   /// vCPU: between `vcpu_run_enter` and `vcpu_run_exit`.
-  public static let inKvmRun = 1
+  package static let inKvmRun = 1
   /// Userspace outside any device or handler. For a loop: between waking, handlers and the next wait.
-  public static let other = 2
+  package static let other = 2
   /// Waiting for a lock.
-  public static let lock = 3
+  package static let lock = 3
   /// Loop: blocked in its wait.
-  public static let asleep = 4
+  package static let asleep = 4
   /// Loop: busy polling.
-  public static let polling = 5
+  package static let polling = 5
   /// Loop: in the handler of a source that belongs to no device, by source kind.
-  public static let sources = 6
+  package static let sources = 6
   /// In the handler of a device, by device id; ids from `Limits.devices` on share the last one.
-  public static let devices = 16
+  package static let devices = 16
   /// Number of categories.
-  public static let count = devices + Limits.devices + 1
+  package static let count = devices + Limits.devices + 1
 
   /// The category of a device's handler.
   @inline(__always)

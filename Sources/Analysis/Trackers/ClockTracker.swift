@@ -52,25 +52,25 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
 }
 
 /// Where the time of a vCPU or a loop went; all times in ns.
-public struct ThreadTimes: Sendable, Equatable {
+package struct ThreadTimes: Sendable, Equatable {
   /// Id of the vCPU or loop.
-  public let id: Int
+  package let id: Int
   /// Time of its first event, ns since the clock's origin.
-  public let first: Int64
+  package let first: Int64
   /// Time of its last event, ns since the clock's origin.
-  public let last: Int64
+  package let last: Int64
   /// Up to when events before its first one may be missing, ns since the clock's origin; `Int64.min`: none is.
-  public let missingBefore: Int64
+  package let missingBefore: Int64
   /// By ``TimeCategory``; adds up to `last - first`.
-  public let times: [Int64]
+  package let times: [Int64]
   /// The category it was in after its last event.
-  public let finalCategory: Int
+  package let finalCategory: Int
   /// No gap overlaps the time from its last event to the end of the trace.
-  public let isFinalCategoryProven: Bool
+  package let isFinalCategoryProven: Bool
   /// Events that did not follow from the one before although nothing is known to be lost.
-  public let unexplained: UInt64
+  package let unexplained: UInt64
   /// The trace has events of it, not only a description.
-  public let hasEvents: Bool
+  package let hasEvents: Bool
 }
 
 extension SliceAnalysis {

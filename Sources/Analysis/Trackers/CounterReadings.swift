@@ -1,56 +1,56 @@
 /// What a counter of KVM is (`kvm_counter_info`): `value` times base to the power of exponent of its unit.
-public struct CounterInfo: Sendable, Equatable {
+package struct CounterInfo: Sendable, Equatable {
   /// What its values mean.
-  public enum Kind: Int, Sendable {
+  package enum Kind: Int, Sendable {
     // As `counter_type` of the catalogue counts them.
     case cumulative, instant, peak, linearHistogram, logarithmicHistogram
   }
 
   /// KVM's name for it.
-  public let name: String
+  package let name: String
   /// What its values mean; nil: something newer than this program.
-  public let kind: Kind?
+  package let kind: Kind?
   /// `counter_unit` of the catalogue.
-  public let unit: Int
+  package let unit: Int
   /// Base of the factor, 10 or 2.
-  public let base: Int
+  package let base: Int
   /// Exponent of the factor.
-  public let exponent: Int
+  package let exponent: Int
   /// Number of values.
-  public let size: Int
+  package let size: Int
   /// Width of a linear histogram's buckets.
-  public let bucketSize: UInt32
+  package let bucketSize: UInt32
 
   /// Whether its values are buckets.
-  public var isHistogram: Bool { kind == .linearHistogram || kind == .logarithmicHistogram }
+  package var isHistogram: Bool { kind == .linearHistogram || kind == .logarithmicHistogram }
 }
 
 /// A counter of the machine's or of vCPUs' counters.
-public struct CounterName: Sendable, Hashable, Comparable {
+package struct CounterName: Sendable, Hashable, Comparable {
   /// Of a vCPU rather than of the VM.
-  public let isVcpu: Bool
+  package let isVcpu: Bool
   /// Place in the kernel's table.
-  public let counter: Int
+  package let counter: Int
 
   /// A counter.
-  public init(isVcpu: Bool, counter: Int) { (self.isVcpu, self.counter) = (isVcpu, counter) }
+  package init(isVcpu: Bool, counter: Int) { (self.isVcpu, self.counter) = (isVcpu, counter) }
 
   /// By scope and number.
-  public static func < (left: CounterName, right: CounterName) -> Bool {
+  package static func < (left: CounterName, right: CounterName) -> Bool {
     (left.isVcpu ? 1 : 0, left.counter) < (right.isVcpu ? 1 : 0, right.counter)
   }
 }
 
 /// The first and the last value of an element of a counter.
-public struct CounterValues: Sendable, Equatable {
+package struct CounterValues: Sendable, Equatable {
   /// The earliest.
-  public var first: UInt64
+  package var first: UInt64
   /// The latest.
-  public var last: UInt64
+  package var last: UInt64
 }
 
 /// Values of KVM's other counters of one scope, by counter and element.
-public struct CounterReadings: Sendable, Equatable {
+package struct CounterReadings: Sendable, Equatable {
   private var values: [UInt16: CounterValues] = [:]
 
   mutating func add(_ other: CounterReadings) {
@@ -65,10 +65,10 @@ public struct CounterReadings: Sendable, Equatable {
   }
 
   /// Counters with a value.
-  public var counters: [Int] { Set(values.keys.map { Int($0 >> 6) }).sorted() }
+  package var counters: [Int] { Set(values.keys.map { Int($0 >> 6) }).sorted() }
 
   /// An element's values; nil: not recorded.
-  public subscript(counter: Int, element: Int) -> CounterValues? {
+  package subscript(counter: Int, element: Int) -> CounterValues? {
     guard (0..<Limits.counters).contains(counter), (0..<Limits.counterElements).contains(element) else {
       return nil
     }

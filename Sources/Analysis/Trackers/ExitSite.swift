@@ -1,13 +1,13 @@
 /// Exits of one kind: reason, direction and address, and the vCPU if the analysis separates vCPUs.
-public struct ExitResult: Sendable, Equatable {
+package struct ExitResult: Sendable, Equatable {
   /// nil: all vCPUs.
-  public let vcpu: Int?
+  package let vcpu: Int?
   /// KVM_EXIT_*.
-  public let reason: UInt8
+  package let reason: UInt8
   /// `direction` of the catalogue.
-  public let direction: UInt8
+  package let direction: UInt8
   /// Port, guest physical address, MSR, or 0.
-  public let address: UInt64
+  package let address: UInt64
 }
 
 /// Statistics of one kind of exit.
@@ -45,18 +45,18 @@ struct ExitSite: KeyedStatistics {
 }
 
 /// The exits of one kind in a part of the trace: those whose time in KVM_RUN is known, and those whose handling is.
-public struct ExitPart: Sendable, Equatable {
+package struct ExitPart: Sendable, Equatable {
   /// Exits whose time in KVM_RUN is known.
-  public var entered: UInt64 = 0
+  package var entered: UInt64 = 0
   /// Their time in KVM_RUN, ns.
-  public var inKvmRun: Int64 = 0
+  package var inKvmRun: Int64 = 0
   /// Exits whose handling is known.
-  public var handled: UInt64 = 0
+  package var handled: UInt64 = 0
   /// Their handling, ns.
-  public var handling: Int64 = 0
+  package var handling: Int64 = 0
 
   /// Whether there is nothing in it.
-  public var isEmpty: Bool { entered == 0 && handled == 0 }
+  package var isEmpty: Bool { entered == 0 && handled == 0 }
 
   mutating func add(_ elapsed: Int64, isExit: Bool) {
     if isExit {

@@ -139,29 +139,29 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
 }
 
 /// What is known of a vCPU.
-public struct VcpuResult: Sendable, Equatable {
+package struct VcpuResult: Sendable, Equatable {
   /// Where its time went.
-  public let times: ThreadTimes
+  package let times: ThreadTimes
   /// Exits by reason; reasons from 63 on share the last one.
-  public let reasons: [UInt64]
+  package let reasons: [UInt64]
   /// Exits recorded.
-  public let exits: UInt64
+  package let exits: UInt64
   /// Enters recorded.
-  public let enters: UInt64
+  package let enters: UInt64
   /// Exits whose enter is not in the trace.
-  public let exitsWithoutEnter: UInt64
+  package let exitsWithoutEnter: UInt64
   /// Exits whose next enter is not in the trace.
-  public let exitsWithoutReentry: UInt64
+  package let exitsWithoutReentry: UInt64
   /// Enters whose exit is not in the trace.
-  public let entersWithoutExit: UInt64
+  package let entersWithoutExit: UInt64
   /// Exits that are missing according to the sequence numbers.
-  public let missingExits: UInt64
+  package let missingExits: UInt64
   /// Sequence numbers that went backwards.
-  public let restarts: UInt64
+  package let restarts: UInt64
   /// Dispatches cut by lost events or out of sequence.
-  public let brokenDispatches: UInt64
+  package let brokenDispatches: UInt64
   /// Requests on its thread whose begin or end could not be paired.
-  public let unmatchedRequests: UInt64
+  package let unmatchedRequests: UInt64
 }
 
 extension SliceAnalysis {

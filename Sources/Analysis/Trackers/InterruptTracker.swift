@@ -31,9 +31,9 @@ struct InterruptTracker {
 }
 
 /// Interrupts that a device raised.
-public struct InterruptResult: Sendable, Equatable {
+package struct InterruptResult: Sendable, Equatable {
   /// Device id.
-  public let device: Int
+  package let device: Int
   /// By `mechanism` of the catalogue.
-  public let byMechanism: [UInt64]
+  package let byMechanism: [UInt64]
 }

@@ -1,44 +1,44 @@
 // KVM's own counters beside what the trace had counted, first and last.
 
 /// KVM's counters at one moment, with what the trace had counted until then.
-public struct KvmSample: Sendable, Equatable {
+package struct KvmSample: Sendable, Equatable {
   /// ns since the clock's origin.
-  public let timestamp: Int64
+  package let timestamp: Int64
   /// Bit for each counter that this kernel offers.
-  public let known: UInt32
+  package let known: UInt32
   /// Values in the order of ``KvmCounter``.
-  public let values: [UInt64]
+  package let values: [UInt64]
   /// What the trace had counted: of that vCPU, or of all for the scope vm.
-  public var counts: ExitCounts
+  package var counts: ExitCounts
 
   /// A counter, nil when the kernel does not offer it.
-  public subscript(_ counter: KvmCounter) -> UInt64? {
+  package subscript(_ counter: KvmCounter) -> UInt64? {
     known & (1 << UInt32(counter.rawValue)) != 0 ? values[counter.rawValue] : nil
   }
 }
 
 /// The first and the last sample of one set of KVM's counters.
-public struct KvmSamples: Sendable, Equatable {
+package struct KvmSamples: Sendable, Equatable {
   /// Number of samples.
-  public var count: UInt64
+  package var count: UInt64
   /// The earliest.
-  public var first: KvmSample
+  package var first: KvmSample
   /// The latest.
-  public var last: KvmSample
+  package var last: KvmSample
 }
 
 /// What a set of KVM's counters is about.
-public struct KvmScope: Sendable, Hashable, Comparable {
+package struct KvmScope: Sendable, Hashable, Comparable {
   /// Of a vCPU rather than of the VM.
-  public let isVcpu: Bool
+  package let isVcpu: Bool
   /// Id of the vCPU or VM.
-  public let id: Int
+  package let id: Int
 
   /// A scope.
-  public init(isVcpu: Bool, id: Int) { (self.isVcpu, self.id) = (isVcpu, id) }
+  package init(isVcpu: Bool, id: Int) { (self.isVcpu, self.id) = (isVcpu, id) }
 
   /// The VM before vCPUs, then by id.
-  public static func < (left: KvmScope, right: KvmScope) -> Bool {
+  package static func < (left: KvmScope, right: KvmScope) -> Bool {
     (left.isVcpu ? 1 : 0, left.id) < (right.isVcpu ? 1 : 0, right.id)
   }
 }

@@ -25,11 +25,11 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
 }
 
 /// Contended waits for a lock.
-public struct LockResult: Sendable, Equatable {
+package struct LockResult: Sendable, Equatable {
   /// Its id.
-  public let lock: Int
+  package let lock: Int
   /// Waits whose begin and end are proven.
-  public let wait: LatencySummary
+  package let wait: LatencySummary
 }
 
 extension SliceAnalysis {

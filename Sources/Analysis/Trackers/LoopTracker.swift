@@ -68,34 +68,34 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
 }
 
 /// What is known of a loop.
-public struct LoopResult: Sendable, Equatable {
+package struct LoopResult: Sendable, Equatable {
   /// Where its time went.
-  public let times: ThreadTimes
+  package let times: ThreadTimes
   /// Returns from its wait.
-  public let wakeups: UInt64
+  package let wakeups: UInt64
   /// Of these with nothing ready.
-  public let timeouts: UInt64
+  package let timeouts: UInt64
   /// Ready sources in all wakeups.
-  public let ready: UInt64
+  package let ready: UInt64
   /// Returns from its wait between its first and its last event that are missing by their numbers; nil: its polls have
   /// numbers too.
-  public let missingWakeups: UInt64?
+  package let missingWakeups: UInt64?
   /// Times it polled before a wait.
-  public let polls: UInt64
+  package let polls: UInt64
   /// Of these that found something.
-  public let pollsReady: UInt64
+  package let pollsReady: UInt64
   /// Reads of kicks' eventfds.
-  public let signals: UInt64
+  package let signals: UInt64
   /// Kicks that these reads stood for.
-  public let kicks: UInt64
+  package let kicks: UInt64
   /// Handlers started.
-  public let handlers: UInt64
+  package let handlers: UInt64
   /// Handlers cut by lost events or out of sequence.
-  public let brokenHandlers: UInt64
+  package let brokenHandlers: UInt64
   /// Requests on its thread whose begin or end could not be paired.
-  public let unmatchedRequests: UInt64
+  package let unmatchedRequests: UInt64
   /// How long it was asleep.
-  public let sleeps: LatencySummary
+  package let sleeps: LatencySummary
 }
 
 extension SliceAnalysis {

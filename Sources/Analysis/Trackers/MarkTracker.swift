@@ -1,15 +1,15 @@
 // What the guest wrote to the marker port.
 
 /// A value the guest wrote to the marker port.
-public struct GuestMark: Sendable, Equatable {
+package struct GuestMark: Sendable, Equatable {
   /// Where in the trace.
-  public let exemplar: Exemplar
+  package let exemplar: Exemplar
   /// The vCPU that wrote it.
-  public let vcpu: Int
+  package let vcpu: Int
   /// What it wrote.
-  public let value: UInt32
+  package let value: UInt32
   /// What all vCPUs had counted before.
-  public var counts: ExitCounts
+  package var counts: ExitCounts
 
   init(_ event: GuestMarkEvent, _ at: EventPlace, counts: ExitCounts) {
     exemplar = Exemplar(timestamp: at.timestamp, location: at.location)

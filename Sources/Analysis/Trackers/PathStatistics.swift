@@ -1,5 +1,5 @@
 /// A stage of the way from a guest's kick to its answer.
-public enum PathStage: Int, CaseIterable, Sendable {
+package enum PathStage: Int, CaseIterable, Sendable {
   /// Guest stamp to `vcpu_run_exit`, or to the `loop_wakeup` that the kick caused.
   case kickToArrival
   /// `vcpu_run_exit` to `dispatch_begin`, or `loop_wakeup` to `handler_begin`; first handler only.
@@ -29,7 +29,7 @@ public enum PathStage: Int, CaseIterable, Sendable {
 }
 
 /// How a device came to do something.
-public enum PathKind: Int, CaseIterable, Sendable {
+package enum PathKind: Int, CaseIterable, Sendable {
   /// A userspace exit whose dispatch took no request from a queue: a register access.
   case exitAccess = 0
   /// A userspace exit whose dispatch took requests: a kick handled on the vCPU's thread.
@@ -96,36 +96,36 @@ struct PathStatistics: KeyedStatistics {
 }
 
 /// A path to a device.
-public struct PathResult: Sendable, Equatable {
+package struct PathResult: Sendable, Equatable {
   /// How the device was reached.
-  public let kind: PathKind
+  package let kind: PathKind
   /// Its id, 65535: none.
-  public let device: Int
+  package let device: Int
   /// Queue, 65535: none; for ``PathKind/loopOther`` the source kind.
-  public let queue: Int
+  package let queue: Int
   /// Handlers that ran.
-  public let handlers: UInt64
+  package let handlers: UInt64
   /// Requests that they took.
-  public let requests: UInt64
+  package let requests: UInt64
   /// Handlers that raised an interrupt.
-  public let interrupted: UInt64
+  package let interrupted: UInt64
   /// Reads of the kick's eventfd.
-  public let signals: UInt64
+  package let signals: UInt64
   /// Kicks that these stood for.
-  public let kicks: UInt64
+  package let kicks: UInt64
   /// The most kicks in one read.
-  public let mostKicks: UInt64
+  package let mostKicks: UInt64
   /// Guest stamps.
-  public let stamps: UInt64
+  package let stamps: UInt64
   /// Guest stamps that could not be placed on the trace's clock.
-  public let unmappedStamps: UInt64
+  package let unmappedStamps: UInt64
   /// Handlers whose first stamp is later than the wakeup.
-  public let alreadyAwake: UInt64
+  package let alreadyAwake: UInt64
   /// By ``PathStage``.
-  public let stages: [LatencySummary]
+  package let stages: [LatencySummary]
 
   /// The latencies of a stage.
-  public subscript(_ stage: PathStage) -> LatencySummary { stages[stage.rawValue] }
+  package subscript(_ stage: PathStage) -> LatencySummary { stages[stage.rawValue] }
 }
 
 extension SliceAnalysis {

@@ -271,21 +271,21 @@ struct RequestStatistics: KeyedStatistics {
 }
 
 /// Requests of one kind.
-public struct RequestResult: Sendable, Equatable {
+package struct RequestResult: Sendable, Equatable {
   /// `request_kind` of the catalogue.
-  public let kind: Int
+  package let kind: Int
   /// Device id.
-  public let device: Int
+  package let device: Int
   /// Queue.
-  public let queue: Int
+  package let queue: Int
   /// Requests begun.
-  public let begun: UInt64
+  package let begun: UInt64
   /// Bytes they asked for.
-  public let bytes: UInt64
+  package let bytes: UInt64
   /// Requests that ended with another status than 0.
-  public let failed: UInt64
+  package let failed: UInt64
   /// Requests that had not ended at the last event, although nothing is lost since they began.
-  public let open: UInt64
+  package let open: UInt64
   /// Begin to end.
-  public let duration: LatencySummary
+  package let duration: LatencySummary
 }

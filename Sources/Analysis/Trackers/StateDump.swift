@@ -1,119 +1,119 @@
 /// The run as a whole (`vm_info`).
-public struct MachineInfo: Sendable, Equatable {
+package struct MachineInfo: Sendable, Equatable {
   /// Version of the VMM.
-  public var version: String
+  package var version: String
   /// Name of the built-in guest or path of the image.
-  public var guest: String
+  package var guest: String
   /// The KVM module.
-  public var kvm: String
+  package var kvm: String
   /// Release of the host's kernel.
-  public var kernel: String
+  package var kernel: String
   /// Whole configuration as JSON.
-  public var configuration: String
+  package var configuration: String
   /// Process id of the VMM.
-  public var pid: UInt32
+  package var pid: UInt32
   /// Guest RAM in bytes.
-  public var ramBytes: UInt64
+  package var ramBytes: UInt64
   /// Rate of the time stamp counter as KVM gives it.
-  public var tscKHz: UInt32
+  package var tscKHz: UInt32
   /// Number of vCPUs.
-  public var vcpus: UInt16
+  package var vcpus: UInt16
   /// Number of I/O threads.
-  public var loops: UInt16
+  package var loops: UInt16
 }
 
 /// A vCPU (`vcpu_info`).
-public struct VcpuInfo: Sendable, Equatable {
+package struct VcpuInfo: Sendable, Equatable {
   /// Thread id.
-  public var tid: UInt32
+  package var tid: UInt32
   /// Thread name.
-  public var name: String
+  package var name: String
   /// CPU it is pinned to, -1: none.
-  public var cpu: Int32
+  package var cpu: Int32
   /// Guest TSC minus host TSC; nil when the VMM could not read it.
-  public var tscOffset: Int64?
+  package var tscOffset: Int64?
 }
 
 /// An event loop (`loop_info`).
-public struct LoopInfo: Sendable, Equatable {
+package struct LoopInfo: Sendable, Equatable {
   /// Thread id.
-  public var tid: UInt32
+  package var tid: UInt32
   /// Thread name.
-  public var name: String
+  package var name: String
   /// CPU it is pinned to, -1: none.
-  public var cpu: Int32
+  package var cpu: Int32
   /// Busy polling before a wait, ns.
-  public var pollBudget: UInt32
+  package var pollBudget: UInt32
 }
 
 /// An address range of a device (`device_info`).
-public struct DeviceRange: Sendable, Equatable {
+package struct DeviceRange: Sendable, Equatable {
   /// The device's id.
-  public var device: UInt16
+  package var device: UInt16
   /// The device's name.
-  public var name: String
+  package var name: String
   /// Memory-mapped rather than port I/O.
-  public var isMemoryMapped: Bool
+  package var isMemoryMapped: Bool
   /// First address or port.
-  public var base: UInt64
+  package var base: UInt64
   /// Number of addresses.
-  public var length: UInt64
+  package var length: UInt64
   /// Interrupt line, -1: none.
-  public var line: Int32
+  package var line: Int32
   /// Lock that guards the device, 65535: none.
-  public var lock: UInt16
+  package var lock: UInt16
 
   /// Whether an access falls into the range.
-  public func contains(_ address: UInt64, isMemoryMapped: Bool) -> Bool {
+  package func contains(_ address: UInt64, isMemoryMapped: Bool) -> Bool {
     self.isMemoryMapped == isMemoryMapped && address >= base && address - base < length
   }
 }
 
 /// A kick that the kernel turns into an eventfd signal (`ioeventfd_info`).
-public struct KickInfo: Sendable, Equatable {
+package struct KickInfo: Sendable, Equatable {
   /// The device's id.
-  public var device: UInt16
+  package var device: UInt16
   /// Its queue.
-  public var queue: UInt16
+  package var queue: UInt16
   /// The loop that waits for the eventfd.
-  public var loop: UInt16
+  package var loop: UInt16
   /// Memory-mapped rather than port I/O.
-  public var isMemoryMapped: Bool
+  package var isMemoryMapped: Bool
   /// Address or port.
-  public var address: UInt64
+  package var address: UInt64
   /// Size of the access in bytes, 0: any.
-  public var size: UInt8
+  package var size: UInt8
   /// The value that is matched; nil: any.
-  public var value: UInt64?
+  package var value: UInt64?
 }
 
 /// What the trace says about the machine: for each id the first entry seen, and the first entries only where
 /// there are more than `Limits.dumpEntries`.
-public struct StateDump: Sendable, Equatable {
+package struct StateDump: Sendable, Equatable {
   /// The runs described; more than one when several VMMs were recorded together.
-  public internal(set) var machines: [MachineInfo] = []
+  package internal(set) var machines: [MachineInfo] = []
   /// vCPUs by id.
-  public internal(set) var vcpus: [Int: VcpuInfo] = [:]
+  package internal(set) var vcpus: [Int: VcpuInfo] = [:]
   /// Loops by id.
-  public internal(set) var loops: [Int: LoopInfo] = [:]
+  package internal(set) var loops: [Int: LoopInfo] = [:]
   /// Address ranges in the order seen.
-  public internal(set) var devices: [DeviceRange] = []
+  package internal(set) var devices: [DeviceRange] = []
   /// Kicks in the order seen.
-  public internal(set) var kicks: [KickInfo] = []
+  package internal(set) var kicks: [KickInfo] = []
 
   /// KVM's other counters.
-  public internal(set) var counters: [CounterName: CounterInfo] = [:]
+  package internal(set) var counters: [CounterName: CounterInfo] = [:]
 
   /// Nothing known.
-  public init() {}
+  package init() {}
 
   /// The name of a device.
-  public func deviceName(_ id: Int) -> String {
+  package func deviceName(_ id: Int) -> String {
     devices.first { $0.device == id }?.name ?? (id >= Limits.devices ? "other devices" : "device \(id)")
   }
 
   /// The device an access goes to.
-  public func device(at address: UInt64, isMemoryMapped: Bool) -> DeviceRange? {
+  package func device(at address: UInt64, isMemoryMapped: Bool) -> DeviceRange? {
     devices.first { $0.contains(address, isMemoryMapped: isMemoryMapped) }
   }
 

@@ -1,15 +1,15 @@
 /// What the host knew of a thread at one moment (`thread_stats`), cumulative since the thread began.
-public struct ThreadReading: Sendable, Equatable {
+package struct ThreadReading: Sendable, Equatable {
   /// ns since the clock's origin.
-  public let timestamp: Int64
+  package let timestamp: Int64
   /// ns on a CPU; nil: this host does not say.
-  public let running: UInt64?
+  package let running: UInt64?
   /// ns runnable but waiting for a CPU, of waits that are over.
-  public let waiting: UInt64?
+  package let waiting: UInt64?
   /// Times that the thread gave its CPU up.
-  public let voluntarySwitches: UInt64?
+  package let voluntarySwitches: UInt64?
   /// Times that its CPU was taken from it.
-  public let involuntarySwitches: UInt64?
+  package let involuntarySwitches: UInt64?
 
   init(_ event: ThreadStats, _ at: EventPlace) {
     let known = event.known
@@ -22,25 +22,25 @@ public struct ThreadReading: Sendable, Equatable {
 }
 
 /// The time between two readings that follow each other, in which a thread waited for a CPU.
-public struct WaitingSpell: Sendable, Equatable {
+package struct WaitingSpell: Sendable, Equatable {
   /// Time of the first reading, ns since the clock's origin.
-  public let begin: Int64
+  package let begin: Int64
   /// Time of the second one.
-  public let end: Int64
+  package let end: Int64
   /// How long it waited between them, ns.
-  public let waiting: Int64
+  package let waiting: Int64
 }
 
 /// The first and the last reading of a thread, and the worst times between readings.
-public struct ThreadReadings: Sendable, Equatable {
+package struct ThreadReadings: Sendable, Equatable {
   /// Number of readings.
-  public internal(set) var count: UInt64
+  package internal(set) var count: UInt64
   /// The earliest.
-  public internal(set) var first: ThreadReading
+  package internal(set) var first: ThreadReading
   /// The latest.
-  public internal(set) var last: ThreadReading
+  package internal(set) var last: ThreadReading
   /// Times between readings in which the thread waited, the longest waits first; no more than `Limits.spells`.
-  public internal(set) var spells: [WaitingSpell] = []
+  package internal(set) var spells: [WaitingSpell] = []
 
   init(_ reading: ThreadReading) {
     (count, first, last) = (1, reading, reading)
@@ -64,7 +64,7 @@ public struct ThreadReadings: Sendable, Equatable {
   }
 
   /// By how much a value grew from the first to the last reading; nil: unknown.
-  public func growth(_ value: KeyPath<ThreadReading, UInt64?>) -> UInt64? {
+  package func growth(_ value: KeyPath<ThreadReading, UInt64?>) -> UInt64? {
     guard count > 1, let from = first[keyPath: value], let to = last[keyPath: value], to >= from else {
       return nil
     }
@@ -73,23 +73,23 @@ public struct ThreadReadings: Sendable, Equatable {
 }
 
 /// A thread of the VMM.
-public struct ThreadName: Sendable, Hashable, Comparable {
+package struct ThreadName: Sendable, Hashable, Comparable {
   /// What threads are there for.
-  public enum Kind: Int, Sendable {
+  package enum Kind: Int, Sendable {
     // As `thread_kind` of the catalogue counts them.
     case vcpu, loop, main
   }
 
   /// What it is there for.
-  public let kind: Kind
+  package let kind: Kind
   /// Number of the vCPU or loop.
-  public let id: Int
+  package let id: Int
 
   /// A thread.
-  public init(_ kind: Kind, _ id: Int) { (self.kind, self.id) = (kind, id) }
+  package init(_ kind: Kind, _ id: Int) { (self.kind, self.id) = (kind, id) }
 
   /// vCPUs, loops, the main thread.
-  public static func < (left: ThreadName, right: ThreadName) -> Bool {
+  package static func < (left: ThreadName, right: ThreadName) -> Bool {
     (left.kind.rawValue, left.id) < (right.kind.rawValue, right.id)
   }
 }

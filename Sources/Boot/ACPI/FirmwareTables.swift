@@ -2,7 +2,7 @@ import Board
 
 /// ACPI tables, as firmware leaves them below 1 MiB (ACPI 6.4, chapter 5): from them a kernel learns of processors,
 /// interrupt controllers, the power management timer, and devices on no bus that could be asked.
-public struct FirmwareTables: Sendable {
+package struct FirmwareTables: Sendable {
   /// Where the tables stand; the first is the root pointer.
   static let window: Range<UInt64> = 0xe_0000..<0x10_0000
 
@@ -10,7 +10,7 @@ public struct FirmwareTables: Sendable {
   let layout: BoardLayout
 
   /// Describes a machine.
-  public init(_ layout: BoardLayout) { self.layout = layout }
+  package init(_ layout: BoardLayout) { self.layout = layout }
 
   /// Virtual CPUs; their numbers are their local APICs'.
   private var vcpus: Int { layout.options.vcpus }
@@ -22,7 +22,7 @@ public struct FirmwareTables: Sendable {
   /// All tables, to be put at the window's start.
   ///
   /// - Throws: when they do not fit.
-  public func bytes() throws(BootError) -> [UInt8] { try image().bytes }
+  package func bytes() throws(BootError) -> [UInt8] { try image().bytes }
 
   /// What points to the multiprocessor table, to be put at the end of conventional memory; nil where there is none.
   func multiprocessorPointer() throws(BootError) -> [UInt8]? {

@@ -1,5 +1,5 @@
 /// An executable in ELF (System V ABI, "Object Files"), as far as loading it goes.
-public struct ELFImage: Sendable {
+package struct ELFImage: Sendable {
   /// A piece that is loaded.
   struct Segment: Sendable, Equatable {
     /// Where its bytes are in the file, and how many.

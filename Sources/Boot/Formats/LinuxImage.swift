@@ -1,5 +1,5 @@
 /// A bzImage: a setup header, and a kernel that unpacks itself (Linux, Documentation/arch/x86/boot.rst).
-public struct LinuxImage: Sendable {
+package struct LinuxImage: Sendable {
   /// The boot protocol's version, major << 8 | minor.
   let version: UInt16
   /// The setup header, from file offset 0x1f1 on, as it goes into boot_params.

@@ -1,5 +1,5 @@
 /// A kernel with a multiboot header (Multiboot Specification 0.6.96, section 3.1).
-public struct MultibootImage: Sendable {
+package struct MultibootImage: Sendable {
   /// What is loaded.
   enum Content: Sendable {
     /// An ELF executable's segments.

@@ -2,40 +2,40 @@ import Board
 import GuestRAM
 
 /// What is to be booted, and the machine it is booted on.
-public struct BootRequest: Sendable {
+package struct BootRequest: Sendable {
   /// A file that goes along with the kernel: a ramdisk, or a multiboot module with its command line.
-  public struct Module: Sendable {
+  package struct Module: Sendable {
     /// The bytes.
-    public let source: any ImageSource
+    package let source: any ImageSource
     /// What the kernel is told about it: for multiboot, the name and what follows it.
-    public let commandLine: String
+    package let commandLine: String
 
     /// Describes a module.
-    public init(source: any ImageSource, commandLine: String) {
+    package init(source: any ImageSource, commandLine: String) {
       self.source = source
       self.commandLine = commandLine
     }
   }
 
   /// The kernel, which has been recognised.
-  public var image: KernelImage
+  package var image: KernelImage
   /// The file it is in.
-  public var source: any ImageSource
+  package var source: any ImageSource
   /// The kernel's name, which a multiboot command line begins with.
-  public var name: String
+  package var name: String
   /// The command line.
-  public var commandLine: String
+  package var commandLine: String
   /// Ramdisks or modules.
-  public var modules: [Module]
+  package var modules: [Module]
   /// The protocol that is wanted; nil for the best that the kernel offers.
-  public var bootProtocol: BootPlan.BootProtocol?
+  package var bootProtocol: BootPlan.BootProtocol?
   /// Where RAM is.
-  public var layout: RAMLayout
+  package var layout: RAMLayout
   /// What the firmware's tables describe.
-  public var firmware: FirmwareTables
+  package var firmware: FirmwareTables
 
   /// Describes what is to be booted.
-  public init(
+  package init(
     image: KernelImage, source: any ImageSource, name: String, commandLine: String, modules: [Module],
     bootProtocol: BootPlan.BootProtocol? = nil, layout: RAMLayout, firmware: FirmwareTables
   ) {
@@ -63,7 +63,7 @@ public struct BootRequest: Sendable {
   }
 
   /// Plans the boot: decides where everything goes and finds that it fits.
-  public func plan() throws(BootError) -> BootPlan {
+  package func plan() throws(BootError) -> BootPlan {
     guard let best = offered.first else {
       throw .unsupported("is no kernel: it is neither a bzImage nor ELF, and has no multiboot header")
     }

@@ -2,9 +2,9 @@ import GuestRAM
 
 /// A flat image: bytes that are copied to RAM as they are and entered in one of three modes (docs/guest-abi.md). Built-in
 /// guests are flat images with a parameter block.
-public struct FlatImage: Sendable {
+package struct FlatImage: Sendable {
   /// The state in which the guest is entered.
-  public enum Mode: String, Sendable, Codable, CaseIterable {
+  package enum Mode: String, Sendable, Codable, CaseIterable {
     /// 16-bit real mode.
     case real
     /// 32-bit protected mode, paging off.
@@ -14,9 +14,9 @@ public struct FlatImage: Sendable {
   }
 
   /// Where a parameter block is, and where the register for it points in any case.
-  public static let parameterAddress: UInt64 = 0x7000
+  package static let parameterAddress: UInt64 = 0x7000
   /// Where a guest with a parameter block leaves its report.
-  public static let report: Range<UInt64> = 0x7800..<0x7840
+  package static let report: Range<UInt64> = 0x7800..<0x7840
 
   private static let stackPointer: UInt64 = 0x8000
   private static let descriptors: UInt64 = 0x500
@@ -24,18 +24,18 @@ public struct FlatImage: Sendable {
   private static let tablesEnd = pageTables + PageTables.size
 
   /// The bytes.
-  public var bytes: [UInt8]
+  package var bytes: [UInt8]
   /// The state at entry.
-  public var mode: Mode
+  package var mode: Mode
   /// The guest physical address that the bytes are copied to.
-  public var loadAddress: UInt64
+  package var loadAddress: UInt64
   /// The guest physical address of the first instruction.
-  public var entry: UInt64
+  package var entry: UInt64
   /// What a built-in guest is told; nil for others, which are told nothing.
-  public var parameterBlock: [UInt8]?
+  package var parameterBlock: [UInt8]?
 
   /// Describes an image.
-  public init(
+  package init(
     bytes: [UInt8], mode: Mode, loadAddress: UInt64, entry: UInt64, parameterBlock: [UInt8]? = nil
   ) {
     self.bytes = bytes
@@ -46,7 +46,7 @@ public struct FlatImage: Sendable {
   }
 
   /// Plans the boot: finds that everything fits and that the entry can be reached.
-  public func plan(_ layout: RAMLayout) throws(BootError) -> BootPlan {
+  package func plan(_ layout: RAMLayout) throws(BootError) -> BootPlan {
     try checkEntry(layout)
     var pieces = [piece("the image", at: loadAddress, bytes)]
     if let parameterBlock {

@@ -3,7 +3,7 @@ import Dump
 extension Report {
   /// The tables of `exits` and `paths` as RFC 4180 has them, with a header row: times are in ns, what is not known is
   /// empty. nil: reports of other commands are no table.
-  public func csv() -> String? {
+  package func csv() -> String? {
     if let exits { return CSVTable(exits).text }
     if let paths { return CSVTable(paths).text }
     return nil

@@ -20,7 +20,7 @@ extension Report {
   /// Reads what `json` wrote.
   ///
   /// - Throws: When the text is not such a report.
-  public init(json text: String) throws {
+  package init(json text: String) throws {
     self = try JSONDecoder().decode(Report.self, from: Data(text.utf8))
   }
 

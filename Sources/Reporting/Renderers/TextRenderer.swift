@@ -1,6 +1,6 @@
 /// Renders reports as text for a terminal. No line is wider than asked for, but for what is to be copied: a path in a
 /// command is not broken.
-public struct TextRenderer {
+package struct TextRenderer {
   let report: Report
   let style: TextStyle
   /// How to name the trace in commands that the reader may want to try next.
@@ -12,7 +12,7 @@ public struct TextRenderer {
   /// - Parameters:
   ///   - report: Any command's report.
   ///   - style: What the output can show.
-  public static func render(_ report: Report, style: TextStyle = TextStyle()) -> String {
+  package static func render(_ report: Report, style: TextStyle = TextStyle()) -> String {
     let text = lines(report, style: style).joined(separator: "\n").replacing(Text.space, with: " ") + "\n"
     return style.isASCII ? ASCIIText.text(text) : text
   }

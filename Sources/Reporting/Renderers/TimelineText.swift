@@ -3,7 +3,7 @@ extension TextRenderer {
   private static let longestName = 20
 
   /// The number of cells that a timeline of these threads has room for.
-  public static func timelineCells(threads: [String], style: TextStyle) -> Int {
+  package static func timelineCells(threads: [String], style: TextStyle) -> Int {
     style.width - 2 - min(longestName, threads.map(\.count).max() ?? 5)
   }
 

@@ -3,7 +3,7 @@ import CTF
 
 extension ReportBuilder {
   /// The report of `check`.
-  public func check() -> Report {
+  package func check() -> Report {
     var report = base("check")
     report.check = report.trace.check
     return report

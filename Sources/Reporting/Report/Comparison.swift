@@ -4,7 +4,7 @@ extension Report {
   /// - Parameters:
   ///   - a: The report of `summary` on one.
   ///   - b: The report of `summary` on the other.
-  public static func comparing(_ a: Report, with b: Report) -> Report {
+  package static func comparing(_ a: Report, with b: Report) -> Report {
     var report = Report(command: "compare", trace: a.trace)
     report.machine = a.machine
     let comparison = Comparison(a: a, b: b)

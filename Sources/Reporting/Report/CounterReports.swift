@@ -1,23 +1,23 @@
 import Analysis
 
 /// A histogram of KVM's between its first and its last reading.
-public struct KvmHistogramReport: Codable, Equatable, Sendable {
+package struct KvmHistogramReport: Codable, Equatable, Sendable {
   /// KVM's name for it.
-  public var name: String
+  package var name: String
   /// What `from` and `through` are: `ns`, `bytes`, `cycles`, or KVM's own unit in words; nil: plain numbers.
-  public var unit: String?
+  package var unit: String?
   /// Buckets with something in them; the last one that KVM has has no upper end, `through` is left out there.
-  public var buckets: [KvmBucketReport]
+  package var buckets: [KvmBucketReport]
 }
 
 /// A bucket of a histogram of KVM's.
-public struct KvmBucketReport: Codable, Equatable, Sendable {
+package struct KvmBucketReport: Codable, Equatable, Sendable {
   /// The smallest value counted.
-  public var from: UInt64
+  package var from: UInt64
   /// The largest value counted; nil: there is no largest one.
-  public var through: UInt64?
+  package var through: UInt64?
   /// By how much it grew.
-  public var count: UInt64
+  package var count: UInt64
 }
 
 /// One of KVM's counters.

@@ -1,30 +1,30 @@
 /// What most of the vCPUs' time is, and which exits cost most of it, by the rules of docs/report.md.
-public struct DominantReport: Codable, Equatable, Sendable {
+package struct DominantReport: Codable, Equatable, Sendable {
   /// Time of all vCPUs: the sum of their spans.
-  public var vcpuTime: Int64
+  package var vcpuTime: Int64
   /// What more than half of it was spent in: `waiting_for_cpu`, whatever else the thread was doing, or `in_kvm_run`,
   /// `dispatch`, `lock_wait`, `other`, `unknown` or `outside`; nil: nothing has so much.
-  public var state: String?
+  package var state: String?
   /// Time of all vCPUs in it.
-  public var stateTime: Int64?
+  package var stateTime: Int64?
   /// Time of all vCPUs in KVM_RUN; nil in a report of an early build.
-  public var inKvmRun: Int64?
+  package var inKvmRun: Int64?
   /// Time that all vCPUs' threads were runnable but waiting for a CPU; nil: not known.
-  public var waiting: Int64?
+  package var waiting: Int64?
   /// Time that all vCPUs were halted in KVM, asleep or polling; nil: not known.
-  public var halted: Int64?
+  package var halted: Int64?
   /// Time of all exits to the next enter.
-  public var handling: Int64
+  package var handling: Int64
   /// What all exits cost; nil in a report of an early build.
-  public var cost: ExitCostReport?
+  package var cost: ExitCostReport?
   /// The kind of exits that likely costs most, in words; nil when it is less than a hundredth of the vCPUs' time.
-  public var exit: String?
+  package var exit: String?
   /// Its number of exits.
-  public var exitCount: UInt64?
+  package var exitCount: UInt64?
   /// Its handling.
-  public var exitHandling: LatencyReport?
+  package var exitHandling: LatencyReport?
   /// What it costs.
-  public var exitCost: ExitCostReport?
+  package var exitCost: ExitCostReport?
 
   /// Sums up; nil where nothing can be said.
   init?(vcpus: [VcpuReport], exits: [ExitReport], all: ExitTotalReport) {

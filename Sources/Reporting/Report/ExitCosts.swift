@@ -1,61 +1,61 @@
 import Analysis
 
 /// What exits of one kind cost; exits of the start and the end of the run are left out. In ns.
-public struct ExitCostReport: Codable, Equatable, Sendable {
+package struct ExitCostReport: Codable, Equatable, Sendable {
   /// Handling, and KVM_RUN before each exit up to the floor, less all waits of vCPUs' threads for a CPU: counters do not
   /// tell which handlers these were in.
-  public var atLeast: Int64
+  package var atLeast: Int64
   /// Handling, and KVM_RUN before each exit up to `factor` times the floor: what kinds are ranked by.
-  public var likely: Int64
+  package var likely: Int64
   /// Handling, and all of KVM_RUN before the exits, which holds the guest's own time as well.
-  public var atMost: Int64
+  package var atMost: Int64
   /// The average of KVM_RUN before an exit and of its handling, added up; nil: there is no such exit.
-  public var average: Int64?
+  package var average: Int64?
   /// Exits left out.
-  public var edges: ExitEdgesReport?
+  package var edges: ExitEdgesReport?
   /// The longest handling that is not left out.
-  public var slowest: SlowestExitReport?
+  package var slowest: SlowestExitReport?
 }
 
 /// Exits of the start and the end of the run: first KVM_RUNs, what is before the guest's first mark and after its last
 /// one, and the exit that ends the run.
-public struct ExitEdgesReport: Codable, Equatable, Sendable {
+package struct ExitEdgesReport: Codable, Equatable, Sendable {
   /// Exits whose KVM_RUN is left out.
-  public var entered: UInt64
+  package var entered: UInt64
   /// Their time in KVM_RUN.
-  public var inKvmRun: Int64
+  package var inKvmRun: Int64
   /// Exits whose handling is left out.
-  public var handled: UInt64
+  package var handled: UInt64
   /// Their handling.
-  public var handling: Int64
+  package var handling: Int64
 }
 
 /// An exit that took long to handle.
-public struct SlowestExitReport: Codable, Equatable, Sendable {
+package struct SlowestExitReport: Codable, Equatable, Sendable {
   /// From the exit to the next enter.
-  public var handling: Int64
+  package var handling: Int64
   /// The exit.
-  public var exemplar: LocationReport
+  package var exemplar: LocationReport
 }
 
 /// What the costs of exits are measured with.
-public struct ExitCostsReport: Codable, Equatable, Sendable {
+package struct ExitCostsReport: Codable, Equatable, Sendable {
   /// The time that shares are of: the sum of all vCPUs' spans.
-  public var vcpuTime: Int64
+  package var vcpuTime: Int64
   /// What an exit costs at least in KVM_RUN, by the shortest ones; nil: no exit says it.
-  public var floor: Int64?
+  package var floor: Int64?
   /// The kind of exits that it is from, in words.
-  public var floorExit: String?
+  package var floorExit: String?
   /// Number of exits of that kind.
-  public var floorCount: UInt64?
+  package var floorCount: UInt64?
   /// How many times the floor a KVM_RUN may be and count as the price of an exit.
-  public var factor: Int64
+  package var factor: Int64
   /// What the rows are ordered by, see ``ExitOrder``.
-  public var sortedBy: String
+  package var sortedBy: String
 }
 
 /// What rows of exits are ordered by, the largest first.
-public enum ExitOrder: String, CaseIterable, Sendable {
+package enum ExitOrder: String, CaseIterable, Sendable {
   /// What they likely cost.
   case cost
   /// KVM_RUN before the exits, and handling.
@@ -75,7 +75,7 @@ public enum ExitOrder: String, CaseIterable, Sendable {
   case max
 
   /// The rows in this order; equal ones by what they cost, then by time and number.
-  public func sorted<Row>(_ rows: [Row], _ exit: (Row) -> ExitReport) -> [Row] {
+  package func sorted<Row>(_ rows: [Row], _ exit: (Row) -> ExitReport) -> [Row] {
     let keyed = rows.enumerated().map { place, row in (place: place, row: row, exit: exit(row)) }
     return keyed.sorted { left, right in
       for order in [self, .cost, .time, .count] {

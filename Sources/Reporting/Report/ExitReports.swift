@@ -1,7 +1,7 @@
 import Analysis
 
 /// What exits are put together by.
-public enum ExitGrouping: String, CaseIterable, Sendable {
+package enum ExitGrouping: String, CaseIterable, Sendable {
   // What the names say.
   case reason, device, address, vcpu
 }
@@ -93,7 +93,7 @@ extension ReportBuilder {
   ///   - devices: Only exits to these devices; empty: to all.
   ///   - filter: All filters in words.
   ///   - order: What groups are ordered by.
-  public func exits(
+  package func exits(
     by grouping: ExitGrouping, devices: [String] = [], filter: String? = nil,
     sortedBy order: ExitOrder = .cost
   ) -> Report {

@@ -1,22 +1,22 @@
 import Analysis
 
 /// A limit on the handling of exits that the user wants to hear of, such as `reason=io,p99=20us`.
-public struct LatencyThreshold: Sendable, Equatable {
+package struct LatencyThreshold: Sendable, Equatable {
   /// Only exits with this reason; nil: all.
-  public var reason: String?
+  package var reason: String?
   /// Only exits to this device; nil: all.
-  public var device: String?
+  package var device: String?
   /// Only exits at this port or guest physical address; nil: all.
-  public var address: UInt64?
+  package var address: UInt64?
   /// All exits together rather than each kind by itself.
-  public var isAll: Bool
+  package var isAll: Bool
   /// `p50`, `p90`, `p99`, `p99.9` or `max`.
-  public var statistic: String
+  package var statistic: String
   /// The limit in ns.
-  public var limit: Int64
+  package var limit: Int64
 
   /// Makes a limit.
-  public init(
+  package init(
     reason: String?, device: String?, address: UInt64? = nil, isAll: Bool = false, statistic: String,
     limit: Int64
   ) {
@@ -29,7 +29,7 @@ public struct LatencyThreshold: Sendable, Equatable {
   }
 
   /// Names that `statistic` may have.
-  public static let statistics = ["p50", "p90", "p99", "p99.9", "max"]
+  package static let statistics = ["p50", "p90", "p99", "p99.9", "max"]
 
   /// What a report says about this limit: every kind of exits that it is about, and those that are over it.
   ///
@@ -37,7 +37,7 @@ public struct LatencyThreshold: Sendable, Equatable {
   /// be the maximum of. Percentiles of kinds that have others count them.
   ///
   /// - Parameter rows: Kinds of exits that tell apart what the limit does; nil: those of the report.
-  public func check(_ report: Report, rows: [ExitReport]? = nil) -> ThresholdReport {
+  package func check(_ report: Report, rows: [ExitReport]? = nil) -> ThresholdReport {
     let exits = rows ?? (report.summary?.exits ?? []) + (report.exits?.groups.map(\.exits) ?? [])
     let meant = exits.filter {
       $0.handling.count > 0 && (reason == nil || $0.reason == reason)
@@ -80,29 +80,29 @@ public struct LatencyThreshold: Sendable, Equatable {
 }
 
 /// A limit of `--fail-if-over` and what was found.
-public struct ThresholdReport: Codable, Equatable, Sendable {
+package struct ThresholdReport: Codable, Equatable, Sendable {
   /// Only exits with this reason; nil: all.
-  public var reason: String?
+  package var reason: String?
   /// Only exits to this device; nil: all.
-  public var device: String?
+  package var device: String?
   /// Only exits at this address; nil: all.
-  public var address: UInt64?
+  package var address: UInt64?
   /// Whether it is about all exits together; nil: about each kind.
-  public var isAll: Bool?
+  package var isAll: Bool?
   /// `p50`, `p90`, `p99`, `p99.9` or `max`.
-  public var statistic: String
+  package var statistic: String
   /// The limit.
-  public var limit: Int64
+  package var limit: Int64
   /// Kinds of exits that the limit is about and that have a latency.
-  public var checked: Int
+  package var checked: Int
   /// Kinds that only the start and the end of the run have, which are not checked; nil in a report of an early build.
-  public var leftOut: Int?
+  package var leftOut: Int?
   /// Those of them that are over it.
-  public var over: [ExceededReport]
+  package var over: [ExceededReport]
 
   /// Sentences about what is over the limit, or about a limit that nothing was held against: a mistyped address must not
   /// pass for ever.
-  public var findings: [String] {
+  package var findings: [String] {
     guard checked > 0 || leftOut ?? 0 > 0 else {
       return ["the trace has no exits that a limit is about (\(words)): nothing was checked"]
     }
@@ -127,22 +127,22 @@ public struct ThresholdReport: Codable, Equatable, Sendable {
 }
 
 /// Exits that are over a limit.
-public struct ExceededReport: Codable, Equatable, Sendable {
+package struct ExceededReport: Codable, Equatable, Sendable {
   /// The exits, in words.
-  public var exits: String
+  package var exits: String
   /// Their statistic.
-  public var value: Int64
+  package var value: Int64
   /// How many there are; nil in a report of an early build.
-  public var count: UInt64?
+  package var count: UInt64?
   /// The slowest of them; nil in a report of an early build.
-  public var slowest: LocationReport?
+  package var slowest: LocationReport?
 }
 
 extension ReportBuilder {
   /// What a report made by this builder says about a limit.
   ///
   /// - Parameter devices: The devices that the report is about; empty: all.
-  public func check(_ limit: LatencyThreshold, _ report: Report, devices: [String] = []) -> ThresholdReport {
+  package func check(_ limit: LatencyThreshold, _ report: Report, devices: [String] = []) -> ThresholdReport {
     if limit.isAll {
       let all = exitRows(devices: devices) { _, _ in ExitLabel() }
       return limit.check(report, rows: all)

@@ -2,7 +2,7 @@ import Analysis
 
 extension PathStage {
   /// The stage's name in reports.
-  public var name: String {
+  package var name: String {
     switch self {
     case .kickToArrival: "kick_to_arrival"
     case .arrivalToBegin: "arrival_to_begin"
@@ -85,7 +85,7 @@ extension ReportBuilder {
   ///   - devices: Only these devices; empty: all.
   ///   - queues: Only these queues; empty: all.
   ///   - filter: The filters in words.
-  public func paths(devices: [String] = [], queues: [Int] = [], filter: String? = nil) -> Report {
+  package func paths(devices: [String] = [], queues: [Int] = [], filter: String? = nil) -> Report {
     var report = base("paths")
     let found = selectedPaths(
       kinds: PathKind.allCases, devices: devices, queues: queues)

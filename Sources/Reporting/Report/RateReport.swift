@@ -1,13 +1,13 @@
 /// How often something happens. Where events are missing, the number that was recorded by all of the time would be too
 /// small.
-public struct RateReport: Codable, Equatable, Sendable {
+package struct RateReport: Codable, Equatable, Sendable {
   /// Times per second.
-  public var perSecond: Double
+  package var perSecond: Double
   /// What was counted over what: `recorded`, those recorded by the time analysed, of which all is known;
   /// `with_missing`, those recorded and those missing by their numbers by the time analysed; `covered`, those recorded
   /// by the part of the time analysed that is not unknown; `numbered`, those recorded and those missing by their numbers
   /// by the time from each thread's first event to its last, behind which no number tells.
-  public var basis: String
+  package var basis: String
 
   /// nil when no time is known.
   ///

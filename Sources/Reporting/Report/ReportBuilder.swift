@@ -2,7 +2,7 @@ import Analysis
 import CTF
 
 /// Turns what the models found into a ``Report``.
-public struct ReportBuilder {
+package struct ReportBuilder {
   let trace: Trace
   let paths: [String]
   let analysis: TraceAnalysis
@@ -28,7 +28,7 @@ public struct ReportBuilder {
   ///   - window: The part analysed; nil: all.
   ///   - whole: The analysis of all of the trace where the other is that of a part, and it is to be told whether
   ///     anything is missing.
-  public init(
+  package init(
     _ trace: Trace, paths: [String], analysis: TraceAnalysis, window: TraceWindow? = nil,
     whole: TraceAnalysis? = nil
   ) {
@@ -60,7 +60,7 @@ public struct ReportBuilder {
   /// The report of `summary`.
   ///
   /// - Parameter order: What exits are ordered by.
-  public func summary(sortedBy order: ExitOrder = .cost) -> Report {
+  package func summary(sortedBy order: ExitOrder = .cost) -> Report {
     var report = base("summary")
     if report.trace.events == 0 && window == nil {
       report.trace.eventsByName = EventCensus.read(trace).counts.map {
@@ -81,10 +81,10 @@ public struct ReportBuilder {
   }
 
   /// What exits can go to: the devices that the trace describes, or none of them.
-  public var exitDeviceNames: [String] { distinct(result.dump.devices.map(\.name) + [Self.unclaimed]) }
+  package var exitDeviceNames: [String] { distinct(result.dump.devices.map(\.name) + [Self.unclaimed]) }
 
   /// The devices that the trace describes, and what else paths lead to.
-  public var pathDeviceNames: [String] {
+  package var pathDeviceNames: [String] {
     distinct(result.dump.devices.map(\.name) + pathReports(kinds: PathKind.allCases).map(\.device))
   }
 
@@ -97,10 +97,10 @@ public struct ReportBuilder {
   }
 
   /// The vCPUs that the trace describes or has events of, in order.
-  public var vcpuIDs: [Int] { Set(result.dump.vcpus.keys).union(result.vcpus.map(\.times.id)).sorted() }
+  package var vcpuIDs: [Int] { Set(result.dump.vcpus.keys).union(result.vcpus.map(\.times.id)).sorted() }
 
   /// Names of the vCPUs and loops that the trace has events of.
-  public var threadNames: [String] {
+  package var threadNames: [String] {
     result.vcpus.filter(\.times.hasEvents).map { vcpuName($0.times.id) }
       + result.loops.filter(\.times.hasEvents).map { loopName($0.times.id) }
   }

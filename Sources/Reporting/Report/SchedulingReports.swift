@@ -1,44 +1,44 @@
 import Analysis
 
 /// What the host knew of a thread (`thread_stats`) between its first and its last reading; times in ns.
-public struct SchedulingReport: Codable, Equatable, Sendable {
+package struct SchedulingReport: Codable, Equatable, Sendable {
   /// Time of the first reading.
-  public var begin: Int64
+  package var begin: Int64
   /// Time of the last reading.
-  public var end: Int64
+  package var end: Int64
   /// Number of readings.
-  public var samples: UInt64
+  package var samples: UInt64
   /// Time between two readings, on average.
-  public var interval: Int64
+  package var interval: Int64
   /// On a CPU; nil: the host does not say, here and below.
-  public var running: Int64?
+  package var running: Int64?
   /// Runnable, but waiting for a CPU.
-  public var waiting: Int64?
+  package var waiting: Int64?
   /// Neither: the rest of the time between the readings.
-  public var asleep: Int64?
+  package var asleep: Int64?
   /// Times that it gave its CPU up.
-  public var voluntarySwitches: UInt64?
+  package var voluntarySwitches: UInt64?
   /// Times that its CPU was taken from it.
-  public var involuntarySwitches: UInt64?
+  package var involuntarySwitches: UInt64?
 }
 
 /// What a vCPU's time in KVM_RUN was, as far as counters can tell: the parts that are known and the rest,
 /// `guestOrKvm`, add up to it exactly.
-public struct KvmRunReport: Codable, Equatable, Sendable {
+package struct KvmRunReport: Codable, Equatable, Sendable {
   /// The guest, or KVM working for it: what is left.
-  public var guestOrKvm: Int64
+  package var guestOrKvm: Int64
   /// The guest had halted, and its thread slept; nil: nobody counted it, here and below.
-  public var halted: Int64?
+  package var halted: Int64?
   /// The thread slept in KVM for another reason, such as waiting for the guest to start the vCPU: no less than this.
-  public var asleep: Int64?
+  package var asleep: Int64?
   /// The guest had halted, and KVM polled for its wakeup.
-  public var haltPolling: Int64?
+  package var haltPolling: Int64?
   /// The thread was runnable, but waiting for a CPU: at most so long.
-  public var waiting: Int64?
+  package var waiting: Int64?
   /// No less than this of `waiting` was in KVM_RUN: the rest may have been in userspace.
-  public var waitingAtLeast: Int64?
+  package var waitingAtLeast: Int64?
   /// Before the first and after the last reading, so not split.
-  public var unread: Int64
+  package var unread: Int64
 }
 
 extension ReportBuilder {

@@ -10,7 +10,7 @@ extension ReportBuilder {
   /// - Parameters:
   ///   - focus: The moment that it is around; nil: none.
   ///   - name: What the user called it.
-  public func timeline(
+  package func timeline(
     _ timeline: Timeline, window: Range<Int64>, around focus: FoundMoment? = nil, named name: String? = nil
   ) -> Report {
     var report = base("timeline")

@@ -1,19 +1,19 @@
 /// A part of a recording.
-public struct TraceWindow: Sendable, Equatable {
+package struct TraceWindow: Sendable, Equatable {
   /// The first and the last event of the recording, ns since the clock's origin.
-  public let recording: ClosedRange<Int64>
+  package let recording: ClosedRange<Int64>
   /// The instants asked for.
-  public let part: Range<Int64>
+  package let part: Range<Int64>
 
   /// A part of a recording; nil when it is all before or after it.
-  public init?(_ part: Range<Int64>, of recording: ClosedRange<Int64>) {
+  package init?(_ part: Range<Int64>, of recording: ClosedRange<Int64>) {
     guard part.overlaps(recording) else { return nil }
     self.part = part
     self.recording = recording
   }
 
   /// The first and the last instant in both.
-  public var span: ClosedRange<Int64> {
+  package var span: ClosedRange<Int64> {
     max(part.lowerBound, recording.lowerBound)...min(part.upperBound, recording.upperBound)
   }
 }

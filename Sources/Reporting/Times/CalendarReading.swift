@@ -1,7 +1,7 @@
 import Glibc
 
 /// A clock time as users write it: a time of day, or with its date, in the local time zone or a named one.
-public struct CalendarReading: Sendable, Equatable {
+package struct CalendarReading: Sendable, Equatable {
   /// A day of the calendar.
   struct Day: Sendable, Equatable {
     var year: Int

@@ -1,5 +1,5 @@
 /// A moment of a recording as users write it; every option and every output means the same by the same text.
-public enum Moment: Sendable, Equatable {
+package enum Moment: Sendable, Equatable {
   /// ns since the first event.
   case sinceStart(Int64)
   /// ns since the origin of the trace's clock.
@@ -18,7 +18,7 @@ public enum Moment: Sendable, Equatable {
   case event(String)
 
   /// How the forms of a moment are told to users.
-  public static let forms =
+  package static let forms =
     "seconds from the start (1.5, @1.5, 1500ms), a clock time ([DATE ]18:24:10.5, local or with UTC behind it, or as dump "
     + "prints it), seconds since 1970, slowest, mark=VALUE, vcpuN:SEQ or an event's name"
 
@@ -29,7 +29,7 @@ public enum Moment: Sendable, Equatable {
   /// Reads a moment.
   ///
   /// - Returns: nil when the text is none of the forms.
-  public init?(_ text: String) {
+  package init?(_ text: String) {
     let trimmed = Substring(text).trimmingSpaces()
     if trimmed == "slowest" {
       self = .slowest

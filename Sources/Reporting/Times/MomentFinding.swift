@@ -3,21 +3,21 @@ import CTF
 import Dump
 
 /// A moment that was found in a trace.
-public struct FoundMoment: Sendable, Equatable {
+package struct FoundMoment: Sendable, Equatable {
   /// ns since the clock's origin.
-  public var timestamp: Int64
+  package var timestamp: Int64
   /// The exit that was asked for by its number or as the slowest one.
-  public var exit: ExitMoment?
+  package var exit: ExitMoment?
 }
 
 /// Why a moment cannot be told.
-public struct MomentError: Error, CustomStringConvertible {
+package struct MomentError: Error, CustomStringConvertible {
   /// A sentence for users.
-  public let description: String
+  package let description: String
 }
 
 /// Finds moments in one trace.
-public final class MomentSearch {
+package final class MomentSearch {
   private let trace: Trace
   private let isUTC: Bool
   /// The exit that took longest, when somebody asks.
@@ -26,7 +26,7 @@ public final class MomentSearch {
   /// The first event's time, which seconds from the start count from; nil: there is no event.
   ///
   /// In a trace of exeunt and others it is exeunt's first one, as in reports.
-  public private(set) lazy var begin: Int64? = {
+  package private(set) lazy var begin: Int64? = {
     // Others' traces need not be read to the end to see that nothing of exeunt is in them.
     let isOurs = (0..<trace.streamCount).contains { stream in
       trace.streamClass(of: stream).events.contains { $0.name.hasPrefix("exeunt:") }
@@ -41,7 +41,7 @@ public final class MomentSearch {
   /// - Parameters:
   ///   - isUTC: Whether clock times without a zone are UTC instead of local time.
   ///   - slowest: Gives the time of the exit that took longest; nil: there is none.
-  public init(_ trace: Trace, isUTC: Bool = false, slowest: @escaping () -> Int64?) {
+  package init(_ trace: Trace, isUTC: Bool = false, slowest: @escaping () -> Int64?) {
     self.trace = trace
     self.isUTC = isUTC
     self.slowest = slowest
@@ -50,7 +50,7 @@ public final class MomentSearch {
   /// Finds a moment.
   ///
   /// - Throws: When there is nothing like it in this trace.
-  public func find(_ moment: Moment) throws(MomentError) -> FoundMoment {
+  package func find(_ moment: Moment) throws(MomentError) -> FoundMoment {
     guard let begin else { throw MomentError(description: "there is no event in this trace") }
     switch moment {
     case .sinceStart(let time):

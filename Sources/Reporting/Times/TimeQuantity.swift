@@ -1,5 +1,5 @@
 /// A span of time as users write it: `1.5`, `1500ms`, `20us`, `50000ns`, `2m`.
-public enum TimeQuantity {
+package enum TimeQuantity {
   /// The units, with how many ns each has. The longest names come first where one ends like another.
   private static let units: [(name: String, nanoseconds: UInt64)] = [
     ("ns", 1), ("us", 1000), ("µs", 1000), ("μs", 1000), ("ms", 1_000_000), ("min", 60_000_000_000),
@@ -9,7 +9,7 @@ public enum TimeQuantity {
   /// The nanoseconds that a text means, exact; parts of a ns are rounded. Without a unit they are seconds.
   ///
   /// - Returns: nil when it is no time, or one beyond 292 years.
-  public static func nanoseconds(_ text: Substring) -> Int64? {
+  package static func nanoseconds(_ text: Substring) -> Int64? {
     let unit = units.first { text.hasSuffix($0.name) }
     var digits = text.dropLast(unit?.name.count ?? 0)
     if unit != nil, digits.last == " " { digits.removeLast() }
