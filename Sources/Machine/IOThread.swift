@@ -62,14 +62,17 @@ final class IOThread: @unchecked Sendable {
 
   private func obey() {
     _ = wake.consume()
-    // Whether the loop is paused changes only here, together with the order being seen: one that is resumed and paused
-    // again before it woke up has been paused all along.
-    monitor.update { $0.paused = $0.order == .pause }
-    let order = monitor.update(when: { $0.order != .pause }) { state in
-      state.paused = false
-      return state.order
+    while true {
+      // Whether the loop is paused changes only here, and always together with the order being seen: a pause that is not seen
+      // has its wake-up still to come, and one that comes before this thread woke up from the last finds it paused all along.
+      let order = monitor.update { state in
+        state.paused = state.order == .pause
+        return state.order
+      }
+      if order == .end { loop.end() }
+      if order != .pause { return }
+      monitor.wait { $0.order == .pause ? nil : () }
     }
-    if order == .end { loop.end() }
   }
 
   /// Returns when the loop is between two handlers and stays there until `resume`.

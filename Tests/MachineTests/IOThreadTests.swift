@@ -79,4 +79,23 @@ struct IOThreadTests {
     thread.join()
     #expect(counter.value <= 201)
   }
+
+  @Test("A pause that comes while the loop obeys an older one is obeyed", .timeLimit(.minutes(2)))
+  func stalePauses() throws {
+    // A loop that polls is awake when the next order comes, so that orders meet it at each of its steps.
+    let loop = try IOThread(index: 0, pollBudget: 1_000_000)
+    let event = try Event()
+    let counter = Counter()
+    try loop.add(source(event) { counter.value += 1 })
+    let thread = try DedicatedThread(name: "io0") { loop.run() }
+    for round in 0..<100_000 {
+      loop.pause()
+      loop.resume()
+      for _ in 0..<round % 512 { _ = Clock.monotonic }
+      if round % 1024 == 0 { event.event.signal() }
+    }
+    loop.end()
+    thread.join()
+    #expect(counter.value >= 1)
+  }
 }
