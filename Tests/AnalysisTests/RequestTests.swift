@@ -201,20 +201,40 @@ struct RequestTests {
     }
   }
 
-  @Test("as many as a deep device has are all paired")
-  func deep() {
-    // 16 queues of 256 descriptors, all open at once.
+  @Test(
+    "as many as a deep device has are all paired; fewer whatever the distance between their ids",
+    arguments: [1, 2, 5, 16, 64, 256, 2048, 4096, 65536, 1 << 20, 1_000_003] as [UInt64])
+  func deep(distance: UInt64) {
+    // Queues of 256 descriptors, all open at once.
+    let requests = distance == 1 ? 4096 : 1024 as UInt64
     var rows: [SyntheticRow] = []
-    for number in 0..<4096 as Range<UInt64> {
-      rows.append(
-        SyntheticRow(Int64(number), .requestBegin, [1, 0, 0, 3, number / 256, number % 256, 0, 8]))
+    func fields(_ number: UInt64) -> [UInt64] { [3, number / 256, number % 256 * distance] }
+    for number in 0..<requests as Range<UInt64> {
+      rows.append(SyntheticRow(Int64(number), .requestBegin, [1, 0, 0] + fields(number) + [0, 8]))
     }
-    for number in (0..<4096 as Range<UInt64>).reversed() {
-      rows.append(
-        SyntheticRow(10_000 - Int64(number), .requestEnd, [1, 1, 0, 3, number / 256, number % 256, 0]))
+    for number in (0..<requests as Range<UInt64>).reversed() {
+      rows.append(SyntheticRow(10_000 - Int64(number), .requestEnd, [1, 1, 0] + fields(number) + [0]))
     }
     let result = analyse(rows).result()
-    #expect(result.requests.reduce(0) { $0 + $1.duration.count } == 4096)
+    #expect(result.requests.reduce(0) { $0 + $1.duration.count } == requests)
+  }
+
+  @Test("a device or queue beyond the catalogue's types is nobody else's, and is not counted as a request")
+  func beyondTypes() {
+    let rows = [
+      SyntheticRow(10, .requestBegin, [1, 0, 0, 2, 0x10000, 7, 0, 8]),
+      SyntheticRow(20, .requestBegin, [1, 0, 0, 1 << 63, 0, 7, 0, 8]),
+      SyntheticRow(30, .requestBegin, [1, 0, 0, 3, 0, 7, 0, 8]),
+    ]
+    let found = analyse(rows)
+    #expect(found.result().requests.map { [$0.device, $0.queue, Int($0.begun)] } == [[3, 0, 1]])
+    #expect(found.state.pointee.requests.unmatched(gapEnd: .min) == [AnalysisState.loopBase: 2])
+    #expect(
+      PathStatistics.key(kind: .loopKick, device: 2, queue: 0x10000)
+        != PathStatistics.key(kind: .loopKick, device: 3, queue: 0))
+    #expect(
+      PathStatistics.key(kind: .loopKick, device: .max, queue: .max)
+        == PathStatistics.key(kind: .loopKick, device: 0xffff, queue: 0xffff))
   }
 
   // MARK: Recorded by several threads (traces/overlapping)

@@ -81,7 +81,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
   func counter(_ event: KvmCounterEvent) {
     let isVcpu = event.scope == 1
     guard event.id < (isVcpu ? UInt64(Limits.vcpus) : 16) else { return }
-    let scope = KvmScope(isVcpu: isVcpu, id: Int(event.id))
+    let scope = KvmScope(isVcpu: isVcpu, id: Int(clamping: event.id))
     pointee.counters[scope, default: CounterReadings()].add(
       counter: event.counter, element: event.element, event.value)
   }

@@ -89,9 +89,10 @@ struct PathStatistics: KeyedStatistics {
     }
   }
 
+  /// A device or queue beyond what the catalogue's types hold counts as 65535, none.
   @inline(__always)
   static func key(kind: PathKind, device: UInt64, queue: UInt64) -> Key {
-    Key(high: UInt64(kind.rawValue), low: device << 16 | queue)
+    Key(high: UInt64(kind.rawValue), low: min(device, 0xffff) << 16 | min(queue, 0xffff))
   }
 }
 

@@ -197,7 +197,8 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     }
     if contents.interrupt != .max {
       path.pointee.interrupted &+= 1
-      if contents.lastCompletion != .min {
+      // Of several requests the first may be told of while others go on.
+      if contents.lastCompletion != .min, contents.lastCompletion <= contents.interrupt {
         record(.completionToInterrupt, from: contents.lastCompletion, to: contents.interrupt)
       }
       last = max(last, contents.interrupt)

@@ -60,12 +60,13 @@ struct RequestTable {
     unsettled?.deallocate()
   }
 
-  /// Ids that follow each other in a queue are in sets that follow each other.
+  /// Multiplied by the golden ratio, ids that follow each other, or follow at any fixed distance as addresses do, spread evenly over
+  /// the high bits (Knuth, The Art of Computer Programming 3, section 6.4).
   @inline(__always)
   private static func set(of key: UInt64) -> Int {
-    let spread = (key >> 32) &* 0x9e37_79b9_7f4a_7c15 >> 32
-    return Int(truncatingIfNeeded: (key &+ spread) & UInt64(sets - 1)) &* ways
+    Int(truncatingIfNeeded: (key &* 0x9e37_79b9_7f4a_7c15) >> shift) &* ways
   }
+  private static let shift = UInt64(64 - sets.trailingZeroBitCount)
 
   /// The entry of a key; nil: it has none.
   @inline(__always)

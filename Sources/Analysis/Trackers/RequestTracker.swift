@@ -28,10 +28,9 @@ struct RequestTracker {
   @inline(__always)
   mutating func step(_ event: RequestBegin, _ at: EventPlace, thread: Int, gapEnd: Int64) {
     let kind = min(event.kind, 255)
-    count(Key(high: kind, low: event.device << 16 | event.queue), event.bytes)
-    step(
-      RequestRow.key(device: event.device, queue: event.queue, id: event.id), .begin, at, thread,
-      UInt8(kind), gapEnd)
+    let key = RequestRow.key(device: event.device, queue: event.queue, id: event.id)
+    if let key { count(Key(high: kind, low: key >> 32), event.bytes) }
+    step(key, .begin, at, thread, UInt8(kind), gapEnd)
   }
 
   /// - Parameter thread: Index of the thread that it is on.

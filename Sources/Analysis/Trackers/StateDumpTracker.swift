@@ -47,10 +47,12 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
       guard event.scope <= 1, event.counter < UInt64(Limits.counters) else { return }
       pointee.dump.add(
         CounterInfo(
-          name: text(event.name), kind: CounterInfo.Kind(rawValue: Int(event.type)), unit: Int(event.unit),
-          base: Int(event.base), exponent: Int(event.exponent), size: Int(event.size),
+          name: text(event.name), kind: CounterInfo.Kind(rawValue: Int(clamping: event.type)),
+          unit: Int(clamping: event.unit),
+          base: Int(clamping: event.base), exponent: Int(clamping: event.exponent),
+          size: Int(clamping: event.size),
           bucketSize: event.bucketSize),
-        as: CounterName(isVcpu: event.scope == 1, counter: Int(event.counter)))
+        as: CounterName(isVcpu: event.scope == 1, counter: Int(clamping: event.counter)))
     default: break
     }
   }

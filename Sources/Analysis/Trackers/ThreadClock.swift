@@ -56,8 +56,13 @@ struct ThreadClock {
 }
 
 extension ThreadClock {
-  /// Up to when earlier events of the thread may be missing; `Int64.min`: none is.
-  var missingBefore: Int64 { beginning.seq == 0 && beginning.isFirstOfNumber ? .min : beginning.gapEnd }
+  /// Up to when events of the thread may be missing, or what it did is not known; `Int64.min`: nothing is missing.
+  ///
+  /// Where something comes before its first event and was lost, the thread was doing something from the gap to that event, too.
+  var missingBefore: Int64 {
+    if beginning.seq == 0 && beginning.isFirstOfNumber { return .min }
+    return beginning.gapEnd == .min ? .min : max(beginning.gapEnd, first)
+  }
 
   /// Wakeups that there were from the first to the last event, by their numbers.
   var wakeups: UInt64 {

@@ -99,7 +99,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
   func threadStatistics(_ at: EventPlace, _ event: ThreadStats) {
     if event.moment == StatisticsMoment.end { pointee.hasEnd = true }
     guard event.threadKind <= ThreadKind.main.rawValue,
-      let kind = ThreadName.Kind(rawValue: Int(event.threadKind)),
+      let kind = ThreadName.Kind(rawValue: Int(clamping: event.threadKind)),
       let thread = thread(kind: event.threadKind, id: event.thread)
     else { return }
     let reading = ThreadReadings(ThreadReading(event, at))

@@ -190,7 +190,12 @@ extension TextRenderer {
         words.append("max \(Text.duration(request.duration.maximum)) \(at(request.duration.maximumExemplar))")
       }
       if request.failed > 0 { words.append("\(Text.count(request.failed)) FAILED") }
-      if let open = request.open { words.append("\(Text.count(open)) not ended") }
+      if let open = request.open {
+        words.append("\(Text.count(open)) not ended" + (report.trace.window == nil ? "" : " in this window"))
+      }
+      // Begins whose end is lost, cannot be told from another's, or came after too many other requests.
+      let paired = request.duration.count + (request.open ?? 0)
+      if request.count > paired { words.append("\(Text.count(request.count - paired)) not paired") }
       paragraph(words.joined(separator: " · "), indent: 2)
     }
     for interrupt in summary.interrupts.prefix(12) {

@@ -5,7 +5,7 @@ struct EventWords {
   let dump: StateDump
 
   func words(_ event: ChainEvent) -> String {
-    let device = dump.deviceName(Int(event.field("device")))
+    let device = dump.deviceName(Int(clamping: event.field("device")))
     switch event.tag {
     case .vcpuRunExit:
       let reason = ValueName.exitReason(UInt8(truncatingIfNeeded: event.field("reason")))
