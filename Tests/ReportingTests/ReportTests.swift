@@ -90,7 +90,9 @@ struct ReportTests {
     let dominant = try #require(summary.dominant)
     #expect(dominant.vcpuTime == summary.vcpus.reduce(0) { $0 + $1.span })
     let inKvmRun = summary.vcpus.reduce(0) { $0 + $1.inKvmRun }
-    #expect((dominant.state == "in_kvm_run") == (2 * inKvmRun > dominant.vcpuTime))
+    // By its events in KVM_RUN, while the host says that it waited for a CPU for even more of the time.
+    let isWaiting = dominant.state == "waiting_for_cpu" && dominant.stateTime ?? 0 >= inKvmRun
+    #expect(isWaiting || (dominant.state == "in_kvm_run") == (2 * inKvmRun > dominant.vcpuTime))
     if dominant.state == "in_kvm_run" { #expect(dominant.stateTime == inKvmRun) }
     #expect(dominant.handling == summary.exits.reduce(0) { $0 + $1.handling.total })
     let costs = summary.exits.compactMap(\.cost)
@@ -101,12 +103,14 @@ struct ReportTests {
     } else {
       #expect(largest < dominant.vcpuTime / 100)
     }
-    let lines = TextRenderer.render(report).split(separator: "\n").filter { $0.contains("costliest: ") }
+    let text = TextRenderer.render(report)
+    let lines = text.split(separator: "\n").filter { $0.contains("costliest: ") }
     #expect(lines.count == (dominant.exit == nil ? 0 : 1))
     let names = summary.exits.first.map(ExitText.short) ?? ""
-    #expect(
-      lines.allSatisfy { $0.contains(names) && $0.contains("in KVM_RUN") == (dominant.state == "in_kvm_run") }
-    )
+    // It ends where the page does.
+    let all = text.replacing("\n  ", with: " ")
+    #expect(lines.isEmpty || all.contains("costliest: \(names)"))
+    #expect(isWaiting || lines.allSatisfy { $0.contains("in KVM_RUN") == (dominant.state == "in_kvm_run") })
   }
 
   @Test("nothing is said of vCPUs without time")
@@ -212,6 +216,8 @@ struct ReportTests {
       for line in TextRenderer.render(report).split(separator: "\n") {
         // The date of the recording, and what several vCPUs add up to.
         if line.contains(" s recorded from ") || line.hasPrefix("  dispatch of all") { continue }
+        // What the guest calls its phases.
+        if line.contains(/[0-9]+=\S/) || line.hasPrefix("  mark ") { continue }
         for duration in line.matches(of: /[0-9.]+ (?:ns|µs|ms|s)\b/) {
           #expect(known.contains(String(duration.output)), "\(line)")
           found += 1
