@@ -88,8 +88,12 @@ let package = Package(
     .testTarget(
       name: "PlatformTests", dependencies: ["Platform", "CLinux", "TestSupport"], swiftSettings: swift),
     .testTarget(name: "GuestRAMTests", dependencies: ["GuestRAM", "TestSupport"], swiftSettings: swift),
+    .target(
+      name: "RingDriver", dependencies: ["Devices", "GuestRAM"], path: "Tests/RingDriver",
+      swiftSettings: swift),
     .testTarget(
-      name: "DevicesTests", dependencies: ["Devices", "GuestRAM", "TestSupport"], swiftSettings: swift),
+      name: "DevicesTests", dependencies: ["Devices", "GuestRAM", "RingDriver", "TestSupport"],
+      swiftSettings: swift),
     .testTarget(
       name: "BoardTests", dependencies: ["Board", "Devices", "GuestPrograms", "GuestRAM"],
       swiftSettings: swift),

@@ -1,3 +1,5 @@
+import GuestRAM
+
 /// A device that a guest reaches through ports or memory-mapped registers.
 ///
 /// The machine makes one access at a time where the board's layout gives the device a lock; accesses come from any vCPU's
@@ -7,7 +9,7 @@ package protocol BusDevice: AnyObject, Sendable {
   /// The device's number in the trace.
   var id: DeviceID { get }
 
-  /// The guest reads.
+  /// The guest reads. No register's reading touches guest RAM.
   ///
   /// - Parameters:
   ///   - offset: from the start of the range that was hit, bytes.
@@ -15,7 +17,11 @@ package protocol BusDevice: AnyObject, Sendable {
   func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64
 
   /// The guest writes `size` bytes of `value`.
-  func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext)
+  ///
+  /// - Parameter memory: guest RAM, which a device may use during the call, and must not keep.
+  func write(
+    offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
+  )
 
   /// Puts the device into the state that it has at power-on. No vCPU is running.
   func reset()
@@ -32,7 +38,8 @@ package protocol KickHandler: BusDevice {
   /// - Parameters:
   ///   - count: kicks since the last time; more than one where they were coalesced.
   ///   - queue: the queue that they are for; a guest may name one that does not exist.
-  func handleKicks(_ count: UInt64, queue: Int, by thread: ThreadContext)
+  ///   - memory: guest RAM, where the queue's requests are.
+  func handleKicks(_ count: UInt64, queue: Int, memory: GuestMemory, by thread: ThreadContext)
 }
 
 /// Work that an access to a device leaves behind because it may take long, such as output to a slow reader.

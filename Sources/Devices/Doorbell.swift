@@ -26,7 +26,6 @@ package final class Doorbell: KickHandler, @unchecked Sendable {
 
   /// The number in the trace.
   package let id: DeviceID
-  private let memory: GuestMemory
   private let interrupt: any InterruptLine
   private let makeLine: @Sendable (UInt32) -> (any InterruptLine)?
   private let observer: any DeviceObserver
@@ -43,12 +42,10 @@ package final class Doorbell: KickHandler, @unchecked Sendable {
   ///   - makeLine: makes a line that the guest chose for a queue, on the thread of whoever chose it; nil for one that queues
   ///     cannot have. What it makes is kept.
   package init(
-    id: DeviceID, memory: GuestMemory, interrupt: any InterruptLine,
-    observer: any DeviceObserver,
+    id: DeviceID, interrupt: any InterruptLine, observer: any DeviceObserver,
     makeLine: @escaping @Sendable (UInt32) -> (any InterruptLine)? = { _ in nil }
   ) {
     self.id = id
-    self.memory = memory
     self.interrupt = interrupt
     self.makeLine = makeLine
     self.observer = observer
@@ -75,10 +72,12 @@ package final class Doorbell: KickHandler, @unchecked Sendable {
   }
 
   /// Writes a register.
-  package func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+  package func write(
+    offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
+  ) {
     let value = UInt32(truncatingIfNeeded: value)
     if offset == Doorbell.kickOffset {
-      handleKicks(1, queue: Int(value), by: thread)
+      handleKicks(1, queue: Int(value), memory: memory, by: thread)
       return
     }
     if let index = lineIndex(offset) { return setLine(value, ofQueue: index) }
@@ -135,7 +134,9 @@ package final class Doorbell: KickHandler, @unchecked Sendable {
   }
 
   /// Answers kicks: one for each request, or without a ring as many as there were.
-  package func handleKicks(_ count: UInt64, queue index: Int, by thread: ThreadContext) {
+  package func handleKicks(
+    _ count: UInt64, queue index: Int, memory: GuestMemory, by thread: ThreadContext
+  ) {
     guard index >= 0, index < Doorbell.queueCount else {
       errors &+= 1
       return
@@ -146,7 +147,7 @@ package final class Doorbell: KickHandler, @unchecked Sendable {
       return
     }
     do {
-      if try drainRing(index, by: thread) { pulse(queue: index, by: thread) }
+      if try drainRing(index, in: memory, by: thread) { pulse(queue: index, by: thread) }
     } catch {
       // No ring is there: nothing can be answered, and the guest can read how often that was so.
       errors &+= 1
@@ -156,7 +157,9 @@ package final class Doorbell: KickHandler, @unchecked Sendable {
   /// Handles every request between the device's count and the guest's.
   ///
   /// - Returns: whether the guest wants an interrupt for what was completed.
-  private func drainRing(_ index: Int, by thread: ThreadContext) throws(GuestMemoryError) -> Bool {
+  private func drainRing(
+    _ index: Int, in memory: GuestMemory, by thread: ThreadContext
+  ) throws(GuestMemoryError) -> Bool {
     let ring = GuestAddress(queues[index].ringAddress)
     let size = queues[index].ringSize
     // All of it, whether or not stamps are read: what a guest sees must not depend on being recorded.

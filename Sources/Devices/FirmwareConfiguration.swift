@@ -1,3 +1,5 @@
+import GuestRAM
+
 /// QEMU's firmware configuration device as far as test programs use it (QEMU, docs/specs/fw_cfg.rst): an item is
 /// selected at port 0x510, and its bytes are read one by one at 0x511.
 package final class FirmwareConfiguration: BusDevice, @unchecked Sendable {
@@ -39,7 +41,9 @@ package final class FirmwareConfiguration: BusDevice, @unchecked Sendable {
   }
 
   /// Selects an item.
-  package func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+  package func write(
+    offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
+  ) {
     guard offset == 0 else { return }
     // Bit 14 is for writing, which these items do not take.
     selected = items[UInt16(truncatingIfNeeded: value) & 0xbfff] ?? []

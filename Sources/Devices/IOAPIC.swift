@@ -1,3 +1,5 @@
+import GuestRAM
+
 /// Where an I/O APIC sends its interrupts.
 package protocol InterruptMessageSink: AnyObject, Sendable {
   /// The unmasked lines and the messages that they send were changed by the guest.
@@ -52,7 +54,9 @@ package final class IOAPIC: BusDevice, @unchecked Sendable {
   }
 
   /// Writes a register.
-  package func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+  package func write(
+    offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
+  ) {
     switch offset {
     case 0x00: selected = UInt8(truncatingIfNeeded: value)
     case 0x10: setRegister(selected, UInt32(truncatingIfNeeded: value))

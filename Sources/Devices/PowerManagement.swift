@@ -1,3 +1,5 @@
+import GuestRAM
+
 /// ACPI's power management timer (ACPI 6.4, section 4.8.3.3): 24 bits that count at 3.579545 MHz.
 package final class PowerManagementTimer: BusDevice {
   /// The number in the trace.
@@ -24,7 +26,9 @@ package final class PowerManagementTimer: BusDevice {
   }
 
   /// The counter cannot be written.
-  package func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {}
+  package func write(
+    offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
+  ) {}
 
   /// The counter goes on.
   package func reset() {}
@@ -46,7 +50,9 @@ package final class PowerManagementEvents: BusDevice, @unchecked Sendable {
   }
 
   /// Writes: ones clear status bits, of which none is set; enable keeps what is written.
-  package func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+  package func write(
+    offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
+  ) {
     let shift = 8 * UInt64(offset & 3)
     let mask: UInt64 = size >= 4 ? 0xffff_ffff : (1 << (8 * UInt64(size))) - 1
     let block = (enable << 16) & ~(mask << shift) | (value & mask) << shift
@@ -76,7 +82,9 @@ package final class EdgeLevelControl: BusDevice, @unchecked Sendable {
   }
 
   /// Writes a register.
-  package func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+  package func write(
+    offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
+  ) {
     let shift = 8 * UInt64(offset & 1)
     let mask: UInt64 = size >= 2 ? 0xffff : 0xff
     bits = (bits & ~(mask << shift) | (value & mask) << shift) & EdgeLevelControl.writable

@@ -1,3 +1,5 @@
+import GuestRAM
+
 /// The port that ends a run with an exit status of the guest's choice, as QEMU's `isa-debug-exit`.
 package final class DebugExitPort: BusDevice {
   /// The number in the trace.
@@ -14,7 +16,9 @@ package final class DebugExitPort: BusDevice {
   package func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 { 0 }
 
   /// Writes a register.
-  package func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+  package func write(
+    offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
+  ) {
     control.debugExit(value: UInt32(truncatingIfNeeded: value))
   }
 
@@ -41,7 +45,9 @@ package final class PowerOffPort: BusDevice {
   package func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 { 0 }
 
   /// Writes a register.
-  package func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+  package func write(
+    offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
+  ) {
     let register = value << (8 * UInt64(offset))
     guard register & PowerOffPort.sleepEnable != 0 else { return }
     let type = UInt8(register >> 10 & 7)
@@ -71,7 +77,9 @@ package final class KeyboardController: BusDevice {
   package func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 { 0 }
 
   /// Writes a register.
-  package func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+  package func write(
+    offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
+  ) {
     if window == KeyboardController.commandWindow, value & 0xff == 0xfe { control.reset() }
   }
 
@@ -95,7 +103,9 @@ package final class MarkerPort: BusDevice {
   package func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 { 0 }
 
   /// Writes a register.
-  package func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+  package func write(
+    offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
+  ) {
     observer.mark(UInt32(truncatingIfNeeded: value), by: thread)
   }
 

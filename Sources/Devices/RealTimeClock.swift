@@ -1,3 +1,5 @@
+import GuestRAM
+
 /// Something that calls a device at a moment of the device's own clock.
 package protocol DeviceTimer: AnyObject, Sendable {
   /// Sets the moment at which the device wants to be called, nanoseconds, instead of any set before; nil: not at all.
@@ -99,7 +101,9 @@ package final class RealTimeClock: BusDevice, @unchecked Sendable {
   }
 
   /// Writes a register.
-  package func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+  package func write(
+    offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
+  ) {
     if offset == 0 {
       // Bit 7 masks non-maskable interrupts, of which there are none.
       index = Int(value & 0x7f)

@@ -1,3 +1,5 @@
+import GuestRAM
+
 /// The chipset's ways to reset the machine, beside the keyboard controller's: the reset control register at port 0xcf9
 /// (Intel 82371AB (PIIX3) datasheet, section 2.5.1) and the fast reset of system control port A, port 0x92.
 package final class ResetControl: BusDevice, @unchecked Sendable {
@@ -29,7 +31,9 @@ package final class ResetControl: BusDevice, @unchecked Sendable {
 
   /// Writes a register: where the bit that resets becomes one, the machine is reset. Whether all of it or the processors
   /// alone is asked for (bit 1 of 0xcf9) makes no difference.
-  package func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+  package func write(
+    offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
+  ) {
     let value = value & 0xff
     let (bit, old) =
       window == ResetControl.portAWindow

@@ -1,3 +1,5 @@
+import GuestRAM
+
 /// Two 32-bit registers that read back what was written: the plainest possible target for measuring exits.
 package final class ScratchRegister: BusDevice, @unchecked Sendable {
   /// The number in the trace.
@@ -17,7 +19,9 @@ package final class ScratchRegister: BusDevice, @unchecked Sendable {
   }
 
   /// Writes a register.
-  package func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+  package func write(
+    offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
+  ) {
     guard offset < 8 else { return }
     let shift = 8 * UInt64(offset)
     let mask: UInt64 = size >= 8 ? .max : (1 << (8 * UInt64(size))) - 1

@@ -1,3 +1,5 @@
+import GuestRAM
+
 /// Where the characters go that a guest sends through a serial port.
 package protocol ByteSink: Backlog {
   /// Takes one character, without blocking: called with the port's lock held.
@@ -104,7 +106,9 @@ package final class Serial16550A: BusDevice, @unchecked Sendable {
   }
 
   /// Writes a register.
-  package func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+  package func write(
+    offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
+  ) {
     let byte = UInt8(truncatingIfNeeded: value)
     switch offset {
     case 0 where divisorLatch: divisor = divisor & 0xff00 | UInt16(byte)

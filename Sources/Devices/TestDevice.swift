@@ -1,3 +1,5 @@
+import GuestRAM
+
 /// Interrupt lines whose level can be set.
 package protocol InterruptLevels: AnyObject, Sendable {
   /// Sets the level of a line of the interrupt controllers.
@@ -32,7 +34,9 @@ package final class TestDevice: BusDevice, @unchecked Sendable {
   }
 
   /// Writes the register, or sets a line: any value but zero makes it high.
-  package func write(offset: UInt32, size: Int, value: UInt64, window: Int, by thread: ThreadContext) {
+  package func write(
+    offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
+  ) {
     if window == TestDevice.linesWindow {
       guard offset < TestDevice.lineCount, size == 1 else { return }
       set(line: offset, high: value & 0xff != 0, by: thread)

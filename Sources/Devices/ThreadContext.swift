@@ -1,7 +1,7 @@
 /// The thread that handles something, and which of its exits or wakeups the handling belongs to.
-package struct ThreadContext: Sendable, Equatable {
+@usableFromInline package struct ThreadContext: Sendable, Equatable {
   /// The kinds of threads; the raw values are those of `thread_kind` in the event catalogue.
-  package enum Kind: UInt8, Sendable {
+  @usableFromInline package enum Kind: UInt8, Sendable {
     /// A virtual CPU's thread.
     case vcpu = 0
     /// An I/O thread.
@@ -10,19 +10,31 @@ package struct ThreadContext: Sendable, Equatable {
     case main = 2
   }
 
+  // One number, for a register: it goes with every access of every device. Sequence, thread and kind, from the top.
+  @usableFromInline var bits: UInt64
+
   /// What kind of thread it is.
-  package let kind: Kind
+  @inlinable package var kind: Kind {
+    switch UInt8(truncatingIfNeeded: bits) {
+    case Kind.vcpu.rawValue: .vcpu
+    case Kind.loop.rawValue: .loop
+    default: .main
+    }
+  }
+
   /// The number of the vCPU or loop.
-  package let id: UInt16
+  @inlinable package var id: UInt16 { UInt16(truncatingIfNeeded: bits >> 16) }
+
   /// The exit or wakeup, wraps at 2^32.
-  package var sequence: UInt32
+  @inlinable package var sequence: UInt32 { UInt32(truncatingIfNeeded: bits >> 32) }
 
   /// Describes a thread.
   package init(kind: Kind, id: UInt16, sequence: UInt32 = 0) {
-    self.kind = kind
-    self.id = id
-    self.sequence = sequence
+    bits = UInt64(sequence) << 32 | UInt64(id) << 16 | UInt64(kind.rawValue)
   }
+
+  /// Goes on to the next exit or wakeup.
+  @inlinable package mutating func advance() { bits &+= 1 << 32 }
 }
 
 /// The number that a device has in the trace. 0 stands for none.

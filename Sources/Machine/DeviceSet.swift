@@ -43,7 +43,7 @@ struct DeviceSet {
     case .doorbell:
       let (lines, line) = (slot.queueLines, parts.line)
       return Doorbell(
-        id: id, memory: parts.memory, interrupt: try interrupt(of: slot, parts), observer: parts.observer
+        id: id, interrupt: try interrupt(of: slot, parts), observer: parts.observer
       ) { number in
         guard lines?.contains(number) == true else { return nil }
         // Where the process has no descriptors left, the guest finds its register unchanged and an error counted.

@@ -2,6 +2,7 @@ import Board
 import CTracepoints
 import Devices
 import Engine
+import GuestRAM
 import Platform
 
 /// Takes an access to its device: finds it on the bus, holds its lock, and traces both.
@@ -10,6 +11,8 @@ import Platform
 final class Dispatcher: @unchecked Sendable {
   let ports: Bus
   let memory: Bus
+  /// What devices are given with each call that may use it.
+  let guestMemory: GuestMemory
   // By device number; nil where the device needs none.
   private let locks: [Lock?]
   // By device number, for devices that have a lock.
@@ -17,18 +20,25 @@ final class Dispatcher: @unchecked Sendable {
   private let tracesFreeLocks: Bool
 
   /// Dispatches to the devices of a board.
-  convenience init(_ set: DeviceSet, tracesFreeLocks: Bool) throws(MachineError) {
+  convenience init(
+    _ set: DeviceSet, guestMemory: GuestMemory, tracesFreeLocks: Bool
+  ) throws(MachineError) {
     let (ports, memory) = try set.buses()
     let locked = zip(set.layout.slots, set.devices).filter { $0.0.lock != nil }.map(\.1)
-    self.init(ports: ports, memory: memory, locked: locked, tracesFreeLocks: tracesFreeLocks)
+    self.init(
+      ports: ports, memory: memory, guestMemory: guestMemory, locked: locked, tracesFreeLocks: tracesFreeLocks
+    )
   }
 
   /// Dispatches to what is on two buses.
   ///
   /// - Parameter locked: the devices of which accesses must not overlap; each has a lock of its own.
-  init(ports: Bus, memory: Bus, locked: [any BusDevice], tracesFreeLocks: Bool) {
+  init(
+    ports: Bus, memory: Bus, guestMemory: GuestMemory, locked: [any BusDevice], tracesFreeLocks: Bool
+  ) {
     self.ports = ports
     self.memory = memory
+    self.guestMemory = guestMemory
     self.tracesFreeLocks = tracesFreeLocks
     let numbers = ((ports.ranges + memory.ranges).map(\.device) + locked).map { Int($0.id.rawValue) }
     var locks = [Lock?](repeating: nil, count: (numbers.max() ?? 0) + 1)
@@ -128,7 +138,8 @@ final class Dispatcher: @unchecked Sendable {
   ) {
     if isWrite {
       let value = Dispatcher.load(data, size)
-      range.device.write(offset: offset, size: size, value: value, window: range.window, by: thread)
+      range.device.write(
+        offset: offset, size: size, value: value, window: range.window, memory: guestMemory, by: thread)
     } else {
       let value = range.device.read(offset: offset, size: size, window: range.window, by: thread)
       Dispatcher.store(value, data, size)

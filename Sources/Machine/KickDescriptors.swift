@@ -54,7 +54,7 @@ final class KickDescriptors: @unchecked Sendable {
       guard count > 0 else { return }
       consumed(context, id, queue, count)
       dispatcher.withDevice(handler, offset: offset, by: context) {
-        handler.handleKicks(count, queue: Int(queue), by: context)
+        handler.handleKicks(count, queue: Int(queue), memory: dispatcher.guestMemory, by: context)
       }
     }
   }

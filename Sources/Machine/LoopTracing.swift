@@ -37,5 +37,5 @@ struct LoopTracing: EventLoopObserver {
     exeunt_trace_handler_end(
       context.id, context.sequence, label.kind.rawValue, label.device.rawValue, label.queue)
   }
-  mutating func iterationEnded() { context.sequence &+= 1 }
+  mutating func iterationEnded() { context.advance() }
 }

@@ -87,7 +87,8 @@ package final class Machine {
       ) { device, line throws(MachineError) in
         try configuration.makeLine(device: device, line: line, machine: machine, routes: routes)
       })
-    let dispatcher = try Dispatcher(devices, tracesFreeLocks: configuration.traceLocks)
+    let dispatcher = try Dispatcher(
+      devices, guestMemory: memory, tracesFreeLocks: configuration.traceLocks)
     self.dispatcher = dispatcher
 
     let vcpus = try builder.makeVcpus(dispatcher: dispatcher)

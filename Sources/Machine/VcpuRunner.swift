@@ -84,7 +84,7 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
     default:
       if !handleRare(exit) { return false }
     }
-    context.sequence &+= 1
+    context.advance()
     return true
   }
 

@@ -1,4 +1,5 @@
 import Foundation
+import RingDriver
 import TestSupport
 import Testing
 

@@ -1,48 +1,9 @@
 import Devices
 import GuestRAM
+import RingDriver
 import Synchronization
 import TestSupport
 import Testing
-
-/// The guest's side of a ring (docs/guest-abi.md, "Doorbell").
-private struct Ring {
-  let memory: GuestMemory
-  let address: UInt64
-  let size: UInt32
-  var produced: UInt32 = 0
-
-  init(_ memory: GuestMemory, at address: UInt64, size: UInt32) {
-    self.memory = memory
-    self.address = address
-    self.size = size
-  }
-
-  func attach(to doorbell: Doorbell, queue: UInt32) {
-    doorbell.write(address & 0xffff_ffff, 0x40 + 16 * queue)
-    doorbell.write(address >> 32, 0x44 + 16 * queue)
-    doorbell.write(UInt64(size), 0x48 + 16 * queue)
-  }
-
-  mutating func produce(stamp: UInt64) throws {
-    let entry = GuestAddress(address + 16 + 8 * UInt64(produced % size))
-    try memory.write(stamp, at: entry, .little)
-    produced &+= 1
-    try publish(produced)
-  }
-
-  mutating func publish(_ value: UInt32) throws {
-    produced = value
-    try memory.write(value, at: GuestAddress(address), .little)
-  }
-
-  var completed: UInt32 {
-    get throws { try memory.read(UInt32.self, at: GuestAddress(address + 4), .little) }
-  }
-
-  func askForInterrupts(_ wanted: Bool) throws {
-    try memory.write(wanted ? 1 as UInt32 : 0xffff_fffe, at: GuestAddress(address + 8), .little)
-  }
-}
 
 @Suite("The doorbell and its rings")
 struct DoorbellTests {
@@ -54,7 +15,7 @@ struct DoorbellTests {
   }
 
   private func doorbell(_ observer: RecordingObserver) -> Doorbell {
-    Doorbell(id: DeviceID(2), memory: memory, interrupt: line, observer: observer)
+    Doorbell(id: DeviceID(2), interrupt: line, observer: observer)
   }
 
   private func errors(_ doorbell: Doorbell) -> UInt64 { doorbell.read(0x0c) }
@@ -104,7 +65,7 @@ struct DoorbellTests {
   func ownLines() {
     let made = Mutex<[UInt32: CountingLine]>([:])
     let doorbell = Doorbell(
-      id: DeviceID(2), memory: memory, interrupt: line, observer: RecordingObserver()
+      id: DeviceID(2), interrupt: line, observer: RecordingObserver()
     ) { number in
       made.withLock { lines in
         // One that cannot be had, as when no descriptors are left.
@@ -125,14 +86,14 @@ struct DoorbellTests {
       #expect(doorbell.read(0x140) == 16, "\(wrong)")
       #expect(errors(doorbell) == UInt64(index + 1), "\(wrong)")
     }
-    for queue in 0..<16 { doorbell.handleKicks(1, queue: queue, by: vcpu0) }
+    for queue in 0..<16 { doorbell.handleKicks(1, queue: queue, memory: memory, by: vcpu0) }
     #expect([pulses(16), pulses(22), line.pulses] == [1, 2, 13])
     doorbell.write(0, 0x140)
-    doorbell.handleKicks(1, queue: 0, by: vcpu0)
+    doorbell.handleKicks(1, queue: 0, memory: memory, by: vcpu0)
     #expect([pulses(16), line.pulses] == [1, 14])
     doorbell.reset()
     #expect(doorbell.read(0x17c) == 0)
-    doorbell.handleKicks(1, queue: 15, by: vcpu0)
+    doorbell.handleKicks(1, queue: 15, memory: memory, by: vcpu0)
     #expect([pulses(22), line.pulses] == [2, 15])
   }
 
@@ -141,7 +102,7 @@ struct DoorbellTests {
     let observer = RecordingObserver()
     let doorbell = doorbell(observer)
     doorbell.write(5, Doorbell.kickOffset)
-    doorbell.handleKicks(3, queue: 5, by: vcpu0)
+    doorbell.handleKicks(3, queue: 5, memory: memory, by: vcpu0)
     #expect(doorbell.read(0x4c + 16 * 5) == 4)
     #expect(line.pulses == 2)
     #expect(observer.events.filter { if case .stamp = $0 { true } else { false } }.isEmpty)
@@ -152,8 +113,8 @@ struct DoorbellTests {
   func wrongQueue() {
     let doorbell = doorbell(RecordingObserver())
     for queue: UInt64 in [16, 17, 0xffff, 0x8000_0000, 0xffff_ffff] { doorbell.write(queue, 0) }
-    doorbell.handleKicks(1, queue: -1, by: vcpu0)
-    doorbell.handleKicks(.max, queue: 16, by: vcpu0)
+    doorbell.handleKicks(1, queue: -1, memory: memory, by: vcpu0)
+    doorbell.handleKicks(.max, queue: 16, memory: memory, by: vcpu0)
     #expect(errors(doorbell) == 7)
     #expect(line.pulses == 0)
   }
@@ -165,7 +126,7 @@ struct DoorbellTests {
     let observer = RecordingObserver()
     let doorbell = doorbell(observer)
     var rings = (0..<3).map { queue in
-      Ring(
+      DoorbellRing(
         memory, at: 0x1000 + UInt64(queue) * 0x9000,
         size: 1 << UInt32.random(in: 0...8, using: &random))
     }
@@ -176,7 +137,7 @@ struct DoorbellTests {
     let start: UInt32 = .max - 50
     for queue in rings.indices {
       try rings[queue].publish(start)
-      doorbell.write(UInt64(queue), 0)
+      doorbell.write(UInt64(queue), 0, in: memory)
     }
     #expect(errors(doorbell) == 3)
     #expect(observer.events.isEmpty)
@@ -196,7 +157,8 @@ struct DoorbellTests {
         if stamp != 0 { expected[queue].append(.stamp(queue: UInt16(queue), id: id, stamp)) }
         expected[queue] += [.began(queue: UInt16(queue), id: id), .ended(queue: UInt16(queue), id: id)]
       } else {
-        doorbell.handleKicks(UInt64.random(in: 1...5, using: &random), queue: queue, by: vcpu0)
+        doorbell.handleKicks(
+          UInt64.random(in: 1...5, using: &random), queue: queue, memory: memory, by: vcpu0)
         #expect(try rings[queue].completed == rings[queue].produced)
         #expect(doorbell.read(0x4c + 16 * UInt32(queue)) == UInt64(rings[queue].produced))
         if pending > 0, queue != 1 { pulses += 1 }
@@ -204,7 +166,7 @@ struct DoorbellTests {
       }
     }
     for queue in rings.indices {
-      doorbell.write(UInt64(queue), 0)
+      doorbell.write(UInt64(queue), 0, in: memory)
       let seen = observer.events.filter {
         switch $0 {
         case .began(let of, _), .ended(let of, _), .stamp(let of, _, _): Int(of) == queue
@@ -220,19 +182,19 @@ struct DoorbellTests {
   @Test("More requests than the ring has are one error, and the device goes on from there")
   func producedFarAhead() throws {
     let doorbell = doorbell(RecordingObserver())
-    var ring = Ring(memory, at: 0x2000, size: 8)
+    var ring = DoorbellRing(memory, at: 0x2000, size: 8)
     try ring.askForInterrupts(true)
     ring.attach(to: doorbell, queue: 2)
     for jump: UInt32 in [9, 0x8000_0000, .max] {
       let before = errors(doorbell)
       try ring.publish(ring.produced &+ jump)
-      doorbell.write(2, 0)
+      doorbell.write(2, 0, in: memory)
       #expect(errors(doorbell) == before + 1)
       #expect(try ring.completed == ring.produced)
       #expect(line.pulses == 0)
     }
     try ring.publish(ring.produced &+ 8)
-    doorbell.write(2, 0)
+    doorbell.write(2, 0, in: memory)
     #expect(errors(doorbell) == 3)
     #expect(line.pulses == 1)
   }
@@ -252,8 +214,8 @@ struct DoorbellTests {
     let pattern: [UInt8] = Array(repeating: [1, 0, 0, 0], count: Int(end) / 4).flatMap { $0 }
     try memory.write(pattern, at: GuestAddress(0))
     for (index, ring) in rings.enumerated() {
-      Ring(memory, at: ring.address, size: ring.size).attach(to: doorbell, queue: UInt32(index % 16))
-      doorbell.handleKicks(1, queue: index % 16, by: vcpu0)
+      DoorbellRing(memory, at: ring.address, size: ring.size).attach(to: doorbell, queue: UInt32(index % 16))
+      doorbell.handleKicks(1, queue: index % 16, memory: memory, by: vcpu0)
       #expect(errors(doorbell) == UInt64(index + 1), "ring of \(ring.size) at \(GuestAddress(ring.address))")
     }
     #expect(observer.events.isEmpty)
@@ -266,14 +228,14 @@ struct DoorbellTests {
     let doorbell = doorbell(RecordingObserver())
     for size: UInt32 in [1, 64, 4096] {
       let address = memory.size - 16 - 8 * UInt64(size)
-      var ring = Ring(memory, at: address, size: size)
+      var ring = DoorbellRing(memory, at: address, size: size)
       ring.attach(to: doorbell, queue: 0)
       try ring.publish(0)
       try memory.write(0 as UInt32, at: GuestAddress(address + 4), .little)
       try ring.askForInterrupts(true)
       for stamp in 1...UInt64(size) { try ring.produce(stamp: stamp) }
       var expected = try memory.read(count: Int(memory.size), at: GuestAddress(0))
-      doorbell.write(0, 0)
+      doorbell.write(0, 0, in: memory)
       withUnsafeBytes(of: size.littleEndian) {
         expected.replaceSubrange(Int(address + 4)..<Int(address + 8), with: $0)
       }

@@ -1,3 +1,4 @@
+import RingDriver
 import Synchronization
 import Testing
 

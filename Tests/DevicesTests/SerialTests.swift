@@ -1,4 +1,5 @@
 import Devices
+import RingDriver
 import TestSupport
 import Testing
 

@@ -1,4 +1,5 @@
 import Devices
+import RingDriver
 import Synchronization
 
 /// A real-time clock in a world of its own: a test moves the host's time, and the timer calls when its moment comes.

@@ -1,5 +1,6 @@
 import Devices
 import Glibc
+import GuestRAM
 import Platform
 import Testing
 
@@ -27,9 +28,10 @@ struct SlowOutputTests {
     let ports = try Bus(
       name: "port", limit: 1 << 16, [Bus.Range(start: 0x3f8, length: 8, device: serial, window: 0)])
     let memory = try Bus(name: "memory", limit: 1 << 52, [])
-    try body(
-      Dispatcher(ports: ports, memory: memory, locked: [serial], tracesFreeLocks: false), serial, output, pipe
-    )
+    let guestMemory = try GuestMemory.allocate(bytes: 1 << 20, backend: .anonymous, preallocate: false)
+    let dispatcher = Dispatcher(
+      ports: ports, memory: memory, guestMemory: guestMemory, locked: [serial], tracesFreeLocks: false)
+    try body(dispatcher, serial, output, pipe)
   }
 
   private func send(
@@ -37,7 +39,8 @@ struct SlowOutputTests {
   ) {
     for byte in text.utf8 {
       dispatcher.withDevice(serial, offset: 0, by: thread) {
-        serial.write(offset: 0, size: 1, value: UInt64(byte), window: 0, by: thread)
+        serial.write(
+          offset: 0, size: 1, value: UInt64(byte), window: 0, memory: dispatcher.guestMemory, by: thread)
       }
     }
   }

@@ -74,7 +74,7 @@ enum DevicesTarget {
       self.memory = memory
       serial = Serial16550A(id: DeviceID(1), interrupt: quiet, output: quiet)
       doorbell = Doorbell(
-        id: DeviceID(2), memory: memory, interrupt: quiet, observer: quiet
+        id: DeviceID(2), interrupt: quiet, observer: quiet
       ) { 16...23 ~= $0 ? quiet : nil }
       ioapic = IOAPIC(id: DeviceID(3), sink: quiet)
       clock = RealTimeClock(
@@ -120,7 +120,7 @@ enum DevicesTarget {
       case 3: access(address << 32 | value, size, value, kind / 8)
       case 4: return store(value, at: GuestAddress(address &+ offset))
       // An eventfd's counter: a guest cannot make it larger than the kicks it did.
-      case 5: doorbell.handleKicks(value % 4096, queue: which, by: vcpu)
+      case 5: doorbell.handleKicks(value % 4096, queue: which, memory: memory, by: vcpu)
       case 6: serial.receive([UInt8](repeating: UInt8(which), count: Int(address % 2048)), by: vcpu)
       default:
         if which % 8 == 0 { for range in bus.ranges { range.device.reset() } }
@@ -142,7 +142,8 @@ enum DevicesTarget {
       let offset = UInt32(truncatingIfNeeded: address - range.start)
       let mask: UInt64 = size == 8 ? .max : 1 << (8 * UInt64(size)) - 1
       if kind % 2 == 0 {
-        range.device.write(offset: offset, size: size, value: value & mask, window: range.window, by: vcpu)
+        range.device.write(
+          offset: offset, size: size, value: value & mask, window: range.window, memory: memory, by: vcpu)
       } else {
         _ = range.device.read(offset: offset, size: size, window: range.window, by: vcpu)
       }
