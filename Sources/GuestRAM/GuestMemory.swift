@@ -128,6 +128,14 @@ package final class GuestMemory: @unchecked Sendable {
     try fill(UnsafeMutableRawBufferPointer(start: pointer, count: count))
   }
 
+  /// The bytes of RAM at an address, for a system call that reads or writes them. The guest may change them at any moment.
+  /// They are there as long as this object is.
+  package func hostBytes(at address: GuestAddress, count: Int) throws(GuestMemoryError)
+    -> UnsafeMutableRawBufferPointer
+  {
+    UnsafeMutableRawBufferPointer(start: try checkedHost(address, count), count: count)
+  }
+
   /// Sets bytes of RAM to zero.
   package func clear(count: Int, at address: GuestAddress) throws(GuestMemoryError) {
     let pointer = try checkedHost(address, count)
@@ -139,7 +147,7 @@ package final class GuestMemory: @unchecked Sendable {
   /// - Parameter address: a multiple of 4.
   package func loadAcquiring(at address: GuestAddress, _ order: ByteOrder) throws(GuestMemoryError) -> UInt32
   {
-    let value = try atomic(address).pointee.load(ordering: .acquiring)
+    let value = try atomic(UInt32.self, address).pointee.load(ordering: .acquiring)
     return order == .little ? UInt32(littleEndian: value) : UInt32(bigEndian: value)
   }
 
@@ -150,16 +158,37 @@ package final class GuestMemory: @unchecked Sendable {
     throws(GuestMemoryError)
   {
     let stored = order == .little ? value.littleEndian : value.bigEndian
-    try atomic(address).pointee.store(stored, ordering: .releasing)
+    try atomic(UInt32.self, address).pointee.store(stored, ordering: .releasing)
   }
 
-  // Atomic<UInt32> has the layout of UInt32 and the pointer is in bounds and aligned: the only accesses through it are
+  /// Reads a 16-bit number that the guest publishes with the data before it, such as a ring's index: one acquiring load.
+  ///
+  /// - Parameter address: a multiple of 2.
+  package func loadAcquiring16(
+    at address: GuestAddress, _ order: ByteOrder
+  ) throws(GuestMemoryError) -> UInt16 {
+    let value = try atomic(UInt16.self, address).pointee.load(ordering: .acquiring)
+    return order == .little ? UInt16(littleEndian: value) : UInt16(bigEndian: value)
+  }
+
+  /// Publishes a 16-bit number with the data written before it: one releasing store.
+  ///
+  /// - Parameter address: a multiple of 2.
+  package func storeReleasing16(
+    _ value: UInt16, at address: GuestAddress, _ order: ByteOrder
+  ) throws(GuestMemoryError) {
+    let stored = order == .little ? value.littleEndian : value.bigEndian
+    try atomic(UInt16.self, address).pointee.store(stored, ordering: .releasing)
+  }
+
+  // Atomic<Value> has the layout of Value and the pointer is in bounds and aligned: the only accesses through it are
   // atomic ones.
-  private func atomic(_ address: GuestAddress) throws(GuestMemoryError) -> UnsafeMutablePointer<
-    Atomic<UInt32>
-  > {
-    let pointer = try checkedHost(address, 4)
-    guard address.value % 4 == 0 else { throw .misaligned(address, size: 4) }
-    return pointer.assumingMemoryBound(to: Atomic<UInt32>.self)
+  private func atomic<Value: AtomicRepresentable & FixedWidthInteger>(
+    _ type: Value.Type, _ address: GuestAddress
+  ) throws(GuestMemoryError) -> UnsafeMutablePointer<Atomic<Value>> {
+    let size = MemoryLayout<Value>.size
+    let pointer = try checkedHost(address, size)
+    guard address.value % UInt64(size) == 0 else { throw .misaligned(address, size: size) }
+    return pointer.assumingMemoryBound(to: Atomic<Value>.self)
   }
 }

@@ -171,6 +171,30 @@ struct GuestMemoryPropertyTests {
     }
   }
 
+  @Test("Published 16-bit numbers keep their order and refuse what is not aligned or not RAM")
+  func publishedIndexes() throws {
+    let memory = try GuestMemory.allocate(bytes: 1 << 20, backend: .anonymous, preallocate: false)
+    let end: UInt64 = 1 << 20
+    for order in [ByteOrder.little, .big] {
+      try memory.write([9, 9, 9, 9], at: GuestAddress(end - 4))
+      try memory.storeReleasing16(0x0102, at: GuestAddress(end - 2), order)
+      #expect(try memory.loadAcquiring16(at: GuestAddress(end - 2), order) == 0x0102)
+      #expect(
+        try memory.read(count: 4, at: GuestAddress(end - 4)) == [9, 9] + (order == .little ? [2, 1] : [1, 2]))
+      #expect(throws: GuestMemoryError.misaligned(GuestAddress(3), size: 2)) {
+        _ = try memory.loadAcquiring16(at: GuestAddress(3), order)
+      }
+      #expect(throws: GuestMemoryError.misaligned(GuestAddress(3), size: 2)) {
+        try memory.storeReleasing16(1, at: GuestAddress(3), order)
+      }
+      for outside in [end - 1, end, .max] {
+        #expect(throws: GuestMemoryError.outside(GuestAddress(outside), count: 2)) {
+          try memory.storeReleasing16(1, at: GuestAddress(outside), order)
+        }
+      }
+    }
+  }
+
   @Test(
     "RAM is laid out as on a PC",
     arguments: [
