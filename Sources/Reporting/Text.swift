@@ -3,6 +3,11 @@ enum Text {
   /// A space that paragraphs are not broken at; renderers print it as an ordinary one.
   static let space = "\u{a0}"
 
+  /// A text's begin, and a sign that there was more.
+  static func cut(_ text: String, to width: Int) -> String {
+    text.count <= width ? text : String(text.prefix(max(0, width - 1))) + "…"
+  }
+
   /// Without control characters: what a trace calls things must not command the reader's terminal.
   ///
   /// - Parameter keepsColor: Leaves ECMA-48's colours (`ESC [ … m`) in.

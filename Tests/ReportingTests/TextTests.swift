@@ -46,9 +46,43 @@ struct TextTests {
 
   @Test("tables pad by characters, not bytes")
   func tables() {
-    var table = TextTable([.left, .right])
+    var table = DocumentTable([.left, .right])
     table.add(["µ", "1"])
     table.add(["long", "10", "beyond"])
-    #expect(table.lines() == ["µ      1", "long  10"])
+    #expect(TextTable(table, width: 80).lines() == ["µ      1", "long  10"])
+  }
+
+  @Test("a table that is too wide is split into tables that fit, each column in one of them")
+  func splitTables() {
+    var table = DocumentTable([.left] + Array(repeating: .right, count: 12))
+    table.add([""] + (0..<12).map { "column \($0)" })
+    table.add(["name"] + (0..<12).map { String($0 * 1000) })
+    for width in [8, 20, 41, 60, 200] {
+      let parts = TextTable(table, width: width).split(width).map { $0.lines() }
+      let titles = parts.flatMap { $0[0].split(separator: "  ").map { $0.trimmingPrefix(" ") } }
+      #expect(titles.map(String.init) == (0..<12).map { "column \($0)" }, "\(width)")
+      #expect(parts.allSatisfy { $0[1].hasPrefix("name ") })
+      // One column stays, however narrow the page is.
+      #expect(parts.joined().allSatisfy { $0.count <= max(width, 15) })
+    }
+  }
+
+  @Test("bars are as long as their part of the room; even the shortest is seen")
+  func bars() {
+    var table = DocumentTable([.left, .left])
+    table.bars = DocumentTable.BarRoom(beside: 10, most: 40)
+    table.add([.text("all"), .bar(1)])
+    table.add([.text("half"), .bar(0.5)])
+    table.add([.text("none"), .bar(0)])
+    table.add([.text("end"), .span(begin: 0.5, length: 0.5)])
+    for (width, room) in [(30, 20), (100, 40), (12, 8)] {
+      let lines = TextTable(table, width: width).lines().map { $0.dropFirst(6) }
+      #expect(lines[0] == String(repeating: "█", count: room)[...])
+      #expect(lines[1] == String(repeating: "█", count: room / 2)[...])
+      #expect(lines[2] == "▏")
+      #expect(
+        lines[3]
+          == (String(repeating: " ", count: room / 2) + String(repeating: "█", count: room - room / 2))[...])
+    }
   }
 }

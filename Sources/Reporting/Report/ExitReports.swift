@@ -164,7 +164,7 @@ enum ExitText {
     let text = words.joined(separator: " ")
     guard text.count > 24, let device = exit.device else { return text }
     // A name may be cut off, an address not.
-    return words.map { $0 == device ? TextTable.cut(device, to: max(8, 24 - text.count + device.count)) : $0 }
+    return words.map { $0 == device ? Text.cut(device, to: max(8, 24 - text.count + device.count)) : $0 }
       .joined(separator: " ")
   }
 

@@ -1,5 +1,5 @@
 /// What the host knows of threads: what their time in KVM_RUN was, and how they got at CPUs.
-extension TextRenderer {
+extension DocumentBuilder {
   mutating func cpus(_ summary: SummaryReport) {
     kvmRun(summary.vcpus)
     var threads = summary.vcpus.prefix(64).map { ($0.name, $0.scheduling) }
@@ -7,7 +7,7 @@ extension TextRenderer {
     threads.append(("main", summary.mainThread))
     let known = threads.compactMap { name, cpu in cpu.map { (name: name, cpu: $0) } }
     guard !known.isEmpty else { return }
-    var table = TextTable([.left] + Array(repeating: .right, count: 5))
+    var table = DocumentTable([.left] + Array(repeating: .right, count: 5))
     table.add(["Threads, as the host counts", "on a CPU", "waiting", "asleep", "gave up", "taken away"])
     for (name, cpu) in known {
       func share(_ time: Int64?) -> String { time.map { Text.percent($0, of: cpu.end &- cpu.begin) } ?? "?" }
@@ -17,18 +17,21 @@ extension TextRenderer {
         count(cpu.involuntarySwitches),
       ])
     }
-    let leftOut = show(table)
+    show(table)
     let spans = known.map { $0.cpu.end &- $0.cpu.begin }
     let (shortest, longest) = (spans.min() ?? 0, spans.max() ?? 0)
     let between =
       shortest == longest
       ? Text.duration(longest) : "up to \(Text.percent(longest, of: report.trace.duration))"
-    paragraph(
-      "of the time between a thread's first and last reading (\(between)"
-        + (shortest == longest ? "" : " of the time analysed")
-        + "); waiting: runnable, but another had the CPU; "
-        + (leftOut.contains("taken away") ? "gave up" : "gave up, taken away") + ": how often the CPU was",
-      indent: 2)
+    legend([
+      Document.Clause(
+        text: "of the time between a thread's first and last reading (\(between)"
+          + (shortest == longest ? "" : " of the time analysed") + ")"),
+      Document.Clause(text: "waiting: runnable, but another had the CPU"),
+      Document.Clause(
+        text: "gave up, taken away: how often the CPU was", columns: ["taken away"],
+        otherwise: "gave up: how often the CPU was"),
+    ])
     // Between two readings it is known that a thread waited, not when.
     if let interval = known.filter({ $0.cpu.waiting ?? 0 > 0 }).map(\.cpu.interval).max(),
       interval > CpuWaits.longestSpell
@@ -51,7 +54,7 @@ extension TextRenderer {
       [isWaitingKnown ? "guest or KVM (min)" : "guest or KVM", "halted", "polling"]
       + (hasSleep ? ["asleep"] : [])
       + (isWaitingKnown ? ["waiting for a CPU (max)", "(min)"] : []) + (hasUnread ? ["not read"] : [])
-    var table = TextTable([.left] + titles.map { _ in .right })
+    var table = DocumentTable([.left] + titles.map { _ in .right })
     table.add(["Of the time in KVM_RUN"] + titles)
     for vcpu in known {
       guard let parts = vcpu.kvmRun else { continue }

@@ -1,134 +1,66 @@
-/// Renders reports as text for a terminal. No line is wider than asked for, but for what is to be copied: a path in a
-/// command is not broken.
-package struct TextRenderer {
+/// Makes the document of a report. What each command says of it is in a file of its own, `…Section.swift`.
+struct DocumentBuilder {
   let report: Report
-  let style: TextStyle
-  /// How to name the trace in commands that the reader may want to try next.
-  let target: String
-  var lines: [String] = []
+  private(set) var document: Document
 
-  /// Renders a report.
-  ///
-  /// - Parameters:
-  ///   - report: Any command's report.
-  ///   - style: What the output can show.
-  package static func render(_ report: Report, style: TextStyle = TextStyle()) -> String {
-    let text = lines(report, style: style).joined(separator: "\n").replacing(Text.space, with: " ") + "\n"
-    return style.isASCII ? ASCIIText.text(text) : text
-  }
-
-  /// The lines of a report, with ``Text/space`` inside of what is read as one.
-  static func lines(_ report: Report, style: TextStyle) -> [String] {
-    var renderer = TextRenderer(report: report, style: style)
-    renderer.headers()
-    if report.summary != nil { renderer.summary() }
-    if report.exits != nil { renderer.exits() }
-    if report.timeline != nil { renderer.timeline() }
-    if report.paths != nil { renderer.paths() }
-    if report.compare != nil { renderer.compare() }
-    if report.check != nil { renderer.check() }
-    renderer.footer()
-    return renderer.lines.map { Text.printable($0, keepsColor: style.usesColor) }
-  }
-
-  private init(report: Report, style: TextStyle) {
+  private init(_ report: Report) {
     self.report = report
-    self.style = style
-    target = report.trace.paths.map(Text.shellWord).joined(separator: " ")
+    document = Document(target: report.trace.paths.map(Text.shellWord).joined(separator: " "))
+  }
+
+  /// Makes the document of any command's report.
+  static func document(_ report: Report) -> Document {
+    var builder = DocumentBuilder(report)
+    builder.headers()
+    if report.summary != nil { builder.summary() }
+    if report.exits != nil { builder.exits() }
+    if report.timeline != nil { builder.timeline() }
+    if report.paths != nil { builder.paths() }
+    if report.compare != nil { builder.compare() }
+    if report.check != nil { builder.check() }
+    builder.footer()
+    return builder.document
   }
 
   // MARK: Pieces
 
-  /// Columns.
-  var width: Int { style.width }
+  mutating func add(_ block: Document.Block) { document.blocks.append(block) }
 
-  var usesColor: Bool { style.usesColor }
+  mutating func blank() { add(.blank) }
 
-  mutating func line(_ text: String = "") { lines.append(text) }
+  mutating func heading(_ text: String) { add(.heading(text)) }
 
-  mutating func heading(_ text: String) {
-    line()
-    lines += wrapped(text).map(bold)
-  }
+  /// Adds what is one line on any page.
+  mutating func line(_ text: String) { add(.line(text)) }
 
-  func bold(_ text: String) -> String { usesColor ? "\u{1b}[1m\(text)\u{1b}[0m" : text }
-
-  func dim(_ text: String) -> String { usesColor ? "\u{1b}[2m\(text)\u{1b}[0m" : text }
-
-  /// Adds a paragraph, broken where the page ends; lines after the first are indented.
+  /// Adds a paragraph; lines after the first are indented.
   mutating func paragraph(_ text: String, indent: Int = 0, hanging: Int = 2) {
-    lines += wrapped(text, indent: indent, hanging: hanging)
+    add(.paragraph(text, .plain, indent: indent, hanging: hanging))
   }
+
+  /// Adds a paragraph that nobody should miss.
+  mutating func strong(_ text: String) { add(.paragraph(text, .strong, indent: 0, hanging: 2)) }
 
   /// Adds a paragraph that is less important.
-  mutating func remark(_ text: String, indent: Int = 2, hanging: Int = 0) {
-    lines += wrapped(text, indent: indent, hanging: hanging).map(dim)
-  }
+  mutating func remark(_ text: String) { add(.paragraph(text, .remark, indent: 2, hanging: 0)) }
 
-  /// Adds a table, and says which columns there was no room for.
+  /// Adds a table.
   ///
   /// - Parameter isTitled: Whether the titles are the heading of a section.
-  /// - Returns: Titles of the columns that are left out.
-  @discardableResult
-  mutating func show(_ table: TextTable, indent: Int = 0, isTitled: Bool = true) -> Set<String> {
-    let layout = table.layout(indent: indent, width: width)
-    if isTitled { line() }
-    lines += layout.lines.prefix(1).map { isTitled ? bold($0) : $0 } + layout.lines.dropFirst()
-    guard !layout.leftOut.isEmpty else { return [] }
-    var names: [String] = []
-    for name in layout.leftOut where !names.contains(name) { names.append(name) }
-    remark("no room at \(width) columns for: " + names.joined(separator: ", "))
-    return Set(names)
+  mutating func show(_ table: DocumentTable, indent: Int = 0, isTitled: Bool = true) {
+    var table = table
+    (table.indent, table.isTitled) = (indent, isTitled)
+    add(.table(table))
   }
 
-  func wrapped(_ text: String, indent: Int = 0, hanging: Int = 2) -> [String] {
-    var wrapped: [String] = []
-    var current = String(repeating: " ", count: indent)
-    var isEmpty = true
-    for word in text.split(separator: " ", omittingEmptySubsequences: false) {
-      var word = word
-      if !isEmpty && current.count + 1 + word.count > width {
-        wrapped.append(current)
-        current = String(repeating: " ", count: indent + hanging)
-        isEmpty = true
-      }
-      // Names and paths can be longer than a line.
-      while isEmpty && current.count + word.count > width {
-        let part = word.prefix(width - current.count)
-        wrapped.append(current + part)
-        word = word.dropFirst(part.count)
-        current = String(repeating: " ", count: indent + hanging)
-      }
-      current += (isEmpty ? "" : " ") + word
-      isEmpty = false
-    }
-    return isEmpty ? wrapped : wrapped + [current]
+  /// Adds what explains the latest table.
+  mutating func legend(_ clauses: [Document.Clause], _ emphasis: Document.Emphasis = .plain) {
+    add(.legend(clauses, emphasis))
   }
 
-  /// Adds a command that the reader may want to try, continued on further lines where one is too short.
-  mutating func suggestion(_ words: String, _ command: String) {
-    var text = words + "exeunt-analyze"
-    let indent = String(repeating: " ", count: min(words.count, 16) + 2)
-    // An option stays with its value, and the trace in one piece.
-    var pieces: [String] = []
-    for word in command.split(separator: " ") {
-      if let last = pieces.last, last.hasPrefix("--"), !last.contains(" ") {
-        pieces[pieces.count - 1] += " " + word
-      } else {
-        pieces.append(String(word))
-      }
-    }
-    pieces.append(target)
-    for (place, piece) in pieces.enumerated() {
-      let isLast = place == pieces.count - 1
-      if text.count + 1 + piece.count + (isLast ? 0 : 2) > width {
-        line(dim(text + " \\"))
-        text = String(indent.prefix(max(0, width - piece.count - (isLast ? 0 : 2)))) + piece
-      } else {
-        text += " " + piece
-      }
-    }
-    line(dim(text))
+  /// Adds a command that the reader may want to try.
+  mutating func suggestion(_ words: String, _ arguments: String) {
+    add(.command(words: words, arguments: arguments))
   }
 
   /// A moment as the `timeline` command takes it.
@@ -148,19 +80,19 @@ package struct TextRenderer {
     var other = Report(command: report.command, trace: compare.other)
     other.machine = compare.otherMachine
     for (place, side) in [("A", report), ("B", other)].enumerated() {
-      if place > 0 { line() }
+      if place > 0 { blank() }
       paragraph("\(side.0): " + side.1.trace.paths.joined(separator: " "))
-      var renderer = TextRenderer(report: side.1, style: style)
-      renderer.header()
-      lines += renderer.lines
+      var builder = DocumentBuilder(side.1)
+      builder.header()
+      builder.document.blocks.forEach { add($0) }
     }
   }
 
   private mutating func header() {
-    if let machine = report.machine { lines += wrapped(describe(machine)).map(bold) }
+    if let machine = report.machine { strong(describe(machine)) }
     paragraph(describeTrace())
-    if report.trace.isPartial { lines += wrapped("PARTIAL: " + partial()).map(bold) }
-    if let end = endMissing() { lines += wrapped(end).map(bold) }
+    if report.trace.isPartial { strong("PARTIAL: " + partial()) }
+    if let end = endMissing() { strong(end) }
     for note in report.trace.notes { paragraph("note: " + note) }
     for problem in report.trace.diagnostics.prefix(5) { paragraph("damaged: " + problem) }
     if report.trace.diagnostics.count > 5 {
@@ -241,7 +173,7 @@ package struct TextRenderer {
 
   private mutating func footer() {
     for (place, limit) in (report.limits ?? []).enumerated() {
-      if place == 0 { line() }
+      if place == 0 { blank() }
       var text = "limit: " + limit.words + ": "
       text += number(limit.checked, "kind") + " of exits checked, "
       text += limit.over.isEmpty ? "none over it" : "\(limit.over.count) over it"
@@ -251,8 +183,8 @@ package struct TextRenderer {
       paragraph(text)
     }
     for finding in report.findings {
-      line()
-      lines += wrapped("FOUND: " + finding).map(bold)
+      blank()
+      strong("FOUND: " + finding)
     }
     for exceeded in (report.limits ?? []).flatMap(\.over).prefix(3) {
       if let slowest = exceeded.slowest {

@@ -1,3 +1,4 @@
+/// Threads' states over time, a character for each cell.
 extension TextRenderer {
   /// The longest name of a thread that is shown whole.
   private static let longestName = 20
@@ -7,47 +8,21 @@ extension TextRenderer {
     style.width - 2 - min(longestName, threads.map(\.count).max() ?? 5)
   }
 
-  mutating func timeline() {
-    guard let timeline = report.timeline else { return }
-    let width = timeline.lanes.map(\.cells.count).max() ?? 0
+  /// - Parameter origin: Where moments are counted from, ns since the clock's origin.
+  mutating func draw(_ timeline: TimelineReport, origin: Int64) {
     let names = min(Self.longestName, timeline.lanes.map(\.name.count).max() ?? 0)
-    let span = timeline.end - timeline.begin
-    heading(
-      "\(moment(timeline.begin)) s to \(moment(timeline.end)) s, \(Text.duration(span)); each column "
-        + Text.duration(span / Int64(max(width, 1))))
-    if let focus = timeline.focus { name(focus) }
-    guard width > 0 else {
-      line("no events of vCPUs or loops in this window")
-      return
-    }
-    let letters = deviceLetters(timeline)
+    let letters = timeline.letters
+    let width = timeline.columns
     let margin = String(repeating: " ", count: names + 2)
     marks(timeline, width, margin)
     for lane in timeline.lanes {
-      let shown = TextTable.cut(lane.name, to: names)
+      let shown = Text.cut(lane.name, to: names)
       let name = shown + String(repeating: " ", count: names - shown.count)
       line("\(name)  " + states(lane, letters))
       if lane.cells.contains(where: { $0.busyPermille > 0 }) { line(margin + dim(load(lane))) }
     }
     if let focus = timeline.focus { pointer(focus, timeline, width, margin) }
-    axis(timeline, width, margin)
-    legend(timeline, letters)
-    if let events = timeline.events { list(events, timeline.focus?.timestamp ?? timeline.begin) }
-  }
-
-  // MARK: The moment that it is around
-
-  private mutating func name(_ focus: FocusReport) {
-    var words = "around @\(moment(focus.timestamp))"
-    if let exit = focus.exit {
-      words += ": " + (focus.name == "slowest" ? "the slowest exit, " : "") + exit.words
-      words +=
-        exit.handling.map { ", handled in \(Text.duration($0))" } ?? ", its next entry is not in the trace"
-      words += exit.inKvmRun.map { " after \(Text.duration($0)) in KVM_RUN" } ?? ""
-    } else if Moment(focus.name).map({ if case .sinceStart = $0 { false } else { true } }) ?? true {
-      words += ": \(focus.name)"
-    }
-    paragraph(words)
+    axis(timeline, origin, width, margin)
   }
 
   /// A line below the lanes that points to the moment, and to the end of an exit's handling.
@@ -61,38 +36,7 @@ extension TextRenderer {
     line(margin + String(repeating: " ", count: first) + bar)
   }
 
-  private mutating func list(_ events: TimelineEventsReport, _ center: Int64) {
-    guard !events.events.isEmpty else { return }
-    heading(
-      "Events around it"
-        + (events.more > 0 ? ", of \(Text.number(events.more + UInt64(events.events.count), "event"))" : ""))
-    var table = TextTable([.left, .right, .right, .left, .left], ranks: [0, 0, 2, 1, 0])
-    for event in events.events {
-      let distance = event.timestamp &- center
-      table.add([
-        event.timestamp == center ? ">" : "", "@" + moment(event.timestamp),
-        (distance < 0 ? "" : "+") + Text.duration(distance), event.thread, event.event,
-      ])
-    }
-    show(table, indent: 2, isTitled: false)
-  }
-
   // MARK: Lanes
-
-  private static let deviceAlphabet = Array("ABCDEFGHIJKMNOPQRSTUVWXYZ")
-
-  /// Devices get capital letters, without L, which is the lock.
-  private func deviceLetters(_ timeline: TimelineReport) -> [(device: String, letter: Character)] {
-    var devices: [String] = []
-    for lane in timeline.lanes {
-      for cell in lane.cells {
-        if let device = cell.device, !devices.contains(device) { devices.append(device) }
-      }
-    }
-    return devices.sorted().enumerated().map { place, device in
-      (device, place < Self.deviceAlphabet.count ? Self.deviceAlphabet[place] : "*")
-    }
-  }
 
   private func states(_ lane: LaneReport, _ letters: [(device: String, letter: Character)]) -> String {
     var text = ""
@@ -160,7 +104,9 @@ extension TextRenderer {
     return min(max(0, Int(part * Double(width))), width - 1)
   }
 
-  private mutating func axis(_ timeline: TimelineReport, _ width: Int, _ margin: String) {
+  private mutating func axis(
+    _ timeline: TimelineReport, _ origin: Int64, _ width: Int, _ margin: String
+  ) {
     var ticks = ""
     var labels = ""
     let span = Double(timeline.end - timeline.begin)
@@ -168,7 +114,8 @@ extension TextRenderer {
     while place < width {
       ticks += ticks.count < place ? String(repeating: "─", count: place - ticks.count) : ""
       ticks += "┬"
-      let label = moment(timeline.begin + Int64(span * Double(place) / Double(width)))
+      let label = Text.moment(
+        timeline.begin + Int64(span * Double(place) / Double(width)), since: origin)
       if place + label.count <= width || place == 0 {
         labels += String(repeating: " ", count: max(0, place - labels.count)) + label
       }
@@ -177,24 +124,5 @@ extension TextRenderer {
     ticks += String(repeating: "─", count: max(0, width - ticks.count))
     line(margin + ticks)
     line(margin + labels)
-  }
-
-  private mutating func legend(_ timeline: TimelineReport, _ letters: [(device: String, letter: Character)]) {
-    let states = Set(timeline.lanes.flatMap { $0.cells.compactMap(\.state) })
-    let names = [
-      ("in_kvm_run", "█ in KVM_RUN"), ("other", "o other userspace"), ("lock_wait", "L waiting for a lock"),
-      ("asleep", "· asleep"), ("polling", "~ polling"), ("unknown", "? unknown (events lost)"),
-    ]
-    var words = names.filter { states.contains($0.0) }.map(\.1)
-    if states.contains("dispatch") || states.contains("handling") {
-      words += letters.map { "\($0.letter) in \($0.device)" }
-    }
-    if timeline.lanes.contains(where: { $0.cells.contains { $0.state == nil } }) {
-      words.append("blank: nothing is known")
-    }
-    line()
-    paragraph(
-      "each column shows the state that took most of it: " + words.joined(separator: ", ")
-        + "; below it, ▁ to █: the part spent working in userspace")
   }
 }

@@ -1,18 +1,18 @@
-extension TextRenderer {
+extension DocumentBuilder {
   mutating func exits() {
     guard let exits = report.exits else { return }
     if let filter = exits.filter { paragraph("only \(filter)") }
     guard exits.groups.contains(where: { $0.exits.count > 0 }) else {
-      line()
+      blank()
       line("no such exits in this trace")
       return
     }
     let shown = exits.groups.filter { $0.exits.count > 0 }
-    let leftOut = exitTable(shown.prefix(40).map { (row($0.label), $0.exits) }, nil, exits.costs)
-    legend(shown.prefix(40).map(\.exits.handling), exits.costs, without: leftOut)
+    exitTable(shown.prefix(40).map { (row($0.label), $0.exits) }, nil, exits.costs)
+    exitLegend(shown.prefix(40).map(\.exits.handling), exits.costs)
     for group in shown.prefix(40) { histograms(group) }
     if shown.count > 40 {
-      line()
+      blank()
       paragraph(
         "\(shown.count - 40) more groups: narrow it down with --reason, --device, --address, or use --format json"
       )
@@ -30,7 +30,7 @@ extension TextRenderer {
 
   /// Names come from the trace and can be long.
   private func short(_ label: String) -> String {
-    TextTable.cut(label, to: 60)
+    Text.cut(label, to: 60)
   }
 
   private func row(_ label: String) -> String {
@@ -50,18 +50,16 @@ extension TextRenderer {
       indent: 4
     )
     paragraph("max \(Text.duration(latency.maximum)) \(place(latency.maximumExemplar))", indent: 4)
-    var table = TextTable([.right, .right, .right, .left])
+    var table = DocumentTable([.right, .right, .right, .left])
     let bars = merged(bars, most: 24)
     let most = max(largest, bars.map(\.count).max() ?? 1)
     // Beside the bar: both limits, and the count.
     let beside = 4 + 7 + 2 + 9 + 2 + Text.count(most).count + 2
-    let width = min(max(8, self.width - beside), 100)
+    table.bars = DocumentTable.BarRoom(beside: beside, most: 100)
     for bar in bars {
-      let part = Double(bar.count) / Double(most)
-      let blocks = Int((part * Double(width) * 8).rounded())
       table.add([
-        Text.duration(bar.from), "– " + Text.duration(bar.through), Text.count(bar.count),
-        Self.bar(max(blocks, 1)),
+        .text(Text.duration(bar.from)), .text("– " + Text.duration(bar.through)),
+        .text(Text.count(bar.count)), .bar(Double(bar.count) / Double(most)),
       ])
     }
     show(table, indent: 4, isTitled: false)
@@ -79,12 +77,6 @@ extension TextRenderer {
       }
     }
     return bars
-  }
-
-  /// A bar of so many eighths of a column.
-  static func bar(_ eighths: Int) -> String {
-    let parts = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]
-    return String(repeating: "█", count: eighths / 8) + parts[eighths % 8]
   }
 
   func place(_ location: LocationReport?) -> String {

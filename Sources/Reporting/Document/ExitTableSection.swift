@@ -1,4 +1,4 @@
-extension TextRenderer {
+extension DocumentBuilder {
   /// What stands behind a latency that is 100 times the median or more.
   private static let tailMark = "!"
 
@@ -71,34 +71,30 @@ extension TextRenderer {
   mutating func exits(_ exits: [ExitReport], _ all: ExitTotalReport?, _ costs: ExitCostsReport?) {
     guard !exits.isEmpty else { return }
     let shown = exits.prefix(16)
-    let leftOut = exitTable(shown.map { (ExitText.short($0), $0) }, all, costs)
+    exitTable(shown.map { (ExitText.short($0), $0) }, all, costs)
     if exits.count > shown.count {
       let rest = exits.dropFirst(shown.count).reduce(0) { $0 + $1.count }
       suggestion(
         "  \(exits.count - shown.count) more kinds, \(Text.count(rest)) exits: ", "exits --by address")
     }
-    legend(shown.map(\.handling) + (all.map { [$0.handling] } ?? []), costs, without: leftOut)
+    exitLegend(shown.map(\.handling) + (all.map { [$0.handling] } ?? []), costs)
   }
 
   /// A row for each of these exits, and one for all of them.
-  ///
-  /// - Returns: Titles of the columns that there is no room for.
   mutating func exitTable(
     _ exits: [(name: String, exit: ExitReport)], _ all: ExitTotalReport?, _ costs: ExitCostsReport?
-  ) -> Set<String> {
+  ) {
     var rows = exits.map { Row(name: $0.name, $0.exit) }
     if exits.count > 1, let all { rows.append(Row(name: "all exits", all)) }
     let count = all?.count ?? exits.reduce(0) { $0 &+ $1.exit.count }
-    return show(table(rows, of: count, costs))
+    show(table(rows, of: count, costs))
   }
 
   /// What the columns of the table of exits mean.
-  mutating func legend(
-    _ latencies: [LatencyReport], _ costs: ExitCostsReport?, without leftOut: Set<String>
-  ) {
-    var words: [String] = []
-    func explain(_ text: String, _ column: String) {
-      if !leftOut.contains(column) { words.append(text) }
+  mutating func exitLegend(_ latencies: [LatencyReport], _ costs: ExitCostsReport?) {
+    var clauses: [Document.Clause] = []
+    func explain(_ text: String, _ columns: Set<String> = [], otherwise: String? = nil) {
+      clauses.append(Document.Clause(text: text, columns: columns, otherwise: otherwise))
     }
     if let costs {
       let floor =
@@ -106,22 +102,22 @@ extension TextRenderer {
           " up to \(costs.factor)\(Text.space)×\(Text.space)\(Text.duration($0)) each (floor: "
             + (costs.floorExit ?? "all") + ")"
         } ?? ""
-      words.append("cost: of the vCPUs' time: handling, and KVM_RUN before the exits" + floor)
-      explain("at most: all of KVM_RUN, with the guest's own time", "at most")
-      explain("each: KVM_RUN and handling on average", "each")
-      words.append("start-up and power-off left out")
+      explain("cost: of the vCPUs' time: handling, and KVM_RUN before the exits" + floor)
+      explain("at most: all of KVM_RUN, with the guest's own time", ["at most"])
+      explain("each: KVM_RUN and handling on average", ["each"])
+      explain("start-up and power-off left out")
     }
-    if !leftOut.isSuperset(of: ["run p50", "run p99"]) { words.append("run: KVM_RUN") }
-    let handling = leftOut.isSuperset(of: ["p50", "p99"]) ? "max" : "p50 to max"
-    words.append("\(handling): handling, exit to next entry")
+    explain("run: KVM_RUN", ["run p50", "run p99"])
+    let handling = ": handling, exit to next entry"
+    explain("p50 to max" + handling, ["p50", "p99"], otherwise: "max" + handling)
     // A wait's mark takes the other one's place.
     if latencies.contains(where: { $0.tail($0.maximum) != nil && $0.maximumExemplar?.cpuWait == nil }) {
-      words.append("!: 100\(Text.space)×\(Text.space)p50 or more")
+      explain("!: 100\(Text.space)×\(Text.space)p50 or more")
     }
     if latencies.contains(where: { $0.maximumExemplar?.cpuWait != nil }) {
-      words.append("w: its thread waited for a CPU around then, long enough to be why")
+      explain("w: its thread waited for a CPU around then, long enough to be why")
     }
-    remark(words.joined(separator: "; "))
+    legend(clauses, .remark)
   }
 
   /// A line of the table of exits.
@@ -142,13 +138,13 @@ extension TextRenderer {
     }
   }
 
-  private func table(_ rows: [Row], of count: UInt64, _ costs: ExitCostsReport?) -> TextTable {
+  private func table(_ rows: [Row], of count: UInt64, _ costs: ExitCostsReport?) -> DocumentTable {
     let titles = [
       "count", "share", "cost", "at most", "each", "run p50", "run p99", "p50", "p99", "max", "slowest",
     ]
     // The highest go first where there is no room.
     let ranks = [0, 8, 0, 1, 3, 6, 9, 7, 5, 2, 4]
-    var table = TextTable(
+    var table = DocumentTable(
       [.left] + titles.map { $0 == "slowest" ? .leftNumber : .right }, ranks: [0] + ranks, separator: " ")
     table.add(["Userspace exits"] + titles)
     let hasTails = rows.contains { $0.handling.tail($0.handling.maximum) != nil }

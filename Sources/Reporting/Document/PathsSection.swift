@@ -1,4 +1,4 @@
-extension TextRenderer {
+extension DocumentBuilder {
   mutating func paths() {
     guard let paths = report.paths else { return }
     if let filter = paths.filter { paragraph("only \(filter)") }
@@ -10,13 +10,13 @@ extension TextRenderer {
       )
     }
     guard !paths.paths.isEmpty else {
-      line()
+      blank()
       line("no such paths in this trace")
       return
     }
     for path in paths.paths.prefix(32) { show(path) }
     if paths.paths.count > 32 {
-      line()
+      blank()
       paragraph(
         "\(paths.paths.count - 32) more paths: narrow it down with --device and --queue, or use --format json"
       )
@@ -25,8 +25,7 @@ extension TextRenderer {
 
   private mutating func show(_ path: PathReport) {
     let queue = path.queue.map { " queue \($0)" } ?? ""
-    line()
-    lines += wrapped("\(TextTable.cut(path.device, to: 40))\(queue) · \(kind(path))").map(bold)
+    heading("\(Text.cut(path.device, to: 40))\(queue) · \(kind(path))")
     var words: [String] = []
     if path.kicks > 0 {
       let share = path.sharePermille.map { " (\(Text.percent(Int64($0), of: 1000)) of this queue's)" } ?? ""
@@ -73,7 +72,7 @@ extension TextRenderer {
     let sums = [
       "handler", "arrival_to_interrupt", "kick_to_interrupt", "arrival_to_reentry", "kick_to_pickup",
     ]
-    var table = TextTable(
+    var table = DocumentTable(
       [.left] + Array(repeating: .right, count: 6) + [.leftNumber], ranks: [0, 3, 0, 5, 1, 4, 0, 2])
     table.add(["stage", "count", "p50", "p90", "p99", "p99.9", "max", "at"])
     for isSum in [false, true] {
@@ -102,18 +101,16 @@ extension TextRenderer {
     let whole = last.timestamp - first.timestamp
     let begin = moment(first.timestamp)
     paragraph("the one with the longest \(measure): \(Text.duration(whole)) from @\(begin) s", indent: 2)
-    var table = TextTable([.right, .right, .left, .left], ranks: [0, 1, 2, 0])
+    var table = DocumentTable([.right, .right, .left, .left], ranks: [0, 1, 2, 0])
     var before = first.timestamp
-    let width = min(max(8, self.width - 72), 60)
+    table.bars = DocumentTable.BarRoom(beside: 72, most: 60)
     for step in steps.prefix(24) {
       let spent = step.timestamp - before
-      let start = whole > 0 ? Int(Double(before - first.timestamp) / Double(whole) * Double(width)) : 0
-      let length = whole > 0 ? Int((Double(spent) / Double(whole) * Double(width)).rounded()) : 0
-      let bar =
-        String(repeating: " ", count: start) + String(repeating: "█", count: min(length, width - start))
+      func part(_ time: Int64) -> Double { whole > 0 ? Double(time) / Double(whole) : 0 }
       table.add([
-        "+" + Text.duration(step.timestamp - first.timestamp), spent > 0 ? Text.duration(spent) : "",
-        bar + String(repeating: " ", count: max(0, width - bar.count)), step.event,
+        .text("+" + Text.duration(step.timestamp - first.timestamp)),
+        .text(spent > 0 ? Text.duration(spent) : ""),
+        .span(begin: part(before - first.timestamp), length: part(spent)), .text(step.event),
       ])
       before = step.timestamp
     }

@@ -1,5 +1,5 @@
 /// KVM's own counters: a row for each vCPU, and every explanation once.
-extension TextRenderer {
+extension DocumentBuilder {
   mutating func kvm(_ kvm: [KvmReport]) {
     guard !kvm.isEmpty else { return }
     heading("KVM's own counters beside what the trace has, between readings \(apart(kvm)) apart")
@@ -46,12 +46,12 @@ extension TextRenderer {
     report.summary?.vcpus.first { $0.id == scope.id }?.name ?? "vcpu\(scope.id)"
   }
 
-  private func checks(_ vcpus: [KvmReport]) -> TextTable {
+  private func checks(_ vcpus: [KvmReport]) -> DocumentTable {
     func check(_ scope: KvmReport, _ name: String) -> KvmCheckReport? {
       scope.checks.first { $0.counter == name }
     }
     let hasMissing = vcpus.contains { $0.checks.contains { $0.missing ?? 0 > 0 } }
-    var table = TextTable(
+    var table = DocumentTable(
       [.left] + Array(repeating: .right, count: hasMissing ? 8 : 7),
       ranks: [0, 0, 0, 0] + (hasMissing ? [1] : []) + [2, 2, 3, 3])
     table.add(
@@ -145,13 +145,12 @@ extension TextRenderer {
           ? Text.duration(Int64(clamping: value)) : Text.count(value) + (unit.map { " " + $0 } ?? "")
       }
       line("  \(name)" + (vcpus.count > 1 ? ", all vCPUs" : ""))
-      var table = TextTable([.right, .leftNumber, .right, .left], ranks: [0, 0, 0, 0])
-      let room = Double(max(8, min(40, width - 48)))
+      var table = DocumentTable([.right, .leftNumber, .right, .left], ranks: [0, 0, 0, 0])
+      table.bars = DocumentTable.BarRoom(beside: 48, most: 40)
       for row in rows {
-        let eighths = Int((Double(row.count) / Double(largest) * room * 8).rounded())
         table.add([
-          value(row.from), row.through.map { "– " + value($0) } ?? "and more", Text.count(row.count),
-          Self.bar(max(1, eighths)),
+          .text(value(row.from)), .text(row.through.map { "– " + value($0) } ?? "and more"),
+          .text(Text.count(row.count)), .bar(Double(row.count) / Double(largest)),
         ])
       }
       show(table, indent: 4, isTitled: false)
@@ -163,28 +162,13 @@ extension TextRenderer {
     let values = vcpus.map { scope in Dictionary(rest(scope), uniquingKeysWith: { first, _ in first }) }
     var seen: Set<String> = []
     let names = vcpus.flatMap(rest).map(\.name).filter { seen.insert($0).inserted }
-    var left = names[...]
-    while !left.isEmpty {
-      var count = left.count
-      while count > 1,
-        table(left.prefix(count), vcpus, values).lines().contains(where: { $0.count > width })
-      {
-        count -= 1
-      }
-      show(table(left.prefix(count), vcpus, values), isTitled: false)
-      left = left.dropFirst(count)
-    }
-  }
-
-  private func table(
-    _ names: ArraySlice<String>, _ vcpus: [KvmReport], _ values: [[String: String]]
-  ) -> TextTable {
-    var table = TextTable([.left] + Array(repeating: .right, count: names.count))
+    var table = DocumentTable([.left] + Array(repeating: .right, count: names.count))
+    table.narrowing = .splits
     table.add([""] + names.map { $0 == Self.halted ? "halted, asleep" : $0 == Self.polling ? "polling" : $0 })
     for (scope, values) in zip(vcpus, values) {
       table.add(["  " + name(scope)] + names.map { values[$0] ?? "–" })
     }
-    return table
+    show(table, isTitled: false)
   }
 
   /// How much of the time the first and the last reading are apart.

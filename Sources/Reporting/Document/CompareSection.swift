@@ -1,5 +1,5 @@
 /// Two recordings side by side.
-extension TextRenderer {
+extension DocumentBuilder {
   mutating func compare() {
     guard let compare = report.compare else { return }
     differences(compare)
@@ -26,24 +26,20 @@ extension TextRenderer {
     guard report.machine != nil || compare.otherMachine != nil else { return }
     guard !compare.differences.isEmpty else { return heading("The configurations are the same") }
     let shown = compare.differences.prefix(24).map { ($0.name, $0.a ?? "–", $0.b ?? "–") }
-    var table = TextTable([.left, .left, .left])
+    var table = DocumentTable([.left, .left, .left])
     table.add(["Configuration", "A", "B"])
     for (name, a, b) in shown { table.add(["  " + name, a, b]) }
-    if table.lines().allSatisfy({ $0.count <= width }) {
-      show(table)
-    } else {
-      // Nothing of what is different may be cut off.
-      heading("Configuration")
-      for (name, a, b) in shown {
-        for text in ["\(name) of A: \(a)", "\(name) of B: \(b)"] { paragraph(text, indent: 2) }
-      }
-    }
+    // Nothing of what is different may be cut off.
+    table.narrowing = .says(
+      heading: "Configuration",
+      shown.flatMap { name, a, b in ["\(name) of A: \(a)", "\(name) of B: \(b)"] })
+    show(table)
     if compare.differences.count > 24 { line("  and \(compare.differences.count - 24) more (--format json)") }
   }
 
   private mutating func threads(_ title: String, _ threads: [ThreadComparisonReport], _ states: [String]) {
     guard !threads.isEmpty else { return }
-    var table = TextTable(
+    var table = DocumentTable(
       [.left, .left] + Array(repeating: .right, count: states.count), ranks: [0, 0, 0] + (1..<states.count))
     table.add([title, ""] + states)
     for thread in threads.prefix(32) {
@@ -86,7 +82,7 @@ extension TextRenderer {
 
   private mutating func rows(_ title: String, _ rows: [ComparisonReport], most: Int) {
     guard !rows.isEmpty else { return }
-    var table = TextTable(
+    var table = DocumentTable(
       [.left, .left, .right] + Array(repeating: [.right, .leftNumber], count: 4).flatMap { $0 },
       ranks: [0, 0, 0, 3, 3, 2, 2, 1, 1, 0, 0], separator: " ")
     table.add([title, "", "count", "per s", "×", "p50", "×", "p99", "×", "total", "×"])

@@ -1,6 +1,6 @@
 /// What a report says about its recording's being whole. Of a part of a recording nothing is said: the totals are at the
 /// end, and whether they are there, and right, only reading all of it shows.
-extension TextRenderer {
+extension DocumentBuilder {
   /// The end of the first line: that nothing is lost, only where it is proven.
   func wholeness(_ trace: TraceReport) -> [String] {
     var words: [String] = []
@@ -44,16 +44,16 @@ extension TextRenderer {
 
   mutating func check() {
     guard let check = report.check else { return }
-    line()
+    blank()
     if check.isWhole {
       paragraph("The recording is whole: " + proof(check))
     } else {
       let isLess = check.missing ?? 0 > 0 || check.discarded > 0 || check.lostPackets > 0
-      line(bold(isLess ? "The recording is not whole:" : "The recording is not known to be whole:"))
+      strong(isLess ? "The recording is not whole:" : "The recording is not known to be whole:")
       for reason in check.reasons { paragraph(reason, indent: 2) }
     }
     guard !check.threads.isEmpty else { return }
-    var table = TextTable([.left, .right, .right, .right])
+    var table = DocumentTable([.left, .right, .right, .right])
     table.add(["Events of", "emitted", "recorded", "missing"])
     for thread in check.threads {
       let missing = thread.emitted.map { $0 > thread.recorded ? Text.count($0 - thread.recorded) : "0" }

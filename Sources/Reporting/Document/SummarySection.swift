@@ -1,4 +1,4 @@
-extension TextRenderer {
+extension DocumentBuilder {
   mutating func summary() {
     guard let summary = report.summary else { return }
     guard isExeunt else {
@@ -26,13 +26,13 @@ extension TextRenderer {
       return
     }
     heading("Not a trace of exeunt; events by name")
-    var table = TextTable([.right, .left])
+    var table = DocumentTable([.right, .left])
     for event in report.trace.eventsByName.prefix(40) { table.add([Text.count(event.count), event.name]) }
     show(table, indent: 2, isTitled: false)
     if report.trace.eventsByName.count > 40 {
       line("  and \(report.trace.eventsByName.count - 40) more names (--format json)")
     }
-    line()
+    blank()
     suggestion("every event: ", "dump")
   }
 
@@ -41,7 +41,7 @@ extension TextRenderer {
     guard report.trace.discardedEvents > 0 || report.trace.lostPackets > 0 else { return }
     let isPart = report.trace.window != nil
     heading("Lost by stream" + (isPart ? ", in the whole recording" : ""))
-    var table = TextTable([.left, .right, .right, .right])
+    var table = DocumentTable([.left, .right, .right, .right])
     table.add(["", isPart ? "events in this window" : "recorded", "lost", "packets lost"])
     for stream in report.trace.streams {
       let name =
@@ -68,7 +68,7 @@ extension TextRenderer {
   private mutating func vcpus(_ vcpus: [VcpuReport]) {
     guard !vcpus.isEmpty else { return }
     // What is known goes last.
-    var table = TextTable([.left] + Array(repeating: .right, count: 6), ranks: [0, 0, 2, 4, 3, 1, 5])
+    var table = DocumentTable([.left] + Array(repeating: .right, count: 6), ranks: [0, 0, 2, 4, 3, 1, 5])
     table.add(["Where the time went", "in KVM_RUN", "dispatch", "lock", "other", "unknown", "outside"])
     for vcpu in vcpus.prefix(64) {
       func share(_ time: Int64) -> String { Text.percent(time, of: vcpu.span) }
@@ -110,7 +110,7 @@ extension TextRenderer {
 
   private mutating func loops(_ loops: [LoopReport]) {
     guard !loops.isEmpty else { return }
-    var table = TextTable([.left] + Array(repeating: .right, count: 7), ranks: [0, 0, 3, 0, 4, 2, 1, 5])
+    var table = DocumentTable([.left] + Array(repeating: .right, count: 7), ranks: [0, 0, 3, 0, 4, 2, 1, 5])
     table.add([
       "Event loops", "asleep", "polling", "handling", "lock", "other", "unknown", "outside",
     ])
@@ -147,7 +147,7 @@ extension TextRenderer {
   private mutating func paths(_ paths: [PathReport]) {
     guard !paths.isEmpty else { return }
     let shown = paths.prefix(12)
-    var table = TextTable([.left] + Array(repeating: .right, count: 6), ranks: [0, 0, 2, 1, 3, 4, 0])
+    var table = DocumentTable([.left] + Array(repeating: .right, count: 6), ranks: [0, 0, 2, 1, 3, 4, 0])
     table.add([
       "I/O paths", "kicks", "share", "kick→picked up p50/p99", "handled", "→irq", "1st kick→irq p50/p99",
     ])
@@ -163,17 +163,20 @@ extension TextRenderer {
         median("handler"), median("arrival_to_interrupt"), pair("kick_to_interrupt"),
       ])
     }
-    let leftOut = show(table)
+    show(table)
     if paths.count > shown.count {
       suggestion("  \(paths.count - shown.count) more: ", "paths")
     }
-    let words = [
-      ("", "kick: the guest's own time stamp, where it leaves one"),
-      ("kick→picked up p50/p99", "picked up: when the device took that request, every stamp counts"),
-      ("1st kick→irq p50/p99", "1st: of the kicks that one handler took, the earliest"),
-      ("handled", "handled: the handler's p50"), ("→irq", "→irq: from the loop's wakeup or the exit, p50"),
-    ]
-    paragraph(words.filter { !leftOut.contains($0.0) }.map(\.1).joined(separator: "; "), indent: 2)
+    func clause(_ text: String, _ column: String) -> Document.Clause {
+      Document.Clause(text: text, columns: [column])
+    }
+    legend([
+      Document.Clause(text: "kick: the guest's own time stamp, where it leaves one"),
+      clause("picked up: when the device took that request, every stamp counts", "kick→picked up p50/p99"),
+      clause("1st: of the kicks that one handler took, the earliest", "1st kick→irq p50/p99"),
+      clause("handled: the handler's p50", "handled"),
+      clause("→irq: from the loop's wakeup or the exit, p50", "→irq"),
+    ])
   }
 
   private mutating func interrupts(_ summary: SummaryReport) {
@@ -209,7 +212,7 @@ extension TextRenderer {
   private mutating func phases(_ summary: SummaryReport) {
     guard summary.phases.count > 1 || summary.phases.first?.since != nil else { return }
     let isNamed = summary.phases.contains { $0.name != nil }
-    var table = TextTable(
+    var table = DocumentTable(
       [.left] + Array(repeating: .right, count: 7) + (isNamed ? [.left] : []),
       ranks: [0, 0, 0, 1, 2, 5, 4, 3] + (isNamed ? [0] : []))
     table.add([
@@ -264,7 +267,7 @@ extension TextRenderer {
     if let path = summary.paths.first { commands.append("paths --device \(Text.shellWord(path.device))") }
     if !costsMuch, !exits.isEmpty { commands.append("exits --by address") }
     for (place, command) in commands.enumerated() {
-      if place == 0 { line() }
+      if place == 0 { blank() }
       suggestion(place == 0 ? "ask further:  " : "              ", command)
     }
   }
