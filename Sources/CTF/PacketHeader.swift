@@ -201,3 +201,11 @@ extension TracePlans {
     header.eventsEnd = header.contentBits
   }
 }
+
+extension PacketHeader {
+  var counters: PacketCounters {
+    var counters = PacketCounters()
+    (counters.sequence, counters.discarded) = (sequence, discarded)
+    return counters
+  }
+}

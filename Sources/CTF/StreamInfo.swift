@@ -25,8 +25,23 @@ public struct StreamInfo: Sendable {
   /// Packets that the tracer made before the first one that is here (`packet_seq_num`): 0 unless a snapshot or a
   /// rotation begins in the middle of a recording.
   public let earlierPackets: UInt64
+  /// The counters of the first packet.
+  public let firstPacket: PacketCounters
+  /// The counters of the last packet.
+  public let lastPacket: PacketCounters
   /// Whether a packet header of this stream could not be read; ``Trace/diagnostics`` says why.
   public let isDamaged: Bool
+}
+
+/// What a packet says of the packets before it in its stream, and of what was lost there.
+public struct PacketCounters: Sendable, Equatable {
+  /// Its number (`packet_seq_num`).
+  public var sequence: UInt64?
+  /// Events that the tracer had no room for so far (`events_discarded`).
+  public var discarded: UInt64?
+
+  /// Nothing said.
+  public init() {}
 }
 
 /// One trace: a directory with `metadata` and data files, or several such chunks of one recording.
@@ -65,4 +80,11 @@ public struct PacketLocation: Sendable, Equatable {
   public let packet: Int
   /// Bytes from the start of the file to the packet.
   public let byteOffset: Int
+
+  /// A place.
+  public init(file: String, packet: Int, byteOffset: Int) {
+    self.file = file
+    self.packet = packet
+    self.byteOffset = byteOffset
+  }
 }

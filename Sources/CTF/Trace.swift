@@ -140,6 +140,22 @@ public final class Trace: Sendable {
       file: PathText.shown(file.path), packet: file.packetsBefore + number, byteOffset: offset)
   }
 
+  /// The number that a packet of a stream carries (`packet_seq_num`); nil when it has none, or there is no such packet.
+  public func sequence(stream: Int, packet: Int) -> UInt64? {
+    guard let place = location(stream: stream, packet: packet) else { return nil }
+    let record = records[stream]
+    let window = PacketWindow(capacity: 8192)
+    var state = DecodeState(registerCount: record.plans.registerCount)
+    defer { state.deallocate() }
+    var nothing = NoOutput()
+    guard let file = record.files.last(where: { $0.firstPacket <= packet }),
+      (try? window.open(file.path)) != nil
+    else { return nil }
+    return try? record.plans.readHeader(
+      window, at: place.byteOffset, index: place.packet, expected: nil, &state, context: &nothing
+    ).sequence
+  }
+
   /// What is known of a stream; nil when there is none of this number, or its file is gone.
   public func stream(_ number: Int) -> StreamInfo? {
     guard number >= 0, number < streamCount else { return nil }

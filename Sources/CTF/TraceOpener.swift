@@ -231,6 +231,7 @@ struct TraceOpener {
         cpu: isOneCPU ? cpu : nil, files: files.map { PathText.shown($0.path) }, packetCount: ownPackets,
         byteCount: files.reduce(0) { $0 + $1.size }, begin: results.compactMap(\.begin).min(), end: end,
         discardedEvents: discarded, lostPackets: lost, earlierPackets: results[0].first.sequence ?? 0,
+        firstPacket: results[0].first.counters, lastPacket: (previous ?? results[0].last).counters,
         isDamaged: results.contains(where: \.isDamaged)))
   }
 }

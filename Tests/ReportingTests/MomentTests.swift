@@ -127,7 +127,7 @@ struct MomentTests {
   @Test("moments by what happened", arguments: ReportTests.names)
   func happenings(_ name: String) throws {
     let (trace, builder) = try ReportTests.builder(name)
-    let slowest = try #require(builder.analysis.models.slowestExit()?.slowest)
+    let slowest = try #require(builder.models.slowestExit()?.slowest)
     let search = MomentSearch(trace) { slowest.exemplar.timestamp }
     let found = try search.find(.slowest)
     let exit = try #require(found.exit)

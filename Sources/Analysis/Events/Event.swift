@@ -51,9 +51,12 @@ struct EventPlace {
   let location: UInt64
 
   @inline(__always)
-  init(row: UnsafePointer<UInt64>) {
-    timestamp = Row.timestamp(row)
-    location = row[1] >> 16
+  init(row: UnsafePointer<UInt64>) { self.init(timestamp: Row.timestamp(row), location: row[1] >> 16) }
+
+  @inline(__always)
+  init(timestamp: Int64, location: UInt64) {
+    self.timestamp = timestamp
+    self.location = location
   }
 }
 

@@ -24,7 +24,7 @@ package struct ChainEvent: Sendable, Equatable {
 
 /// Reads what one thread did around one handler.
 package enum ChainReader {
-  private static let tags: [EventTag] = [
+  static let tags: [EventTag] = [
     .vcpuRunEnter, .vcpuRunExit, .dispatchBegin, .dispatchEnd, .lockWait, .lockAcquired, .loopWait,
     .loopWakeup,
     .pollEnd, .handlerBegin, .handlerEnd, .ioeventfdSignal, .requestBegin, .requestEnd, .interrupt,
@@ -72,12 +72,19 @@ package enum ChainReader {
       for index in 0..<run.count {
         let row = run.base + index * run.stride
         guard let tag = EventTag(rawValue: Row.tag(row)) else { continue }
-        if let owner = owner(tag, row), owner.kind < 2, owner.id < UInt64(Limits.vcpus) {
-          return ThreadName(owner.kind == 0 ? .vcpu : .loop, Int(owner.id))
+        if let owner = ownerIndex(tag, row) {
+          return Exemplar(timestamp: 0, location: Exemplar.location(packet: 0, thread: owner)).thread
         }
       }
     }
     return nil
+  }
+
+  /// The index of the vCPU or loop that an event with one of ``tags`` is of; nil: it is of none.
+  static func ownerIndex(_ tag: EventTag, _ row: UnsafePointer<UInt64>) -> Int? {
+    guard let owner = owner(tag, row) else { return nil }
+    let index = AnalysisState.index(kind: owner.kind, id: owner.id)
+    return index < AnalysisState.main ? index : nil
   }
 
   private static func thread(

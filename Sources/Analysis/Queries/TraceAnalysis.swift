@@ -110,20 +110,23 @@ package struct TraceAnalysis: Sendable {
   }
 
   /// Slices one of which begins at a moment.
-  private static func split(_ slices: [Range<Int64>], at moment: Int64) -> [Range<Int64>] {
+  static func split(_ slices: [Range<Int64>], at moment: Int64) -> [Range<Int64>] {
     slices.flatMap { [$0.clamped(to: Int64.min..<moment), $0.clamped(to: moment..<Int64.max)] }
       .filter { !$0.isEmpty }
   }
 
   /// Reads slices that follow each other without holes.
+  ///
+  /// - Parameter before: The end of the latest gap that began before them, where what comes before them is added later; nil:
+  ///   nothing comes before.
   static func read(
     _ trace: Trace, configuration: Configuration, slices: [Range<Int64>], window: Range<Int64>? = nil,
-    workers: Int, progress: (@Sendable (Double) -> Void)? = nil
+    workers: Int, after before: Int64? = nil, progress: (@Sendable (Double) -> Void)? = nil
   ) -> TraceAnalysis {
     var configuration = configuration
     configuration.calibration = CalibrationReader.read(trace)
     configuration.runs = trace.traces.count > 1 ? trace.streams.map(\.trace) : []
-    let supply = Supply(trace, configuration, slices, window, progress)
+    let supply = Supply(trace, configuration, slices, window, before, progress)
     Workers.run(min(workers, max(1, slices.count))) { supply.work() }
     return supply.merged(workers: workers)
   }
@@ -146,15 +149,18 @@ private final class Supply: Sendable {
   private let configuration: Configuration
   private let slices: [Range<Int64>]
   private let window: Range<Int64>?
+  /// Where what comes before the first slice is added later, the end of the latest gap before it.
+  private let before: Int64?
   private let progress: (@Sendable (Double) -> Void)?
   private let next = Atomic<Int>(0)
   private let readings: Mutex<[Int: SliceReading]> = Mutex([:])
 
   init(
     _ trace: Trace, _ configuration: Configuration, _ slices: [Range<Int64>],
-    _ window: Range<Int64>?, _ progress: (@Sendable (Double) -> Void)?
+    _ window: Range<Int64>?, _ before: Int64?, _ progress: (@Sendable (Double) -> Void)?
   ) {
     self.trace = trace
+    self.before = before
     self.configuration = configuration
     self.slices = slices
     self.window = window
@@ -165,7 +171,7 @@ private final class Supply: Sendable {
     while true {
       let index = next.add(1, ordering: .relaxed).oldValue
       guard index < slices.count else { return }
-      let reading = read(index, gapEnd: index == 0 ? trace.completeFrom : .min)
+      let reading = read(index, gapEnd: index == 0 ? before ?? trace.completeFrom : .min)
       readings.withLock { done in
         done[index] = reading
         progress?(Double(done.count) / Double(slices.count))
@@ -175,7 +181,8 @@ private final class Supply: Sendable {
 
   private func read(_ index: Int, gapEnd: Int64) -> SliceReading {
     let isDoubtful = configuration.doubtFrom.map { $0 <= slices[index].lowerBound } ?? false
-    let analysis = SliceAnalysis(configuration, isLeading: index == 0, gapEnd: isDoubtful ? .max : gapEnd)
+    let isLeading = index == 0 && before == nil
+    let analysis = SliceAnalysis(configuration, isLeading: isLeading, gapEnd: isDoubtful ? .max : gapEnd)
     var selection = EventTag.selection()
     selection.countOthers()
     // The ends of a window are where timestamps say, those of slices where a stream's order does.
@@ -192,7 +199,7 @@ private final class Supply: Sendable {
   /// knowledge, as the reader reports a gap where it begins.
   func merged(workers: Int) -> TraceAnalysis {
     let done = readings.withLock { $0 }
-    var whole = done[0] ?? read(0, gapEnd: trace.completeFrom)
+    var whole = done[0] ?? read(0, gapEnd: before ?? trace.completeFrom)
     for index in slices.indices.dropFirst() {
       guard var reading = done[index] else { continue }
       if whole.analysis.gapEnd > slices[index].lowerBound, reading.analysis.gapEnd != .max {

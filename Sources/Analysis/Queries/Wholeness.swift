@@ -94,6 +94,11 @@ extension TraceAnalysis {
 
 extension SliceAnalysis {
   /// Whether all events are there.
+  package func wholeness(_ facts: TraceFacts) -> Wholeness {
+    wholeness(recordedByRun: facts.eventsByRecording, unknownEvents: facts.unknownEvents)
+  }
+
+  /// Whether all events are there.
   ///
   /// - Parameters:
   ///   - recordedByRun: The events read of each trace.

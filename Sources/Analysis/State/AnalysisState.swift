@@ -112,3 +112,53 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     return thread
   }
 }
+
+// MARK: Kept in a file
+
+extension UnsafeMutablePointer where Pointee == AnalysisState {
+  /// All but the configuration and whether something comes before, which it is made with.
+  func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(moment: &pointee.begin)
+    try coder.code(moment: &pointee.end)
+    try coder.code(moment: &pointee.gapEnd)
+    try coder.code(count: &pointee.gaps)
+    try coder.code(sparse: pointee.events, EventTag.allCases.count)
+    try coder.code(count: &pointee.unanalysed)
+    try coder.code(count: &pointee.clockSyncs)
+    try coder.code(&pointee.hasEnd)
+    try pointee.counts.code(&coder)
+    try coder.code(count: &pointee.markCount)
+    try coder.code(&pointee.marks, limit: Limits.marks, "a list of marks")
+    try coder.code(&pointee.lastMark)
+    try coder.code(&pointee.markBefore)
+    try pointee.dump.code(&coder)
+    try pointee.totals.code(&coder)
+    try coder.code(&pointee.samples, limit: KvmScope.most, "KVM's counters")
+    try coder.code(&pointee.counters, limit: KvmScope.most, "KVM's counters")
+    try coder.code(&pointee.threadReadings, limit: AnalysisState.threadCount, "threads' times")
+    try codeThreads(&coder)
+    try pointee.sites.code(&coder) { $0 != ExitPairing.unseenSite }
+    try pointee.paths.code(&coder, PathStatistics.isValid)
+    try pointee.requests.code(&coder)
+    try pointee.locks.code(&coder)
+    try pointee.interrupts.code(&coder)
+  }
+
+  private func codeThreads(_ coder: inout StateCoder) throws(StateError) {
+    let known = (0..<AnalysisState.threadCount).filter { pointee.threads[$0] != nil }
+    try coder.sparse(known, AnalysisState.threadCount) { (index, coder) throws(StateError) in
+      if coder.isReading { try coder.reserve(ThreadState.size) }
+      let thread = pointee.threads[index] ?? makeThread(index)
+      try thread.pointee.code(&coder)
+      let clock = thread.pointee.clock
+      try coder.require(
+        !clock.started || pointee.begin <= clock.first && clock.last <= pointee.end, "a thread's times")
+    }
+  }
+
+  private func makeThread(_ index: Int) -> UnsafeMutablePointer<ThreadState> {
+    if index < AnalysisState.loopBase { return makeThread(index, .vcpu, index) }
+    if index < AnalysisState.main { return makeThread(index, .loop, index - AnalysisState.loopBase) }
+    return makeThread(index, .main, 0)
+  }
+}

@@ -67,3 +67,47 @@ extension Configuration {
     return allows(vcpus, event.vcpu) && allows(reasons, event.reason) && allows(addresses, event.address)
   }
 }
+
+// MARK: Kept in a file
+
+extension ClockCalibration: StateCoded {
+  static var blank: ClockCalibration {
+    ClockCalibration(
+      tsc: 0, timestamp: 0, nanosecondsPerTick: 0, guestOffset: 0, uncertainty: 0, points: 0)
+  }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(&tsc)
+    try coder.code(moment: &timestamp)
+    try coder.code(&nanosecondsPerTick)
+    try coder.code(&guestOffset)
+    try coder.code(&uncertainty)
+    try coder.code(&points, below: 3, "points of a clock")
+  }
+}
+
+extension Configuration: StateCoded {
+  static var blank: Configuration { Configuration() }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(set: &vcpus)
+    try coder.code(set: &reasons)
+    try coder.code(set: &addresses)
+    try coder.code(&separatesVcpus)
+    try coder.code(&calibration)
+    var doubt = doubtFrom ?? 0
+    var isDoubtful = doubtFrom != nil
+    try coder.code(&isDoubtful)
+    if isDoubtful { try coder.code(moment: &doubt) }
+    doubtFrom = isDoubtful ? doubt : nil
+    // Whose streams are is in the facts about the trace.
+  }
+}
+
+extension StateCoder {
+  fileprivate mutating func code(set values: inout Set<UInt64>) throws(StateError) {
+    var sorted = values.sorted()
+    try code(&sorted, limit: 1 << 16, "a list")
+    values = Set(sorted)
+  }
+}

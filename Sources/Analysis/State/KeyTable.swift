@@ -143,3 +143,17 @@ struct KeyTable {
     slots[hole] = 0
   }
 }
+
+// MARK: Kept in a file
+
+extension Key {
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(&high)
+    try coder.code(&low)
+  }
+}
+
+extension KeyTable {
+  /// Goes on with the refusals of the table that was kept.
+  mutating func restore(threshold: UInt64) { self.threshold = threshold }
+}

@@ -4,6 +4,10 @@ protocol KeyedStatistics {
   /// Releases what the value points to.
   func free()
   mutating func add(_ other: Self)
+  /// Bytes that one takes at least.
+  static var size: Int { get }
+  /// Writes the value, or replaces a new one by what is read.
+  mutating func code(_ coder: inout StateCoder) throws(StateError)
 }
 
 /// Statistics by key with a bound on the number of keys; row 0 is for all others. See ``KeyTable``.
@@ -95,5 +99,28 @@ struct KeyedRows<Row: KeyedStatistics> {
     for row in 1...table.count {
       if let statistics = rows[row] { body(table.keys[row], statistics.pointee) }
     }
+  }
+}
+
+// MARK: Kept in a file
+
+extension KeyedRows {
+  /// - Parameter isValid: Whether a key can be one of this table.
+  mutating func code(_ coder: inout StateCoder, _ isValid: (Key) -> Bool = { _ in true }) throws(StateError) {
+    var threshold = table.threshold
+    try coder.code(&threshold)
+    try others.pointee.code(&coder)
+    let count = try coder.count(table.count, limit: table.limit, "a table")
+    for row in 1..<(count + 1) {
+      var key = coder.isReading ? Key(high: 0, low: 0) : table.keys[row]
+      try key.code(&coder)
+      if coder.isReading {
+        try coder.require(
+          isValid(key) && (key.hash < threshold || threshold == .max) && table.find(key) == nil, "a key")
+        try coder.reserve(Row.size)
+      }
+      try self.row(for: key).pointee.code(&coder)
+    }
+    if coder.isReading { table.restore(threshold: threshold) }
   }
 }

@@ -1,21 +1,5 @@
 import Glibc
 
-/// The event a statistic can be traced back to.
-package struct Exemplar: Sendable, Equatable {
-  /// Time of the event in ns since the clock's origin.
-  package let timestamp: Int64
-  /// Index into the trace's streams.
-  package let stream: Int
-  /// Index of the packet within the stream.
-  package let packet: Int
-
-  init(timestamp: Int64, location: UInt64) {
-    self.timestamp = timestamp
-    stream = Int(location & 0xffff)
-    packet = Int(location >> 16)
-  }
-}
-
 /// A histogram of durations in ns with an exemplar for each bucket.
 ///
 /// Buckets are log-linear: values below 128 are exact, above that each power of two has 128 buckets, so that
@@ -62,6 +46,9 @@ struct LatencyHistogram {
     (memory + MemoryLayout<Header>.stride).initializeMemory(
       as: UnsafeMutablePointer<Bucket>?.self, repeating: nil, count: Self.octaves)
   }
+
+  /// Bytes that one takes without buckets.
+  static let size = MemoryLayout<Header>.stride + MemoryLayout<Int>.stride * octaves
 
   func free() {
     for octave in 0..<Self.octaves { chunks[octave]?.deallocate() }
@@ -170,5 +157,43 @@ struct LatencyHistogram {
       repeating: Bucket(count: 0, timestamp: 0, location: 0), count: Self.bucketsPerOctave)
     chunks[octave] = chunk
     return chunk
+  }
+}
+
+// MARK: Kept in a file
+
+extension LatencyHistogram {
+  func code(_ coder: inout StateCoder) throws(StateError) {
+    var known = header.pointee
+    try coder.code(count: &known.count)
+    guard known.count > 0 else { return }
+    try coder.code(&known.sum)
+    try coder.code(&known.minimum)
+    try coder.code(&known.maximum)
+    try coder.require(0 <= known.minimum && known.minimum <= known.maximum, "a range of durations")
+    try coder.code(moment: &known.maximumTimestamp)
+    try coder.code(location: &known.maximumLocation, at: known.maximumTimestamp, lasts: known.maximum)
+    if coder.isReading { header.pointee = known }
+    var counted: UInt64 = 0
+    let octaves = (0..<Self.octaves).filter { chunks[$0] != nil }
+    try coder.sparse(octaves, Self.octaves) { (octave, coder) throws(StateError) in
+      if coder.isReading {
+        try coder.reserve(MemoryLayout<Bucket>.stride * Self.bucketsPerOctave)
+        _ = allocate(octave)
+      }
+      guard let chunk = chunks[octave] else { return }
+      let used = (0..<Self.bucketsPerOctave).filter { chunk[$0].count > 0 }
+      try coder.sparse(used, Self.bucketsPerOctave) { (index, coder) throws(StateError) in
+        var bucket = chunk[index]
+        try coder.code(count: &bucket.count)
+        try coder.code(moment: &bucket.timestamp)
+        try coder.code(
+          location: &bucket.location, at: bucket.timestamp,
+          lasts: Self.values(octave: octave, index: index).upperBound)
+        chunk[index] = bucket
+        counted += bucket.count
+      }
+    }
+    try coder.require(counted == known.count, "a histogram of \(known.count) durations with \(counted)")
   }
 }

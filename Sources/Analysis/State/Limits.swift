@@ -36,6 +36,8 @@ enum Limits {
   static let counters = 96
   /// Values of one of them.
   static let counterElements = 32
+  /// Machines whose recordings one state holds.
+  static let machines = 1024
   /// Requests followed at once. Their ids are told apart by device and queue; when so many others have had events since a
   /// request's last one, it counts as one without end.
   static let openRequests = 8192

@@ -104,3 +104,29 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     }
   }
 }
+
+// MARK: Kept in a file
+
+extension SliceAnalysis {
+  func write(_ coder: inout StateCoder) throws(StateError) {
+    var (configuration, isLeading) = (state.pointee.configuration, state.pointee.isLeading)
+    try configuration.code(&coder)
+    try coder.code(&isLeading)
+    try state.code(&coder)
+  }
+
+  /// - Parameter runs: The trace that each stream belongs to.
+  static func read(_ coder: inout StateCoder, runs: [Int]) throws(StateError) -> SliceAnalysis {
+    var (configuration, isLeading) = (Configuration(), false)
+    try configuration.code(&coder)
+    configuration.runs = runs
+    try coder.code(&isLeading)
+    try coder.reserve(memory)
+    let slice = SliceAnalysis(configuration, isLeading: isLeading)
+    try slice.state.code(&coder)
+    return slice
+  }
+
+  /// What a slice takes at least, in bytes.
+  private static let memory = 256 << 10
+}

@@ -48,6 +48,9 @@ struct ThreadState {
   var loop: LoopStatistics?
 
   static let reasonCount = 64
+  /// Bytes that one takes at least.
+  static let size =
+    MemoryLayout<ThreadState>.stride + TimeCategory.count * 8 + reasonCount * 8 + LatencyHistogram.size
 
   /// Events of this thread that have been read.
   var recorded: UInt64 { exitTotals.exits &+ exitTotals.enters &+ otherEvents }
@@ -82,4 +85,56 @@ enum ThreadKind: UInt64 {
   case vcpu = 0
   case loop = 1
   case main = 2
+}
+
+// MARK: Kept in a file
+
+extension ThreadState {
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    let thread = index
+    try clock.code(&coder)
+    try totals.code(&coder, of: clock.started ? clock.last - clock.first : 0)
+    try coder.code(&clockSynchronized)
+    try codeHead(&coder)
+
+    try exits.code(&coder, thread: thread)
+    try coder.code(&exitHead, .blank) { (row, coder) throws(StateError) in
+      try row.code(&coder, thread: thread)
+    }
+    try exitTotals.code(&coder)
+    try coder.code(count: &otherEvents)
+    try coder.code(count: &synchronizedEvents)
+    try coder.code(sparse: reasons, Self.reasonCount)
+
+    try path.code(&coder, thread: thread)
+    try coder.code(&pathSynchronized)
+    let heads = try coder.count(
+      pathHeads.count, limit: PathState.headRows - (pathSynchronized ? 0 : 1), "events of handlers")
+    if coder.isReading { pathHeads = Array(repeating: .blank, count: heads) }
+    for head in 0..<heads { try pathHeads[head].code(&coder, thread: thread) }
+    try pathBefore.code(&coder)
+    try coder.code(count: &brokenHandlers)
+
+    for row in [\ThreadState.sleep, \.sleepHead] {
+      try coder.code(&self[keyPath: row], .blank) { (row, coder) throws(StateError) in
+        try row.code(&coder, thread: thread)
+      }
+    }
+    try loop?.code(&coder)
+  }
+
+  private mutating func codeHead(_ coder: inout StateCoder) throws(StateError) {
+    // With one row more it is synchronized.
+    let count = try coder.count(
+      clockHeadCount, limit: Limits.lockRun + (clockSynchronized ? 1 : 0), "events of locks")
+    guard count > 0 else { return }
+    if coder.isReading {
+      let head = UnsafeMutablePointer<ClockRow>.allocate(capacity: Limits.lockRun + 1)
+      head.initialize(repeating: .blank, count: Limits.lockRun + 1)
+      clockHead = head
+      clockHeadCount = count
+    }
+    guard let clockHead else { return }
+    for row in 0..<count { try clockHead[row].code(&coder, thread: index) }
+  }
 }

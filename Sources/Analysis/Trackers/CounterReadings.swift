@@ -7,19 +7,19 @@ package struct CounterInfo: Sendable, Equatable {
   }
 
   /// KVM's name for it.
-  package let name: String
+  package internal(set) var name: String
   /// What its values mean; nil: something newer than this program.
-  package let kind: Kind?
+  package internal(set) var kind: Kind?
   /// `counter_unit` of the catalogue.
-  package let unit: Int
+  package internal(set) var unit: Int
   /// Base of the factor, 10 or 2.
-  package let base: Int
+  package internal(set) var base: Int
   /// Exponent of the factor.
-  package let exponent: Int
+  package internal(set) var exponent: Int
   /// Number of values.
-  package let size: Int
+  package internal(set) var size: Int
   /// Width of a linear histogram's buckets.
-  package let bucketSize: UInt32
+  package internal(set) var bucketSize: UInt32
 
   /// Whether its values are buckets.
   package var isHistogram: Bool { kind == .linearHistogram || kind == .logarithmicHistogram }
@@ -28,9 +28,9 @@ package struct CounterInfo: Sendable, Equatable {
 /// A counter of the machine's or of vCPUs' counters.
 package struct CounterName: Sendable, Hashable, Comparable {
   /// Of a vCPU rather than of the VM.
-  package let isVcpu: Bool
+  package internal(set) var isVcpu: Bool
   /// Place in the kernel's table.
-  package let counter: Int
+  package internal(set) var counter: Int
 
   /// A counter.
   package init(isVcpu: Bool, counter: Int) { (self.isVcpu, self.counter) = (isVcpu, counter) }
@@ -84,5 +84,58 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     let scope = KvmScope(isVcpu: isVcpu, id: Int(clamping: event.id))
     pointee.counters[scope, default: CounterReadings()].add(
       counter: event.counter, element: event.element, event.value)
+  }
+}
+
+// MARK: Kept in a file
+
+extension CounterInfo: StateCoded {
+  static var blank: CounterInfo {
+    CounterInfo(name: "", kind: nil, unit: 0, base: 0, exponent: 0, size: 0, bucketSize: 0)
+  }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(&name)
+    var number = kind.map { $0.rawValue + 1 } ?? 0
+    try coder.code(&number, below: Kind.logarithmicHistogram.rawValue + 2, "a kind of counter")
+    kind = Kind(rawValue: number - 1)
+    // As wide as the event's fields.
+    try coder.code(&unit, below: 1 << 8, "a unit of")
+    try coder.code(&base, below: 1 << 8, "a base of")
+    var power = Int16(clamping: exponent)
+    try coder.code(&power)
+    exponent = Int(power)
+    try coder.code(&size, below: 1 << 16, "a counter with values")
+    try coder.code(&bucketSize)
+  }
+}
+
+extension CounterName: StateCoded {
+  static var blank: CounterName { CounterName(isVcpu: false, counter: 0) }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(&isVcpu)
+    try coder.code(&counter, below: Limits.counters, "a counter's number")
+  }
+}
+
+extension CounterValues: StateCoded {
+  static var blank: CounterValues { CounterValues(first: 0, last: 0) }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(&first)
+    try coder.code(&last)
+  }
+}
+
+extension CounterReadings: StateCoded {
+  static var blank: CounterReadings { CounterReadings() }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(&values, limit: Limits.counters * Limits.counterElements, "readings of counters")
+    try coder.require(
+      values.keys.allSatisfy {
+        $0 >> 6 < UInt16(Limits.counters) && $0 & 63 < UInt16(Limits.counterElements)
+      }, "a counter's number")
   }
 }

@@ -5,14 +5,14 @@
 struct EventTotals {
   /// Whose reading it is.
   struct Place: Hashable {
-    let run: Int
-    let thread: Int
+    var run: Int
+    var thread: Int
   }
 
   /// A thread's first reading with moment `start`.
   struct Start {
-    let timestamp: Int64
-    let emitted: UInt64
+    var timestamp: Int64
+    var emitted: UInt64
     /// The thread's events read before this one.
     var recorded: UInt64
     /// Its events read up to the `clock_sync` before, which is before the reading was taken; nil: there was none yet.
@@ -177,5 +177,65 @@ extension AnalysisState {
     case ThreadKind.main.rawValue: main
     default: threadCount
     }
+  }
+}
+
+// MARK: Kept in a file
+
+extension EventTotals.Place: StateCoded, Comparable {
+  static var blank: EventTotals.Place { EventTotals.Place(run: 0, thread: 0) }
+  static let most = Limits.runs * (AnalysisState.threadCount + 1)
+
+  static func < (left: EventTotals.Place, right: EventTotals.Place) -> Bool {
+    (left.run, left.thread) < (right.run, right.thread)
+  }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(&run, below: Limits.runs, "a trace's number")
+    try coder.code(&thread, below: AnalysisState.threadCount + 1, "a thread's number")
+  }
+}
+
+extension EventTotals.Start: StateCoded {
+  static var blank: EventTotals.Start {
+    EventTotals.Start(timestamp: 0, emitted: 0, recorded: 0, synchronized: nil)
+  }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(moment: &timestamp)
+    try coder.code(&emitted)
+    try coder.code(&recorded)
+    try coder.code(&synchronized)
+  }
+}
+
+extension EventTotals.Sum: StateCoded {
+  static var blank: EventTotals.Sum { EventTotals.Sum() }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(count: &count)
+    try coder.code(&emitted)
+  }
+}
+
+extension EventTotals {
+  /// Kinds of readings at the end that are kept of a trace: one for each process, and a few that damage makes.
+  private static let mostGroups = 4096
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(&first, limit: Place.most, "readings")
+    try coder.code(&starts, limit: Place.most, "readings")
+    try coder.code(&ends, limit: Place.most, "readings")
+    let (groups, processes) = (groups, processes)
+    let runs = Set(groups.keys).union(processes.keys).sorted()
+    try coder.sparse(runs, Limits.runs) { (run, coder) throws(StateError) in
+      var (counts, known) = (groups[run] ?? [:], (processes[run] ?? []).sorted())
+      try coder.code(&counts, limit: Self.mostGroups, "groups of readings")
+      try coder.code(&known, limit: Limits.processes, "a list of processes")
+      self.groups[run] = counts.isEmpty ? nil : counts
+      self.processes[run] = known.isEmpty ? nil : Set(known)
+    }
+    try coder.code(&isSynchronized)
+    try coder.code(count: &unanalysed)
   }
 }

@@ -34,3 +34,15 @@ package struct ExitCounts: Sendable, Equatable {
     return difference
   }
 }
+
+// MARK: Kept in a file
+
+extension ExitCounts {
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(count: &exits)
+    try coder.code(count: &io)
+    try coder.code(count: &mmio)
+    try coder.code(count: &hlt)
+    try coder.code(&kicks)
+  }
+}

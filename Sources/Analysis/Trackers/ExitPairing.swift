@@ -118,3 +118,60 @@ extension Key {
   @inline(__always)
   var reason: UInt64 { high >> 8 & 0xff }
 }
+
+// MARK: Kept in a file
+
+extension ExitRow {
+  /// - Parameter thread: Index of its thread.
+  mutating func code(_ coder: inout StateCoder, thread: Int) throws(StateError) {
+    try coder.code(moment: &timestamp)
+    try coder.code(location: &location, at: timestamp, thread: thread)
+    try site.code(&coder)
+    try coder.code(&seq)
+    try coder.code(&isExit)
+    try coder.code(&isCounted)
+    try coder.code(count: &epoch)
+  }
+
+  static var blank: ExitRow {
+    ExitRow(
+      timestamp: 0, location: 0, site: ExitPairing.unseenSite, seq: 0, isExit: false, isCounted: false)
+  }
+}
+
+extension ExitTotals {
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(count: &exits)
+    try coder.code(count: &enters)
+    try coder.code(count: &exitsWithoutEnter)
+    try coder.code(count: &exitsWithoutReentry)
+    try coder.code(count: &entersWithoutExit)
+    try coder.code(count: &missingExits)
+    try coder.code(count: &restarts)
+  }
+}
+
+extension InterruptedExit: StateCoded {
+  static var blank: InterruptedExit {
+    InterruptedExit(seq: 0, site: ExitPairing.unseenSite, isCounted: false, handling: 0, reentry: 0)
+  }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(&seq)
+    try site.code(&coder)
+    try coder.code(&isCounted)
+    try coder.code(&handling)
+    try coder.code(moment: &reentry)
+  }
+}
+
+extension ExitPairing {
+  mutating func code(_ coder: inout StateCoder, thread: Int) throws(StateError) {
+    try coder.code(&hasLast)
+    try coder.code(&firstSeq)
+    try coder.code(moment: &openedAt)
+    try last.code(&coder, thread: thread)
+    try coder.code(&handled)
+    try coder.code(&interrupted)
+  }
+}

@@ -204,3 +204,47 @@ extension ExitSite {
     }
   }
 }
+
+// MARK: Kept in a file
+
+extension ExitSite {
+  static let size = MemoryLayout<ExitSite>.stride + 2 * LatencyHistogram.size
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(count: &count)
+    try inKvmRun.code(&coder)
+    try handling.code(&coder)
+    try parts.code(&coder)
+  }
+}
+
+extension ExitPart {
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(count: &entered)
+    try coder.code(&inKvmRun)
+    try coder.code(count: &handled)
+    try coder.code(&handling)
+  }
+}
+
+extension LongestHandling {
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(&time)
+    guard time >= 0 else { return }
+    try coder.code(moment: &timestamp)
+    try coder.code(location: &location, at: timestamp, lasts: time)
+  }
+}
+
+extension ExitParts {
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(count: &epoch)
+    try earlier.code(&coder)
+    try first.code(&coder)
+    try setup.code(&coder)
+    try laterSetup.code(&coder)
+    try longest.code(&coder)
+    try firstLongest.code(&coder)
+    try middleLongest.code(&coder)
+  }
+}

@@ -129,7 +129,10 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
   func mergeExits(
     _ left: UnsafeMutablePointer<ThreadState>, _ right: UnsafeMutablePointer<ThreadState>
   ) {
-    if let row = right.pointee.exitHead { applyExit(left, row) }
+    if let row = right.pointee.exitHead {
+      if !left.pointee.exits.hasLast, !pointee.isLeading { left.pointee.exitHead = row }
+      applyExit(left, row)
+    }
     if right.pointee.exits.hasLast { left.pointee.exits.follow(right.pointee.exits) }
     left.pointee.exitTotals += right.pointee.exitTotals
     for reason in 0..<ThreadState.reasonCount {

@@ -37,3 +37,9 @@ package struct InterruptResult: Sendable, Equatable {
   /// By `mechanism` of the catalogue.
   package let byMechanism: [UInt64]
 }
+
+// MARK: Kept in a file
+
+extension InterruptTracker {
+  func code(_ coder: inout StateCoder) throws(StateError) { try coder.code(sparse: counts, Self.count) }
+}

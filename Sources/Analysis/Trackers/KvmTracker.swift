@@ -3,11 +3,11 @@
 /// KVM's counters at one moment, with what the trace had counted until then.
 package struct KvmSample: Sendable, Equatable {
   /// ns since the clock's origin.
-  package let timestamp: Int64
+  package internal(set) var timestamp: Int64
   /// Bit for each counter that this kernel offers.
-  package let known: UInt32
+  package internal(set) var known: UInt32
   /// Values in the order of ``KvmCounter``.
-  package let values: [UInt64]
+  package internal(set) var values: [UInt64]
   /// What the trace had counted: of that vCPU, or of all for the scope vm.
   package var counts: ExitCounts
 
@@ -30,9 +30,9 @@ package struct KvmSamples: Sendable, Equatable {
 /// What a set of KVM's counters is about.
 package struct KvmScope: Sendable, Hashable, Comparable {
   /// Of a vCPU rather than of the VM.
-  package let isVcpu: Bool
+  package internal(set) var isVcpu: Bool
   /// Id of the vCPU or VM.
-  package let id: Int
+  package internal(set) var id: Int
 
   /// A scope.
   package init(isVcpu: Bool, id: Int) { (self.isVcpu, self.id) = (isVcpu, id) }
@@ -107,5 +107,46 @@ extension AnalysisState {
       sum.add(right)
       return sum
     }
+  }
+}
+
+// MARK: Kept in a file
+
+extension KvmSample {
+  static var blank: KvmSample {
+    KvmSample(
+      timestamp: 0, known: 0, values: Array(repeating: 0, count: KvmCounter.allCases.count),
+      counts: ExitCounts())
+  }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(moment: &timestamp)
+    try coder.code(&known)
+    for counter in values.indices { try coder.code(&values[counter]) }
+    try counts.code(&coder)
+  }
+}
+
+extension KvmSamples: StateCoded {
+  static var blank: KvmSamples { KvmSamples(count: 0, first: .blank, last: .blank) }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(count: &count)
+    try first.code(&coder)
+    try last.code(&coder)
+  }
+}
+
+extension KvmScope: StateCoded {
+  /// The most scopes that there can be.
+  static let most = Limits.vcpus + machines
+  /// VMs of a process that are told apart.
+  static let machines = 16
+
+  static var blank: KvmScope { KvmScope(isVcpu: false, id: 0) }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(&isVcpu)
+    try coder.code(&id, below: isVcpu ? Limits.vcpus : Self.machines, "the number of a vCPU or VM")
   }
 }

@@ -41,3 +41,14 @@ extension SliceAnalysis {
     return results.sorted { $0.lock < $1.lock }
   }
 }
+
+// MARK: Kept in a file
+
+extension LockStatistics {
+  static let size = MemoryLayout<LockStatistics>.stride + LatencyHistogram.size
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(count: &waits)
+    try wait.code(&coder)
+  }
+}

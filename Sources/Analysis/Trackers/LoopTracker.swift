@@ -61,7 +61,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
   // MARK: Merge
 
   func mergeLoop(_ left: UnsafeMutablePointer<ThreadState>, _ right: UnsafeMutablePointer<ThreadState>) {
-    if let row = right.pointee.sleepHead { applySleep(left, row) }
+    if let row = right.pointee.sleepHead { sleeps(left, row) }
     if let sleep = right.pointee.sleep { left.pointee.sleep = sleep }
     if let loop = right.pointee.loop { left.pointee.loop?.add(loop) }
   }
@@ -119,5 +119,33 @@ extension SliceAnalysis {
       brokenHandlers: thread?.pointee.brokenHandlers ?? 0,
       unmatchedRequests: thread.flatMap { unmatched[$0.pointee.index] } ?? 0,
       sleeps: loop.map { LatencySummary($0.sleeps) } ?? LatencySummary())
+  }
+}
+
+// MARK: Kept in a file
+
+extension SleepRow {
+  static var blank: SleepRow { SleepRow(timestamp: 0, location: 0, seq: 0, isWakeup: false) }
+
+  /// - Parameter thread: Index of its thread.
+  mutating func code(_ coder: inout StateCoder, thread: Int) throws(StateError) {
+    try coder.code(moment: &timestamp)
+    try coder.code(location: &location, at: timestamp, thread: thread)
+    try coder.code(&seq)
+    try coder.code(&isWakeup)
+  }
+}
+
+extension LoopStatistics {
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(count: &wakeups)
+    try coder.code(count: &timeouts)
+    try coder.code(&ready)
+    try coder.code(count: &polls)
+    try coder.code(count: &pollsReady)
+    try coder.code(count: &signals)
+    try coder.code(&kicks)
+    try coder.code(count: &handlers)
+    try sleeps.code(&coder)
   }
 }

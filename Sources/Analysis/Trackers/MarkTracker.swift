@@ -3,14 +3,16 @@
 /// A value the guest wrote to the marker port.
 package struct GuestMark: Sendable, Equatable {
   /// Where in the trace.
-  package let exemplar: Exemplar
+  package internal(set) var exemplar: Exemplar
   /// The vCPU that wrote it.
-  package let vcpu: Int
+  package internal(set) var vcpu: Int
   /// What it wrote.
-  package let value: UInt32
+  package internal(set) var value: UInt32
   /// What all vCPUs had counted before.
   package var counts: ExitCounts
+}
 
+extension GuestMark {
   init(_ event: GuestMarkEvent, _ at: EventPlace, counts: ExitCounts) {
     exemplar = Exemplar(timestamp: at.timestamp, location: at.location)
     vcpu = Int(event.vcpu & 0xffff)
@@ -49,5 +51,23 @@ extension AnalysisState {
     guard marks > 0 else { return }
     sites.update { $0.parts.shift(by: marks, $0.all) }
     for index in 0..<Self.threadCount { threads[index]?.pointee.exitHead?.epoch &+= marks }
+  }
+}
+
+// MARK: Kept in a file
+
+extension GuestMark: StateCoded {
+  static var blank: GuestMark {
+    GuestMark(exemplar: Exemplar(timestamp: 0, location: 0), vcpu: 0, value: 0, counts: ExitCounts())
+  }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    var (timestamp, location) = (exemplar.timestamp, exemplar.location)
+    try coder.code(moment: &timestamp)
+    try coder.code(location: &location, at: timestamp, thread: vcpu)
+    exemplar = Exemplar(timestamp: timestamp, location: location)
+    try coder.code(&vcpu, below: 1 << 16, "a vCPU's number")
+    try coder.code(&value)
+    try counts.code(&coder)
   }
 }

@@ -139,3 +139,62 @@ struct PathState {
   var key = Key(high: 0, low: 0)
   var end: Int64 = 0
 }
+
+// MARK: Kept in a file
+
+extension PathContents {
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(&any)
+    guard any else { return }
+    try coder.code(&mixed)
+    try coder.code(&seq)
+    try coder.code(&queue)
+    try coder.code(count: &requests)
+    try coder.code(moment: &firstRequest)
+    try coder.code(moment: &lastCompletion)
+    try coder.code(moment: &interrupt)
+    try coder.code(moment: &stamp)
+  }
+}
+
+extension PathHead {
+  static var blank: PathHead {
+    PathHead(
+      before: PathContents(),
+      row: PathRow(EventPlace(timestamp: 0, location: 0), .arrive, 0, .exitAccess, gapEnd: .min))
+  }
+
+  /// - Parameter thread: Index of its thread.
+  mutating func code(_ coder: inout StateCoder, thread: Int) throws(StateError) {
+    try before.code(&coder)
+    try coder.code(choice: &row.operation)
+    try coder.code(choice: &row.kind)
+    try coder.code(moment: &row.timestamp)
+    try coder.code(location: &row.location, at: row.timestamp, thread: thread)
+    try coder.code(&row.device)
+    try coder.code(&row.queue)
+    try coder.code(moment: &row.gapEnd)
+    try coder.code(&row.seq)
+  }
+}
+
+extension PathState {
+  /// - Parameter thread: Index of its thread.
+  mutating func code(_ coder: inout StateCoder, thread: Int) throws(StateError) {
+    try coder.code(moment: &arrival)
+    try coder.code(&arrivalSeq)
+    try coder.code(&isActive)
+    try coder.code(&isFinished)
+    try coder.code(choice: &kind)
+    try coder.code(&seq)
+    try coder.code(moment: &begin)
+    try coder.code(location: &location, at: begin, thread: thread)
+    try coder.code(&device)
+    try coder.code(&queue)
+    try coder.code(moment: &ownArrival)
+    try contents.code(&coder)
+    try key.code(&coder)
+    try coder.require(PathStatistics.isValid(key), "a path")
+    try coder.code(moment: &end)
+  }
+}

@@ -148,3 +148,31 @@ extension SliceAnalysis {
     }
   }
 }
+
+// MARK: Kept in a file
+
+extension PathStatistics {
+  static let size = MemoryLayout<PathStatistics>.stride + PathStage.allCases.count * LatencyHistogram.size
+
+  /// Whether a key can be that of a path.
+  static func isValid(_ key: Key) -> Bool { key.high < UInt64(PathKind.allCases.count) }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(count: &handlers)
+    try coder.code(count: &requests)
+    try coder.code(count: &interrupted)
+    try coder.code(count: &signals)
+    try coder.code(&kicks)
+    try coder.code(&mostKicks)
+    try coder.code(count: &stamps)
+    try coder.code(count: &unmappedStamps)
+    try coder.code(count: &alreadyAwake)
+    let stages = stages
+    let used = (0..<PathStage.allCases.count).filter { stages[$0] != nil }
+    try coder.sparse(used, PathStage.allCases.count) { (stage, coder) throws(StateError) in
+      let histogram = stages[stage] ?? LatencyHistogram()
+      stages[stage] = histogram
+      try histogram.code(&coder)
+    }
+  }
+}

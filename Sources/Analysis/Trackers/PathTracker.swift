@@ -216,13 +216,13 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     for head in right.pointee.pathHeads {
       var row = head.row
       row.gapEnd = Swift.max(row.gapEnd, gapEnd)
-      if left.pointee.path.isActive { left.pointee.path.contents += head.before }
-      applyPath(left, row, records: true)
+      contents(left) { $0 += head.before }
+      if left.pointee.pathSynchronized { applyPath(left, row, records: true) } else { keepPath(left, row) }
     }
     if right.pointee.pathSynchronized {
       left.pointee.path = right.pointee.path
-    } else if left.pointee.path.isActive {
-      left.pointee.path.contents += right.pointee.pathBefore
+    } else {
+      contents(left) { $0 += right.pointee.pathBefore }
     }
     left.pointee.brokenHandlers &+= right.pointee.brokenHandlers
   }

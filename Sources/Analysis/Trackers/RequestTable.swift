@@ -118,8 +118,9 @@ struct RequestTable {
       var merged: [Entry] = []
       for way in 0..<Self.ways where from[way].state != .empty {
         var entry = from[way]
+        // What its heads came to is known, as far as anything is here.
         if !entry.isSettled, let known = find(entry.key) { entry = known.pointee }
-        entry.isSettled = true
+        if isLeading { entry.isSettled = true }
         entry.touched = before &+ from[way].touched
         merged.append(entry)
       }
@@ -154,5 +155,53 @@ struct RequestTable {
       unsettled = none
     }
     return made
+  }
+}
+
+// MARK: Kept in a file
+
+extension RequestTable {
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(count: &clock)
+    var known: [Int] = []
+    if let entries { known = (0..<Limits.openRequests).filter { entries[$0].state != .empty } }
+    var isUsed = entries != nil
+    try coder.code(&isUsed)
+    guard isUsed else { return }
+    if coder.isReading {
+      try coder.reserve(MemoryLayout<Entry>.stride * Limits.openRequests)
+    }
+    let entries = entries ?? allocate()
+    let clock = clock
+    try coder.sparse(known, Limits.openRequests) { (place, coder) throws(StateError) in
+      try entries[place].code(&coder)
+      let entry = entries[place]
+      let set = Self.set(of: entry.key)
+      try coder.require(
+        entry.touched <= clock && entry.state != .empty && place - place % Self.ways == set
+          && !(set..<place).contains { entries[$0].key == entry.key && entries[$0].state != .empty },
+        "a request")
+    }
+    guard let unsettled else { return }
+    try coder.sparse((0..<Self.sets).filter { unsettled[$0] > 0 }, Self.sets) {
+      (set, coder) throws(StateError) in
+      try coder.code(&unsettled[set])
+      try coder.require(unsettled[set] <= UInt8(Self.ways), "requests that are not settled")
+    }
+  }
+}
+
+extension RequestTable.Entry {
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(&key)
+    try coder.code(choice: &state)
+    try coder.code(&touched)
+    try coder.code(&isSettled)
+    try coder.code(moment: &timestamp)
+    try coder.code(&thread)
+    try coder.require(Int(thread) < AnalysisState.threadCount, "a thread's number")
+    try coder.code(location: &location, at: timestamp, thread: Int(thread))
+    try coder.code(&kind)
+    try coder.code(&isCounted)
   }
 }

@@ -166,12 +166,10 @@ struct RequestTracker {
     let before = table.clock
     for var row in next.heads {
       row.gapEnd = max(row.gapEnd, gapEnd)
-      if row.operation == .evict {
-        if let place = table.find(row.key) { apply(row, place) }
-      } else {
-        let place = table.find(row.key) ?? insert(row.key)
-        table.touch(place)
-        apply(row, place)
+      if row.operation != .evict {
+        step(row)
+      } else if let place = table.find(row.key) {
+        if place.pointee.isSettled { apply(row, place) } else { keep(row, place) }
       }
     }
     table.adopt(next.table, since: before)
@@ -287,4 +285,48 @@ package struct RequestResult: Sendable, Equatable {
   package let open: UInt64
   /// Begin to end.
   package let duration: LatencySummary
+}
+
+// MARK: Kept in a file
+
+extension RequestTracker {
+  /// A key has up to three events that wait for what was before, and no more keys than there are entries have any.
+  private static let mostHeads = 4 * Limits.openRequests
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try table.code(&coder)
+    try statistics.code(&coder)
+    try coder.code(&unmatched, limit: AnalysisState.threadCount, "a list of threads")
+    try coder.require(
+      unmatched.keys.allSatisfy { $0 < UInt16(AnalysisState.threadCount) }, "a thread's number")
+    try coder.code(&heads, limit: Self.mostHeads, "a list of requests")
+  }
+}
+
+extension RequestRow: StateCoded {
+  static var blank: RequestRow {
+    RequestRow(timestamp: 0, location: 0, gapEnd: .min, key: 0, operation: .end, thread: 0, detail: 0)
+  }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(choice: &operation)
+    try coder.code(&key)
+    try coder.code(moment: &timestamp)
+    try coder.code(&thread)
+    try coder.require(Int(thread) < AnalysisState.threadCount, "a thread's number")
+    try coder.code(location: &location, at: timestamp, thread: Int(thread))
+    try coder.code(moment: &gapEnd)
+    try coder.code(&detail)
+  }
+}
+
+extension RequestStatistics {
+  static let size = MemoryLayout<RequestStatistics>.stride + LatencyHistogram.size
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(count: &begun)
+    try coder.code(&bytes)
+    try coder.code(count: &failed)
+    try duration.code(&coder)
+  }
 }

@@ -148,3 +148,93 @@ package struct StateDump: Sendable, Equatable {
     other.kicks.forEach { add($0) }
   }
 }
+
+// MARK: Kept in a file
+
+extension MachineInfo: StateCoded {
+  static var blank: MachineInfo {
+    MachineInfo(
+      version: "", guest: "", kvm: "", kernel: "", configuration: "", pid: 0, ramBytes: 0, tscKHz: 0,
+      vcpus: 0, loops: 0)
+  }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(&version)
+    try coder.code(&guest)
+    try coder.code(&kvm)
+    try coder.code(&kernel)
+    try coder.code(&configuration)
+    try coder.code(&pid)
+    try coder.code(&ramBytes)
+    try coder.code(&tscKHz)
+    try coder.code(&vcpus)
+    try coder.code(&loops)
+  }
+}
+
+extension VcpuInfo: StateCoded {
+  static var blank: VcpuInfo { VcpuInfo(tid: 0, name: "", cpu: 0, tscOffset: nil) }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(&tid)
+    try coder.code(&name)
+    try coder.code(&cpu)
+    try coder.code(&tscOffset)
+  }
+}
+
+extension LoopInfo: StateCoded {
+  static var blank: LoopInfo { LoopInfo(tid: 0, name: "", cpu: 0, pollBudget: 0) }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(&tid)
+    try coder.code(&name)
+    try coder.code(&cpu)
+    try coder.code(&pollBudget)
+  }
+}
+
+extension DeviceRange: StateCoded {
+  static var blank: DeviceRange {
+    DeviceRange(device: 0, name: "", isMemoryMapped: false, base: 0, length: 0, line: 0, lock: 0)
+  }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(&device)
+    try coder.code(&name)
+    try coder.code(&isMemoryMapped)
+    try coder.code(&base)
+    try coder.code(&length)
+    try coder.code(&line)
+    try coder.code(&lock)
+  }
+}
+
+extension KickInfo: StateCoded {
+  static var blank: KickInfo {
+    KickInfo(device: 0, queue: 0, loop: 0, isMemoryMapped: false, address: 0, size: 0, value: nil)
+  }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(&device)
+    try coder.code(&queue)
+    try coder.code(&loop)
+    try coder.code(&isMemoryMapped)
+    try coder.code(&address)
+    try coder.code(&size)
+    try coder.code(&value)
+  }
+}
+
+extension StateDump {
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(&machines, limit: Limits.processes, "a list of machines")
+    try coder.code(&vcpus, limit: Limits.vcpus, "a list of vCPUs")
+    try coder.require(vcpus.keys.allSatisfy((0..<Limits.vcpus).contains), "a vCPU's number")
+    try coder.code(&loops, limit: Limits.loops, "a list of loops")
+    try coder.require(loops.keys.allSatisfy((0..<Limits.loops).contains), "a loop's number")
+    try coder.code(&devices, limit: Limits.dumpEntries, "a list of devices")
+    try coder.code(&kicks, limit: Limits.dumpEntries, "a list of kicks")
+    try coder.code(&counters, limit: 2 * Limits.counters, "a list of counters")
+  }
+}

@@ -108,6 +108,17 @@ struct ClockTotals {
     times = .allocate(capacity: TimeCategory.count)
     times.initialize(repeating: 0, count: TimeCategory.count)
   }
+
+  /// Takes time out that is in two slices. Only chunks of a rotated session overlap, by the time that it takes to switch all
+  /// streams: most of that is not known to either.
+  func take(_ time: Int64) {
+    var rest = time
+    for category in 0..<TimeCategory.count {
+      let part = min(rest, times[category])
+      times[category] -= part
+      rest -= part
+    }
+  }
 }
 
 extension ThreadClock {
@@ -182,5 +193,68 @@ extension ThreadClock {
     let isWhole = !isCut
     isCut = false
     return row.operation == .lockAcquired && expected && clean && isWhole ? spent : nil
+  }
+}
+
+// MARK: Kept in a file
+
+extension StateCoder {
+  mutating func code(category value: inout Int) throws(StateError) {
+    try code(&value, below: TimeCategory.count, "what time is spent on:")
+  }
+}
+
+extension ClockRow {
+  static var blank: ClockRow {
+    ClockRow(timestamp: 0, location: 0, argument: 0, gapEnd: .min, seq: 0, operation: .enter)
+  }
+
+  /// - Parameter thread: Index of its thread.
+  mutating func code(_ coder: inout StateCoder, thread: Int) throws(StateError) {
+    try coder.code(choice: &operation)
+    try coder.code(moment: &timestamp)
+    try coder.code(location: &location, at: timestamp, thread: thread)
+    try coder.code(&argument)
+    if operation == .begin || operation == .end {
+      try coder.require(argument < UInt64(TimeCategory.count), "a handler of \(argument)")
+    }
+    try coder.code(moment: &gapEnd)
+    try coder.code(&seq)
+  }
+}
+
+extension ThreadClock {
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(&started)
+    try coder.code(moment: &first)
+    try coder.code(moment: &last)
+    try coder.require(first <= last, "a thread that ends before it begins")
+    try coder.code(category: &category)
+    try coder.code(category: &under)
+    try coder.code(&lock)
+    try coder.code(&seq)
+    try coder.code(&lockRun, below: Limits.lockRun + 1, "events of locks")
+    try coder.code(&isCut)
+    try coder.code(moment: &beginning.gapEnd)
+    try coder.code(&beginning.seq)
+    try coder.code(&beginning.isFirstOfNumber)
+    try coder.code(&beginning.isAfterWakeup)
+  }
+}
+
+extension ClockTotals {
+  /// - Parameter span: The time that they are parts of, ns.
+  mutating func code(_ coder: inout StateCoder, of span: Int64) throws(StateError) {
+    let times = times
+    var sum: Int64 = 0
+    let used = (0..<TimeCategory.count).filter { times[$0] != 0 }
+    try coder.sparse(used, TimeCategory.count) { (category, coder) throws(StateError) in
+      try coder.code(&times[category])
+      try coder.require(
+        times[category] >= 0 && times[category] <= span - sum, "a thread's time that is more than all of it")
+      sum += times[category]
+    }
+    try coder.code(count: &unexplained)
+    try coder.code(category: &lastCategory)
   }
 }

@@ -1,16 +1,18 @@
 /// What the host knew of a thread at one moment (`thread_stats`), cumulative since the thread began.
 package struct ThreadReading: Sendable, Equatable {
   /// ns since the clock's origin.
-  package let timestamp: Int64
+  package internal(set) var timestamp: Int64
   /// ns on a CPU; nil: this host does not say.
-  package let running: UInt64?
+  package internal(set) var running: UInt64?
   /// ns runnable but waiting for a CPU, of waits that are over.
-  package let waiting: UInt64?
+  package internal(set) var waiting: UInt64?
   /// Times that the thread gave its CPU up.
-  package let voluntarySwitches: UInt64?
+  package internal(set) var voluntarySwitches: UInt64?
   /// Times that its CPU was taken from it.
-  package let involuntarySwitches: UInt64?
+  package internal(set) var involuntarySwitches: UInt64?
+}
 
+extension ThreadReading {
   init(_ event: ThreadStats, _ at: EventPlace) {
     let known = event.known
     timestamp = at.timestamp
@@ -24,11 +26,11 @@ package struct ThreadReading: Sendable, Equatable {
 /// The time between two readings that follow each other, in which a thread waited for a CPU.
 package struct WaitingSpell: Sendable, Equatable {
   /// Time of the first reading, ns since the clock's origin.
-  package let begin: Int64
+  package internal(set) var begin: Int64
   /// Time of the second one.
-  package let end: Int64
+  package internal(set) var end: Int64
   /// How long it waited between them, ns.
-  package let waiting: Int64
+  package internal(set) var waiting: Int64
 }
 
 /// The first and the last reading of a thread, and the worst times between readings.
@@ -81,9 +83,9 @@ package struct ThreadName: Sendable, Hashable, Comparable {
   }
 
   /// What it is there for.
-  package let kind: Kind
+  package internal(set) var kind: Kind
   /// Number of the vCPU or loop.
-  package let id: Int
+  package internal(set) var id: Int
 
   /// A thread.
   package init(_ kind: Kind, _ id: Int) { (self.kind, self.id) = (kind, id) }
@@ -113,5 +115,55 @@ extension AnalysisState {
     for (name, next) in readings {
       if threadReadings[name] == nil { threadReadings[name] = next } else { threadReadings[name]?.add(next) }
     }
+  }
+}
+
+// MARK: Kept in a file
+
+extension ThreadReading {
+  static var blank: ThreadReading {
+    ThreadReading(
+      timestamp: 0, running: nil, waiting: nil, voluntarySwitches: nil, involuntarySwitches: nil)
+  }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(moment: &timestamp)
+    try coder.code(&running)
+    try coder.code(&waiting)
+    try coder.code(&voluntarySwitches)
+    try coder.code(&involuntarySwitches)
+  }
+}
+
+extension WaitingSpell: StateCoded {
+  static var blank: WaitingSpell { WaitingSpell(begin: 0, end: 0, waiting: 0) }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(moment: &begin)
+    try coder.code(moment: &end)
+    try coder.code(&waiting)
+    try coder.require(waiting >= 0, "a wait of \(waiting) ns")
+  }
+}
+
+extension ThreadReadings: StateCoded {
+  static var blank: ThreadReadings { ThreadReadings(.blank) }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(count: &count)
+    try first.code(&coder)
+    try last.code(&coder)
+    try coder.code(&spells, limit: Limits.spells, "a list of waits")
+  }
+}
+
+extension ThreadName: StateCoded {
+  static var blank: ThreadName { ThreadName(.vcpu, 0) }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    var number = kind.rawValue
+    try coder.code(&number, below: Kind.main.rawValue + 1, "a kind of thread")
+    kind = Kind(rawValue: number) ?? .main
+    try coder.code(&id, below: Limits.vcpus, "a thread's number")
   }
 }

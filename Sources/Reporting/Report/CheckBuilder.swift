@@ -30,7 +30,7 @@ extension ReportBuilder {
     }
     if known.end == .present, known.emitted == nil {
       reasons.append(
-        analysis.unknownEvents.isEmpty
+        facts.unknownEvents.isEmpty
           ? "how many events there should be is not known: the readings at the beginning are not all there, or those of several "
             + "programs are mixed"
           : "only some of the program's events were recorded, so how many are missing of these is not known")
@@ -47,9 +47,9 @@ extension ReportBuilder {
       reasons.append("\(Text.number(discarded, "event")) discarded for want of room in the buffers")
     }
     if lostPackets > 0 { reasons.append("\(Text.number(lostPackets, "packet")) missing by their numbers") }
-    let begun = trace.streams.filter { $0.earlierPackets > 0 }.count
+    let begun = facts.continuedStreams
     if begun > 0 {
-      reasons.append("\(begun) of \(trace.streams.count) streams begin in the middle of a recording")
+      reasons.append("\(begun) of \(facts.streams.count) streams begin in the middle of a recording")
     }
     if problems > 0 || streams.contains(where: \.isDamaged) {
       let places = Text.number(UInt64(max(1, problems)), "damaged place")

@@ -6,14 +6,14 @@ final class CpuWaits {
   /// Events looked up at most: every one is another look at the trace.
   private static let mostLookups = 128
   /// What is less than this longer than usual needs no such reason, ns.
-  static let leastExcess: Int64 = 50_000
+  static let leastExcess = Exemplar.long
   /// Between readings further apart than this, and than some times the event's duration, a thread that seldom waits does so
   /// at other times than the event's, ns.
   static let longestSpell: Int64 = 20_000_000
   /// A thread that waits no less than this part of the time, 1 / n, waits at any time.
   private static let often: Int64 = 10
 
-  private let trace: Trace
+  private let trace: Trace?
   private let readings: [ThreadName: ThreadReadings]
   private var owners: [Place: ThreadName?] = [:]
 
@@ -22,7 +22,8 @@ final class CpuWaits {
     let stream: Int
   }
 
-  init(_ trace: Trace, _ readings: [ThreadName: ThreadReadings]) {
+  /// - Parameter trace: nil: exemplars tell their threads.
+  init(_ trace: Trace?, _ readings: [ThreadName: ThreadReadings]) {
     self.trace = trace
     self.readings = readings.filter { !$0.value.spells.isEmpty }
   }
@@ -57,7 +58,7 @@ final class CpuWaits {
     let place = Place(timestamp: exemplar.timestamp, stream: exemplar.stream)
     if let known = owners[place] { return known }
     guard owners.count < Self.mostLookups else { return nil }
-    let owner = ChainReader.owner(trace, at: exemplar)
+    let owner = exemplar.thread ?? trace.flatMap { ChainReader.owner($0, at: exemplar) }
     owners[place] = .some(owner)
     return owner
   }

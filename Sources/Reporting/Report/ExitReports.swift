@@ -27,7 +27,7 @@ extension ReportBuilder {
 
   /// By reason, direction and device; accesses to no device by address.
   func summaryExits(sortedBy order: ExitOrder = .cost) -> [ExitReport] {
-    let groups = analysis.models.exitGroups { exit in
+    let groups = models.exitGroups { exit in
       let device = deviceName(exit)
       let isKnown = device != nil && device != Self.unclaimed
       return ExitLabel(
@@ -41,7 +41,7 @@ extension ReportBuilder {
 
   /// All exits, whatever they are put together by.
   func totalExits() -> ExitTotalReport {
-    let all = analysis.models.allExits()
+    let all = models.allExits()
     return ExitTotalReport(
       count: all.count, inKvmRun: latency(all.inKvmRun, of: vcpuThreads),
       handling: latency(all.handling, of: vcpuThreads),
@@ -53,7 +53,7 @@ extension ReportBuilder {
   /// The rate of all exits where events are missing and nobody knows how many, nil elsewhere.
   private var numberedRate: RateReport? {
     let vcpus = result.vcpus.filter(\.times.hasEvents)
-    guard missingExits == nil, !analysis.models.isFiltered, result.dump.machines.count < 2,
+    guard missingExits == nil, !models.isFiltered, result.dump.machines.count < 2,
       vcpus.allSatisfy({ $0.restarts == 0 && $0.exits > 0 })
     else { return nil }
     return RateReport(
@@ -62,8 +62,8 @@ extension ReportBuilder {
 
   /// Exits that are missing by their numbers; nil where a gap goes on to the end: behind it no number tells.
   private var missingExits: UInt64? {
-    guard result.vcpus.allSatisfy({ $0.times.isFinalCategoryProven }), analysis.doubtFrom == nil,
-      trace.traces.count == 1 || wholeness?.end != .missing
+    guard result.vcpus.allSatisfy({ $0.times.isFinalCategoryProven }), doubtFrom == nil,
+      facts.recordings.count == 1 || wholeness?.end != .missing
     else { return nil }
     return result.vcpus.reduce(0) { $0 &+ $1.missingExits }
   }
@@ -79,7 +79,7 @@ extension ReportBuilder {
       device: label?.device,
       address: group.members.contains(where: isAccess)
         ? addresses.min() : addresses.min().flatMap { $0 == 0 ? nil : $0 },
-      addresses: group.label == nil ? Int(clamping: analysis.models.otherExitKinds) : addresses.count,
+      addresses: group.label == nil ? Int(clamping: models.otherExitKinds) : addresses.count,
       vcpu: label?.vcpu, count: group.count, inKvmRun: latency(group.inKvmRun, of: vcpuThreads),
       handling: latency(group.handling, of: vcpuThreads),
       cost: cost(group.cost, group.inKvmRun, group.handling),
@@ -98,7 +98,7 @@ extension ReportBuilder {
     sortedBy order: ExitOrder = .cost
   ) -> Report {
     var report = base("exits")
-    let groups = analysis.models.exitGroups(barsPerOctave: 4) { exit -> ExitLabel? in
+    let groups = models.exitGroups(barsPerOctave: 4) { exit -> ExitLabel? in
       let name = deviceName(exit)
       if !devices.isEmpty, !devices.contains(name ?? "") { return nil }
       switch grouping {
@@ -129,7 +129,7 @@ extension ReportBuilder {
   func exitRows(
     devices: [String], _ label: (ExitResult, _ device: String?) -> ExitLabel
   ) -> [ExitReport] {
-    let groups = analysis.models.exitGroups { exit -> ExitLabel? in
+    let groups = models.exitGroups { exit -> ExitLabel? in
       let name = deviceName(exit)
       return devices.isEmpty || devices.contains(name ?? "") ? label(exit, name) : nil
     }

@@ -71,7 +71,7 @@ extension ReportBuilder {
   /// Whether the vCPU's events between the first and the last reading can be in the trace. A snapshot keeps the
   /// readings, which are rare, in one CPU's ring when the exits of that time are long overwritten in another's.
   private func isCovered(_ vcpu: Int, _ samples: KvmSamples) -> Bool {
-    if trace.streams.contains(where: { $0.earlierPackets > 0 }) { return false }
+    if facts.continuedStreams > 0 { return false }
     // The readings of several VMMs are of different vCPUs.
     if result.dump.machines.count > 1 { return false }
     guard let first = result.vcpus.first(where: { $0.times.id == vcpu })?.times.first else { return false }

@@ -89,16 +89,16 @@ extension ReportBuilder {
     var report = base("paths")
     let found = selectedPaths(
       kinds: PathKind.allCases, devices: devices, queues: queues)
-    let follower = PathFollower(trace: trace, dump: result.dump, calibration: analysis.calibration)
+    let follower = trace.map { PathFollower(trace: $0, dump: result.dump, calibration: calibration) }
     let paths = found.enumerated().map { place, item in
       var report = item.report
       // A bound on the work: every one is another look at the trace.
-      if place < 32 { report.slowest = slowest(of: item.result, follower) }
+      if place < 32, let follower { report.slowest = slowest(of: item.result, follower) }
       return report
     }
     report.paths = PathsReport(
       filter: filter, paths: paths,
-      calibration: analysis.calibration.map {
+      calibration: calibration.map {
         CalibrationReport(
           points: $0.points, nanosecondsPerTick: $0.nanosecondsPerTick, uncertainty: $0.uncertainty,
           guestOffset: $0.guestOffset)

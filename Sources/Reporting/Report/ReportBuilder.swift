@@ -3,9 +3,17 @@ import CTF
 
 /// Turns what the models found into a ``Report``.
 package struct ReportBuilder {
-  let trace: Trace
+  /// What was analysed, to look up what the analysis does not have; nil: only the analysis is there.
+  let trace: Trace?
+  private let saved: SavedRecording?
   let paths: [String]
-  let analysis: TraceAnalysis
+  /// What is known of the files.
+  let facts: TraceFacts
+  let models: SliceAnalysis
+  /// How guest stamps were placed on the trace's clock; nil: they were not.
+  let calibration: ClockCalibration?
+  /// See ``TraceAnalysis/doubtFrom``.
+  let doubtFrom: Int64?
   let result: AnalysisResult
   let window: TraceWindow?
   private let waits: CpuWaits
@@ -17,7 +25,6 @@ package struct ReportBuilder {
   let span: ClosedRange<Int64>?
   /// Whether all events are there; nil: not looked at.
   let wholeness: Wholeness?
-  private let wholeDiagnostics: [Diagnostic]
 
   /// Prepares to report.
   ///
@@ -33,14 +40,37 @@ package struct ReportBuilder {
     whole: TraceAnalysis? = nil
   ) {
     let whole = window == nil ? analysis : whole
-    wholeness = whole?.wholeness(of: trace)
-    wholeDiagnostics = whole?.diagnostics ?? []
+    var facts = TraceFacts(trace, analysis)
+    facts.add(problems: whole?.diagnostics ?? [])
+    self.init(
+      trace, nil, paths, facts, analysis.models, analysis.calibration, analysis.doubtFrom, window,
+      whole?.wholeness(of: trace))
+  }
+
+  /// Prepares to report what was kept of a recording, whose files are not needed.
+  package init(_ saved: SavedRecording) throws(StateError) {
+    let models = try saved.models()
+    self.init(
+      nil, saved, saved.paths, saved.facts, models, saved.calibration, saved.doubtFrom, nil,
+      saved.isWhole ? models.wholeness(saved.facts) : nil)
+  }
+
+  private init(
+    _ trace: Trace?, _ saved: SavedRecording?, _ paths: [String], _ facts: TraceFacts,
+    _ models: SliceAnalysis,
+    _ calibration: ClockCalibration?, _ doubtFrom: Int64?, _ window: TraceWindow?, _ wholeness: Wholeness?
+  ) {
     self.trace = trace
+    self.saved = saved
     self.paths = paths
-    self.analysis = analysis
+    self.facts = facts
+    self.models = models
+    self.calibration = calibration
+    self.doubtFrom = doubtFrom
     self.window = window
-    result = analysis.models.result()
-    exitFloor = analysis.models.exitFloor()
+    self.wholeness = wholeness
+    result = models.result()
+    exitFloor = models.exitFloor()
     waits = CpuWaits(trace, result.threadReadings)
     var waiting: Int64 = 0
     for vcpu in result.vcpus {
@@ -63,9 +93,9 @@ package struct ReportBuilder {
   package func summary(sortedBy order: ExitOrder = .cost) -> Report {
     var report = base("summary")
     if report.trace.events == 0 && window == nil {
-      report.trace.eventsByName = EventCensus.read(trace).counts.map {
-        NamedCount(name: $0.name, count: $0.count)
-      }
+      report.trace.eventsByName =
+        trace.map { EventCensus.read($0).counts.map { NamedCount(name: $0.name, count: $0.count) } }
+        ?? facts.census.map { NamedCount(name: $0.name, count: $0.count) }
     }
     let vcpus = result.vcpus.map(vcpu)
     let exits = summaryExits(sortedBy: order)
@@ -126,7 +156,8 @@ package struct ReportBuilder {
 
   func location(_ exemplar: Exemplar?) -> LocationReport? {
     guard let exemplar else { return nil }
-    let place = trace.location(stream: exemplar.stream, packet: exemplar.packet)
+    let place =
+      trace.map { $0.location(stream: exemplar.stream, packet: exemplar.packet) } ?? saved?.location(exemplar)
     return LocationReport(
       timestamp: exemplar.timestamp, file: place?.file, packet: place?.packet, packetOffset: place?.byteOffset
     )
@@ -157,20 +188,14 @@ package struct ReportBuilder {
   // MARK: Trace
 
   private func traceReport() -> TraceReport {
-    let streams = trace.streams.enumerated().map { index, stream in
+    let streams = facts.streams.enumerated().map { index, stream in
       StreamReport(
         name: (stream.files.first ?? "stream \(index)") + (stream.files.count > 1 ? " …" : ""),
-        cpu: stream.cpu,
-        events: index < analysis.deliveredEvents.count ? analysis.deliveredEvents[index] : 0,
-        otherEvents: index < analysis.otherEvents.count ? analysis.otherEvents[index] : 0,
+        cpu: stream.cpu, events: stream.events, otherEvents: stream.otherEvents,
         discardedEvents: stream.discardedEvents, lostPackets: stream.lostPackets, isDamaged: stream.isDamaged,
         bytes: stream.byteCount)
     }
-    var problems: [String] = []
-    for diagnostic in trace.diagnostics + analysis.diagnostics + wholeDiagnostics {
-      let text = "\(diagnostic)"
-      if !problems.contains(text) { problems.append(text) }
-    }
+    let problems = facts.problems
     let events = result.events.reduce(0, &+)
     let named = EventTag.allCases.map {
       NamedCount(name: $0.qualifiedName, count: result.events[Int($0.rawValue)])
@@ -181,13 +206,12 @@ package struct ReportBuilder {
     return TraceReport(
       paths: paths, begin: window?.recording.lowerBound ?? result.begin,
       end: window?.recording.upperBound ?? result.end, duration: duration,
-      isUnixTime: trace.traces.first?.clocks.first.map {
-        ($0.isAbsolute || $0.name == "monotonic") && !trace.hasOwnOrigin
-      } ?? false,
+      isUnixTime: facts.isUnixTime,
       window: window.map {
         WindowReport(begin: $0.span.lowerBound, end: $0.span.upperBound, gaps: result.gaps)
       }, events: events,
-      otherEvents: analysis.otherEvents.reduce(0, &+), discardedEvents: discarded, lostPackets: packets,
+      otherEvents: streams.reduce(0) { $0 &+ $1.otherEvents }, discardedEvents: discarded,
+      lostPackets: packets,
       unanalysedEvents: result.unanalysed > 0 ? result.unanalysed : nil,
       isPartial: discarded > 0 || packets > 0 || !problems.isEmpty || result.unanalysed > 0
         || streams.contains { $0.isDamaged } || check?.missing ?? 0 > 0 || check?.excess ?? 0 > 0,
@@ -200,18 +224,19 @@ package struct ReportBuilder {
   private static let maximumWarnings = 8
 
   private func notes() -> [String] {
-    var notes = trace.warnings.prefix(Self.maximumWarnings).map(\.description)
+    var notes = Array(facts.warnings.prefix(Self.maximumWarnings))
     if result.dump.machines.count > 1 {
       notes.append(
-        SeveralRuns.note(processes: result.dump.machines.map { String($0.pid) }, traces: trace.traces))
+        SeveralRuns.note(
+          processes: result.dump.machines.map { String($0.pid) }, recordings: facts.recordings))
     }
-    let begun = trace.streams.filter { $0.earlierPackets > 0 }.count
+    let begun = facts.continuedStreams
     if begun > 0 {
       notes.append(
-        "\(begun) of \(trace.streams.count) streams begin in the middle of a recording (snapshot, rotation, "
+        "\(begun) of \(facts.streams.count) streams begin in the middle of a recording (snapshot, rotation, "
           + "overwritten files): before the last of them begins, events can be missing")
     }
-    if analysis.doubtFrom == .min {
+    if doubtFrom == .min {
       notes.append(
         "events are missing and nothing in the trace tells where (a file that is gone or cannot be read): only what numbers "
           + "prove is counted as known time")
@@ -220,10 +245,10 @@ package struct ReportBuilder {
       notes.append(
         "\(Text.count(result.unanalysed)) events name vCPUs or loops beyond the number that is analysed")
     }
-    if !analysis.missingFields.isEmpty {
+    if !facts.missingFields.isEmpty {
       notes.append(
         "this trace was recorded by another version of exeunt; missing fields read as 0: "
-          + analysis.missingFields.prefix(8).joined(separator: ", "))
+          + facts.missingFields.prefix(8).joined(separator: ", "))
     }
     if result.events.reduce(0, &+) > 0, result.dump.machines.isEmpty {
       notes.append("no state dump in this trace: names of devices, vCPUs and loops are not known")
@@ -234,6 +259,11 @@ package struct ReportBuilder {
         "\(Text.count(stamps)) guest time stamps could not be placed on the trace's clock: it has no clock_sync, or the TSC "
           + "offset of the vCPUs is unknown or not the same for all")
     }
-    return notes + trace.notes + trace.warnings.map { "\($0)" }
+    if let saved, !saved.isWhole {
+      notes.append(
+        "this is a part of a recording: what was going on when it begins is not known, nor what came after it"
+      )
+    }
+    return notes + facts.notes + facts.warnings
   }
 }

@@ -1,4 +1,4 @@
-import CTF
+import Analysis
 
 /// What to say where what was read holds several runs, which one report cannot keep apart.
 enum SeveralRuns {
@@ -6,11 +6,11 @@ enum SeveralRuns {
   ///
   /// - Parameters:
   ///   - processes: The VMMs' process ids.
-  ///   - traces: What was read.
-  static func note(processes: [String], traces: [TraceInfo]) -> String {
+  ///   - recordings: What was read.
+  static func note(processes: [String], recordings: [TraceFacts.Recording]) -> String {
     let numbers = processes.joined(separator: ", ")
     let mixed = "vCPUs with the same number are mixed up; "
-    let places = recordings(traces)
+    let places = places(recordings)
     guard places.count > 1 else {
       return "several VMMs were recorded into one trace (processes \(numbers)): \(mixed)"
         + "give each run a directory of its own (--trace), or record one process only (lttng track --userspace --vpid=PID)"
@@ -22,10 +22,10 @@ enum SeveralRuns {
 
   /// The directories that hold one recording each, in the order in which they were found: what stands before LTTng's own
   /// directories in a session's output.
-  static func recordings(_ traces: [TraceInfo]) -> [String] {
+  static func places(_ recordings: [TraceFacts.Recording]) -> [String] {
     var places: [String] = []
-    for trace in traces {
-      guard let directory = trace.directories.first else { continue }
+    for recording in recordings {
+      guard let directory = recording.directories.first else { continue }
       var parts = directory.split(separator: "/", omittingEmptySubsequences: false)
       if let inner = parts.lastIndex(where: { $0 == "ust" }), inner > 0 { parts.removeSubrange(inner...) }
       if parts.count > 2, parts[parts.count - 2] == "archives" { parts.removeLast(2) }

@@ -56,6 +56,7 @@ extension ReportBuilder {
     let words = EventWords(dump: result.dump)
     // From the entry on that an exit follows, though the drawing begins later.
     let begin = min(window.lowerBound, focus.exit?.enter ?? .max)
+    guard let trace else { return TimelineEventsReport(events: [], more: 0) }
     let found = EventsAround.read(
       trace, window: begin..<window.upperBound, center: focus.timestamp, before: Self.listed.before,
       after: Self.listed.after)
