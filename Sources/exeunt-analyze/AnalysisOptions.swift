@@ -14,7 +14,8 @@ enum ReportFormat: String, ExpressibleByArgument, CaseIterable {
 /// What all analysing commands have in common.
 struct AnalysisOptions: ParsableArguments {
   @Argument(
-    help: ArgumentHelp("Directories with traces; several are merged in time.", valueName: "dir"),
+    help: ArgumentHelp(
+      "Directories with traces; several are merged in time. Or a state, but for timeline.", valueName: "dir"),
     completion: .directory)
   var directories: [String]
 
@@ -58,6 +59,12 @@ struct AnalysisOptions: ParsableArguments {
   /// Opens some of the directories as one trace.
   func open(_ directories: [String]) throws -> Trace {
     signal(SIGPIPE, SIG_IGN)
+    if let state = directories.first(where: StateInput.isState) {
+      throw Terminal.mistake(
+        directories.count > 1
+          ? "\(state) is a state: put it together with others by exeunt-analyze merge"
+          : "\(state) is a state, which has no events: this needs the recording")
+    }
     do throws(TraceError) {
       return try Trace(opening: directories, isStrict: strictness.strict)
     } catch {
@@ -66,20 +73,59 @@ struct AnalysisOptions: ParsableArguments {
     }
   }
 
+  /// What makes reports of what was given: a state, or a trace, which is analysed. Ends the program where that cannot be read, or
+  /// where a state does not have what is asked for.
+  func builder(_ part: WindowOptions? = nil, _ configuration: Configuration = Configuration()) throws
+    -> ReportBuilder
+  {
+    if let saved = try saved() {
+      if part?.isChosen == true {
+        throw Terminal.mistake(
+          "a state has no events to choose from: --from, --to and --around need the recording")
+      }
+      guard configuration == Configuration() else {
+        throw Terminal.mistake(
+          "a state has all exits of a kind together: --reason, --address, --vcpu and --by vcpu need the recording"
+        )
+      }
+      return try builder(of: saved)
+    }
+    let trace = try open()
+    let window = try part?.window(in: trace, self)
+    let analysis = analyse(trace, configuration, window: window?.part)
+    return ReportBuilder(
+      trace, paths: directories, analysis: analysis, window: window,
+      whole: whole(trace, analysis, window: window))
+  }
+
+  /// What makes reports of a kept recording.
+  private func builder(of saved: SavedRecording) throws -> ReportBuilder {
+    do throws(StateError) {
+      return try ReportBuilder(saved)
+    } catch {
+      Terminal.report("cannot report the state \(directories.joined(separator: " ")): \(error)")
+      throw ExitCode(3)
+    }
+  }
+
+  /// The state that was given; nil: directories were.
+  private func saved() throws -> SavedRecording? {
+    guard directories.count == 1, let path = directories.first, StateInput.isState(path) else { return nil }
+    signal(SIGPIPE, SIG_IGN)
+    return try StateInput.read(path).first
+  }
+
   /// Analyses the trace, with progress where somebody looks.
   func analyse(
     _ trace: Trace, _ configuration: Configuration = Configuration(), window: Range<Int64>? = nil
   ) -> TraceAnalysis {
-    let progress = Progress()
-    let isWanted = Progress.isWanted
-    return TraceAnalysis.read(
-      trace, configuration: configuration, window: window, workers: threads,
-      progress: isWanted ? { @Sendable (part: Double) in progress.show(part) } : nil)
+    TraceAnalysis.read(
+      trace, configuration: configuration, window: window, workers: threads, progress: Progress.reporter)
   }
 
   /// The analysis of all of the trace, where one is needed to tell whether all events are there: nil where a window was
   /// analysed and nobody asks.
-  func whole(_ trace: Trace, _ analysis: TraceAnalysis, window: TraceWindow?) -> TraceAnalysis? {
+  private func whole(_ trace: Trace, _ analysis: TraceAnalysis, window: TraceWindow?) -> TraceAnalysis? {
     if window == nil { return analysis }
     return failOnLoss ? analyse(trace) : nil
   }

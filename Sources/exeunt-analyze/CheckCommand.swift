@@ -21,9 +21,7 @@ struct CheckCommand: ParsableCommand {
   @OptionGroup var options: AnalysisOptions
 
   func run() throws {
-    let trace = try options.open()
-    let analysis = options.analyse(trace)
-    let report = ReportBuilder(trace, paths: options.directories, analysis: analysis).check()
+    let report = try options.builder().check()
     try options.show(report)
     try options.checkDamage([report.trace])
     if report.check?.isWhole != true { throw ExitCode(1) }

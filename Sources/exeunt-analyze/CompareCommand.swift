@@ -26,8 +26,9 @@ struct CompareCommand: ParsableCommand {
 
   func run() throws {
     let reports = try options.directories.map { directory in
-      let trace = try options.open([directory])
-      return ReportBuilder(trace, paths: [directory], analysis: options.analyse(trace)).summary()
+      var options = options
+      options.directories = [directory]
+      return try options.builder().summary()
     }
     try options.finish(Report.comparing(reports[0], with: reports[1]))
   }

@@ -70,17 +70,12 @@ struct ExitsCommand: ParsableCommand {
   }
 
   func run() throws {
-    let trace = try options.open()
-    let window = try part.window(in: trace, options)
     var configuration = Configuration()
     configuration.reasons = Set(reason.map(\.value))
     configuration.addresses = Set(address.map(\.value))
     configuration.vcpus = Set(vcpu.map(\.value))
     configuration.separatesVcpus = by == .vcpu
-    let analysis = options.analyse(trace, configuration, window: window?.part)
-    let builder = ReportBuilder(
-      trace, paths: options.directories, analysis: analysis, window: window,
-      whole: options.whole(trace, analysis, window: window))
+    let builder = try options.builder(part, configuration)
     try options.check(devices: device + failIfOver.compactMap(\.device), among: builder.exitDeviceNames)
     try options.check(vcpus: vcpu.map { Int(clamping: $0.value) }, among: builder.vcpuIDs)
     let report = builder.exits(by: by, devices: device, filter: filter, sortedBy: sort)

@@ -26,12 +26,7 @@ struct PathsCommand: ParsableCommand {
   var queue: [Int] = []
 
   func run() throws {
-    let trace = try options.open()
-    let window = try part.window(in: trace, options)
-    let analysis = options.analyse(trace, window: window?.part)
-    let builder = ReportBuilder(
-      trace, paths: options.directories, analysis: analysis, window: window,
-      whole: options.whole(trace, analysis, window: window))
+    let builder = try options.builder(part)
     try options.check(devices: device, among: builder.pathDeviceNames)
     let words = [("device", device), ("queue", queue.map(String.init))]
     let filters = words.filter { !$0.1.isEmpty }.map { "\($0.0) " + $0.1.joined(separator: " or ") }

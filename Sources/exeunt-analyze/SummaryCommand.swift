@@ -14,6 +14,7 @@ struct SummaryCommand: ParsableCommand {
       EXAMPLES:
         exeunt-analyze run1
         exeunt-analyze summary --from 1.5 --to 2 run1
+        exeunt-analyze summary run1.state
         exeunt-analyze summary --fail-on-loss --fail-if-over reason=io,p99=20us run1
       """)
 
@@ -36,12 +37,7 @@ struct SummaryCommand: ParsableCommand {
 
   func run() throws {
     try checkCommand()
-    let trace = try options.open()
-    let window = try part.window(in: trace, options)
-    let analysis = options.analyse(trace, window: window?.part)
-    let builder = ReportBuilder(
-      trace, paths: options.directories, analysis: analysis, window: window,
-      whole: options.whole(trace, analysis, window: window))
+    let builder = try options.builder(part)
     try options.check(devices: failIfOver.compactMap(\.device), among: builder.exitDeviceNames)
     let report = builder.summary(sortedBy: sort)
     try options.finish(report, limits: failIfOver.map { builder.check($0, report) })

@@ -10,16 +10,23 @@ enum Terminal {
   @discardableResult
   static func write(_ text: String, to descriptor: CInt) -> CInt? {
     var text = text
-    return text.withUTF8 { bytes in
-      var rest = UnsafeRawBufferPointer(bytes)
-      while !rest.isEmpty {
-        let written = Glibc.write(descriptor, rest.baseAddress, rest.count)
-        if written < 0 && errno == EINTR { continue }
-        guard written > 0 else { return written == 0 || errno == EPIPE ? nil : errno }
-        rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(written))
-      }
-      return nil
+    return text.withUTF8 { write(UnsafeRawBufferPointer($0), to: descriptor) }
+  }
+
+  /// Writes all of some bytes.
+  static func write(_ bytes: [UInt8], to descriptor: CInt) -> CInt? {
+    bytes.withUnsafeBytes { write($0, to: descriptor) }
+  }
+
+  private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: CInt) -> CInt? {
+    var rest = bytes
+    while !rest.isEmpty {
+      let written = Glibc.write(descriptor, rest.baseAddress, rest.count)
+      if written < 0 && errno == EINTR { continue }
+      guard written > 0 else { return written == 0 || errno == EPIPE ? nil : errno }
+      rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(written))
     }
+    return nil
   }
 
   /// A message under the program's name on standard error.
@@ -57,7 +64,14 @@ enum Terminal {
 final class Progress: Sendable {
   private let begin = Progress.now
 
-  static var isWanted: Bool { isatty(STDERR_FILENO) == 1 }
+  private static var isWanted: Bool { isatty(STDERR_FILENO) == 1 }
+
+  /// Shows progress where somebody looks; nil: nobody does.
+  static var reporter: (@Sendable (Double) -> Void)? {
+    guard isWanted else { return nil }
+    let progress = Progress()
+    return { progress.show($0) }
+  }
 
   private static var now: Int {
     var time = timespec()

@@ -41,6 +41,9 @@ struct WindowOptions: ParsableArguments {
     if let window, window.nanoseconds <= 0 { throw ValidationError("--window has to be longer than 0") }
   }
 
+  /// Whether a part was chosen.
+  var isChosen: Bool { from != nil || to != nil || around != nil }
+
   /// What was chosen of a trace.
   struct Choice {
     /// The instants asked for; nil: all.

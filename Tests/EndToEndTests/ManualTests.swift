@@ -7,6 +7,7 @@ struct ManualTests {
     ["exeunt", "run"], ["exeunt", "guests"], ["exeunt", "doctor"], ["exeunt-analyze", "summary"],
     ["exeunt-analyze", "exits"], ["exeunt-analyze", "timeline"], ["exeunt-analyze", "paths"],
     ["exeunt-analyze", "compare"], ["exeunt-analyze", "dump"], ["exeunt-analyze", "check"],
+    ["exeunt-analyze", "state"], ["exeunt-analyze", "merge"],
   ]
 
   private func manual() throws -> String {

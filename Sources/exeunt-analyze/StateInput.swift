@@ -1,0 +1,85 @@
+import Analysis
+import ArgumentParser
+import CTF
+import Glibc
+
+/// Files that hold analysis states.
+enum StateInput {
+  /// Whether a path is a file that begins like a state.
+  static func isState(_ path: String) -> Bool {
+    guard let descriptor = open(path), descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: 8)
+    return Glibc.read(descriptor, &bytes, bytes.count) == bytes.count && StateFile.isState(bytes)
+  }
+
+  /// Reads a state, or ends the program with one line and status 3.
+  static func read(_ path: String) throws -> [SavedRecording] {
+    guard let descriptor = open(path) else {
+      throw failure(path, errno == 0 ? "it is no file" : String(cString: strerror(errno)))
+    }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var piece = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = Glibc.read(descriptor, &piece, piece.count)
+      if count < 0 && errno == EINTR { continue }
+      guard count >= 0 else { throw failure(path, String(cString: strerror(errno))) }
+      if count == 0 { break }
+      bytes += piece[..<count]
+      guard bytes.count <= StateFile.largest else {
+        throw failure(path, "it is larger than \(StateFile.largest >> 20) MiB, which no state is")
+      }
+    }
+    do throws(StateError) {
+      return try StateFile.read(bytes)
+    } catch {
+      throw failure(path, "\(error)")
+    }
+  }
+
+  /// Writes a state, or ends the program with one line and status 1. Nobody sees a part of it: a file is replaced when all
+  /// of it is written.
+  static func write(_ recordings: [SavedRecording], to path: String) throws {
+    let bytes: [UInt8]
+    do throws(StateError) {
+      bytes = try StateFile.bytes(of: recordings)
+    } catch {
+      throw failure(path, "\(error)", "cannot write", 3)
+    }
+    var status = stat()
+    let isOther = withPath(path) { stat($0, &status) } == 0 && status.st_mode & S_IFMT != S_IFREG
+    let place = isOther ? path : "\(path).\(getpid()).part"
+    let flags = isOther ? O_WRONLY : O_WRONLY | O_CREAT | O_EXCL
+    let descriptor = withPath(place) { Glibc.open($0, flags | O_CLOEXEC, 0o666) }
+    guard descriptor >= 0 else { throw failure(path, String(cString: strerror(errno)), "cannot write", 1) }
+    var problem = Terminal.write(bytes, to: descriptor)
+    if close(descriptor) < 0, problem == nil { problem = errno }
+    if problem == nil, !isOther, withPath(place, { from in withPath(path) { rename(from, $0) } }) != 0 {
+      problem = errno
+    }
+    guard let problem else { return }
+    if !isOther { _ = withPath(place) { unlink($0) } }
+    throw failure(path, String(cString: strerror(problem)), "cannot write", 1)
+  }
+
+  private static func open(_ path: String) -> CInt? {
+    errno = 0
+    var status = stat()
+    // Opening a pipe that nobody writes to would wait.
+    guard withPath(path, { stat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+    let descriptor = withPath(path) { Glibc.open($0, O_RDONLY | O_CLOEXEC) }
+    return descriptor < 0 ? nil : descriptor
+  }
+
+  private static func withPath<Value>(_ path: String, _ body: (UnsafePointer<CChar>) -> Value) -> Value {
+    PathText.withBytes(path, body)
+  }
+
+  private static func failure(
+    _ path: String, _ what: String, _ action: String = "cannot read", _ status: Int32 = 3
+  ) -> ExitCode {
+    Terminal.report("\(action) the state \(PathText.shown(path)): \(what)")
+    return ExitCode(status)
+  }
+}
