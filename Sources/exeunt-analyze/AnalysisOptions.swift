@@ -75,8 +75,8 @@ struct AnalysisOptions: ParsableArguments {
 
   /// What makes reports of what was given: a state, or a trace, which is analysed. Ends the program where that cannot be read, or
   /// where a state does not have what is asked for.
-  func builder(_ part: WindowOptions? = nil, _ configuration: Configuration = Configuration()) throws
-    -> ReportBuilder
+  func reporter(_ part: WindowOptions? = nil, _ configuration: Configuration = Configuration()) throws
+    -> Reporter
   {
     if let saved = try saved() {
       if part?.isChosen == true {
@@ -88,20 +88,21 @@ struct AnalysisOptions: ParsableArguments {
           "a state has all exits of a kind together: --reason, --address, --vcpu and --by vcpu need the recording"
         )
       }
-      return try builder(of: saved)
+      return try reporter(of: saved)
     }
     let trace = try open()
     let window = try part?.window(in: trace, self)
     let analysis = analyse(trace, configuration, window: window?.part)
-    return ReportBuilder(
-      trace, paths: directories, analysis: analysis, window: window,
-      whole: whole(trace, analysis, window: window))
+    return Reporter(
+      ReportBuilder(
+        trace, paths: directories, analysis: analysis, window: window,
+        whole: whole(trace, analysis, window: window)))
   }
 
-  /// What makes reports of a kept recording.
-  private func builder(of saved: SavedRecording) throws -> ReportBuilder {
+  /// What makes reports of what was kept.
+  private func reporter(of saved: [SavedRecording]) throws -> Reporter {
     do throws(StateError) {
-      return try ReportBuilder(saved)
+      return try Reporter(saved)
     } catch {
       Terminal.report("cannot report the state \(directories.joined(separator: " ")): \(error)")
       throw ExitCode(3)
@@ -109,10 +110,10 @@ struct AnalysisOptions: ParsableArguments {
   }
 
   /// The state that was given; nil: directories were.
-  private func saved() throws -> SavedRecording? {
+  private func saved() throws -> [SavedRecording]? {
     guard directories.count == 1, let path = directories.first, StateInput.isState(path) else { return nil }
     signal(SIGPIPE, SIG_IGN)
-    return try StateInput.read(path).first
+    return try StateInput.read(path)
   }
 
   /// Analyses the trace, with progress where somebody looks.

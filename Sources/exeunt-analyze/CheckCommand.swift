@@ -21,7 +21,7 @@ struct CheckCommand: ParsableCommand {
   @OptionGroup var options: AnalysisOptions
 
   func run() throws {
-    let report = try options.builder().check()
+    let report = try options.reporter().check()
     try options.show(report)
     try options.checkDamage([report.trace])
     if report.check?.isWhole != true { throw ExitCode(1) }

@@ -28,7 +28,11 @@ struct CompareCommand: ParsableCommand {
     let reports = try options.directories.map { directory in
       var options = options
       options.directories = [directory]
-      return try options.builder().summary()
+      let summary = try options.reporter().summary()
+      guard summary.machines == nil else {
+        throw Terminal.mistake("compare takes two recordings; \(directory) is the state of several machines")
+      }
+      return summary
     }
     try options.finish(Report.comparing(reports[0], with: reports[1]))
   }

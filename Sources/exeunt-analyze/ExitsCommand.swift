@@ -75,11 +75,11 @@ struct ExitsCommand: ParsableCommand {
     configuration.addresses = Set(address.map(\.value))
     configuration.vcpus = Set(vcpu.map(\.value))
     configuration.separatesVcpus = by == .vcpu
-    let builder = try options.builder(part, configuration)
-    try options.check(devices: device + failIfOver.compactMap(\.device), among: builder.exitDeviceNames)
-    try options.check(vcpus: vcpu.map { Int(clamping: $0.value) }, among: builder.vcpuIDs)
-    let report = builder.exits(by: by, devices: device, filter: filter, sortedBy: sort)
-    try options.finish(report, limits: failIfOver.map { builder.check($0, report, devices: device) })
+    let reporter = try options.reporter(part, configuration)
+    try options.check(devices: device + failIfOver.compactMap(\.device), among: reporter.exitDeviceNames)
+    try options.check(vcpus: vcpu.map { Int(clamping: $0.value) }, among: reporter.vcpuIDs)
+    let report = reporter.exits(by: by, devices: device, filter: filter, sortedBy: sort)
+    try options.finish(report, limits: failIfOver.map { reporter.check($0, report, devices: device) })
   }
 
   private var filter: String? {

@@ -26,12 +26,12 @@ struct PathsCommand: ParsableCommand {
   var queue: [Int] = []
 
   func run() throws {
-    let builder = try options.builder(part)
-    try options.check(devices: device, among: builder.pathDeviceNames)
+    let reporter = try options.reporter(part)
+    try options.check(devices: device, among: reporter.pathDeviceNames)
     let words = [("device", device), ("queue", queue.map(String.init))]
     let filters = words.filter { !$0.1.isEmpty }.map { "\($0.0) " + $0.1.joined(separator: " or ") }
     try options.finish(
-      builder.paths(
+      reporter.paths(
         devices: device, queues: queue, filter: filters.isEmpty ? nil : filters.joined(separator: ", ")))
   }
 }

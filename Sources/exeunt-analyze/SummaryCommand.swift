@@ -37,10 +37,10 @@ struct SummaryCommand: ParsableCommand {
 
   func run() throws {
     try checkCommand()
-    let builder = try options.builder(part)
-    try options.check(devices: failIfOver.compactMap(\.device), among: builder.exitDeviceNames)
-    let report = builder.summary(sortedBy: sort)
-    try options.finish(report, limits: failIfOver.map { builder.check($0, report) })
+    let reporter = try options.reporter(part)
+    try options.check(devices: failIfOver.compactMap(\.device), among: reporter.exitDeviceNames)
+    let report = reporter.summary(sortedBy: sort)
+    try options.finish(report, limits: failIfOver.map { reporter.check($0, report) })
   }
   /// A word that is no directory but nearly a command was meant as one: this command runs when none is named.
   private func checkCommand() throws {

@@ -79,6 +79,24 @@ extension SliceAnalysis {
     return group(0, all, 0, [], sum.cost)
   }
 
+  /// All exits of several recordings together.
+  package static func allExits(
+    of slices: [SliceAnalysis]
+  ) -> (inKvmRun: LatencySummary, handling: LatencySummary) {
+    let all = ExitSite()
+    defer { all.free() }
+    for slice in slices {
+      slice.state.pointee.sites.forEach { _, row in
+        all.inKvmRun.add(row.inKvmRun)
+        all.handling.add(row.handling)
+      }
+      let others = slice.state.pointee.sites.others.pointee
+      all.inKvmRun.add(others.inKvmRun)
+      all.handling.add(others.handling)
+    }
+    return (LatencySummary(all.inKvmRun), LatencySummary(all.handling))
+  }
+
   private static func precedes(_ left: ExitResult, _ right: ExitResult) -> Bool {
     let leftKey = (left.reason, left.address, left.direction, left.vcpu ?? -1)
     let rightKey = (right.reason, right.address, right.direction, right.vcpu ?? -1)

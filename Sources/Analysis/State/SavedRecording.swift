@@ -130,8 +130,7 @@ extension SavedRecording {
     let isChunk = part.upperBound == .max && next.part.lowerBound == .min
     if isChunk {
       guard !next.slice.state.pointee.isLeading else {
-        throw StateError(
-          "it begins with its recording, so it does not follow \(paths.joined(separator: " "))")
+        throw StateError("it has the begin of its recording, so nothing comes before it")
       }
     } else if part.upperBound != next.part.lowerBound {
       throw StateError(

@@ -7,7 +7,10 @@ package enum StateFile {
   package static let version: UInt8 = 1
   /// More bytes no state has.
   package static let largest = 1 << 30
-  private static let headerSize = signature.count + 1 + 8 + 8
+  /// Machines whose recordings one state holds.
+  package static let mostMachines = Limits.machines
+  /// Bytes before the state itself.
+  package static let headerSize = signature.count + 1 + 8 + 8
 
   /// Whether a file that begins like this is a state.
   package static func isState(_ bytes: some Sequence<UInt8>) -> Bool {
@@ -49,8 +52,8 @@ package enum StateFile {
     return try read(body: body)
   }
 
-  /// What comes behind the checksum.
-  static func read(body: [UInt8]) throws(StateError) -> [SavedRecording] {
+  /// Reads what comes behind the checksum.
+  package static func read(body: [UInt8]) throws(StateError) -> [SavedRecording] {
     var coder = StateCoder(reading: body)
     let count = try coder.count(0, limit: Limits.machines, "a list of machines")
     guard count > 0 else { throw StateError("there is nothing in it") }

@@ -193,7 +193,7 @@ extension TraceFacts.Stream {
     otherEvents &+= next.otherEvents
     isDamaged = isDamaged || next.isDamaged
     guard files != next.files else { return }
-    let losses = try next.firstPacket.losses(since: lastPacket, in: next.files.first ?? "a stream")
+    let losses = try next.firstPacket.losses(since: lastPacket)
     files += next.files
     byteCount += next.byteCount
     discardedEvents &+= next.discardedEvents &+ losses.events
@@ -205,12 +205,12 @@ extension TraceFacts.Stream {
 extension PacketCounters {
   /// What was lost between two packets that follow each other in a stream.
   fileprivate func losses(
-    since last: PacketCounters, in file: String
+    since last: PacketCounters
   ) throws(StateError) -> (packets: UInt64, events: UInt64) {
     var (packets, events): (UInt64, UInt64) = (0, 0)
     if let before = last.sequence, let now = sequence {
       guard now > before else {
-        throw StateError("its packets do not come after those of the part before (\(file))")
+        throw StateError("its packets do not come after those of the part before")
       }
       packets = now - before - 1
     }

@@ -60,6 +60,8 @@ struct DocumentBuilder {
 
   /// Adds a command that the reader may want to try.
   mutating func suggestion(_ words: String, _ arguments: String) {
+    // Several machines' recordings are on other machines, or nowhere any more.
+    guard report.machines == nil else { return }
     add(.command(words: words, arguments: arguments))
   }
 
@@ -90,6 +92,9 @@ struct DocumentBuilder {
 
   private mutating func header() {
     if let machine = report.machine { strong(describe(machine)) }
+    for machine in report.machines ?? [] {
+      strong("\(machine.name): " + (machine.machine.map(describe) ?? "not described"))
+    }
     paragraph(describeTrace())
     if report.trace.isPartial { strong("PARTIAL: " + partial()) }
     if let end = endMissing() { strong(end) }

@@ -32,7 +32,9 @@ extension DocumentBuilder {
     for scope in kvm.filter({ $0.scope != "vcpu" }).prefix(4) {
       let levels = (scope.levels ?? []).filter { $0.count > 0 }.map { ($0.name, Text.count($0.count)) }
       let words = (rest(scope).map { ($0.name, $0.text) } + levels).map { "\($0.0) \($0.1)" }
-      if !words.isEmpty { paragraph("VM " + words.joined(separator: " · "), indent: 2) }
+      if !words.isEmpty {
+        paragraph((scope.machine.map { $0 + " " } ?? "") + "VM " + words.joined(separator: " · "), indent: 2)
+      }
     }
     let count = kvm.filter { $0.scope == "vcpu" }.count
     if count > vcpus.count { line("  and \(count - vcpus.count) more vCPUs (--format json)") }
@@ -43,7 +45,8 @@ extension DocumentBuilder {
   private static let polling = "halt_poll_ns"
 
   private func name(_ scope: KvmReport) -> String {
-    report.summary?.vcpus.first { $0.id == scope.id }?.name ?? "vcpu\(scope.id)"
+    report.summary?.vcpus.first { $0.id == scope.id && $0.machine == scope.machine }?.name
+      ?? "vcpu\(scope.id)"
   }
 
   private func checks(_ vcpus: [KvmReport]) -> DocumentTable {

@@ -31,6 +31,8 @@ package struct CheckReport: Codable, Equatable, Sendable {
 
 /// What one thread emitted, and what was read of it.
 package struct ThreadCheckReport: Codable, Equatable, Sendable {
+  /// The machine that it is of, where a report is about several; nil: about one.
+  package var machine: String?
   /// `vcpu`, `loop`, `main`, or `other` for all threads beyond the number that is told apart.
   package var kind: String
   /// Its id.

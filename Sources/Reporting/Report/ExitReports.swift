@@ -159,10 +159,10 @@ enum ExitText {
     if let address = exit.address, exit.addresses == 1, isPort || exit.device == nil {
       words.append("0x" + String(address, radix: 16))
     }
-    if let device = exit.device { words.append(device) }
+    if let device = exit.device ?? exit.machine { words.append(device) }
     if exit.addresses > 1 { words.append("×\(exit.addresses)") }
     let text = words.joined(separator: " ")
-    guard text.count > 24, let device = exit.device else { return text }
+    guard text.count > 24, let device = exit.device ?? exit.machine else { return text }
     // A name may be cut off, an address not.
     return words.map { $0 == device ? Text.cut(device, to: max(8, 24 - text.count + device.count)) : $0 }
       .joined(separator: " ")
@@ -175,7 +175,7 @@ enum ExitText {
     if let direction = exit.direction { words.append(direction) }
     let several = exit.addresses > 1
     if let address = exit.address, !several { words.append("0x" + String(address, radix: 16)) }
-    if let device = exit.device { words.append(device) }
+    if let device = exit.device ?? exit.machine { words.append(device) }
     if several { words.append("(\(exit.addresses) addresses)") }
     return words.joined(separator: " ")
   }

@@ -46,6 +46,8 @@ package struct CalibrationReport: Codable, Equatable, Sendable {
 
 /// A way to a device's queue.
 package struct PathReport: Codable, Equatable, Sendable {
+  /// The machine that it is of, where a report is about several; nil: about one.
+  package var machine: String?
   /// `ioeventfd`, `exit` (a kick handled on the vCPU's thread), `access` (an exit that took no request) or
   /// `loop` (another source of an event loop).
   package var kind: String

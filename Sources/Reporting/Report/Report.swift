@@ -17,6 +17,8 @@ package struct Report: Codable, Equatable, Sendable {
   package var trace: TraceReport
   /// The virtual machine, when the trace describes one.
   package var machine: MachineReport?
+  /// The virtual machines, where the report is about several; rows name theirs. nil: it is about one.
+  package var machines: [NamedMachineReport]?
   /// Of `summary`.
   package var summary: SummaryReport?
   /// Of `exits`.
@@ -140,6 +142,14 @@ package struct MachineReport: Codable, Equatable, Sendable {
   package var tscKHz: UInt32
   /// The whole configuration, JSON as the VMM wrote it.
   package var configuration: String
+}
+
+/// One of several machines that a report is about.
+package struct NamedMachineReport: Codable, Equatable, Sendable {
+  /// What rows call it.
+  package var name: String
+  /// What its trace says of it; nil: nothing.
+  package var machine: MachineReport?
 }
 
 /// An event that a number can be traced back to.

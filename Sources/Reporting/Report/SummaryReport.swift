@@ -42,6 +42,8 @@ package struct ShareReport: Codable, Equatable, Sendable {
 
 /// Where a vCPU's time went: `inKvmRun + dispatch + lockWait + other + unknown + outside` is exactly `span`.
 package struct VcpuReport: Codable, Equatable, Sendable {
+  /// The machine that it is of, where a report is about several; nil: about one.
+  package var machine: String?
   /// Its id.
   package var id: Int
   /// Its thread's name.
@@ -101,6 +103,8 @@ package struct PairingReport: Codable, Equatable, Sendable {
 /// Where a loop's time went: `asleep + polling + handling + lockWait + other + unknown + outside` is exactly
 /// `span`.
 package struct LoopReport: Codable, Equatable, Sendable {
+  /// The machine that it is of, where a report is about several; nil: about one.
+  package var machine: String?
   /// Its id.
   package var id: Int
   /// Its thread's name.
@@ -157,6 +161,8 @@ package struct LoopReport: Codable, Equatable, Sendable {
 
 /// Exits of one kind.
 package struct ExitReport: Codable, Equatable, Sendable {
+  /// The machine that it is of, where a report is about several; nil: about one.
+  package var machine: String?
   /// Reason, as KVM_EXIT_*; nil: the exits beyond the number of kinds that are told apart.
   package var reason: String?
   /// `in` or `out`, seen from the guest.
@@ -197,6 +203,8 @@ package struct ExitTotalReport: Codable, Equatable, Sendable {
 
 /// Interrupts that a device raised.
 package struct InterruptReport: Codable, Equatable, Sendable {
+  /// The machine that it is of, where a report is about several; nil: about one.
+  package var machine: String?
   /// Its name.
   package var device: String
   /// By mechanism.
@@ -205,6 +213,8 @@ package struct InterruptReport: Codable, Equatable, Sendable {
 
 /// Requests of one kind.
 package struct RequestReport: Codable, Equatable, Sendable {
+  /// The machine that it is of, where a report is about several; nil: about one.
+  package var machine: String?
   /// Device.
   package var device: String
   /// Queue.
@@ -225,6 +235,8 @@ package struct RequestReport: Codable, Equatable, Sendable {
 
 /// A lock that was waited for.
 package struct LockReport: Codable, Equatable, Sendable {
+  /// The machine that it is of, where a report is about several; nil: about one.
+  package var machine: String?
   /// Its id.
   package var lock: Int
   /// The device it guards.
@@ -235,6 +247,8 @@ package struct LockReport: Codable, Equatable, Sendable {
 
 /// The time between two marks of the guest, as far as it is analysed.
 package struct PhaseReport: Codable, Equatable, Sendable {
+  /// The machine that it is of, where a report is about several; nil: about one.
+  package var machine: String?
   /// Value of the mark that begins it; nil: the start of the trace.
   package var value: UInt32?
   /// What begins there, as the VMM knows it of its guest; nil: it does not.
@@ -261,6 +275,8 @@ package struct PhaseReport: Codable, Equatable, Sendable {
 
 /// KVM's own counters between the first and the last time they were read.
 package struct KvmReport: Codable, Equatable, Sendable {
+  /// The machine that it is of, where a report is about several; nil: about one.
+  package var machine: String?
   /// `vm` or `vcpu`.
   package var scope: String
   /// Its id.

@@ -8,6 +8,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
   case fragments
   /// The input is the data files of a trace of `exeunt`; the metadata is given.
   case analysis
+  /// The input is a state file of the analyzer.
+  case state
   /// The input is a series of accesses to the devices' registers and of changes to guest RAM.
   case devices
   /// The input is a kernel file: bzImage, ELF, multiboot, or anything else.
@@ -22,6 +24,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case .metadata: MetadataTarget.run(input)
     case .events, .fragments: EventsTarget.run(input)
     case .analysis: AnalysisTarget.run(input)
+    case .state: StateTarget.run(input)
     case .devices: DevicesTarget.run(input)
     case .kernels: KernelsTarget.run(input)
     }
