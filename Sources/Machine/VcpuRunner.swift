@@ -88,6 +88,20 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
     return true
   }
 
+  /// Asks what to do, and does not ask again for what was asked for until then.
+  ///
+  /// - Returns: false when the run is over.
+  private func goesOn() -> Bool {
+    // Cleared before looking, so that a request made after the look interrupts the next KVM_RUN. After a reset once
+    // more: what was asked for again while this vCPU waited is done, and would cost an exit that is nobody's.
+    var verdict: RunControl.Verdict
+    repeat {
+      vcpu.clearImmediateExit()
+      verdict = control.checkpoint(vcpu: index)
+    } while verdict == .restarted
+    return verdict != .end
+  }
+
   /// Handles everything that is not an access to a device.
   ///
   /// - Returns: false when the run is over.
@@ -97,17 +111,10 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
       id, context.sequence, UInt8(truncatingIfNeeded: min(exit.reason, 255)), address, 0, 0, 0)
     switch exit {
     case .port, .memory: return true
-    case .interrupted:
-      // Cleared before looking, so that a request made after the look interrupts the next KVM_RUN. After a reset once
-      // more: what was asked for again while this vCPU waited is done, and would cost an exit that is nobody's.
-      var verdict: RunControl.Verdict
-      repeat {
-        vcpu.clearImmediateExit()
-        verdict = control.checkpoint(vcpu: index)
-      } while verdict == .restarted
-      return verdict != .end
+    case .interrupted: return goesOn()
     case .halt:
-      return control.halt(vcpu: index) != .end
+      let verdict = control.halt(vcpu: index)
+      return verdict == .restarted ? goesOn() : verdict != .end
     case .endOfInterrupt(let vector):
       for range in dispatcher.memory.ranges {
         guard let controller = range.device as? IOAPIC else { continue }

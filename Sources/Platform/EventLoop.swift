@@ -99,9 +99,9 @@ package final class EventLoop<Polling: Poller, Observer: EventLoopObserver>: @un
   /// - Parameter timeout: milliseconds, -1 for no limit.
   @inlinable
   package func runOnce(timeout: CInt, pollBudget: UInt32 = 0) {
-    var count = pollBudget > 0 ? poll(pollBudget) : 0
+    // Deferred work that left more of it is not kept waiting.
+    var count = pollBudget > 0 && deferred.isEmpty ? poll(pollBudget) : 0
     if count == 0 {
-      // Deferred work that left more of it is not kept waiting.
       let timeout = deferred.isEmpty ? timeout : 0
       observer.willWait(timeout: timeout)
       // Fails only for a bad descriptor or buffer, which are the poller's own.

@@ -219,7 +219,8 @@ struct RequestTests {
     #expect(result.requests.reduce(0) { $0 + $1.duration.count } == requests)
   }
 
-  @Test("a device or queue beyond the catalogue's types is nobody else's, and is not counted as a request")
+  @Test(
+    "a device or queue beyond the catalogue's types counts as none, not as another one, and is not paired")
   func beyondTypes() {
     let rows = [
       SyntheticRow(10, .requestBegin, [1, 0, 0, 2, 0x10000, 7, 0, 8]),
@@ -227,7 +228,9 @@ struct RequestTests {
       SyntheticRow(30, .requestBegin, [1, 0, 0, 3, 0, 7, 0, 8]),
     ]
     let found = analyse(rows)
-    #expect(found.result().requests.map { [$0.device, $0.queue, Int($0.begun)] } == [[3, 0, 1]])
+    #expect(
+      found.result().requests.map { [$0.device, $0.queue, Int($0.begun)] }
+        == [[2, 0xffff, 1], [3, 0, 1], [0xffff, 0, 1]])
     #expect(found.state.pointee.requests.unmatched(gapEnd: .min) == [AnalysisState.loopBase: 2])
     #expect(
       PathStatistics.key(kind: .loopKick, device: 2, queue: 0x10000)

@@ -99,8 +99,13 @@ struct SyntheticRun {
       now += Int64(random.below(upTo)) * coarse
       return now
     }
+    var (exited, last) = (now, now)
     for exit in 0..<exits {
       let enter = pass(&random, 50)
+      if exit > 0 {
+        add(vcpu, TimeCategory.other, enter - last)
+        handling.append(enter - exited)
+      }
       rows.append(SyntheticRow(enter, .vcpuRunEnter, stream: stream, [vcpu, seq]))
       let left = pass(&random, random.chance(5) ? 500_000 : 3_000)
       let isMemory = random.chance(30)
@@ -113,7 +118,7 @@ struct SyntheticRun {
           [vcpu, seq, reason, address, 1, UInt64(random.below(3)), 1]))
       inKvmRun.append(left - enter)
       add(vcpu, TimeCategory.inKvmRun, left - enter)
-      var last = left
+      (exited, last) = (left, left)
       if random.chance(20) {
         let wait = pass(&random, 20)
         rows.append(SyntheticRow(wait, .lockWait, stream: stream, [device, 0, vcpu, seq]))
@@ -173,9 +178,6 @@ struct SyntheticRun {
             now, .kvmCounter, stream: stream,
             [1, vcpu, 1, UInt64(random.below(4)), UInt64(random.below(3)), UInt64(now)]))
       }
-      let reentry = now
-      add(vcpu, TimeCategory.other, reentry - last)
-      if exit + 1 < exits { handling.append(0) }
       seq = UInt64(UInt32(truncatingIfNeeded: seq &+ 1))
     }
   }

@@ -111,6 +111,19 @@ import Testing
       ])
   }
 
+  @Test("A loop that polls does not look for something else while work is deferred")
+  func deferredWhilePolling() throws {
+    let notes = Notes()
+    let loop = EventLoop(Script([[(0, .input)]]), observer: notes)
+    try loop.add(10, label: "a") { _, _ in
+      loop.afterHandlers { loop.afterHandlers { notes.text.lines.append("second") } }
+    }
+    loop.runOnce(timeout: -1, pollBudget: 1000)
+    loop.runOnce(timeout: -1, pollBudget: 1000)
+    #expect(notes.text.lines.suffix(3) == ["wait 0", "woken 0", "second"])
+    #expect(notes.text.lines.filter { $0.hasPrefix("poll ") }.count == 1, "\(notes.text.lines)")
+  }
+
   @Test("A pipe is written when it has room and read when there is something, until it was closed")
   func pipe() throws {
     var ends: [CInt] = [0, 0]

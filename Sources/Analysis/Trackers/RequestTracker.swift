@@ -28,9 +28,11 @@ struct RequestTracker {
   @inline(__always)
   mutating func step(_ event: RequestBegin, _ at: EventPlace, thread: Int, gapEnd: Int64) {
     let kind = min(event.kind, 255)
-    let key = RequestRow.key(device: event.device, queue: event.queue, id: event.id)
-    if let key { count(Key(high: kind, low: key >> 32), event.bytes) }
-    step(key, .begin, at, thread, UInt8(kind), gapEnd)
+    // A device or queue beyond what the catalogue's types hold counts as 65535, none.
+    count(Key(high: kind, low: min(event.device, 0xffff) << 16 | min(event.queue, 0xffff)), event.bytes)
+    step(
+      RequestRow.key(device: event.device, queue: event.queue, id: event.id), .begin, at, thread,
+      UInt8(kind), gapEnd)
   }
 
   /// - Parameter thread: Index of the thread that it is on.
