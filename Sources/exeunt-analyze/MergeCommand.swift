@@ -71,6 +71,8 @@ struct MergeCommand: ParsableCommand {
   /// The parts of each machine's recording put together.
   private func together(_ parts: [Part]) throws -> [SavedRecording] {
     var wholes: [SavedRecording] = []
+    var order: [String] = []
+    for part in parts where !order.contains(part.recording.label) { order.append(part.recording.label) }
     for part in parts.sorted(by: { $0.recording.precedes($1.recording) }) {
       guard let known = wholes.firstIndex(where: { $0.label == part.recording.label }) else {
         if let first = wholes.first, first.label.isEmpty != part.recording.label.isEmpty {
@@ -87,6 +89,6 @@ struct MergeCommand: ParsableCommand {
         throw ExitCode(3)
       }
     }
-    return wholes
+    return order.compactMap { label in wholes.first { $0.label == label } }
   }
 }

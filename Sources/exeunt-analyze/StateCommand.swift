@@ -54,9 +54,8 @@ struct StateCommand: ParsableCommand {
     let part = try part(of: trace)
     let saved: SavedRecording
     do throws(StateError) {
-      let analysis = try TraceAnalysis.read(
-        trace, part: part, workers: threads, progress: Progress.reporter)
-      saved = try SavedRecording(trace, paths: directories, analysis: analysis, part: part)
+      saved = try SavedRecording(
+        trace, paths: directories, part: part, workers: threads, progress: Progress.reporter)
     } catch {
       Terminal.report("cannot keep the state of \(directories.joined(separator: " ")): \(error)")
       throw ExitCode(3)

@@ -62,7 +62,7 @@ struct StateTests {
     let paths = [Self.path(name)]
     let analysis = TraceAnalysis.read(trace)
     let expected = try Self.reports(ReportBuilder(trace, paths: paths, analysis: analysis))
-    let kept = try SavedRecording(trace, paths: paths, analysis: analysis)
+    let kept = try SavedRecording(trace, paths: paths)
     let sent = try Self.sent(kept)
     Self.expectSame(try Self.reports(ReportBuilder(sent)), expected, name)
     let bytes = try StateFile.bytes(of: [sent])
@@ -84,8 +84,7 @@ struct StateTests {
       var parts = try zip(bounds, bounds.dropFirst()).map { from, to in
         let part = from..<to
         return try Self.sent(
-          SavedRecording(
-            trace, paths: paths, analysis: TraceAnalysis.read(trace, part: part, workers: 2), part: part))
+          SavedRecording(trace, paths: paths, part: part, workers: 2))
       }
       // Neighbours in any order.
       while parts.count > 1 {
@@ -106,7 +105,7 @@ struct HostileStateTests {
   private static func state(_ name: String) throws -> [UInt8] {
     let trace = try StateTests.trace(name)
     return try StateFile.bytes(of: [
-      SavedRecording(trace, paths: [name], analysis: TraceAnalysis.read(trace, workers: 1))
+      SavedRecording(trace, paths: [name], workers: 1)
     ])
   }
 
@@ -181,7 +180,7 @@ struct MachinesTests {
   private static func reporter(_ names: [String]) throws -> Reporter {
     let recordings = try names.map { name in
       let trace = try StateTests.trace(name)
-      var saved = try SavedRecording(trace, paths: [name], analysis: TraceAnalysis.read(trace))
+      var saved = try SavedRecording(trace, paths: [name])
       saved.label = name
       return saved
     }
@@ -243,7 +242,7 @@ struct MachinesTests {
   @Test("twice the same recording is twice of everything, and the same percentiles")
   func twice() throws {
     let trace = try StateTests.trace("whole")
-    var saved = try SavedRecording(trace, paths: ["whole"], analysis: TraceAnalysis.read(trace))
+    var saved = try SavedRecording(trace, paths: ["whole"])
     let own = try Reporter([saved]).summary()
     saved.label = "a"
     var twin = saved

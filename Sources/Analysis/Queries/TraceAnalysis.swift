@@ -37,10 +37,11 @@ package struct TraceAnalysis: Sendable {
   ///   - window: Only events inside are counted; those before and after it tell what was going on at its edges. In
   ///     ns since the clock's origin.
   ///   - workers: Threads to read with; nil: one for each processor.
+  ///   - isContinuable: Whether what comes before the trace can be added; until then the analysis is none of a whole trace.
   ///   - progress: Called now and then, from one thread at a time, with the part done, 0 to 1.
   package static func read(
     _ trace: Trace, configuration: Configuration = Configuration(), window: Range<Int64>? = nil,
-    workers: Int? = nil, progress: (@Sendable (Double) -> Void)? = nil
+    workers: Int? = nil, isContinuable: Bool = false, progress: (@Sendable (Double) -> Void)? = nil
   ) -> TraceAnalysis {
     // Each worker has all streams open that overlap in time: with very many the memory matters more than the time.
     let isMany = trace.streamCount > maximumShared
@@ -49,7 +50,8 @@ package struct TraceAnalysis: Sendable {
       var configuration = configuration
       configuration.doubtFrom = doubtFrom
       return self.read(
-        trace, configuration: configuration, window: window, workers: workers, progress: progress)
+        trace, configuration: configuration, window: window, workers: workers,
+        after: isContinuable ? trace.completeFrom : nil, progress: progress)
     }
     let result = read(doubtFrom: trace.hasUnreadFiles ? .min : nil)
     guard window == nil else { return result }
@@ -81,14 +83,14 @@ package struct TraceAnalysis: Sendable {
 
   /// Reads a trace in slices, where these give the same as reading it in one piece.
   private static func read(
-    _ trace: Trace, configuration: Configuration, window: Range<Int64>?, workers: Int,
+    _ trace: Trace, configuration: Configuration, window: Range<Int64>?, workers: Int, after before: Int64?,
     progress: (@Sendable (Double) -> Void)?
   ) -> TraceAnalysis {
     var slices = trace.timeSlices(workers == 1 ? 1 : workers * 4)
     if let doubt = configuration.doubtFrom { slices = split(slices, at: doubt) }
     slices = cut(slices, at: window)
     let result = read(
-      trace, configuration: configuration, slices: slices, window: window, workers: workers,
+      trace, configuration: configuration, slices: slices, window: window, workers: workers, after: before,
       progress: progress)
     // Where packets are damaged a slice cannot always know which gaps reach into it from before, and where time runs
     // backwards slices have their own order. What a report says must not depend on the number of threads, so such a
@@ -99,7 +101,7 @@ package struct TraceAnalysis: Sendable {
     let whole = split([Int64.min..<Int64.max], at: configuration.doubtFrom ?? .min)
     return read(
       trace, configuration: configuration, slices: cut(whole, at: window), window: window,
-      workers: 1, progress: progress)
+      workers: 1, after: before, progress: progress)
   }
 
   /// Slices that end where the window does, one of which begins where it does.

@@ -17,16 +17,24 @@ package struct SavedRecording: Sendable {
   private var places: [UInt64: PacketPlace]
   private var slice: SliceAnalysis
 
-  /// Keeps what was found in a trace.
+  /// Reads a trace or a part of it so that what comes before and what comes after can be added.
+  ///
+  /// The whole trace is read first: where events are missing that no packet tells of is known at its end only, and a part
+  /// has to know of gaps that reach into it.
   ///
   /// - Parameters:
   ///   - trace: The trace.
   ///   - paths: As the user gave them.
-  ///   - analysis: What was found in it, in all of it or in a part.
-  ///   - part: That part.
+  ///   - part: The instants that it is to be about.
+  ///   - workers: Threads to read with; nil: one for each processor.
+  ///   - progress: As of ``TraceAnalysis``.
+  /// - Throws: When a part of a damaged trace is wanted, as its parts would not add up to the whole; and when something is so
+  ///   large that a state cannot hold it.
   package init(
-    _ trace: Trace, paths: [String], analysis: TraceAnalysis, part: Range<Int64> = Int64.min..<Int64.max
+    _ trace: Trace, paths: [String], part: Range<Int64> = Int64.min..<Int64.max, workers: Int? = nil,
+    progress: (@Sendable (Double) -> Void)? = nil
   ) throws(StateError) {
+    let analysis = try TraceAnalysis.read(trace, part: part, workers: workers, progress: progress)
     self.paths = paths
     self.part = part
     facts = TraceFacts(trace, analysis)
@@ -60,7 +68,6 @@ package struct SavedRecording: Sendable {
 
   /// What was found: what waited for a part before is taken as the beginning.
   package func models() throws(StateError) -> SliceAnalysis {
-    guard !slice.state.pointee.isLeading else { return slice }
     let begin = part.lowerBound == .min ? facts.completeFrom : .min
     let models = SliceAnalysis(slice.state.pointee.configuration, gapEnd: begin)
     models.merge(try slice.copy(runs: facts.runs))
@@ -81,39 +88,29 @@ package struct SavedRecording: Sendable {
 // MARK: Reading a part
 
 extension TraceAnalysis {
-  /// Reads a trace or a part of it so that what comes before and what comes after can be added.
-  ///
-  /// The whole trace is read first: where events are missing that no packet tells of is known at its end only, and a part
-  /// has to know of gaps that reach into it.
-  ///
-  /// - Throws: When a part of a damaged trace is wanted: parts of it would not add up to the whole.
-  package static func read(
-    _ trace: Trace, part: Range<Int64>, configuration: Configuration = Configuration(), workers: Int? = nil,
-    progress: (@Sendable (Double) -> Void)? = nil
+  fileprivate static func read(
+    _ trace: Trace, part: Range<Int64>, workers: Int?, progress: (@Sendable (Double) -> Void)?
   ) throws(StateError) -> TraceAnalysis {
-    let whole = self.read(trace, configuration: configuration, workers: workers, progress: progress)
-    let isWhole = part.lowerBound == .min && part.upperBound == .max
-    let isDamaged = whole.isUnordered || !whole.diagnostics.isEmpty || !trace.diagnostics.isEmpty
-    if isWhole, !trace.streams.contains(where: { $0.earlierPackets > 0 }) { return whole }
-    guard isWhole || !isDamaged else {
+    let whole = read(
+      trace, workers: workers, isContinuable: true, progress: progress)
+    if part.lowerBound == .min && part.upperBound == .max { return whole }
+    guard !whole.isUnordered, whole.diagnostics.isEmpty, trace.diagnostics.isEmpty else {
       throw StateError(
         "the recording is damaged: its parts would not add up to it; keep the state of all of it")
     }
-    var configuration = configuration
+    var configuration = Configuration()
     configuration.doubtFrom = whole.doubtFrom
-    func readSlices(_ part: Range<Int64>, after before: Int64?) -> TraceAnalysis {
-      var slices = isDamaged ? [part] : trace.timeSlices(whole.workers == 1 ? 1 : whole.workers * 4)
-      slices = split(slices, at: whole.doubtFrom ?? .min).map { $0.clamped(to: part) }.filter { !$0.isEmpty }
-      return self.read(
-        trace, configuration: configuration, slices: slices, workers: whole.workers, after: before,
-        progress: progress)
+    func readSlices(_ part: Range<Int64>, after before: Int64) -> TraceAnalysis {
+      let slices = split(
+        trace.timeSlices(whole.workers == 1 ? 1 : whole.workers * 4), at: whole.doubtFrom ?? .min)
+      return read(
+        trace, configuration: configuration,
+        slices: slices.map { $0.clamped(to: part) }.filter { !$0.isEmpty }, workers: whole.workers,
+        after: before, progress: progress)
     }
-    guard part.lowerBound > .min else {
-      let isFollowing = trace.streams.contains { $0.earlierPackets > 0 }
-      return readSlices(part, after: isFollowing ? trace.completeFrom : nil)
-    }
-    let before = readSlices(Int64.min..<part.lowerBound, after: nil).models.gapEnd
-    return readSlices(part, after: before)
+    guard part.lowerBound > .min else { return readSlices(part, after: trace.completeFrom) }
+    let before = readSlices(Int64.min..<part.lowerBound, after: trace.completeFrom)
+    return readSlices(part, after: before.models.gapEnd)
   }
 }
 
@@ -128,17 +125,14 @@ extension SavedRecording {
     }
     // Chunks are not cut at one moment, but each stream where it was at the time.
     let isChunk = part.upperBound == .max && next.part.lowerBound == .min
-    if isChunk {
-      guard !next.slice.state.pointee.isLeading else {
-        throw StateError("it has the begin of its recording, so nothing comes before it")
-      }
-    } else if part.upperBound != next.part.lowerBound {
+    if !isChunk, part.upperBound != next.part.lowerBound {
       throw StateError(
         part.upperBound > next.part.lowerBound
           ? "it is about a time that another one is about" : "the time before it is missing")
     }
     var facts = facts
-    let places = try facts.add(next.facts)
+    let places = try facts.add(next.facts, isChunk: isChunk)
+    if isChunk { try slice.checkOrder(next.slice) }
     let copy = try next.slice.copy(runs: facts.runs, streams: places)
     add(places: next, places)
     if isChunk { slice.endDoubt(at: next.facts.completeFrom) }
@@ -181,6 +175,22 @@ extension SliceAnalysis {
 
   /// Ends what was not known because nobody said how the recording goes on.
   fileprivate func endDoubt(at moment: Int64) { state.pointee.gapEnd = min(state.pointee.gapEnd, moment) }
+
+  /// Throws where a thread's events in the next chunk do not all come after those in this one: it moved between two CPUs while their
+  /// streams were switched.
+  fileprivate func checkOrder(_ next: SliceAnalysis) throws(StateError) {
+    guard state.pointee.begin <= next.state.pointee.begin else {
+      throw StateError("it begins before the chunk that it should follow")
+    }
+    for index in 0..<AnalysisState.threadCount {
+      guard let left = state.pointee.threads[index]?.pointee.clock, left.started,
+        let right = next.state.pointee.threads[index]?.pointee.clock, right.started, right.first < left.last
+      else { continue }
+      throw StateError(
+        "a thread's events are in this chunk and the one before by turns; keep the state of both chunks together"
+      )
+    }
+  }
 
   /// Throws where merging hostile states led to times that do not add up.
   fileprivate func checkTimes() throws(StateError) {

@@ -109,20 +109,20 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
 
 extension SliceAnalysis {
   func write(_ coder: inout StateCoder) throws(StateError) {
-    var (configuration, isLeading) = (state.pointee.configuration, state.pointee.isLeading)
+    var configuration = state.pointee.configuration
     try configuration.code(&coder)
-    try coder.code(&isLeading)
     try state.code(&coder)
   }
 
+  /// What is read follows something, even if it is nothing.
+  ///
   /// - Parameter runs: The trace that each stream belongs to.
   static func read(_ coder: inout StateCoder, runs: [Int]) throws(StateError) -> SliceAnalysis {
-    var (configuration, isLeading) = (Configuration(), false)
+    var configuration = Configuration()
     try configuration.code(&coder)
     configuration.runs = runs
-    try coder.code(&isLeading)
     try coder.reserve(memory)
-    let slice = SliceAnalysis(configuration, isLeading: isLeading)
+    let slice = SliceAnalysis(configuration, isLeading: false)
     try slice.state.code(&coder)
     return slice
   }

@@ -129,8 +129,9 @@ extension [String] {
 extension TraceFacts {
   /// Adds what is known of the next part of the same recordings, whether that is in the same files or in later ones.
   ///
+  /// - Parameter isChunk: Whether its files are other ones.
   /// - Returns: The number here of each of its streams.
-  mutating func add(_ next: TraceFacts) throws(StateError) -> [Int] {
+  mutating func add(_ next: TraceFacts, isChunk: Bool) throws(StateError) -> [Int] {
     var recording: [Int] = []
     for other in next.recordings {
       guard let place = recordings.firstIndex(where: { $0.isSame(as: other) }) else {
@@ -147,7 +148,7 @@ extension TraceFacts {
       stream.recording = recording[stream.recording]
       if let known = streams.firstIndex(where: { $0.isSame(as: stream) }) {
         places.append(known)
-        try streams[known].add(stream)
+        try streams[known].add(stream, isChunk: isChunk)
       } else {
         places.append(streams.count)
         streams.append(stream)
@@ -188,11 +189,11 @@ extension TraceFacts.Stream {
   }
 
   /// Adds what comes next: later events of the same files, or later files.
-  fileprivate mutating func add(_ next: TraceFacts.Stream) throws(StateError) {
+  fileprivate mutating func add(_ next: TraceFacts.Stream, isChunk: Bool) throws(StateError) {
     events &+= next.events
     otherEvents &+= next.otherEvents
     isDamaged = isDamaged || next.isDamaged
-    guard files != next.files else { return }
+    guard isChunk else { return }
     let losses = try next.firstPacket.losses(since: lastPacket)
     files += next.files
     byteCount += next.byteCount

@@ -38,7 +38,6 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     _ left: UnsafeMutablePointer<ThreadState>, _ right: UnsafeMutablePointer<ThreadState>, _ gapEnd: Int64
   ) {
     guard right.pointee.clock.started else { return }
-    let overlap = left.pointee.clock.started ? left.pointee.clock.last &- right.pointee.clock.first : 0
     for index in 0..<right.pointee.clockHeadCount {
       guard var row = right.pointee.clockHead?[index] else { continue }
       row.gapEnd = Swift.max(row.gapEnd, gapEnd)
@@ -49,7 +48,6 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
       left.pointee.totals.times[category] &+= right.pointee.totals.times[category]
     }
     left.pointee.totals.unexplained &+= right.pointee.totals.unexplained
-    if overlap > 0 { left.pointee.totals.take(overlap) }
   }
 }
 

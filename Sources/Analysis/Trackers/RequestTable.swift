@@ -182,11 +182,13 @@ extension RequestTable {
           && !(set..<place).contains { entries[$0].key == entry.key && entries[$0].state != .empty },
         "a request")
     }
-    guard let unsettled else { return }
-    try coder.sparse((0..<Self.sets).filter { unsettled[$0] > 0 }, Self.sets) {
+    let counts = unsettled
+    try coder.sparse((0..<Self.sets).filter { counts?[$0] ?? 0 > 0 }, Self.sets) {
       (set, coder) throws(StateError) in
-      try coder.code(&unsettled[set])
-      try coder.require(unsettled[set] <= UInt8(Self.ways), "requests that are not settled")
+      var count = counts?[set] ?? 0
+      try coder.code(&count)
+      try coder.require(count <= UInt8(Self.ways), "requests that are not settled")
+      counts?[set] = count
     }
   }
 }

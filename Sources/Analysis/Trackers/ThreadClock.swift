@@ -108,17 +108,6 @@ struct ClockTotals {
     times = .allocate(capacity: TimeCategory.count)
     times.initialize(repeating: 0, count: TimeCategory.count)
   }
-
-  /// Takes time out that is in two slices. Only chunks of a rotated session overlap, by the time that it takes to switch all
-  /// streams: most of that is not known to either.
-  func take(_ time: Int64) {
-    var rest = time
-    for category in 0..<TimeCategory.count {
-      let part = min(rest, times[category])
-      times[category] -= part
-      rest -= part
-    }
-  }
 }
 
 extension ThreadClock {
