@@ -180,7 +180,8 @@ struct GuestMemoryPropertyTests {
       try memory.storeReleasing16(0x0102, at: GuestAddress(end - 2), order)
       #expect(try memory.loadAcquiring16(at: GuestAddress(end - 2), order) == 0x0102)
       #expect(
-        try memory.read(count: 4, at: GuestAddress(end - 4)) == [9, 9] + (order == .little ? [2, 1] : [1, 2]))
+        try memory.read(count: 4, at: GuestAddress(end - 4)) == [9, 9]
+          + (order == .little ? [2, 1] : [1, 2]))
       #expect(throws: GuestMemoryError.misaligned(GuestAddress(3), size: 2)) {
         _ = try memory.loadAcquiring16(at: GuestAddress(3), order)
       }
