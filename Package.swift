@@ -22,12 +22,14 @@ let monitor: [Target] = [
   .target(name: "KVM", dependencies: ["Engine", "GuestRAM", "Platform", "CKVM"], swiftSettings: swift),
   .target(name: "Board", swiftSettings: swift),
   .target(name: "Devices", dependencies: ["GuestRAM"], swiftSettings: swift),
+  .target(name: "Virtio", dependencies: ["Devices", "GuestRAM", "Platform"], swiftSettings: swift),
   .target(name: "Boot", dependencies: ["Board", "GuestRAM", "Platform"], swiftSettings: swift),
   .target(name: "GuestPrograms", dependencies: ["CGuestPrograms"], swiftSettings: swift),
   .target(
     name: "Machine",
     dependencies: [
-      "Platform", "Engine", "KVM", "GuestRAM", "Board", "Boot", "Devices", "GuestPrograms", "CTracepoints",
+      "Platform", "Engine", "KVM", "GuestRAM", "Board", "Boot", "Devices", "Virtio", "GuestPrograms",
+      "CTracepoints",
     ],
     swiftSettings: swift),
   .target(name: "Recorder", dependencies: ["Platform"], swiftSettings: swift),
@@ -95,7 +97,11 @@ let package = Package(
       name: "DevicesTests", dependencies: ["Devices", "GuestRAM", "RingDriver", "TestSupport"],
       swiftSettings: swift),
     .testTarget(
-      name: "BoardTests", dependencies: ["Board", "Devices", "GuestPrograms", "GuestRAM"],
+      name: "VirtioTests",
+      dependencies: ["Virtio", "Devices", "GuestRAM", "Platform", "RingDriver", "TestSupport"],
+      swiftSettings: swift),
+    .testTarget(
+      name: "BoardTests", dependencies: ["Board", "Devices", "Virtio", "GuestPrograms", "GuestRAM"],
       swiftSettings: swift),
     .testTarget(
       name: "BootTests", dependencies: ["Board", "Boot", "GuestRAM", "Platform", "TestSupport"],

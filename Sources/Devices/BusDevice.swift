@@ -81,6 +81,14 @@ package struct DeviceRequest: Sendable, Equatable {
   package enum Kind: UInt8, Sendable {
     /// Nothing but an answer.
     case doorbell = 0
+    /// Sectors of a disk, read.
+    case read = 1
+    /// Sectors of a disk, written.
+    case write = 2
+    /// What was written, made durable.
+    case flush = 3
+    /// Something else.
+    case other = 6
   }
 
   /// The device.
@@ -91,6 +99,14 @@ package struct DeviceRequest: Sendable, Equatable {
   package let id: UInt32
   /// What it asks for.
   package let kind: Kind
+
+  /// Describes a request.
+  package init(device: DeviceID, queue: UInt16, id: UInt32, kind: Kind) {
+    self.device = device
+    self.queue = queue
+    self.id = id
+    self.kind = kind
+  }
 }
 
 /// How a device ends or restarts the run.

@@ -1,0 +1,203 @@
+import Devices
+import Glibc
+import GuestRAM
+
+/// A disk (virtio 1.2, section 5.2).
+package final class BlockDevice: VirtioDevice, @unchecked Sendable {
+  /// Feature bits (section 5.2.3).
+  package enum Feature {
+    /// VIRTIO_BLK_F_SEG_MAX.
+    package static let maximumSegments: UInt64 = 1 << 2
+    /// VIRTIO_BLK_F_RO.
+    package static let readOnly: UInt64 = 1 << 5
+    /// VIRTIO_BLK_F_FLUSH.
+    package static let flush: UInt64 = 1 << 9
+  }
+
+  /// The most entries of its queue.
+  package static let queueSize: UInt16 = 256
+
+  /// The number in the trace.
+  package let id: DeviceID
+  package let kind: UInt32 = 2
+  package let features: UInt64
+  package let queueSizes = [BlockDevice.queueSize]
+  private let backend: any BlockBackend
+  private let observer: any DeviceObserver
+  private let identity: [UInt8]
+  private let configuration: [UInt8]
+  // Everything below is accessed under the device's lock.
+  private var chain = DescriptorChain()
+  private var free: [BlockJob] = []
+  private var completed: [BlockJob] = []
+  /// Queues that may hold requests for which no kick will come.
+  private var unfinished: Set<Int> = []
+  /// Whether the driver can say when writes have to be durable; else they are as they complete (section 5.2.6.2).
+  private var flushes = false
+
+  /// Makes a disk.
+  ///
+  /// - Parameter serial: its serial number, of which 20 bytes are shown.
+  package init(
+    id: DeviceID, _ backend: any BlockBackend, serial: String, observer: any DeviceObserver
+  ) {
+    self.id = id
+    self.backend = backend
+    self.observer = observer
+    features =
+      Feature.maximumSegments | Feature.flush | (backend.isReadOnly ? Feature.readOnly : 0)
+    let name = Array(serial.utf8.prefix(Int(BlockRequest.identityLength)))
+    identity = name + [UInt8](repeating: 0, count: Int(BlockRequest.identityLength) - name.count)
+    // Section 5.2.4: capacity, size_max (not offered), seg_max; the rest belongs to features that are not there.
+    configuration =
+      withUnsafeBytes(of: backend.sectors.littleEndian, Array.init) + [0, 0, 0, 0]
+      + withUnsafeBytes(of: UInt32(BlockDevice.queueSize - 2).littleEndian, Array.init)
+  }
+
+  package func readConfiguration(offset: UInt32, size: Int) -> UInt64 {
+    var value: UInt64 = 0
+    for index in 0..<size where Int(offset) + index < configuration.count {
+      value |= UInt64(configuration[Int(offset) + index]) << (8 * UInt64(index))
+    }
+    return value
+  }
+
+  package func start(features: UInt64) { flushes = features & Feature.flush != 0 }
+
+  package func settle() { backend.settle() }
+
+  package func reset() {
+    backend.settle()
+    backend.takeCompleted(into: &completed)
+    // Their queues are no more; for whoever follows the trace they ended.
+    for job in completed { recycle(job) }
+    completed.removeAll(keepingCapacity: true)
+    unfinished.removeAll()
+    flushes = false
+  }
+
+  // MARK: Requests
+
+  package func handle(
+    _ queue: inout Virtqueue, index: Int, memory: GuestMemory, by thread: ThreadContext
+  ) {
+    var budget = Int(queue.maximumSize)
+    repeat {
+      queue.suspendKicks(memory)
+      while queue.pop(into: &chain, memory) {
+        // A guest that adds requests as fast as they are answered must not keep this thread from others' work.
+        budget -= 1
+        do {
+          try begin(try BlockRequest(chain, memory), &queue, index, memory, by: thread)
+        } catch {
+          queue.fail(error)
+        }
+        guard budget > 0 else {
+          unfinished.insert(index)
+          return backend.wake()
+        }
+      }
+    } while queue.resumeKicks(memory)
+  }
+
+  private func begin(
+    _ request: BlockRequest, _ queue: inout Virtqueue, _ index: Int, _ memory: GuestMemory,
+    by thread: ThreadContext
+  ) throws(QueueFault) {
+    let job = free.popLast() ?? BlockJob()
+    job.queue = index
+    job.generation = queue.generation
+    job.head = chain.head
+    job.id = queue.taken &- 1
+    job.status = request.status
+    job.length = 0
+    job.kind = DeviceRequest.Kind(request.operation)
+    observer.requestBegan(subject(of: job), bytes: UInt32(clamping: request.length), by: thread)
+    if let refusal = request.refusal(sectors: backend.sectors, isReadOnly: backend.isReadOnly) {
+      return end(job, refusal, &queue, memory, by: thread)
+    }
+    switch request.operation {
+    case .identify:
+      job.length = BlockRequest.identityLength
+      let isWritten = (try? identify(request, memory)) != nil
+      return end(job, isWritten ? .ok : .ioError, &queue, memory, by: thread)
+    case .unsupported: return end(job, .unsupported, &queue, memory, by: thread)
+    case .flush: job.work = .flush
+    case .read:
+      job.work = .read
+      job.length = request.length
+    case .write: job.work = flushes ? .write : .writeThrough
+    }
+    // The request's check says that the disk has them, so that this does not overflow.
+    job.offset = request.operation == .flush ? 0 : request.sector * BlockRequest.sectorSize
+    do {
+      try request.data(chain) { (address, count) throws(GuestMemoryError) in
+        let bytes = try memory.hostBytes(at: address, count: count)
+        job.vectors.append(iovec(iov_base: bytes.baseAddress, iov_len: bytes.count))
+      }
+    } catch {
+      return end(job, .ioError, &queue, memory, by: thread)
+    }
+    switch backend.submit(job) {
+    case .submitted: break
+    case .executed: end(job, job.succeeded ? .ok : .ioError, &queue, memory, by: thread)
+    }
+  }
+
+  private func identify(_ request: BlockRequest, _ memory: GuestMemory) throws(GuestMemoryError) {
+    var place = 0
+    try request.data(chain) { (address, count) throws(GuestMemoryError) in
+      let part = identity[place..<min(place + count, identity.count)]
+      try memory.write(Array(part), at: address)
+      place += part.count
+    }
+  }
+
+  package func collect(_ queues: inout [Virtqueue], memory: GuestMemory, by thread: ThreadContext) {
+    backend.takeCompleted(into: &completed)
+    for job in completed {
+      end(job, job.succeeded ? .ok : .ioError, &queues[job.queue], memory, by: thread)
+    }
+    completed.removeAll(keepingCapacity: true)
+    guard !unfinished.isEmpty else { return }
+    let indexes = unfinished
+    unfinished.removeAll(keepingCapacity: true)
+    for index in indexes { handle(&queues[index], index: index, memory: memory, by: thread) }
+  }
+
+  /// Completes a request, where its queue is still the one that it came from.
+  private func end(
+    _ job: BlockJob, _ status: BlockRequest.Status, _ queue: inout Virtqueue, _ memory: GuestMemory,
+    by thread: ThreadContext
+  ) {
+    if job.generation == queue.generation, queue.isReady {
+      // The place was in RAM when the chain was read, and RAM stays.
+      try? memory.write(status.rawValue, at: job.status, .little)
+      let data = status == .ok ? job.length : 0
+      queue.push(head: job.head, written: UInt32(clamping: data + 1), memory)
+    }
+    observer.requestEnded(subject(of: job), status: status.rawValue, by: thread)
+    recycle(job)
+  }
+
+  private func subject(of job: BlockJob) -> DeviceRequest {
+    DeviceRequest(device: id, queue: UInt16(job.queue), id: job.id, kind: job.kind)
+  }
+
+  private func recycle(_ job: BlockJob) {
+    job.vectors.removeAll(keepingCapacity: true)
+    free.append(job)
+  }
+}
+
+extension DeviceRequest.Kind {
+  fileprivate init(_ operation: BlockRequest.Operation) {
+    self =
+      switch operation {
+      case .read: .read
+      case .write: .write
+      case .flush: .flush
+      case .identify, .unsupported: .other
+      }
+  }
+}

@@ -1,0 +1,104 @@
+import Glibc
+import Platform
+
+/// A file that holds a disk's sectors as they are: a regular file or a block device.
+package struct DiskFile: ~Copyable, Sendable {
+  private let descriptor: FileDescriptor
+  /// 512-byte sectors; bytes beyond the last whole one are not shown to the guest.
+  package let sectors: UInt64
+  /// Whether it is only read.
+  package let isReadOnly: Bool
+
+  /// Opens a file.
+  ///
+  /// - Throws: `DiskError` with what was tried, what failed and what to do.
+  package init(path: String, isReadOnly: Bool) throws(DiskError) {
+    let descriptor = try DiskFile.open(path, isReadOnly)
+    sectors = try DiskFile.sectors(of: descriptor.raw, path)
+    self.descriptor = descriptor
+    self.isReadOnly = isReadOnly
+  }
+
+  private static func open(_ path: String, _ isReadOnly: Bool) throws(DiskError) -> FileDescriptor {
+    do {
+      return try FileDescriptor.open(path, isReadOnly ? O_RDONLY : O_RDWR)
+    } catch {
+      let advice =
+        switch error {
+        case .noSuchFileOrDirectory: "make it first, such as with truncate -s 1G"
+        case .permissionDenied, .readOnlyFileSystem: "it has to be readable and writable"
+        default: "choose another"
+        }
+      throw DiskError(description: "disk \(path): \(error); \(advice)")
+    }
+  }
+
+  private static func sectors(of descriptor: CInt, _ path: String) throws(DiskError) -> UInt64 {
+    var information = stat()
+    guard fstat(descriptor, &information) == 0 else {
+      throw DiskError(description: "disk \(path): \(Errno.current)")
+    }
+    let kind = information.st_mode & S_IFMT
+    guard kind == S_IFREG || kind == S_IFBLK else {
+      throw DiskError(description: "disk \(path) is neither a file nor a block device; choose another")
+    }
+    // Of a block device the size is not in its node.
+    let bytes = lseek(descriptor, 0, SEEK_END)
+    guard bytes >= 512 else {
+      throw DiskError(description: "disk \(path) has \(max(bytes, 0)) bytes; a sector has 512")
+    }
+    return UInt64(bytes) / 512
+  }
+
+  /// Carries a request out and waits for it: preadv(2), pwritev(2), fdatasync(2).
+  ///
+  /// - Returns: whether all of it was done. A file that others have cut has less than was asked for.
+  package borrowing func perform(_ job: BlockJob) -> Bool {
+    switch job.work {
+    case .read: transfer(job, preadv)
+    case .write: transfer(job, pwritev)
+    case .writeThrough: transfer(job, pwritev) && synchronise()
+    case .flush: synchronise()
+    }
+  }
+
+  private borrowing func synchronise() -> Bool {
+    while fdatasync(descriptor.raw) != 0 { guard errno == EINTR else { return false } }
+    return true
+  }
+
+  private borrowing func transfer(
+    _ job: BlockJob, _ call: (CInt, UnsafePointer<iovec>, CInt, off_t) -> Int
+  ) -> Bool {
+    var offset = off_t(job.offset)
+    var done = 0
+    var first = 0
+    return job.vectors.withUnsafeMutableBufferPointer { vectors in
+      while first < vectors.count {
+        // IOV_MAX is 1024.
+        let count = min(vectors.count - first, 1024)
+        let moved = call(descriptor.raw, vectors.baseAddress! + first, CInt(count), offset)
+        if moved < 0, errno == EINTR { continue }
+        guard moved > 0 else { return false }
+        offset += off_t(moved)
+        done = moved
+        // What is left of a vector that was not moved whole.
+        while first < vectors.count, done >= vectors[first].iov_len {
+          done -= vectors[first].iov_len
+          first += 1
+        }
+        if first < vectors.count {
+          vectors[first].iov_base += done
+          vectors[first].iov_len -= done
+        }
+      }
+      return true
+    }
+  }
+}
+
+/// A disk that cannot be had.
+package struct DiskError: Error, Sendable, CustomStringConvertible {
+  /// What was tried, what went wrong and what to do.
+  package let description: String
+}
