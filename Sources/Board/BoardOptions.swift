@@ -13,6 +13,8 @@ package struct BoardOptions: Sendable, Equatable {
 
   /// The most doorbells.
   package static let maximumDoorbells = 4
+  /// The most disks.
+  package static let maximumDisks = 4
   /// The most virtual CPUs.
   package static let maximumVcpus = 1024
   /// The most I/O threads.
@@ -24,16 +26,20 @@ package struct BoardOptions: Sendable, Equatable {
   package var interruptController: InterruptController
   /// Doorbells, each with its own ports, memory, line and queues.
   package var doorbells: Int
+  /// Disks, each a virtio device.
+  package var disks: Int
   /// Event loops, each on an I/O thread of its own.
   package var loops: Int
 
   /// Describes what is wanted; by default the smallest machine.
   package init(
-    vcpus: Int = 1, interruptController: InterruptController = .kernel, doorbells: Int = 1, loops: Int = 1
+    vcpus: Int = 1, interruptController: InterruptController = .kernel, doorbells: Int = 1, disks: Int = 0,
+    loops: Int = 1
   ) {
     self.vcpus = vcpus
     self.interruptController = interruptController
     self.doorbells = doorbells
+    self.disks = disks
     self.loops = loops
   }
 
@@ -47,6 +53,9 @@ package struct BoardOptions: Sendable, Equatable {
     try check("cpus", vcpus, BoardOptions.maximumVcpus)
     try check("iothreads", loops, BoardOptions.maximumLoops)
     try check("doorbells", doorbells, BoardOptions.maximumDoorbells)
+    guard disks >= 0, disks <= BoardOptions.maximumDisks else {
+      throw BoardError("--disk, \(disks) times: give up to \(BoardOptions.maximumDisks)")
+    }
   }
 }
 

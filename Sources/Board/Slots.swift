@@ -27,6 +27,7 @@ extension BoardLayout {
         14, "testdev", .testDevice,
         [.ports(0xe0, 16), .ports(0x2000, UInt64(BoardLayout.lineCount), window: 1)]),
     ]
+    for index in 0..<options.disks { slots.append(disk(index, threads)) }
     if options.interruptController == .split { slots.append(Slot(8, "ioapic", .ioapic, [ioapic])) }
     return slots
   }
@@ -41,6 +42,28 @@ extension BoardLayout {
   // The first has the number and the line that it always had; lines 10 to 12 are nobody else's on a PC without ISA cards.
   private static let doorbells: [(id: UInt16, line: UInt32)] = [(2, 5), (16, 10), (17, 11), (18, 12)]
   private static let doorbellQueues: UInt16 = 16
+
+  // Lines that are nobody else's on a PC without ISA cards and ATA.
+  private static let disks: [(id: UInt16, line: UInt32)] = [(19, 6), (20, 14), (21, 15), (22, 3)]
+  /// The offset of QueueNotify in virtio's registers (virtio 1.2, section 4.2.2).
+  private static let queueNotify: UInt32 = 0x50
+
+  private static func disk(_ index: Int, _ threads: ThreadModel) -> Slot {
+    let memory: UInt64 = 0xd010_0000 + 0x1000 * UInt64(index)
+    var slot = Slot(
+      disks[index].id, "disk\(index)", .disk, [.memory(memory, 0x1000)], line: disks[index].line)
+    // As if one doorbell came before them: how many there are does not move disks.
+    slot.loop = threads.loop(ofQueue: 0, device: 1 + index)
+    slot.kicks = [
+      Kick(
+        queue: 0, addresses: [.init(space: .memory, address: memory + UInt64(queueNotify))],
+        offset: queueNotify, size: 4, value: 0, loop: slot.loop)
+    ]
+    // What Linux's driver of virtio behind memory-mapped registers knows them by.
+    slot.firmware = FirmwareEntry(
+      name: "DSK\(index)", hardwareID: .text("LNRO0005"), uniqueID: UInt64(index))
+    return slot
+  }
 
   private static func doorbell(_ index: Int, _ threads: ThreadModel) -> Slot {
     let ports: UInt64 = 0xd00 + 0x200 * UInt64(index)

@@ -59,7 +59,8 @@ extension MachineConfiguration {
     do {
       return try BoardLayout(
         BoardOptions(
-          vcpus: vcpus, interruptController: interruptController, doorbells: doorbells, loops: ioThreads))
+          vcpus: vcpus, interruptController: interruptController, doorbells: doorbells, disks: disks.count,
+          loops: ioThreads))
     } catch {
       throw MachineError(error.description)
     }

@@ -2,11 +2,16 @@ import Board
 import Devices
 import GuestRAM
 import Platform
+import Virtio
 
 /// What devices are made of beside their slots.
 struct DeviceParts {
   let memory: GuestMemory
   let observer: any DeviceObserver
+  /// Told of queues that the guest broke.
+  let faults: any FaultObserver
+  /// What is behind the disks, in their order.
+  let disks: [BlockWorkers]
   let control: any PowerControl
   /// Where the serial port's output goes.
   let output: any ByteSink
@@ -29,12 +34,12 @@ struct DeviceSet {
   init(_ layout: BoardLayout, _ parts: DeviceParts) throws(MachineError) {
     self.layout = layout
     var devices: [any BusDevice] = []
-    for slot in layout.slots { devices.append(try DeviceSet.make(slot, layout.options, parts)) }
+    for slot in layout.slots { devices.append(try DeviceSet.make(slot, layout, parts)) }
     self.devices = devices
   }
 
   private static func make(
-    _ slot: Slot, _ options: BoardOptions, _ parts: DeviceParts
+    _ slot: Slot, _ layout: BoardLayout, _ parts: DeviceParts
   ) throws(MachineError) -> any BusDevice {
     let id = DeviceID(slot.id)
     switch slot.kind {
@@ -49,6 +54,13 @@ struct DeviceSet {
         // Where the process has no descriptors left, the guest finds its register unchanged and an error counted.
         return try? line(id, number)
       }
+    case .disk:
+      guard let index = layout.slots(of: .disk).firstIndex(of: slot), index < parts.disks.count else {
+        throw MachineError("\(slot.name): nothing is behind it")
+      }
+      let disk = BlockDevice(
+        id: id, parts.disks[index], serial: "exeunt-\(slot.name)", observer: parts.observer)
+      return MMIOTransport(id: id, disk, interrupt: try interrupt(of: slot, parts), faults: parts.faults)
     case .scratch: return ScratchRegister(id: id)
     case .marker: return MarkerPort(id: id, observer: parts.observer)
     case .keyboard: return KeyboardController(id: id, control: parts.control)
@@ -65,7 +77,8 @@ struct DeviceSet {
     case .powerEvents: return PowerManagementEvents(id: id)
     case .edgeLevels: return EdgeLevelControl(id: id)
     case .firmwareConfiguration:
-      return FirmwareConfiguration(id: id, ramBelow4GiB: sizes(of: parts.memory).low, vcpus: options.vcpus)
+      return FirmwareConfiguration(
+        id: id, ramBelow4GiB: sizes(of: parts.memory).low, vcpus: layout.options.vcpus)
     case .testDevice: return TestDevice(id: id, levels: parts.levels)
     case .ioapic:
       guard let routes = parts.routes else { throw MachineError("\(slot.name): the kernel has one already") }

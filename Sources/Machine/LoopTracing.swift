@@ -8,6 +8,7 @@ enum SourceKind: UInt8 {
   case timer = 1
   case serialInput = 2
   case control = 5
+  case completion = 6
 }
 
 /// Turns what an I/O thread's loop does into trace events, and numbers its iterations.

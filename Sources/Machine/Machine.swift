@@ -5,6 +5,7 @@ import Devices
 import Engine
 import GuestRAM
 import Platform
+import Virtio
 
 /// A virtual machine in this process: memory, vCPUs with their threads, I/O threads and devices.
 ///
@@ -26,6 +27,8 @@ package final class Machine {
   let statistics: [KernelStatistics]
   let input: SerialInput?
   let output: SerialOutput
+  let disks: [BlockWorkers]
+  let faults: QueueFaults
   var warnings: [String]
   var resets = 0
 
@@ -78,11 +81,14 @@ package final class Machine {
     let levels = LineLevels(
       machine: machine, routes: routes, isConnected: configuration.interruptController != .none)
     let clockTimer = try ClockTimer()
+    disks = try configuration.makeDisks()
+    faults = QueueFaults(layout)
     self.clockTimer = clockTimer
     devices = try DeviceSet(
       layout,
       DeviceParts(
-        memory: memory, observer: observer, control: control, output: output, levels: levels,
+        memory: memory, observer: observer, faults: faults, disks: disks, control: control, output: output,
+        levels: levels,
         clockTimer: clockTimer, routes: routes
       ) { device, line throws(MachineError) in
         try configuration.makeLine(device: device, line: line, machine: machine, routes: routes)
@@ -105,6 +111,7 @@ package final class Machine {
       ) { context, device, queue, count in
         exeunt_trace_ioeventfd_signal(context.id, context.sequence, device.rawValue, queue, count)
       } : nil
+    try builder.attach(disks, of: devices, to: loops, dispatcher: dispatcher)
     let (clock, clockSlot) = devices.device(.clock, as: RealTimeClock.self)
     try clockTimer.attach(clock, to: loops[clockSlot.loop], dispatcher: dispatcher)
     let (serial, serialSlot) = devices.device(.serial, as: Serial16550A.self)

@@ -27,6 +27,20 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
     case none
   }
 
+  /// A disk of the guest's.
+  package struct Disk: Sendable, Codable, Equatable {
+    /// The file or block device with its sectors.
+    package var path: String
+    /// Whether the guest may only read it.
+    package var isReadOnly: Bool
+
+    /// Describes a disk.
+    package init(path: String, isReadOnly: Bool = false) {
+      self.path = path
+      self.isReadOnly = isReadOnly
+    }
+  }
+
   /// A name for the guest in reports: the built-in guest's, or the image's path.
   package var guest = ""
   /// The built-in guest's parameters as they were given.
@@ -51,6 +65,8 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
   package var ioThreads = 1
   /// Doorbells, 1 to 4.
   package var doorbells = 1
+  /// Disks, in their order; up to 4.
+  package var disks: [Disk] = []
   /// How long an I/O thread polls before it blocks, nanoseconds.
   package var pollBudget: UInt32 = 0
   /// Host CPUs that threads are pinned to, by thread name (`vcpu0`, `io0`).

@@ -3,6 +3,7 @@ import CTracepoints
 import Devices
 import Glibc
 import Platform
+import Virtio
 
 extension Machine {
   /// Runs the guest until it ends, or is ended.
@@ -34,6 +35,8 @@ extension Machine {
       output.finish()
       for loop in loops { loop.end() }
       for thread in threads.loops { thread.join() }
+      // What the guest wrote is written, whether or not it saw it completed.
+      for disk in disks { disk.end() }
       housekeeping.finish()
       Terminal.restore()
       return summary(outcome)
@@ -73,6 +76,9 @@ extension Machine {
           runner.run()
           runner.thread.leave()
         })
+    }
+    for (slot, disk) in zip(devices.layout.slots(of: .disk), disks) {
+      try disk.start(count: BlockWorkers.threadCount, name: "\(slot.name)-")
     }
     try input?.start()
     gate.waitForArrivals(loops.count + vcpus.count)
@@ -163,7 +169,7 @@ extension Machine {
       outcome: outcome, exits: vcpus.map(\.exits), resets: resets, unclaimed: unclaimed.accesses,
       unclaimedElsewhere: unclaimed.elsewhere, report: readReport(),
       eventsEmitted: threads.reduce(0) { $0 &+ $1.emitted },
-      warnings: warnings + [output.complaint].compactMap { $0 })
+      warnings: warnings + faults.texts + [output.complaint].compactMap { $0 })
   }
 }
 

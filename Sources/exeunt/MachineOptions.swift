@@ -35,6 +35,13 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "A virtio disk: a file or block device with its sectors; up to 4 times.",
+      valueName: "file[,readonly=on]"),
+    completion: .file(), transform: DiskOption.init(parsing:))
+  var disk: [DiskOption] = []
+
+  @Option(
+    help: ArgumentHelp(
       "How long an I/O thread polls before it blocks, such as 50us. 0: not at all.", valueName: "time"))
   var iothreadPoll = PollBudget(nanoseconds: 0)
 
@@ -75,6 +82,7 @@ struct MachineOptions: ParsableArguments {
     configuration.irqfd = irqfd == .on
     configuration.ioThreads = iothreads
     configuration.doorbells = doorbells
+    configuration.disks = disk.map(\.disk)
     configuration.pollBudget = iothreadPoll.nanoseconds
     configuration.pins = try pin.reduce(into: PinList()) { try $0.add($1) }.pins
     configuration.onReboot = onReboot
@@ -88,6 +96,39 @@ struct MachineOptions: ParsableArguments {
     default: configuration.serial = .file(serial)
     }
     return configuration
+  }
+}
+
+/// A disk on the command line: a file, and whether it is only read. As in QEMU a comma in a name is written twice.
+struct DiskOption {
+  let disk: MachineConfiguration.Disk
+
+  init(parsing argument: String) throws {
+    var words = [""]
+    var rest = argument[...]
+    while let character = rest.popFirst() {
+      if character != "," {
+        words[words.count - 1].append(character)
+      } else if rest.first == "," {
+        rest.removeFirst()
+        words[words.count - 1].append(",")
+      } else {
+        words.append("")
+      }
+    }
+    let path = words.removeFirst()
+    guard !path.isEmpty else { throw ValidationError("--disk \(argument): name a file") }
+    var isReadOnly = false
+    for word in words {
+      switch word {
+      case "readonly=on": isReadOnly = true
+      case "readonly=off": isReadOnly = false
+      default:
+        throw ValidationError(
+          "--disk \(argument): unknown \"\(word)\"; there is readonly=on and readonly=off")
+      }
+    }
+    disk = .init(path: path, isReadOnly: isReadOnly)
   }
 }
 

@@ -2,6 +2,7 @@ import Devices
 import GuestPrograms
 import GuestRAM
 import Testing
+import Virtio
 
 @testable import Board
 
@@ -14,7 +15,9 @@ import Testing
         for loops in [1, 2, 3, 5, 16, BoardOptions.maximumLoops] {
           for vcpus in [1, 2, BoardOptions.maximumVcpus] {
             all.append(
-              BoardOptions(vcpus: vcpus, interruptController: controller, doorbells: doorbells, loops: loops))
+              BoardOptions(
+                vcpus: vcpus, interruptController: controller, doorbells: doorbells,
+                disks: (doorbells + loops + vcpus) % (BoardOptions.maximumDisks + 1), loops: loops))
           }
         }
       }
@@ -42,6 +45,7 @@ import Testing
         }
       }
       #expect(layout.slots(of: .doorbell).count == options.doorbells)
+      #expect(layout.slots(of: .disk).count == options.disks)
       #expect(layout.slots(of: .ioapic).count == (options.interruptController == .split ? 1 : 0))
     }
   }
@@ -66,7 +70,11 @@ import Testing
       for (index, slot) in layout.slots(of: .doorbell).enumerated() {
         #expect(slot.kicks.map(\.loop) == (0..<16).map { ($0 + index) % options.loops })
       }
-      let loops = layout.slots.flatMap(\.kicks).map(\.loop)
+      for (index, slot) in layout.slots(of: .disk).enumerated() {
+        #expect(slot.kicks.map(\.loop) == [(1 + index) % options.loops])
+        #expect(slot.loop == slot.kicks[0].loop)
+      }
+      let loops = layout.slots(of: .doorbell).flatMap(\.kicks).map(\.loop)
       #expect(Set(loops).count == min(options.loops, 16 + options.doorbells - 1))
     }
   }
@@ -81,12 +89,26 @@ import Testing
     }
   }
 
+  @Test("Another disk changes nothing of what was there")
+  func nestedDisks() throws {
+    for options in Self.all where options.disks > 0 {
+      var fewer = options
+      fewer.disks -= 1
+      let (more, less) = (try BoardLayout(options).slots, try BoardLayout(fewer).slots)
+      #expect(more.filter { $0.name != "disk\(fewer.disks)" } == less)
+    }
+  }
+
   @Test("What the devices' own numbers say is what stands here")
   func devices() throws {
-    let layout = try BoardLayout(BoardOptions(interruptController: .split, doorbells: 4))
+    let layout = try BoardLayout(BoardOptions(interruptController: .split, doorbells: 4, disks: 4))
     for slot in layout.slots(of: .doorbell) {
       #expect(slot.kicks.map(\.queue) == (0..<UInt16(Doorbell.queueCount)).map { $0 })
       #expect(slot.kicks.allSatisfy { $0.offset == Doorbell.kickOffset && $0.value == UInt64($0.queue) })
+    }
+    for slot in layout.slots(of: .disk) {
+      #expect(slot.ranges.map(\.length) == [MMIOTransport.registerBytes])
+      #expect(slot.kicks.map(\.offset) == [MMIOTransport.kickOffset])
     }
     #expect(layout.slot(.keyboard).ranges[1].window == KeyboardController.commandWindow)
     #expect(layout.slot(.resetControl).ranges[1].window == ResetControl.portAWindow)
@@ -126,6 +148,11 @@ import Testing
       }
       #expect(throws: BoardError("--iothreads \(wrong): give 1 to 64")) {
         try BoardLayout(BoardOptions(loops: wrong))
+      }
+    }
+    for wrong in [-1, 5] {
+      #expect(throws: BoardError("--disk, \(wrong) times: give up to 4")) {
+        try BoardLayout(BoardOptions(disks: wrong))
       }
     }
     #expect(throws: BoardError.self) { try BoardLayout(BoardOptions(doorbells: 5)) }

@@ -33,11 +33,14 @@ enum GuestKernel {
   }
 
   /// Boots a kernel until it resets the machine.
-  static func boot(_ kernel: String, _ arguments: [String]) throws -> Output {
+  ///
+  /// - Parameter words: more of its command line.
+  static func boot(_ kernel: String, _ arguments: [String], _ words: String = "") throws -> Output {
     try run(
       Tools.exeunt,
       [
-        "run", "--kernel", path(kernel), "--initrd", path("initrd"), "--append", commandLine, "--on-reboot",
+        "run", "--kernel", path(kernel), "--initrd", path("initrd"), "--append", commandLine + words,
+        "--on-reboot",
         "exit",
         "--timeout", "10m",
       ] + arguments)
@@ -85,6 +88,50 @@ struct LinuxBootTests {
     #expect(written.reduce(0) { $0 + $1.count } < characters + 100)
     #expect(exits.contains { $0.device == "i8042" && $0.direction == "out" && $0.count == 1 }, "the reset")
     #expect(try run(Tools.analyzer, [trace]).text.contains("serial0"))
+  }
+
+  @Test(
+    "A vmlinux mounts an ext2 disk and writes to it, by ioeventfd and by exits; every request is in the report",
+    .enabled(if: Tools.canRecord, "needs lttng-sessiond and babeltrace2"),
+    .enabled(if: Tools.find("mkfs.ext2") != nil, "needs mkfs.ext2"), arguments: ["on", "off"])
+  func disk(ioeventfd: String) throws {
+    let directory = try TemporaryDirectory()
+    let trace = directory.url.appendingPathComponent("trace").path
+    let disk = directory.url.appendingPathComponent("disk")
+    try Data(count: 8 << 20).write(to: disk)
+    let made = try run(try #require(Tools.find("mkfs.ext2")), ["-q", "-F", disk.path])
+    try #require(made.status == 0, "\(made.standardError)")
+    let before = try Data(contentsOf: disk)
+    let output = try GuestKernel.boot(
+      "vmlinux", ["--trace", trace, "--disk", disk.path, "--ioeventfd", ioeventfd],
+      " virtio_mmio.device=4K@0xd0100000:6 root=/dev/vda rootfstype=ext2 rw rdinit=/none")
+    #expect(output.status == 0, "\(output.standardError)")
+    #expect(output.text.contains("[vda] 16384 512-byte logical blocks"), "\(output.text)")
+    #expect(output.text.contains("VFS: Mounted root (ext2 filesystem)"), "\(output.text)")
+    #expect(!output.text.contains("I/O error"), "\(output.text)")
+    // The superblock's count of mounts, and nothing behind the metadata.
+    let after = try Data(contentsOf: disk)
+    #expect(before[1024 + 52] == 0)
+    #expect(after[1024 + 52] == 1)
+    #expect(after.count == before.count)
+
+    let summary = try AnalyzerReport(["summary"], trace)
+    #expect(summary.trace.discardedEvents == 0)
+    let paths = try #require(summary.summary).paths.filter { $0.device == "disk0" }
+    // Half a dozen blocks at the least: partition table, superblock, group descriptors, inodes; the superblock written.
+    #expect(paths.reduce(0) { $0 + $1.requests } >= 6, "\(paths)")
+    let events = try run(try #require(Tools.find("babeltrace2")), [trace]).lines.map(OracleEvent.init)
+    let number = try #require(
+      events.first { $0.name == "device_info" && $0.label("name") == "disk0" }?.number("device"))
+    let began = events.filter { $0.name == "request_begin" && $0.number("device") == number }
+    let ended = events.filter { $0.name == "request_end" && $0.number("device") == number }
+    #expect(began.count == ended.count)
+    #expect(Set(began.map { $0.number("id") }) == Set(ended.map { $0.number("id") }))
+    #expect(ended.allSatisfy { $0.number("status") == 0 })
+    #expect(began.contains { $0.label("kind") == "write" } && began.contains { $0.label("kind") == "read" })
+    #expect(events.filter { $0.name == "interrupt" && $0.number("device") == number }.count >= 6)
+    let kicks = events.filter { $0.name == "ioeventfd_signal" && $0.number("device") == number }
+    #expect(kicks.isEmpty == (ioeventfd == "off"))
   }
 
   @Test("A vmlinux by its 64-bit entry, with the self-test of int3, to /init")
