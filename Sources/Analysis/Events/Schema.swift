@@ -155,7 +155,9 @@ package enum ValueName {
   /// `direction`.
   package static let direction = ["none", "in", "out"]
   /// `source_kind`.
-  package static let sourceKind = ["kick", "timer", "serial_input", "signal", "statistics", "control", "completion"]
+  package static let sourceKind = [
+    "kick", "timer", "serial_input", "signal", "statistics", "control", "completion",
+  ]
   /// `poll_outcome`.
   package static let pollOutcome = ["ready", "budget_spent"]
   /// `mechanism`.
