@@ -10,7 +10,7 @@ package enum HostVirtualization {
   ///
   /// - Parameter path: the device's node.
   package static func findings(path: String = "/dev/kvm") -> [HostFinding] {
-    let host = HostDescription.current()
+    let host = HostDescription.current
     let kernel = HostFinding(topic, "kernel", .ok, "Linux \(host.kernel)")
     let system: KVMSystem
     do throws(KVMError) {

@@ -125,7 +125,7 @@ package final class Machine {
     statistics = builder.makeStatistics(of: vcpus)
     warnings = builder.warnings + plan.warnings
     dump = StateDump(
-      configuration: configuration, host: HostDescription.current(),
+      configuration: configuration, host: HostDescription.current,
       timeStampCounterKHz: builder.timeStampCounterKHz)
     try load(loading)
   }

@@ -25,8 +25,8 @@ extension Machine {
           + (usesTerminal ? [SIGTSTP, SIGCONT] : []))
       // Only now: a signal that ended this process before would leave the terminal raw.
       if usesTerminal { Terminal.makeRaw() }
-      mainThread.enter()
       let housekeeping = try Housekeeping(self, signals: signals)
+      mainThread.enter()
       let threads = try startThreads()
       let outcome = supervise(housekeeping, threads)
       control.finish()
@@ -102,7 +102,7 @@ extension Machine {
   /// Records the counters that KVM and the host keep.
   func recordStatistics(_ moment: StatisticsMoment) {
     for item in statistics { item.record(moment) }
-    // While nobody listens the files in /proc need not be opened.
+    // While nobody listens the files in /proc need not be read.
     guard Tracing.isEnabled else { return }
     for thread in threads { thread.recordStatistics(moment) }
   }

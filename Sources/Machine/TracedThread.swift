@@ -16,6 +16,8 @@ final class TracedThread: Sendable {
     var number: UInt32 = 0
     // Points into the thread's own storage, which is there from `enter` to `leave`.
     var counter: UnsafePointer<UInt64>?
+    // Opened before the guest runs, whether or not anybody records now: a session that begins to listen later must not
+    // have this process open files.
     var accounting: ThreadAccounting?
     var lastEmitted: UInt64 = 0
     var lastSample: ThreadAccounting.Sample?
@@ -38,9 +40,13 @@ final class TracedThread: Sendable {
   /// To be called first on the thread itself.
   func enter() {
     let counter = UnsafePointer<UInt64>(exeunt_emitted_counter()!)
+    let number = DedicatedThread.currentID
+    // By each thread for itself, as this takes some 20 us.
+    let accounting = ThreadAccounting(thread: number)
     state.withLock { state in
-      state.number = DedicatedThread.currentID
+      state.number = number
       state.counter = counter
+      state.accounting = accounting
     }
   }
 
@@ -50,13 +56,13 @@ final class TracedThread: Sendable {
       state.lastEmitted = state.counter.map(exeunt_emitted) ?? 0
       state.counter = nil
       // Of no use to anybody unless somebody records it, and it takes tens of microseconds.
-      if Tracing.isEnabled { state.lastSample = read(&state) }
+      if Tracing.isEnabled { state.lastSample = state.accounting?.sample() }
     }
   }
 
   /// Records what the host knows of the thread now, or when it ended, as `thread_stats`.
   func recordStatistics(_ moment: StatisticsMoment) {
-    let sample = state.withLock { state in state.lastSample ?? read(&state) }
+    guard let sample = state.withLock({ state in state.lastSample ?? state.accounting?.sample() }) else { return }
     var known: UInt8 = 0
     func value(_ value: UInt64?, bit: UInt8) -> UInt64 {
       if value != nil { known |= 1 << bit }
@@ -69,13 +75,6 @@ final class TracedThread: Sendable {
     guard known != 0 else { return }
     exeunt_trace_thread_stats(
       kind.rawValue, id, moment.rawValue, known, running, waiting, voluntary, involuntary)
-  }
-
-  /// The files are opened when somebody records for the first time.
-  private func read(_ state: inout State) -> ThreadAccounting.Sample {
-    let accounting = state.accounting ?? ThreadAccounting(thread: state.number)
-    state.accounting = accounting
-    return accounting.sample()
   }
 }
 

@@ -132,7 +132,7 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
         error.suberror == 1
         ? "KVM could not emulate an instruction"
           + (instruction.isEmpty ? "" : " (\(instruction))")
-          + (HostDescription.current().kvm == "pvm"
+          + (HostDescription.current.kvm == "pvm"
             ? "; without hardware virtualization it emulates a kernel's, and lacks some: see docs/guest-abi.md, "
               + "\"Kernels on KVM without hardware virtualization\"" : "")
         : "KVM_EXIT_INTERNAL_ERROR, suberror \(error.suberror), data "
