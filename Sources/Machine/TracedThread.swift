@@ -62,7 +62,8 @@ final class TracedThread: Sendable {
 
   /// Records what the host knows of the thread now, or when it ended, as `thread_stats`.
   func recordStatistics(_ moment: StatisticsMoment) {
-    guard let sample = state.withLock({ state in state.lastSample ?? state.accounting?.sample() }) else { return }
+    let last = state.withLock { state in state.lastSample ?? state.accounting?.sample() }
+    guard let sample = last else { return }
     var known: UInt8 = 0
     func value(_ value: UInt64?, bit: UInt8) -> UInt64 {
       if value != nil { known |= 1 << bit }

@@ -90,6 +90,7 @@ package enum Subprocess {
   /// - Parameters:
   ///   - path: the program's file.
   ///   - arguments: its arguments, without its name.
+  ///   - name: its name among the arguments; nil for the path.
   ///   - environment: variables that differ from this process's; nil takes one away.
   ///   - input: what becomes its standard input; nil for /dev/null.
   ///   - output: what becomes its standard output; nil for /dev/null.
@@ -98,8 +99,8 @@ package enum Subprocess {
   /// - Returns: the child's process, session and process group id, for the caller to wait for.
   /// - Throws: the error of posix_spawn(3).
   package static func spawn(
-    _ path: String, _ arguments: [String], environment: [String: String?] = [:], input: CInt? = nil,
-    output: CInt? = nil, error: CInt? = nil, third: CInt? = nil
+    _ path: String, _ arguments: [String], name: String? = nil, environment: [String: String?] = [:],
+    input: CInt? = nil, output: CInt? = nil, error: CInt? = nil, third: CInt? = nil
   ) throws(Errno) -> pid_t {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -128,7 +129,7 @@ package enum Subprocess {
     posix_spawnattr_setflags(&attributes, Int16(flags))
 
     var child: pid_t = 0
-    let code = withStringVector([path] + arguments) { argv in
+    let code = withStringVector([name ?? path] + arguments) { argv in
       withStringVector(merged(environment)) { envp in
         posix_spawn(&child, path, &actions, &attributes, argv, envp)
       }

@@ -1,46 +1,10 @@
-import CLinux
 import Glibc
 import Platform
 
 /// Finding and starting session daemons.
-///
-/// liblttng-ust decides at load time, before `main`, where this process registers: with root's daemon in
-/// /var/run/lttng, and with the user's in $LTTNG_HOME/.lttng. To register with a private daemon, LTTNG_HOME must be
-/// there from the start; and a daemon that was not there at load time is tried again only after 5 s. So once our own
-/// daemon is up, the process executes itself anew, with a marker variable that says what was started.
 extension SessionDaemon {
-  private static let marker = "EXEUNT_SESSION_DAEMON"
-
-  private func marker(_ directory: TraceDirectory) -> String {
-    let numbers = [keeper, keeperSocket, daemon, directory.descriptor.raw].map(String.init)
-    return "\(mode.rawValue):\(numbers.joined(separator: ":")):\(session):\(home)"
-  }
-
-  /// Takes over the daemon that this process started before it executed itself anew, and the trace's directory; nil when
-  /// it did not.
-  static func adopt() throws(RecorderError) -> (daemon: SessionDaemon, directory: TraceDirectory)? {
-    guard let value = getenv(marker).map({ String(cString: $0) }) else { return nil }
-    unsetenv(marker)
-    let parts = value.split(separator: ":", maxSplits: 6, omittingEmptySubsequences: false)
-    // A variable that somebody else left behind names no session of ours.
-    guard parts.count == 7, parts[5].hasPrefix(sessionPrefix),
-      let mode = Keeper.Mode(rawValue: String(parts[0])),
-      let keeper = pid_t(parts[1]), let socket = CInt(parts[2]), let daemon = pid_t(parts[3]),
-      let directory = CInt(parts[4]), keeper > 0, daemon > 0
-    else { return nil }
-    guard waitpid(keeper, nil, WNOHANG) == 0, fcntl(socket, F_SETFD, FD_CLOEXEC) == 0,
-      fcntl(directory, F_SETFD, FD_CLOEXEC) == 0
-    else { throw .daemon("the process that looks after it is not there any more") }
-    return (
-      SessionDaemon(
-        mode: mode, home: String(parts[6]), session: String(parts[5]), keeper: keeper, keeperSocket: socket,
-        daemon: daemon), TraceDirectory(adopting: directory)
-    )
-  }
-
-  private static var sessionPrefix: String { "exeunt-\(getpid())-" }
-  /// A name for a session of this process.
-  static var newSession: String { "\(sessionPrefix)\(Clock.realtime / 1_000_000)" }
+  /// A name for a session of a process.
+  static func newSession(of process: pid_t) -> String { "exeunt-\(process)-\(Clock.realtime / 1_000_000)" }
 
   /// Makes the tracing session.
   func create() throws(RecorderError) -> Subprocess.Outcome {
@@ -73,10 +37,8 @@ extension SessionDaemon {
     return daemon
   }
 
-  /// Starts a daemon and executes the program anew, which then adopts it. Returns only by throwing.
-  static func startOwn(session: String, output: TraceDirectory) throws(RecorderError)
-    -> Never
-  {
+  /// Starts a daemon of our own, and makes the tracing session in it.
+  static func startOwn(session: String, output: TraceDirectory) throws(RecorderError) -> SessionDaemon {
     let daemon: SessionDaemon
     if getuid() != 0 {
       daemon = try start(.home, home: ScratchDirectory.make(), session: session, output)
@@ -86,16 +48,14 @@ extension SessionDaemon {
       // A mount namespace takes CAP_SYS_ADMIN, which root in a container may lack.
       daemon = try start(.shared, home: ScratchDirectory.make(), session: session, output)
     }
-    var environment: [String: String?] = [marker: daemon.marker(output)]
-    if daemon.kind == .private { environment["LTTNG_HOME"] = daemon.home }
-    do throws(Errno) {
-      _ = fcntl(daemon.keeperSocket, F_SETFD, 0)
-      _ = fcntl(output.descriptor.raw, F_SETFD, 0)
-      try Subprocess.executeAnew(environment: environment)
+    do throws(RecorderError) {
+      let created = try daemon.create()
+      guard created.succeeded else { throw .command("lttng create \(session)", output: complaint(created)) }
     } catch {
-      _ = daemon.end(finished: true)
-      throw .system("executing this program anew for its private session daemon", error)
+      _ = daemon.end(finished: daemon.kind == .private)
+      throw error
     }
+    return daemon
   }
 
   /// Starts a keeper, and by it the daemon.

@@ -1,12 +1,12 @@
-/// The shell script that a keeper runs: a child in a session of its own that starts the private session daemon and
-/// outlives this process only to clean up after it.
+/// The shell script that a keeper runs: a child of the recorder process that starts the private session daemon, and outlives
+/// its parent only to clean up after it.
 ///
 /// It holds the trace's directory open as descriptor 3: the session daemon is told of it as /proc/PID/fd/3, which leads to
 /// that very directory whatever has become of its name.
 ///
-/// It holds one end of a socket as its standard input. Whatever way this process ends, the socket closes; unless
-/// `done` came before that, the keeper first stops and closes the tracing session, so that even a VMM killed with
-/// SIGKILL leaves a readable trace and no daemon.
+/// It holds one end of a socket as its standard input. Whatever way the recorder process ends, the socket closes; unless
+/// `done` came before that, the keeper first stops and closes the tracing session, so that even a recorder process killed
+/// with SIGKILL leaves a readable trace and no daemon.
 enum Keeper {
   /// What a keeper is there for; the raw values are the script's.
   enum Mode: String {

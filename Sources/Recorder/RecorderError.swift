@@ -14,8 +14,12 @@ package enum RecorderError: Error, CustomStringConvertible {
   case daemon(String)
   /// An lttng command failed.
   case command(String, output: String)
-  /// The session is there, but this process's tracepoints were not enabled in time.
+  /// The session is there, but the VMM's tracepoints were not enabled in time.
   case notRegistered(milliseconds: Int)
+  /// The process that records ended, or does not answer.
+  case recorderLost(String)
+  /// The process that records says why it cannot.
+  case refused(String)
   /// A system call failed.
   case system(String, Errno)
 
@@ -43,6 +47,10 @@ package enum RecorderError: Error, CustomStringConvertible {
       "the tracing session is set up, but LTTng did not enable this process's tracepoints within "
         + "\(milliseconds) ms; see whether 'lttng list --userspace' lists exeunt, and whether "
         + "LTTNG_UST_REGISTER_TIMEOUT=0 or LTTNG_HOME is set"
+    case .recorderLost(let what):
+      "the process that records \(what)"
+    case .refused(let reason):
+      reason
     case .system(let what, let error):
       "\(what) failed: \(error)"
     }

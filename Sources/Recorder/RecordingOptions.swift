@@ -1,5 +1,5 @@
 /// What to record, and where.
-package struct RecordingOptions: Sendable {
+package struct RecordingOptions: Sendable, Codable {
   /// The directory that will hold the trace. Made if it does not exist; must be empty if it does.
   package var directory: String
   /// Bytes of one sub-buffer: a power of two, at least a page. Nil: 4 MiB, or less where /dev/shm is small.

@@ -1,7 +1,7 @@
 import Glibc
 
 /// Whose session daemon a recording went through.
-package enum SessionDaemonKind: String, Sendable {
+package enum SessionDaemonKind: String, Sendable, Codable {
   /// One that was running already.
   case found
   /// One of our own that nobody else can reach, started for this recording.
@@ -11,10 +11,10 @@ package enum SessionDaemonKind: String, Sendable {
 }
 
 /// What became of a recording.
-package struct RecordingSummary: Sendable {
+package struct RecordingSummary: Sendable, Codable {
   /// The trace's directory, absolute.
   package var directory: String
-  /// Events that this process emitted while they were recorded.
+  /// Events that the VMM emitted while they were recorded.
   package var eventsEmitted: UInt64 = 0
   /// Events that are in the trace, counted by reading it; nil when it could not be read, and ``warnings`` say why.
   package var eventsRecorded: UInt64?

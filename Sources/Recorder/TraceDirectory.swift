@@ -10,9 +10,6 @@ import Platform
 final class TraceDirectory: Sendable {
   let descriptor: FileDescriptor
 
-  /// Takes over what a process that executed itself anew had opened.
-  init(adopting raw: CInt) { descriptor = FileDescriptor(owning: raw) }
-
   /// Makes the directory where it is missing, and makes sure that a trace can be put there.
   init(making path: String) throws(RecorderError) {
     guard !path.isEmpty else { throw .directory(path: "", reason: "the name is empty; name a directory") }
@@ -24,8 +21,8 @@ final class TraceDirectory: Sendable {
       throw .directory(path: path, reason: "making the directory failed: \(error)")
     }
     try takePossession(path)
-    // It belongs to the open directory, so it goes with this process when that executes itself anew, and it is gone when the
-    // process and its keeper are, however they ended. A file system that cannot lock is no reason not to record.
+    // It belongs to the open directory, so it is gone when this process and its keeper are, however they ended. A file system
+    // that cannot lock is no reason not to record.
     if flock(descriptor.raw, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
       throw .directory(
         path: path, reason: "another run is recording into it; name a new directory for each run")

@@ -3,6 +3,7 @@ import Glibc
 import GuestPrograms
 import Machine
 import Platform
+import Recorder
 
 /// `exeunt`: the virtual machine monitor.
 @main
@@ -22,6 +23,7 @@ struct Exeunt: ParsableCommand {
 
   /// Exit statuses are those of the documentation, not those of sysexits.h: 2 for mistaken arguments.
   static func main() {
+    RecorderProcess.serveIfStartedToRecord()
     openStandardDescriptors()
     // A file that has grown to its limit (ulimit -f) is an error of the write, with a message, and not this process's end.
     signal(SIGXFSZ, SIG_IGN)

@@ -33,6 +33,46 @@ struct InterruptionTests {
     withExtendedLifetime(directory) {}
   }
 
+  /// Nobody is left to say what is in the trace, and the guest has nothing to do with that.
+  @Test("A recorder that is killed costs the recording, which is said, and not the run")
+  func recorderIsKilled() throws {
+    let directory = try TemporaryDirectory()
+    let trace = directory.url.appendingPathComponent("trace").path
+    let output = try run(
+      URL(fileURLWithPath: "/bin/sh"),
+      [
+        "-c",
+        """
+        "$1" run --guest port-io iterations=20000000 --timeout 2s --serial none --trace "$2/trace" --result "$2/result" &
+        until grep -q vcpu0 /proc/$!/task/*/comm; do sleep 0.05; done
+        sleep 0.5
+        for child in $(cat /proc/$!/task/*/children); do
+          [ "$(cat /proc/$child/comm)" = exeunt-recorder ] && kill -s KILL $child && echo killed
+        done
+        wait $!
+        """, "sh", Tools.exeunt.path, directory.url.path,
+      ])
+    #expect(output.text == "killed\n")
+    // As a run that is not recorded ends by its time limit.
+    #expect(output.status == 6, "\(output.standardError)")
+    #expect(output.standardError.contains("the guest was still running"), "\(output.standardError)")
+    #expect(
+      output.standardError.contains("how many of them are in \(trace) is not known")
+        && output.standardError.contains(
+          "exeunt: the process that records was killed by signal 9: the trace ends"),
+      "\(output.standardError)")
+    let result = directory.url.appendingPathComponent("result")
+    let told = try JSONDecoder().decode(RecordedRun.RunResult.self, from: Data(contentsOf: result))
+    #expect(told.trace?.isComplete == false && told.trace?.eventsRecorded == nil)
+    // The keeper closed it.
+    let deadline = Clock.monotonic + 10_000_000_000
+    func isLocked() -> Bool {
+      (try? run(URL(fileURLWithPath: "/usr/bin/flock"), ["--nonblock", trace, "true"]))?.status != 0
+    }
+    while isLocked(), Clock.monotonic < deadline { usleep(50_000) }
+    #expect(try OracleTally(trace).events > 0)
+  }
+
   private static func hasThread(_ name: String, _ process: Int32) -> Bool {
     let tasks = "/proc/\(process)/task"
     return (try? FileManager.default.contentsOfDirectory(atPath: tasks))?.contains { task in

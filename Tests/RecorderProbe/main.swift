@@ -1,20 +1,23 @@
 // A stand-in for the VMM that records itself: emits a number of events and says what the recorder reported.
 //
-//   recorder-probe DIR [events=N] [rate=N] [size=N] [count=N] [pause=MS] [kill=sessiond|consumerd] [requests=N]
+//   recorder-probe DIR [events=N] [rate=N] [size=N] [count=N] [pause=MS] [kill=sessiond|consumerd|recorder] [requests=N] [spare=1]
 //
 // `events` are emitted at `rate` a second (0: flat out), then it sleeps for `pause`, then stops recording.
-// `requests` begins and ends so many that overlap, on several threads. `kill` ends a daemon of its own with SIGKILL when half of the events are out.
+// `requests` begins and ends so many that overlap, on several threads. `kill` ends a daemon of its own, or the process
+// that records, with SIGKILL when half of the events are out; `spare` sends that process the signals that end a service.
 
 import CTracepoints
 import Glibc
 import Platform
 import Recorder
 
+RecorderProcess.serveIfStartedToRecord()
+
 var numbers: [String: Int] = [:]
 var victim: String?
 for argument in CommandLine.arguments.dropFirst(2) {
   let parts = argument.split(separator: "=")
-  if parts[0] == "kill" { victim = "lttng-\(parts[1])" } else { numbers[String(parts[0])] = Int(parts[1])! }
+  if parts[0] == "kill" { victim = String(parts[1]) } else { numbers[String(parts[0])] = Int(parts[1])! }
 }
 
 @Sendable func isEnabled() -> Bool { exeunt_state_dump_wanted() != 0 }
@@ -28,6 +31,15 @@ func emit(_ range: Range<Int>, rate: Int) {
       while Clock.monotonic < due {}
     }
   }
+}
+
+func signalRecorder(_ signals: CInt...) {
+  let found = ProcessTable.contains { entry in
+    guard entry.parent == getpid(), entry.name == "exeunt-recorder" else { return false }
+    for signal in signals { kill(entry.id, signal) }
+    return true
+  }
+  if !found { print("no process records") }
 }
 
 func killDaemon(_ name: String) {
@@ -66,7 +78,12 @@ do {
   }
   let emitting = Clock.monotonic
   emit(0..<half, rate: rate)
-  if let victim { killDaemon(victim) }
+  switch victim {
+  case "recorder"?: signalRecorder(SIGKILL)
+  case let victim?: killDaemon("lttng-\(victim)")
+  case nil: break
+  }
+  if numbers["spare"] != nil { signalRecorder(SIGINT, SIGTERM, SIGHUP) }
   emit(half..<events, rate: rate)
   print("emitted \(events) in \((Clock.monotonic - emitting) / 1_000_000) ms, pausing")
   fflush(nil)

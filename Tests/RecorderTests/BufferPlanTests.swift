@@ -52,8 +52,8 @@ struct BufferPlanTests {
   @Test("the counters of all channels are added up")
   func counters() {
     let xml = "<a><lost>3</lost><x/><lost>40</lost></a>"
-    #expect(Recording.sum(of: "lost", in: xml) == 43)
-    #expect(Recording.sum(of: "discarded", in: xml) == nil)
-    #expect(Recording.sum(of: "lost", in: "<lost>x</lost>") == nil)
+    #expect(RecordingSession.sum(of: "lost", in: xml) == 43)
+    #expect(RecordingSession.sum(of: "discarded", in: xml) == nil)
+    #expect(RecordingSession.sum(of: "lost", in: "<lost>x</lost>") == nil)
   }
 }

@@ -19,8 +19,9 @@ struct Probe: Sendable, CustomStringConvertible {
   }
 
   /// Runs a shell script in which `$probe` is the probe.
-  init(script: String, _ arguments: [String] = []) throws {
-    try self.init(["/bin/sh", "-c", script, "sh"] + arguments, ["probe": Self.path])
+  init(script: String, _ arguments: [String] = [], environment: [String: String?] = [:]) throws {
+    try self.init(
+      ["/bin/sh", "-c", script, "sh"] + arguments, environment.merging(["probe": Self.path]) { $1 })
   }
 
   private init(_ command: [String], _ environment: [String: String?]) throws {

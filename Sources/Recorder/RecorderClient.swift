@@ -1,0 +1,109 @@
+import CLinux
+import Glibc
+import Platform
+
+/// The VMM's side of the process that records it.
+struct RecorderClient: ~Copyable, Sendable {
+  private let process: pid_t
+  private let socket: RecorderSocket
+
+  private static let marker = "EXEUNT_RECORDER"
+  /// How long it may say nothing at all, milliseconds: a process that is at work says so each second.
+  private static let patience: CInt = 60_000
+
+  private init(process: pid_t, socket: consuming RecorderSocket) {
+    self.process = process
+    self.socket = socket
+  }
+
+  /// Starts the process: this program, executed anew in a session of its own, where no terminal's signal reaches it.
+  static func launch() throws(RecorderError) -> RecorderClient {
+    var ends: [CInt] = [-1, -1]
+    let type = CInt(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue)
+    guard socketpair(AF_UNIX, type, 0, &ends) == 0 else { throw .system("making a socket", .current) }
+    let socket = RecorderSocket(owning: ends[0])
+    defer { close(ends[1]) }
+    let process: pid_t
+    do throws(Errno) {
+      process = try Subprocess.spawn(
+        ProcessArguments.executable, [RecorderProcess.argument], name: ProcessArguments.all.first,
+        // It registers with session daemons as every process with tracepoints does, and has nothing to tell them.
+        environment: ["LTTNG_UST_REGISTER_TIMEOUT": "0"], third: ends[1])
+    } catch {
+      throw .system("starting the process that records", error)
+    }
+    return RecorderClient(process: process, socket: socket)
+  }
+
+  /// Takes over the process that this one started before it executed itself anew; nil when it did not.
+  static func adopt() throws(RecorderError) -> RecorderClient? {
+    guard let value = getenv(marker).map({ String(cString: $0) }) else { return nil }
+    unsetenv(marker)
+    // A variable that somebody else left behind names no process of ours.
+    let numbers = value.split(separator: ":", omittingEmptySubsequences: false).map { CInt($0) }
+    guard numbers.count == 3, numbers[0] == getpid(), let process = numbers[1], process > 0,
+      let raw = numbers[2], raw > 2, let socket = RecorderSocket(adopting: raw)
+    else { return nil }
+    // The kernel has named the process by the link that it executed, /proc/self/exe.
+    if let name = ProcessArguments.all.first?.split(separator: "/").last {
+      clinux_name_this_thread(String(name))
+    }
+    return RecorderClient(process: process, socket: socket)
+  }
+
+  /// Executes this process's program anew, which then adopts the recorder. Returns only why that failed.
+  func executeAnew(_ changes: [String: String]) -> RecorderError {
+    var environment: [String: String?] = changes.mapValues { $0 }
+    environment[Self.marker] = "\(getpid()):\(process):\(socket.descriptor.raw)"
+    _ = fcntl(socket.descriptor.raw, F_SETFD, 0)
+    do throws(Errno) {
+      try Subprocess.executeAnew(environment: environment)
+    } catch {
+      return .system("executing this program anew for its private session daemon", error)
+    }
+  }
+
+  /// Asks for something and waits for the answer.
+  ///
+  /// - Throws: the recorder's reason, or what became of it where it cannot answer any more.
+  func ask(_ request: RecorderRequest) throws(RecorderError) -> RecorderAnswer {
+    _ = socket.send(request)
+    while true {
+      let answer: RecorderAnswer
+      do throws(RecorderSocket.Failure) {
+        answer = try socket.receive(RecorderAnswer.self, timeout: Self.patience)
+      } catch {
+        throw .recorderLost(complaint(error))
+      }
+      switch answer {
+      case .working: continue
+      case .failed(let reason):
+        _ = end(within: 20)
+        throw .refused(reason)
+      default: return answer
+      }
+    }
+  }
+
+  /// What is recorded is of no use to anybody. Returns when it is gone.
+  func discard() {
+    if socket.send(RecorderRequest.discard) { _ = end(within: 60) }
+  }
+
+  /// Waits until the process has ended, and with it all that it had started.
+  ///
+  /// - Returns: its wait status; nil when it still runs after so many seconds.
+  func end(within seconds: UInt64) -> CInt? {
+    Subprocess.wait(for: process, until: Clock.monotonic + seconds * 1_000_000_000)
+  }
+
+  private func complaint(_ failure: RecorderSocket.Failure) -> String {
+    switch failure {
+    case .closed:
+      guard let status = end(within: 2), status & 0x7f != 0 else { return "has ended" }
+      return "was killed by signal \(status & 0x7f)"
+    case .silence: return "does not answer any more"
+    case .nonsense: return "does not speak this program's language; was the program exchanged while it ran?"
+    }
+  }
+}
