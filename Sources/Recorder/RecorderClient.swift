@@ -9,7 +9,7 @@ struct RecorderClient: ~Copyable, Sendable {
 
   private static let marker = "EXEUNT_RECORDER"
   /// How long it may say nothing at all, milliseconds: a process that is at work says so each second.
-  private static let patience: CInt = 60_000
+  private static let patience: CInt = 20_000
 
   private init(process: pid_t, socket: consuming RecorderSocket) {
     self.process = process
@@ -73,6 +73,8 @@ struct RecorderClient: ~Copyable, Sendable {
       do throws(RecorderSocket.Failure) {
         answer = try socket.receive(RecorderAnswer.self, timeout: Self.patience)
       } catch {
+        // So that its keeper takes over, where somebody is left who does nothing.
+        if error != .closed { kill(process, SIGKILL) }
         throw .recorderLost(complaint(error))
       }
       switch answer {

@@ -21,7 +21,7 @@ struct SystemCallTests {
     {
       let file = directory.appendingPathComponent(name)
       try Data(image).write(to: file)
-      arguments = ["--flat", file.path] + (status == 6 ? ["--timeout", "1s"] : [])
+      arguments = ["--flat", file.path] + (status == 6 ? ["--timeout", isTypedTo ? "2s" : "1s"] : [])
       self.status = status
       self.isTypedTo = isTypedTo
     }
@@ -76,7 +76,7 @@ struct SystemCallTests {
         + item.arguments
         + (isRecorded ? ["--trace", directory.url.appendingPathComponent("trace\(number)").path] : [])
       let words = command.map { "'" + $0.replacing("'", with: #"'\''"#) + "'" }.joined(separator: " ")
-      let typing = item.isTypedTo ? "for i in 1 2 3 4 5 6 7 8 9; do sleep 0.2; printf x; done | " : ""
+      let typing = item.isTypedTo ? "while printf x; do sleep 0.3; done | " : ""
       // A pipeline's status is its last command's.
       let output =
         isRecorded

@@ -1,10 +1,12 @@
 // A stand-in for the VMM that records itself: emits a number of events and says what the recorder reported.
 //
 //   recorder-probe DIR [events=N] [rate=N] [size=N] [count=N] [pause=MS] [kill=sessiond|consumerd|recorder] [requests=N] [spare=1]
+//     [freeze=1]
 //
 // `events` are emitted at `rate` a second (0: flat out), then it sleeps for `pause`, then stops recording.
 // `requests` begins and ends so many that overlap, on several threads. `kill` ends a daemon of its own, or the process
-// that records, with SIGKILL when half of the events are out; `spare` sends that process the signals that end a service.
+// that records, with SIGKILL when half of the events are out; `spare` sends that process the signals that end a service,
+// `freeze` stops it.
 
 import CTracepoints
 import Glibc
@@ -84,6 +86,7 @@ do {
   case nil: break
   }
   if numbers["spare"] != nil { signalRecorder(SIGINT, SIGTERM, SIGHUP) }
+  if numbers["freeze"] != nil { signalRecorder(SIGSTOP) }
   emit(half..<events, rate: rate)
   print("emitted \(events) in \((Clock.monotonic - emitting) / 1_000_000) ms, pausing")
   fflush(nil)

@@ -36,6 +36,22 @@ struct RecorderProcessTests {
     }
   }
 
+  @Test("stopped, it is given up, and its keeper cleans up")
+  func isFrozen() throws {
+    try withTemporaryDirectory { directory in
+      let probe = try Probe("\(directory)/run", ["events=1000", "freeze=1"])
+      #expect(probe.exitStatus == 0 && probe["complete"] == "false", "\(probe)")
+      #expect(
+        probe.warnings.contains { $0.contains("the process that records does not answer any more") },
+        "\(probe)")
+      let home = try #require(probe["home"])
+      let deadline = Clock.monotonic + 10_000_000_000
+      while access(home, F_OK) == 0, Clock.monotonic < deadline { usleep(10_000) }
+      expectNothingLeft(of: probe)
+      #expect(try eventCount("\(directory)/run") == 1000)
+    }
+  }
+
   @Test("is not ended by the signals that end a service's processes")
   func isSpared() throws {
     try withTemporaryDirectory { directory in
