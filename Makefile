@@ -27,7 +27,7 @@ bench: ## measure exits, booting, tracepoints and trace reading beside their pee
 	@.ci/guest-kernel
 	@python3 analysis/bench/bench.py $(BENCH)
 
-instructions: ## count the VMM's own instructions for an exit, and hold them against what is committed (valgrind)
+instructions: ## count the VMM's instructions for an exit and the analyzer's for an event against those committed (valgrind)
 	@.ci/packages instructions
 	@.ci/instructions
 

@@ -8,6 +8,7 @@ the ratio. Nothing is installed or changed outside the build and cache directori
 import argparse
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 import boot
+import decoding
 import exits
 import measure
 import reading
@@ -29,13 +31,16 @@ ROOT = HERE.parent.parent
 class Tools:
     """What takes part, and why what does not take part is missing."""
 
-    def __init__(self, cache, build):
+    def __init__(self, cache, build, other_babeltrace2=None):
         self.missing = {}
         self.cache = cache
         self.lttng = shutil.which("lttng-sessiond") and shutil.which("lttng")
         self.babeltrace2 = shutil.which("babeltrace2")
         if not self.babeltrace2:
             raise measure.Failure("babeltrace2 is not installed: apt-get install babeltrace2")
+        self.babeltrace2s = {"babeltrace2": self.babeltrace2}
+        if other_babeltrace2:
+            self.babeltrace2s[self._version(other_babeltrace2)] = other_babeltrace2
         self.qemu = shutil.which("qemu-system-x86_64")
         if not self.qemu:
             self.missing["QEMU"] = "not installed (apt-get install qemu-system-x86)"
@@ -47,12 +52,23 @@ class Tools:
             raise measure.Failure("no C compiler found: apt-get install gcc")
         self.run = measure.Launcher(self._compile("launch", [HERE / "launch.c"], []), cache).run
         self.bare = self._compile("bare_kvm", [HERE / "bare_kvm.c"], [])
+        self.ctf_decode = self._compile("ctf_decode", [HERE / "ctf_decode.c"], [])
         provider = ROOT / "Sources" / "CTracepoints"
         self.tracepoint_cost = self._compile(
             "tracepoint_cost", [HERE / "tracepoint_cost.c", *sorted(provider.glob("*.c"))],
             [f"-I{provider / 'include'}", "-llttng-ust", "-ldl"])
         self.exeunt = self._product("exeunt", build)
         self.analyze = self._product("exeunt-analyze", build)
+
+    @staticmethod
+    def _version(program):
+        """The name and version of another babeltrace2, for a row."""
+        try:
+            done = subprocess.run([program, "--version"], stdout=subprocess.PIPE, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise measure.Failure(f"{program} is no babeltrace2: {error}") from error
+        found = re.search(r"\d+(\.\d+)+\S*", done.stdout)
+        return f"babeltrace2 {found[0] if found else program}"
 
     def guest(self, name, **parameters):
         """The arguments of `exeunt run` for a built-in guest."""
@@ -116,7 +132,7 @@ def machine():
 def parts(options):
     """The tables, one after the other."""
     options.cache.mkdir(parents=True, exist_ok=True)
-    tools = Tools(options.cache, build=not options.no_build)
+    tools = Tools(options.cache, build=not options.no_build, other_babeltrace2=options.babeltrace2)
     if "exits" in options.parts:
         with tempfile.TemporaryDirectory(prefix="work-", dir=options.cache) as directory:
             yield exits.compare(tools, tools.image(), Path(directory), options.iterations, options.rounds)
@@ -133,6 +149,7 @@ def parts(options):
                 (*reading.recorded_streams(tools, options.cache, options.streams, max(options.events)),
                  options.streams))
         yield reading.compare(tools, traces, options.reading_rounds)
+        yield decoding.compare(tools, traces, options.reading_rounds)
 
 
 def main():
@@ -153,6 +170,9 @@ def main():
     parser.add_argument(
         "--parts", nargs="+", choices=["exits", "boot", "tracepoints", "reading"],
         default=["exits", "boot", "tracepoints", "reading"], help="which comparisons to make (default: all)")
+    parser.add_argument(
+        "--babeltrace2", default=os.environ.get("BABELTRACE2"), metavar="PROGRAM",
+        help="another babeltrace2 to read with, beside the installed one (default: $BABELTRACE2)")
     parser.add_argument("--boots", type=int, default=3, help="rounds of booting Linux (default: %(default)s)")
     parser.add_argument(
         "--guest-kernel", type=Path, default=ROOT / ".cache" / "guest-kernel",

@@ -16,6 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import callgrind
 import translate
 
 COMMANDS = {
@@ -23,17 +24,6 @@ COMMANDS = {
     "summary": ["summary", "--threads", "1"],
     "dump (text)": ["dump"],
 }
-
-
-def instructions(command):
-    """Instructions of one run."""
-    done = subprocess.run(
-        ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *map(str, command)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
-    found = re.search(r"Collected : (\d+)", done.stderr)
-    if not found:
-        sys.exit(f"instructions: valgrind did not count: {done.stderr.strip()[-500:]}")
-    return int(found[1])
 
 
 def events(analyzer, directory):
@@ -60,8 +50,7 @@ def main():
     parser.add_argument("--baseline", help="another exeunt-analyze, to be held against")
     parser.add_argument("--slack", type=float, default=3, help="per cent more that are no matter (default: %(default)s)")
     options = parser.parse_args()
-    if not shutil.which("valgrind"):
-        sys.exit("instructions: valgrind is not installed: apt-get install valgrind")
+    callgrind.require("valgrind")
     count = events(options.analyzer, options.directory)
     slower = False
 
@@ -76,7 +65,7 @@ def main():
         empty_translated = without_events(translated, Path(scratch) / "empty-translated")
 
         def cost(analyzer, arguments, directory, nothing):
-            whole, rest = (instructions([analyzer, *arguments, path]) for path in (directory, nothing))
+            whole, rest = (callgrind.instructions([analyzer, *arguments, path]) for path in (directory, nothing))
             return (whole - rest) / count
 
         def judged(value, reference):
@@ -98,4 +87,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except callgrind.Failure as failure:
+        sys.exit(f"instructions: {failure}")

@@ -94,9 +94,9 @@ def translated(cache, directory):
 def readers(tools, directory):
     trace = str(directory)
     found = {}
-    if tools.babeltrace2:
-        found["babeltrace2 -o dummy"] = [tools.babeltrace2, trace, "--output-format", "dummy"]
-        found["babeltrace2 (text)"] = [tools.babeltrace2, trace]
+    for name, program in tools.babeltrace2s.items():
+        found[f"{name} -o dummy"] = [program, trace, "--output-format", "dummy"]
+        found[f"{name} (text)"] = [program, trace]
     found["exeunt-analyze dump --format none"] = [tools.analyze, "dump", "--format", "none", trace]
     found["exeunt-analyze summary"] = [tools.analyze, "summary", trace]
     found["exeunt-analyze dump (text)"] = [tools.analyze, "dump", trace]
