@@ -38,13 +38,16 @@ struct FileIndexer {
 
   /// - Returns: The streams in the file, none when it is empty, and what ended the walk before the file's end.
   ///
-  /// - Parameter window: Used for reading; the same one for many files keeps the heap in one piece.
+  /// - Parameters:
+  ///   - window: Used for reading; the same one for many files keeps the heap in one piece.
+  ///   - isGrowing: Whether what cannot be read is not there yet: the walk ends before it, and nothing is wrong.
   static func index(
-    _ path: String, _ plans: TracePlans, _ window: PacketWindow
+    _ path: String, _ plans: TracePlans, _ window: PacketWindow, isGrowing: Bool = false
   ) -> (results: [Result], damage: TraceError?) {
     var results: [Result] = []
     var index = PacketIndex()
     var damage: TraceError?
+    var complete = 0
     do throws(TraceError) {
       try window.open(path)
       let size = window.file?.size ?? 0
@@ -59,6 +62,7 @@ struct FileIndexer {
       while offset < size {
         let header = try plans.readHeader(
           window, at: offset, index: index.packetCount, expected: nil, &state, context: &nothing)
+        if isGrowing, header.defect != nil { break }
         let clock = plans.streams[header.stream].clock
         if results.isEmpty || results[current].stream != header.stream {
           if let place = places[header.stream] {
@@ -81,14 +85,15 @@ struct FileIndexer {
           guard header.isSizeKnown else { break }
         }
         offset += header.packetBits / 8
+        complete = offset
       }
     } catch {
-      damage = damage ?? error
+      if !isGrowing { damage = damage ?? error }
     }
     window.close()
     for place in results.indices {
       results[place].index = index
-      results[place].byteCount = results[place].size
+      results[place].byteCount = isGrowing ? complete : results[place].size
       results[place].isDamaged = damage != nil
       if results.count > 1 {
         results[place].isMixed = true

@@ -34,19 +34,23 @@ public final class Trace: Sendable {
   ///     then: ``MergedEvents`` opens streams when their time has come.
   ///   - isStrict: Whether to refuse metadata in which anything is not allowed by the specification; otherwise what
   ///     can mean only one thing is read, with a warning.
+  ///   - isGrowing: Whether the trace is still being written. Packets that are not complete are not there yet, which is no
+  ///     damage; opened again later, it has what was written until then.
   /// - Throws: When a path holds no trace, its metadata is invalid or nothing in it can be read.
   public convenience init(
-    opening paths: [String], allowsMany: Bool = false, isStrict: Bool = false
+    opening paths: [String], allowsMany: Bool = false, isStrict: Bool = false, isGrowing: Bool = false
   ) throws(TraceError) {
     try self.init(
-      opening: paths, manyBeyond: allowsMany ? ManyStreams.threshold : Int.max, isStrict: isStrict)
+      opening: paths, manyBeyond: allowsMany ? ManyStreams.threshold : Int.max, isStrict: isStrict,
+      isGrowing: isGrowing)
   }
 
   /// - Parameters:
   ///   - threshold: With more files only the places of streams are kept.
   ///   - windowMemory: How many bytes the buffers of all readers may have together, as long as nothing is larger.
   init(
-    opening paths: [String], manyBeyond threshold: Int, windowMemory: Int = 16 << 20, isStrict: Bool = false
+    opening paths: [String], manyBeyond threshold: Int, windowMemory: Int = 16 << 20, isStrict: Bool = false,
+    isGrowing: Bool = false
   ) throws(TraceError) {
     self.windowMemory = windowMemory
     var finder = TraceFinder()
@@ -55,7 +59,7 @@ public final class Trace: Sendable {
     let files = finder.found.reduce(0) { $0 + $1.names.count }
     var opener = TraceOpener(
       diagnostics: finder.diagnostics, warnings: finder.warnings, isMany: files > threshold,
-      isStrict: isStrict)
+      isStrict: isStrict, isGrowing: isGrowing)
     try opener.open(opener.readMetadata(finder.found))
     guard threshold < Int.max || opener.records.count <= Row.maximumStreams else {
       throw TraceError(
@@ -82,6 +86,15 @@ public final class Trace: Sendable {
   public var beginTimestamp: Int64? { streams.lazy.compactMap(\.begin).min() }
   /// The last packet's end in ns since the clock's origin.
   public var endTimestamp: Int64? { streams.lazy.compactMap(\.end).max() }
+
+  /// The moment up to which all streams have been written, ns since the clock's origin: what a stream still gets comes at or
+  /// after it. nil: some stream has no packet yet, or one without times.
+  public var completeUpTo: Int64? {
+    guard !hasEmptyFiles, !hasUnreadFiles, !streams.isEmpty, streams.allSatisfy({ $0.end != nil }),
+      records.allSatisfy(\.isOrdered)
+    else { return nil }
+    return streams.lazy.compactMap(\.end).min()
+  }
 
   /// Cuts the time of the trace into at most `count` half-open slices with about the same amount of data, for
   /// readers that work in parallel; the first begins at `Int64.min`, the last ends at `Int64.max`.

@@ -27,15 +27,19 @@ struct TraceOpener {
   private(set) var duplicates = 0
   private let window = PacketWindow(capacity: 8192)
   private let isStrict: Bool
+  private let isGrowing: Bool
   /// More problems than this are counted, not kept.
   static let maximumDiagnostics = 1000
 
   /// - Parameters:
   ///   - isMany: Whether to keep only where streams are.
   ///   - isStrict: Whether to refuse everything that the specification does not allow.
+  ///   - isGrowing: Whether the files are still being written: packets that are not complete are not there yet.
   init(
-    diagnostics: [Diagnostic] = [], warnings: [Diagnostic] = [], isMany: Bool, isStrict: Bool = false
+    diagnostics: [Diagnostic] = [], warnings: [Diagnostic] = [], isMany: Bool, isStrict: Bool = false,
+    isGrowing: Bool = false
   ) {
+    self.isGrowing = isGrowing
     self.warnings = warnings
     self.diagnostics = diagnostics
     self.isStrict = isStrict
@@ -130,7 +134,7 @@ struct TraceOpener {
       }
       for (place, name) in directory.names.enumerated() {
         let path = directory.path(name)
-        let (found, damage) = FileIndexer.index(path, plans, window)
+        let (found, damage) = FileIndexer.index(path, plans, window, isGrowing: isGrowing)
         if let damage, diagnostics.count < Self.maximumDiagnostics { diagnostics.append(damage) }
         if found.isEmpty {
           if damage != nil { hasUnreadFiles = true } else { hasEmptyFiles = true }

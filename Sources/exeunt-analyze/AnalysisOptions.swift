@@ -73,11 +73,17 @@ struct AnalysisOptions: ParsableArguments {
     }
   }
 
-  /// What makes reports of what was given: a state, or a trace, which is analysed. Ends the program where that cannot be read, or
+  /// What makes reports of what was given: a state, or a trace, which is analysed, while it is written where `follow` says so. Ends the program where that cannot be read, or
   /// where a state does not have what is asked for.
-  func reporter(_ part: WindowOptions? = nil, _ configuration: Configuration = Configuration()) throws
-    -> Reporter
-  {
+  func reporter(
+    _ part: WindowOptions? = nil, _ configuration: Configuration = Configuration(), follow: Bool = false
+  ) throws -> Reporter {
+    if follow {
+      guard part?.isChosen != true else {
+        throw Terminal.mistake("--follow is about all of a recording: it has no --from, --to and --around")
+      }
+      return Reporter(try Following.builder(self, configuration))
+    }
     if let saved = try saved() {
       if part?.isChosen == true {
         throw Terminal.mistake(

@@ -20,8 +20,10 @@ struct CheckCommand: ParsableCommand {
 
   @OptionGroup var options: AnalysisOptions
 
+  @OptionGroup var following: FollowOption
+
   func run() throws {
-    let report = try options.reporter().check()
+    let report = try options.reporter(follow: following.follow).check()
     try options.show(report)
     try options.checkDamage([report.trace])
     if report.check?.isWhole != true { throw ExitCode(1) }

@@ -21,6 +21,8 @@ struct ExitsCommand: ParsableCommand {
 
   @OptionGroup var options: AnalysisOptions
 
+  @OptionGroup var following: FollowOption
+
   @OptionGroup var part: WindowOptions
 
   @Option(help: ArgumentHelp("Put together by reason, device, address or vcpu.", valueName: "grouping"))
@@ -75,7 +77,7 @@ struct ExitsCommand: ParsableCommand {
     configuration.addresses = Set(address.map(\.value))
     configuration.vcpus = Set(vcpu.map(\.value))
     configuration.separatesVcpus = by == .vcpu
-    let reporter = try options.reporter(part, configuration)
+    let reporter = try options.reporter(part, configuration, follow: following.follow)
     try options.check(devices: device + failIfOver.compactMap(\.device), among: reporter.exitDeviceNames)
     try options.check(vcpus: vcpu.map { Int(clamping: $0.value) }, among: reporter.vcpuIDs)
     let report = reporter.exits(by: by, devices: device, filter: filter, sortedBy: sort)

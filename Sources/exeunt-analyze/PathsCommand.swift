@@ -17,6 +17,8 @@ struct PathsCommand: ParsableCommand {
 
   @OptionGroup var options: AnalysisOptions
 
+  @OptionGroup var following: FollowOption
+
   @OptionGroup var part: WindowOptions
 
   @Option(help: ArgumentHelp("Only this device. May be repeated.", valueName: "name"))
@@ -26,7 +28,7 @@ struct PathsCommand: ParsableCommand {
   var queue: [Int] = []
 
   func run() throws {
-    let reporter = try options.reporter(part)
+    let reporter = try options.reporter(part, follow: following.follow)
     try options.check(devices: device, among: reporter.pathDeviceNames)
     let words = [("device", device), ("queue", queue.map(String.init))]
     let filters = words.filter { !$0.1.isEmpty }.map { "\($0.0) " + $0.1.joined(separator: " or ") }

@@ -20,6 +20,8 @@ struct SummaryCommand: ParsableCommand {
 
   @OptionGroup var options: AnalysisOptions
 
+  @OptionGroup var following: FollowOption
+
   @OptionGroup var part: WindowOptions
 
   @Option(
@@ -37,7 +39,7 @@ struct SummaryCommand: ParsableCommand {
 
   func run() throws {
     try checkCommand()
-    let reporter = try options.reporter(part)
+    let reporter = try options.reporter(part, follow: following.follow)
     try options.check(devices: failIfOver.compactMap(\.device), among: reporter.exitDeviceNames)
     let report = reporter.summary(sortedBy: sort)
     try options.finish(report, limits: failIfOver.map { reporter.check($0, report) })

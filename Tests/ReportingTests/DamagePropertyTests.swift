@@ -12,14 +12,6 @@ struct DamagePropertyTests {
     case cutFile, cutPacket, overwritten, header, takenPacket, takenFile
   }
 
-  private struct Generator: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      return state ^ (state >> 29)
-    }
-  }
-
   /// All that a trace says of threads' states, in many small pieces of time.
   private static func timeline(_ trace: Trace, _ window: Range<Int64>, doubtFrom: Int64?) -> Timeline {
     let begin = TraceSpan.begin(of: trace) ?? window.lowerBound

@@ -10,10 +10,13 @@ import Testing
 struct ReportTests {
   static let names = ["mixed", "doorbell-ioeventfd", "doorbell-exits", "polling-loop", "lossy", "whole"]
 
-  static func builder(_ name: String) throws -> (Trace, ReportBuilder) {
-    let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+  static func path(_ name: String) -> String {
+    URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().appendingPathComponent("traces/\(name)").path
-    let trace = try Trace(opening: [path])
+  }
+
+  static func builder(_ name: String) throws -> (Trace, ReportBuilder) {
+    let trace = try Trace(opening: [path(name)])
     return (trace, ReportBuilder(trace, paths: ["traces/\(name)"], analysis: TraceAnalysis.read(trace)))
   }
 

@@ -64,17 +64,25 @@ package struct TraceAnalysis: Sendable {
   private func doubt(_ trace: Trace) -> Int64? {
     let known = wholeness(of: trace)
     if let doubtFrom { return known.isComplete ? nil : doubtFrom }
-    if lacksUnexplained(known, trace) { return .min }
+    return Self.doubt(trace, known, diagnostics, end: models.state.pointee.end)
+  }
+
+  /// - Parameter end: The last event, ns since the clock's origin.
+  static func doubt(
+    _ trace: Trace, _ known: Wholeness, _ diagnostics: [Diagnostic], end last: Int64
+  ) -> Int64? {
+    if lacksUnexplained(known, trace, diagnostics) { return .min }
     // Nobody says how long the streams were. Recordings that follow each other do not make gaps in one another.
     guard known.end == .missing, trace.traces.count == 1 else { return nil }
     if trace.hasEmptyFiles { return .min }
-    guard let end = trace.streams.compactMap(\.end).min(), end < models.state.pointee.end
-    else { return nil }
+    guard let end = trace.streams.compactMap(\.end).min(), end < last else { return nil }
     return end
   }
 
   /// Whether events are missing that nothing in the trace tells the place of.
-  private func lacksUnexplained(_ known: Wholeness, _ trace: Trace) -> Bool {
+  private static func lacksUnexplained(
+    _ known: Wholeness, _ trace: Trace, _ diagnostics: [Diagnostic]
+  ) -> Bool {
     guard let missing = known.missing, diagnostics.isEmpty, trace.diagnostics.isEmpty,
       trace.streams.allSatisfy({ $0.lostPackets == 0 && $0.earlierPackets == 0 })
     else { return false }

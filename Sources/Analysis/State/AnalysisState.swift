@@ -1,6 +1,6 @@
 /// The state of an analysis. It lives behind a pointer so that the row walk pays for no exclusivity checks.
 struct AnalysisState {
-  let configuration: Configuration
+  var configuration: Configuration
   /// Exits may have to be left out.
   let isFiltered: Bool
   /// Nothing comes before this slice, so every row can be applied at once.

@@ -35,6 +35,11 @@ package struct SavedRecording: Sendable {
     progress: (@Sendable (Double) -> Void)? = nil
   ) throws(StateError) {
     let analysis = try TraceAnalysis.read(trace, part: part, workers: workers, progress: progress)
+    try self.init(trace, paths: paths, analysis: analysis, part: part)
+  }
+
+  /// Keeps what was found in a trace or a part of it, such that what comes before can be added.
+  init(_ trace: Trace, paths: [String], analysis: TraceAnalysis, part: Range<Int64>) throws(StateError) {
     self.paths = paths
     self.part = part
     facts = TraceFacts(trace, analysis)
@@ -157,6 +162,39 @@ extension SavedRecording {
       places[key & ~0xffff | UInt64(number)] = place
     }
   }
+}
+
+// MARK: Of a recording that grows
+
+extension SavedRecording {
+  /// Whether another part is of the same streams, in the same order; there may be more of them.
+  func hasStreams(of next: SavedRecording) -> Bool {
+    let (known, later) = (facts.streams, next.facts.streams)
+    return known.count <= later.count && zip(known, later).allSatisfy { $0.isSame(as: $1) }
+  }
+
+  /// Takes what is known of the files from a later look at them, as they have grown since.
+  mutating func grow(to next: SavedRecording) {
+    var facts = next.facts
+    for place in facts.streams.indices {
+      let known = self.facts.streams.indices.contains(place) ? self.facts.streams[place] : nil
+      facts.streams[place].events = known?.events ?? 0
+      facts.streams[place].otherEvents = known?.otherEvents ?? 0
+    }
+    self.facts = facts
+    paths = next.paths
+  }
+
+  /// Places guest stamps otherwise, where none was placed yet.
+  mutating func calibrate(_ calibration: ClockCalibration?) {
+    slice.state.pointee.configuration.calibration = calibration
+  }
+
+  /// End of the latest gap so far.
+  var gapEnd: Int64 { slice.gapEnd }
+
+  /// The last event, ns since the clock's origin.
+  var end: Int64 { slice.state.pointee.end }
 }
 
 extension SliceAnalysis {

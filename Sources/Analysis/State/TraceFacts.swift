@@ -179,7 +179,7 @@ extension TraceFacts.Recording {
 }
 
 extension TraceFacts.Stream {
-  fileprivate func isSame(as other: TraceFacts.Stream) -> Bool {
+  func isSame(as other: TraceFacts.Stream) -> Bool {
     guard recording == other.recording, classID == other.classID, instanceID == other.instanceID else {
       return false
     }

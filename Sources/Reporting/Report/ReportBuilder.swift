@@ -47,11 +47,13 @@ package struct ReportBuilder {
       whole?.wholeness(of: trace))
   }
 
-  /// Prepares to report what was kept of a recording, whose files are not needed.
-  package init(_ saved: SavedRecording) throws(StateError) {
+  /// Prepares to report what was kept of a recording.
+  ///
+  /// - Parameter trace: Its files, for what is about single events; nil: these are left out.
+  package init(_ saved: SavedRecording, trace: Trace? = nil) throws(StateError) {
     let models = try saved.models()
     self.init(
-      nil, saved, saved.paths, saved.facts, models, saved.calibration, saved.doubtFrom, nil,
+      trace, saved, saved.paths, saved.facts, models, saved.calibration, saved.doubtFrom, nil,
       saved.isWhole ? models.wholeness(saved.facts) : nil)
   }
 
