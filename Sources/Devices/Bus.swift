@@ -1,26 +1,26 @@
 /// Two ranges of a bus that overlap, or a range that is none.
-package struct BusError: Error, Sendable, CustomStringConvertible {
+public struct BusError: Error, Sendable, CustomStringConvertible {
   /// Which ranges, and what to do.
-  package let description: String
+  public let description: String
 }
 
 /// An address space of devices: ports or memory-mapped registers.
 ///
 /// The ranges are sorted and never change once the bus is made, so finding a device needs no lock and no allocation.
-package struct Bus: Sendable {
+public struct Bus: Sendable {
   /// A range of addresses that belongs to a device.
-  package struct Range: Sendable {
+  public struct Range: Sendable {
     /// The first address.
-    package let start: UInt64
+    public let start: UInt64
     /// Bytes, at most 4 GiB.
-    package let length: UInt64
+    public let length: UInt64
     /// Whose registers they are.
-    package let device: any BusDevice
+    public let device: any BusDevice
     /// The device's own number for this range, where it has several.
-    package let window: Int
+    public let window: Int
 
     /// Describes a range.
-    package init(start: UInt64, length: UInt64, device: any BusDevice, window: Int = 0) {
+    public init(start: UInt64, length: UInt64, device: any BusDevice, window: Int = 0) {
       self.start = start
       self.length = length
       self.device = device
@@ -31,7 +31,7 @@ package struct Bus: Sendable {
   }
 
   /// The ranges, lowest address first.
-  package let ranges: [Range]
+  public let ranges: [Range]
   // The starts alone, so that a search touches one or two cache lines.
   @usableFromInline let starts: [UInt64]
 
@@ -41,7 +41,7 @@ package struct Bus: Sendable {
   ///   - name: `port` or `memory`, for messages.
   ///   - limit: the first address that does not exist on this bus.
   /// - Throws: when ranges overlap, are empty or leave the bus.
-  package init(name: String, limit: UInt64, _ ranges: [Range]) throws(BusError) {
+  public init(name: String, limit: UInt64, _ ranges: [Range]) throws(BusError) {
     let sorted = ranges.sorted { $0.start < $1.start }
     for range in sorted {
       guard range.length > 0, range.length <= 1 << 32, range.start < limit,
@@ -65,7 +65,7 @@ package struct Bus: Sendable {
   ///
   /// - Returns: an index into `ranges`, or nil where no device claims the whole access.
   @inlinable @inline(__always)
-  package func find(_ address: UInt64, size: Int) -> Int? {
+  public func find(_ address: UInt64, size: Int) -> Int? {
     var low = 0
     var high = starts.count
     while low < high {

@@ -5,7 +5,7 @@ import GuestRAM
 /// The machine makes one access at a time where the board's layout gives the device a lock; accesses come from any vCPU's
 /// thread and from I/O threads. Values are little-endian numbers of `size` bytes in the low bits. Whatever a guest
 /// does, an access returns: what a register does not define reads as zero and ignores writes.
-package protocol BusDevice: AnyObject, Sendable {
+public protocol BusDevice: AnyObject, Sendable {
   /// The device's number in the trace.
   var id: DeviceID { get }
 
@@ -32,7 +32,7 @@ package protocol BusDevice: AnyObject, Sendable {
 
 /// A device with queues, which a guest kicks after it has put requests there. A kick is handled alike whichever way it
 /// came: by an access that exited, or by an event loop that consumed what the kernel made of it.
-package protocol KickHandler: BusDevice {
+public protocol KickHandler: BusDevice {
   /// Answers kicks. The device's lock is held, as around an access.
   ///
   /// - Parameters:
@@ -45,24 +45,24 @@ package protocol KickHandler: BusDevice {
 /// Work that an access to a device leaves behind because it may take long, such as output to a slow reader.
 ///
 /// A device's handler never blocks: it runs with the device's lock held.
-package protocol Backlog: AnyObject, Sendable {
+public protocol Backlog: AnyObject, Sendable {
   /// Does the work, on the thread that made the access and without any lock.
   func workOff(by thread: ThreadContext)
 }
 
 extension BusDevice {
   /// Nothing, unless a device says otherwise.
-  package var backlog: (any Backlog)? { nil }
+  public var backlog: (any Backlog)? { nil }
 }
 
 /// An interrupt line as a device sees it: something that can be pulsed.
-package protocol InterruptLine: AnyObject, Sendable {
+public protocol InterruptLine: AnyObject, Sendable {
   /// Raises the line and lowers it again.
   func pulse(by thread: ThreadContext)
 }
 
 /// What devices tell about their work; the machine turns it into trace events.
-package protocol DeviceObserver: AnyObject, Sendable {
+public protocol DeviceObserver: AnyObject, Sendable {
   /// Whether the time stamps of kicks are wanted; without a listener they need not be read.
   var wantsKickStamps: Bool { get }
   /// A request was taken from a queue.
@@ -76,9 +76,9 @@ package protocol DeviceObserver: AnyObject, Sendable {
 }
 
 /// A request to a device.
-package struct DeviceRequest: Sendable, Equatable {
+public struct DeviceRequest: Sendable, Equatable {
   /// What a request asks for; the raw values are those of `request_kind` in the event catalogue.
-  package enum Kind: UInt8, Sendable {
+  public enum Kind: UInt8, Sendable {
     /// Nothing but an answer.
     case doorbell = 0
     /// Sectors of a disk, read.
@@ -92,16 +92,16 @@ package struct DeviceRequest: Sendable, Equatable {
   }
 
   /// The device.
-  package let device: DeviceID
+  public let device: DeviceID
   /// The queue it came from.
-  package let queue: UInt16
+  public let queue: UInt16
   /// Its number on that queue, wraps at 2^32.
-  package let id: UInt32
+  public let id: UInt32
   /// What it asks for.
-  package let kind: Kind
+  public let kind: Kind
 
   /// Describes a request.
-  package init(device: DeviceID, queue: UInt16, id: UInt32, kind: Kind) {
+  public init(device: DeviceID, queue: UInt16, id: UInt32, kind: Kind) {
     self.device = device
     self.queue = queue
     self.id = id
@@ -110,7 +110,7 @@ package struct DeviceRequest: Sendable, Equatable {
 }
 
 /// How a device ends or restarts the run.
-package protocol PowerControl: AnyObject, Sendable {
+public protocol PowerControl: AnyObject, Sendable {
   /// The guest switched the machine off.
   func powerOff()
   /// The guest asked for a sleep state that the machine does not have, by the number in SLP_TYP.

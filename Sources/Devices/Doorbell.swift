@@ -2,15 +2,15 @@ import GuestRAM
 
 /// A device that does nothing but answer kicks, with sixteen queues: what remains of a virtio device when the work is
 /// taken away. Its registers and its ring are described in docs/guest-abi.md.
-package final class Doorbell: KickHandler, @unchecked Sendable {
+public final class Doorbell: KickHandler, @unchecked Sendable {
   /// The number of queues.
-  package static let queueCount = 16
+  public static let queueCount = 16
   /// The offset of the register that a kick is a 32-bit write to.
-  package static let kickOffset: UInt32 = 0
+  public static let kickOffset: UInt32 = 0
   /// What the ID register reads.
-  package static let identity: UInt32 = 0x4244_5845
+  public static let identity: UInt32 = 0x4244_5845
   /// The most entries that a ring can have.
-  package static let maximumRingSize: UInt32 = 4096
+  public static let maximumRingSize: UInt32 = 4096
 
   private static let bankOffset: UInt32 = 0x40
   private static let bankSize: UInt32 = 0x10
@@ -25,7 +25,7 @@ package final class Doorbell: KickHandler, @unchecked Sendable {
   }
 
   /// The number in the trace.
-  package let id: DeviceID
+  public let id: DeviceID
   private let interrupt: any InterruptLine
   private let makeLine: @Sendable (UInt32) -> (any InterruptLine)?
   private let observer: any DeviceObserver
@@ -41,7 +41,7 @@ package final class Doorbell: KickHandler, @unchecked Sendable {
   ///   - interrupt: what all queues raise at first.
   ///   - makeLine: makes a line that the guest chose for a queue, on the thread of whoever chose it; nil for one that queues
   ///     cannot have. What it makes is kept.
-  package init(
+  public init(
     id: DeviceID, interrupt: any InterruptLine, observer: any DeviceObserver,
     makeLine: @escaping @Sendable (UInt32) -> (any InterruptLine)? = { _ in nil }
   ) {
@@ -52,7 +52,7 @@ package final class Doorbell: KickHandler, @unchecked Sendable {
   }
 
   /// Reads a register.
-  package func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
+  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
     switch offset {
     case 0x04: return UInt64(Doorbell.identity)
     case 0x08: return UInt64(Doorbell.queueCount)
@@ -72,7 +72,7 @@ package final class Doorbell: KickHandler, @unchecked Sendable {
   }
 
   /// Writes a register.
-  package func write(
+  public func write(
     offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
   ) {
     let value = UInt32(truncatingIfNeeded: value)
@@ -99,7 +99,7 @@ package final class Doorbell: KickHandler, @unchecked Sendable {
   }
 
   /// Puts the device into its power-on state.
-  package func reset() {
+  public func reset() {
     queues = [Queue](repeating: Queue(), count: Doorbell.queueCount)
     errors = 0
   }
@@ -134,7 +134,7 @@ package final class Doorbell: KickHandler, @unchecked Sendable {
   }
 
   /// Answers kicks: one for each request, or without a ring as many as there were.
-  package func handleKicks(
+  public func handleKicks(
     _ count: UInt64, queue index: Int, memory: GuestMemory, by thread: ThreadContext
   ) {
     guard index >= 0, index < Doorbell.queueCount else {

@@ -2,9 +2,9 @@ import GuestRAM
 
 /// QEMU's firmware configuration device as far as test programs use it (QEMU, docs/specs/fw_cfg.rst): an item is
 /// selected at port 0x510, and its bytes are read one by one at 0x511.
-package final class FirmwareConfiguration: BusDevice, @unchecked Sendable {
+public final class FirmwareConfiguration: BusDevice, @unchecked Sendable {
   /// The number in the trace.
-  package let id: DeviceID
+  public let id: DeviceID
 
   private let items: [UInt16: [UInt8]]
   // Accessed under the device's lock.
@@ -16,7 +16,7 @@ package final class FirmwareConfiguration: BusDevice, @unchecked Sendable {
   /// - Parameters:
   ///   - ramBelow4GiB: bytes of RAM below 4 GiB, which is what the item is about.
   ///   - vcpus: virtual CPUs.
-  package init(id: DeviceID, ramBelow4GiB: UInt64, vcpus: Int) {
+  public init(id: DeviceID, ramBelow4GiB: UInt64, vcpus: Int) {
     self.id = id
     func bytes(_ value: UInt64, _ count: Int) -> [UInt8] {
       (0..<count).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) }
@@ -34,14 +34,14 @@ package final class FirmwareConfiguration: BusDevice, @unchecked Sendable {
   }
 
   /// Reads the next byte of the item that is selected; zero behind its end.
-  package func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
+  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
     guard offset == 1, place < selected.count else { return 0 }
     defer { place += 1 }
     return UInt64(selected[place])
   }
 
   /// Selects an item.
-  package func write(
+  public func write(
     offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
   ) {
     guard offset == 0 else { return }
@@ -51,7 +51,7 @@ package final class FirmwareConfiguration: BusDevice, @unchecked Sendable {
   }
 
   /// Puts the device into its power-on state.
-  package func reset() {
+  public func reset() {
     selected = items[0] ?? []
     place = 0
   }

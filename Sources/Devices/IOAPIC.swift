@@ -1,7 +1,7 @@
 import GuestRAM
 
 /// Where an I/O APIC sends its interrupts.
-package protocol InterruptMessageSink: AnyObject, Sendable {
+public protocol InterruptMessageSink: AnyObject, Sendable {
   /// The unmasked lines and the messages that they send were changed by the guest.
   func routesChanged(_ routes: [IOAPIC.Route])
 }
@@ -11,22 +11,22 @@ package protocol InterruptMessageSink: AnyObject, Sendable {
 ///
 /// Lines are pulsed, never held: a line that the guest makes level-triggered is delivered once for each pulse, and its
 /// Remote IRR is cleared at the end of interrupt.
-package final class IOAPIC: BusDevice, @unchecked Sendable {
+public final class IOAPIC: BusDevice, @unchecked Sendable {
   /// The number of lines.
-  package static let lineCount = 24
+  public static let lineCount = 24
 
   /// What a line sends.
-  package struct Route: Sendable, Equatable {
+  public struct Route: Sendable, Equatable {
     /// The line.
-    package let line: UInt32
+    public let line: UInt32
     /// The message's address (Intel SDM volume 3, section 11.11.1).
-    package let address: UInt64
+    public let address: UInt64
     /// The message's data.
-    package let data: UInt32
+    public let data: UInt32
   }
 
   /// The number in the trace.
-  package let id: DeviceID
+  public let id: DeviceID
   private let sink: any InterruptMessageSink
   // Under the device's lock.
   private var selected: UInt8 = 0
@@ -39,13 +39,13 @@ package final class IOAPIC: BusDevice, @unchecked Sendable {
   private static let readOnly: UInt64 = 1 << 14 | 1 << 12
 
   /// Makes an I/O APIC with all lines masked.
-  package init(id: DeviceID, sink: any InterruptMessageSink) {
+  public init(id: DeviceID, sink: any InterruptMessageSink) {
     self.id = id
     self.sink = sink
   }
 
   /// Reads a register.
-  package func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
+  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
     switch offset {
     case 0x00: return UInt64(selected)
     case 0x10: return UInt64(register(selected))
@@ -54,7 +54,7 @@ package final class IOAPIC: BusDevice, @unchecked Sendable {
   }
 
   /// Writes a register.
-  package func write(
+  public func write(
     offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
   ) {
     switch offset {
@@ -66,7 +66,7 @@ package final class IOAPIC: BusDevice, @unchecked Sendable {
   }
 
   /// Puts the device into its power-on state.
-  package func reset() {
+  public func reset() {
     selected = 0
     identity = 0
     entries = [UInt64](repeating: IOAPIC.masked, count: IOAPIC.lineCount)
@@ -74,7 +74,7 @@ package final class IOAPIC: BusDevice, @unchecked Sendable {
   }
 
   /// The guest ended the interrupt of a vector: level-triggered lines may interrupt again.
-  package func endOfInterrupt(vector: UInt8) {
+  public func endOfInterrupt(vector: UInt8) {
     for index in entries.indices where UInt8(truncatingIfNeeded: entries[index]) == vector {
       entries[index] &= ~IOAPIC.remoteIRR
     }

@@ -1,9 +1,9 @@
 import GuestRAM
 
 /// ACPI's power management timer (ACPI 6.4, section 4.8.3.3): 24 bits that count at 3.579545 MHz.
-package final class PowerManagementTimer: BusDevice {
+public final class PowerManagementTimer: BusDevice {
   /// The number in the trace.
-  package let id: DeviceID
+  public let id: DeviceID
   private let now: @Sendable () -> UInt64
 
   /// Ticks in a second.
@@ -12,13 +12,13 @@ package final class PowerManagementTimer: BusDevice {
   /// Makes a timer.
   ///
   /// - Parameter now: nanoseconds from some moment on.
-  package init(id: DeviceID, now: @escaping @Sendable () -> UInt64) {
+  public init(id: DeviceID, now: @escaping @Sendable () -> UInt64) {
     self.id = id
     self.now = now
   }
 
   /// Reads the counter, or a part of it.
-  package func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
+  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
     let (high, low) = now().multipliedFullWidth(by: PowerManagementTimer.frequency)
     // 2^64 ns are 584 years: the quotient fits.
     let ticks = high < 1_000_000_000 ? UInt64(1_000_000_000).dividingFullWidth((high, low)).quotient : 0
@@ -26,31 +26,31 @@ package final class PowerManagementTimer: BusDevice {
   }
 
   /// The counter cannot be written.
-  package func write(
+  public func write(
     offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
   ) {}
 
   /// The counter goes on.
-  package func reset() {}
+  public func reset() {}
 }
 
 /// ACPI's PM1 event block (ACPI 6.4, section 4.8.3.1): status that is never set, and enable bits.
-package final class PowerManagementEvents: BusDevice, @unchecked Sendable {
+public final class PowerManagementEvents: BusDevice, @unchecked Sendable {
   /// The number in the trace.
-  package let id: DeviceID
+  public let id: DeviceID
   // Accessed under the device's lock.
   private var enable: UInt64 = 0
 
   /// Makes the block.
-  package init(id: DeviceID) { self.id = id }
+  public init(id: DeviceID) { self.id = id }
 
   /// Reads status (offset 0) or enable (offset 2).
-  package func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
+  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
     (enable << 16) >> (8 * UInt64(offset & 3))
   }
 
   /// Writes: ones clear status bits, of which none is set; enable keeps what is written.
-  package func write(
+  public func write(
     offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
   ) {
     let shift = 8 * UInt64(offset & 3)
@@ -60,29 +60,29 @@ package final class PowerManagementEvents: BusDevice, @unchecked Sendable {
   }
 
   /// Puts the device into its power-on state.
-  package func reset() { enable = 0 }
+  public func reset() { enable = 0 }
 }
 
 /// The edge/level control registers of the two 8259s (ports 0x4d0 and 0x4d1). The kernel has its own where it has the
 /// controllers, and then no access comes here; else there are no 8259s and what is written changes nothing.
-package final class EdgeLevelControl: BusDevice, @unchecked Sendable {
+public final class EdgeLevelControl: BusDevice, @unchecked Sendable {
   /// The number in the trace.
-  package let id: DeviceID
+  public let id: DeviceID
   // Accessed under the device's lock.
   private var bits: UInt64 = 0
   // Lines 0, 1, 2, 8 and 13 cannot be level-triggered.
   private static let writable: UInt64 = 0xdef8
 
   /// Makes the registers.
-  package init(id: DeviceID) { self.id = id }
+  public init(id: DeviceID) { self.id = id }
 
   /// Reads a register.
-  package func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
+  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
     bits >> (8 * UInt64(offset & 1))
   }
 
   /// Writes a register.
-  package func write(
+  public func write(
     offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
   ) {
     let shift = 8 * UInt64(offset & 1)
@@ -91,5 +91,5 @@ package final class EdgeLevelControl: BusDevice, @unchecked Sendable {
   }
 
   /// Puts the device into its power-on state.
-  package func reset() { bits = 0 }
+  public func reset() { bits = 0 }
 }

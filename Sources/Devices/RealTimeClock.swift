@@ -1,7 +1,7 @@
 import GuestRAM
 
 /// Something that calls a device at a moment of the device's own clock.
-package protocol DeviceTimer: AnyObject, Sendable {
+public protocol DeviceTimer: AnyObject, Sendable {
   /// Sets the moment at which the device wants to be called, nanoseconds, instead of any set before; nil: not at all.
   func set(_ moment: Int64?)
 }
@@ -11,7 +11,7 @@ package protocol DeviceTimer: AnyObject, Sendable {
 /// It tells the host's time as UTC until the guest sets another. Registers and flags are brought up to date when
 /// somebody looks; a timer is needed only while the interrupt line is low and an enabled interrupt will make it high.
 /// So a guest gets at most one interrupt for each time that it reads register C, whatever the rate.
-package final class RealTimeClock: BusDevice, @unchecked Sendable {
+public final class RealTimeClock: BusDevice, @unchecked Sendable {
   private typealias Place = ClockRegisters.Place
 
   /// The flags of register C; the bits of register B that enable their interrupts are the same.
@@ -27,7 +27,7 @@ package final class RealTimeClock: BusDevice, @unchecked Sendable {
   private static let updateLength: Int64 = 2_228_000
 
   /// The number in the trace.
-  package let id: DeviceID
+  public let id: DeviceID
   private let interrupt: any InterruptLine
   private let timer: any DeviceTimer
   private let now: @Sendable () -> Int64
@@ -50,7 +50,7 @@ package final class RealTimeClock: BusDevice, @unchecked Sendable {
   ///   - ramBelow4GiB: bytes of RAM from 0 on and, in `ramAbove4GiB`, from 4 GiB on: firmware leaves both in the memory.
   ///   - timer: calls `timerExpired`.
   ///   - now: nanoseconds since 1970 by the host; it may be set forward or back.
-  package init(
+  public init(
     id: DeviceID, ramBelow4GiB: UInt64, ramAbove4GiB: UInt64, interrupt: any InterruptLine,
     timer: any DeviceTimer, now: @escaping @Sendable () -> Int64
   ) {
@@ -83,7 +83,7 @@ package final class RealTimeClock: BusDevice, @unchecked Sendable {
   }
 
   /// Reads a register: the index port is write-only.
-  package func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
+  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
     guard offset == 1, size == 1 else { return 0xff }
     let host = catchUp()
     let value: UInt8
@@ -101,7 +101,7 @@ package final class RealTimeClock: BusDevice, @unchecked Sendable {
   }
 
   /// Writes a register.
-  package func write(
+  public func write(
     offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
   ) {
     if offset == 0 {
@@ -121,14 +121,14 @@ package final class RealTimeClock: BusDevice, @unchecked Sendable {
   }
 
   /// The timer's moment has come, or the host's clock was set. To be called with the device's lock held.
-  package func timerExpired(by thread: ThreadContext) {
+  public func timerExpired(by thread: ThreadContext) {
     wakeup = nil
     _ = catchUp()
     settle(by: thread)
   }
 
   /// Puts the registers into their power-on state, as firmware leaves them. Battery and time go on.
-  package func reset() {
+  public func reset() {
     let host = catchUp()
     index = 0
     flags = []

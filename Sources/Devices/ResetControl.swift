@@ -2,11 +2,11 @@ import GuestRAM
 
 /// The chipset's ways to reset the machine, beside the keyboard controller's: the reset control register at port 0xcf9
 /// (Intel 82371AB (PIIX3) datasheet, section 2.5.1) and the fast reset of system control port A, port 0x92.
-package final class ResetControl: BusDevice, @unchecked Sendable {
+public final class ResetControl: BusDevice, @unchecked Sendable {
   /// The number in the trace.
-  package let id: DeviceID
+  public let id: DeviceID
   /// The window of port 0x92.
-  package static let portAWindow = 1
+  public static let portAWindow = 1
 
   private static let resetProcessor: UInt64 = 1 << 2
   private static let fastReset: UInt64 = 1 << 0
@@ -19,19 +19,19 @@ package final class ResetControl: BusDevice, @unchecked Sendable {
   private var portA: UInt64 = 0
 
   /// Makes the registers.
-  package init(id: DeviceID, control: any PowerControl) {
+  public init(id: DeviceID, control: any PowerControl) {
     self.id = id
     self.control = control
   }
 
   /// Reads a register.
-  package func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
+  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
     window == ResetControl.portAWindow ? portA | ResetControl.line20 : register
   }
 
   /// Writes a register: where the bit that resets becomes one, the machine is reset. Whether all of it or the processors
   /// alone is asked for (bit 1 of 0xcf9) makes no difference.
-  package func write(
+  public func write(
     offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
   ) {
     let value = value & 0xff
@@ -43,7 +43,7 @@ package final class ResetControl: BusDevice, @unchecked Sendable {
   }
 
   /// Puts the device into its power-on state.
-  package func reset() {
+  public func reset() {
     register = 0
     portA = 0
   }

@@ -1,25 +1,25 @@
 import GuestRAM
 
 /// Two 32-bit registers that read back what was written: the plainest possible target for measuring exits.
-package final class ScratchRegister: BusDevice, @unchecked Sendable {
+public final class ScratchRegister: BusDevice, @unchecked Sendable {
   /// The number in the trace.
-  package let id: DeviceID
+  public let id: DeviceID
   // Accessed under the device's lock.
   private var bytes: UInt64 = 0
 
   /// Makes the registers, zero.
-  package init(id: DeviceID) {
+  public init(id: DeviceID) {
     self.id = id
   }
 
   /// Reads a register.
-  package func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
+  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
     guard offset < 8 else { return 0 }
     return bytes >> (8 * UInt64(offset))
   }
 
   /// Writes a register.
-  package func write(
+  public func write(
     offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
   ) {
     guard offset < 8 else { return }
@@ -29,5 +29,5 @@ package final class ScratchRegister: BusDevice, @unchecked Sendable {
   }
 
   /// Puts the device into its power-on state.
-  package func reset() { bytes = 0 }
+  public func reset() { bytes = 0 }
 }

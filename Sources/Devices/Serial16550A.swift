@@ -1,32 +1,32 @@
 import GuestRAM
 
 /// Where the characters go that a guest sends through a serial port.
-package protocol ByteSink: Backlog {
+public protocol ByteSink: Backlog {
   /// Takes one character, without blocking: called with the port's lock held.
   func put(_ byte: UInt8)
 }
 
 extension ByteSink {
   /// Nothing is left to be done.
-  package func workOff(by thread: ThreadContext) {}
+  public func workOff(by thread: ThreadContext) {}
 }
 
 /// A 16550A serial port (National Semiconductor PC16550D): eight registers, FIFOs, one interrupt line.
 ///
 /// Sending takes no time: the holding register is empty again when the write returns. Receiving is held back rather
 /// than overrun: whoever feeds the port asks how much room there is, and is told when there is room again.
-package final class Serial16550A: BusDevice, @unchecked Sendable {
+public final class Serial16550A: BusDevice, @unchecked Sendable {
   /// The number in the trace.
-  package let id: DeviceID
+  public let id: DeviceID
   private let interrupt: any InterruptLine
   private let output: any ByteSink
   /// Writing what was sent.
-  package var backlog: (any Backlog)? { output }
+  public var backlog: (any Backlog)? { output }
   /// Called, with the device's lock held, when a full receive queue has been emptied by the guest.
-  package var onRoom: (@Sendable () -> Void)?
+  public var onRoom: (@Sendable () -> Void)?
 
   /// Characters that wait for the guest at the most.
-  package static let receiveCapacity = 1024
+  public static let receiveCapacity = 1024
 
   // Registers, named as in the data sheet; all under the device's lock.
   private var interruptEnable: UInt8 = 0
@@ -47,7 +47,7 @@ package final class Serial16550A: BusDevice, @unchecked Sendable {
   }
 
   /// Makes a port at rest.
-  package init(id: DeviceID, interrupt: any InterruptLine, output: any ByteSink) {
+  public init(id: DeviceID, interrupt: any InterruptLine, output: any ByteSink) {
     self.id = id
     self.interrupt = interrupt
     self.output = output
@@ -59,7 +59,7 @@ package final class Serial16550A: BusDevice, @unchecked Sendable {
   private var isLineConnected: Bool { modemControl & 0x08 != 0 && !loopback }
 
   /// Reads a register.
-  package func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
+  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
     UInt64(readRegister(offset, by: thread))
   }
 
@@ -106,7 +106,7 @@ package final class Serial16550A: BusDevice, @unchecked Sendable {
   }
 
   /// Writes a register.
-  package func write(
+  public func write(
     offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
   ) {
     let byte = UInt8(truncatingIfNeeded: value)
@@ -142,7 +142,7 @@ package final class Serial16550A: BusDevice, @unchecked Sendable {
   }
 
   /// Puts the device into its power-on state.
-  package func reset() {
+  public func reset() {
     interruptEnable = 0
     lineControl = 0
     modemControl = 0
@@ -156,10 +156,10 @@ package final class Serial16550A: BusDevice, @unchecked Sendable {
   }
 
   /// How many characters can be received now.
-  package var room: Int { Serial16550A.receiveCapacity - received.count }
+  public var room: Int { Serial16550A.receiveCapacity - received.count }
 
   /// Receives characters; those beyond `room` are dropped. To be called with the device's lock held.
-  package func receive(_ bytes: some Sequence<UInt8>, by thread: ThreadContext) {
+  public func receive(_ bytes: some Sequence<UInt8>, by thread: ThreadContext) {
     for byte in bytes where !take(byte) { break }
     update(by: thread)
   }

@@ -1,20 +1,20 @@
 import GuestRAM
 
 /// Interrupt lines whose level can be set.
-package protocol InterruptLevels: AnyObject, Sendable {
+public protocol InterruptLevels: AnyObject, Sendable {
   /// Sets the level of a line of the interrupt controllers.
   func set(line: UInt32, high: Bool, device: DeviceID, by thread: ThreadContext)
 }
 
 /// The device that kvm-unit-tests' programs use (QEMU's `pc-testdev`): a register that reads back what was written, at
 /// ports 0xe0 and 0xe8, and one port for each interrupt line, from 0x2000 on.
-package final class TestDevice: BusDevice, @unchecked Sendable {
+public final class TestDevice: BusDevice, @unchecked Sendable {
   /// The number in the trace.
-  package let id: DeviceID
+  public let id: DeviceID
   /// The window of the interrupt lines.
-  package static let linesWindow = 1
+  public static let linesWindow = 1
   /// Interrupt lines.
-  package static let lineCount = 24
+  public static let lineCount = 24
 
   private let levels: any InterruptLevels
   // Accessed under the device's lock.
@@ -22,19 +22,19 @@ package final class TestDevice: BusDevice, @unchecked Sendable {
   private var high: UInt32 = 0
 
   /// Makes the device.
-  package init(id: DeviceID, levels: any InterruptLevels) {
+  public init(id: DeviceID, levels: any InterruptLevels) {
     self.id = id
     self.levels = levels
   }
 
   /// Reads the register; the ports of lines read as zero.
-  package func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
+  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
     guard window == 0, offset & 4 == 0 else { return 0 }
     return bytes >> (8 * UInt64(offset & 3))
   }
 
   /// Writes the register, or sets a line: any value but zero makes it high.
-  package func write(
+  public func write(
     offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
   ) {
     if window == TestDevice.linesWindow {
@@ -57,7 +57,7 @@ package final class TestDevice: BusDevice, @unchecked Sendable {
   }
 
   /// Puts the device into its power-on state. The interrupt controllers forget the lines' levels in a reset of their own.
-  package func reset() {
+  public func reset() {
     bytes = 0
     high = 0
   }

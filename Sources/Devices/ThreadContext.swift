@@ -1,7 +1,7 @@
 /// The thread that handles something, and which of its exits or wakeups the handling belongs to.
-@usableFromInline package struct ThreadContext: Sendable, Equatable {
+public struct ThreadContext: Sendable, Equatable {
   /// The kinds of threads; the raw values are those of `thread_kind` in the event catalogue.
-  @usableFromInline package enum Kind: UInt8, Sendable {
+  public enum Kind: UInt8, Sendable {
     /// A virtual CPU's thread.
     case vcpu = 0
     /// An I/O thread.
@@ -14,7 +14,7 @@
   @usableFromInline var bits: UInt64
 
   /// What kind of thread it is.
-  @inlinable package var kind: Kind {
+  @inlinable public var kind: Kind {
     switch UInt8(truncatingIfNeeded: bits) {
     case Kind.vcpu.rawValue: .vcpu
     case Kind.loop.rawValue: .loop
@@ -23,27 +23,27 @@
   }
 
   /// The number of the vCPU or loop.
-  @inlinable package var id: UInt16 { UInt16(truncatingIfNeeded: bits >> 16) }
+  @inlinable public var id: UInt16 { UInt16(truncatingIfNeeded: bits >> 16) }
 
   /// The exit or wakeup, wraps at 2^32.
-  @inlinable package var sequence: UInt32 { UInt32(truncatingIfNeeded: bits >> 32) }
+  @inlinable public var sequence: UInt32 { UInt32(truncatingIfNeeded: bits >> 32) }
 
   /// Describes a thread.
-  package init(kind: Kind, id: UInt16, sequence: UInt32 = 0) {
+  public init(kind: Kind, id: UInt16, sequence: UInt32 = 0) {
     bits = UInt64(sequence) << 32 | UInt64(id) << 16 | UInt64(kind.rawValue)
   }
 
   /// Goes on to the next exit or wakeup.
-  @inlinable package mutating func advance() { bits &+= 1 << 32 }
+  @inlinable public mutating func advance() { bits &+= 1 << 32 }
 }
 
 /// The number that a device has in the trace. 0 stands for none.
-package struct DeviceID: Hashable, Sendable {
+public struct DeviceID: Hashable, Sendable {
   /// The number.
-  package let rawValue: UInt16
+  public let rawValue: UInt16
   /// No device: a source of an event loop that serves the loop itself.
-  package static let none = DeviceID(0)
+  public static let none = DeviceID(0)
 
   /// Wraps a number.
-  package init(_ rawValue: UInt16) { self.rawValue = rawValue }
+  public init(_ rawValue: UInt16) { self.rawValue = rawValue }
 }

@@ -1,24 +1,24 @@
 /// One of the counters that an engine keeps of a machine or a vCPU. Types, units and bases are numbered as KVM numbers them.
-package struct Counter: Sendable {
+public struct Counter: Sendable {
   /// The engine's name, such as `io_exits`.
-  package let name: String
+  public let name: String
   /// How many 64-bit values it has; histograms have more than one.
-  package let count: Int
+  public let count: Int
   /// What it is: KVM_STATS_TYPE_* of linux/kvm.h, from 0 (cumulative) to 4 (logarithmic histogram).
-  package let type: UInt8
+  public let type: UInt8
   /// What it counts in: KVM_STATS_UNIT_*, from 0 (none) to 4 (boolean).
-  package let unit: UInt8
+  public let unit: UInt8
   /// A value is this, 2 or 10, to the power of `exponent`, of its unit: seconds with 10 and -9 are nanoseconds.
-  package let base: UInt8
+  public let base: UInt8
   /// See `base`.
-  package let exponent: Int16
+  public let exponent: Int16
   /// How wide each element of a linear histogram is.
-  package let bucketSize: UInt32
+  public let bucketSize: UInt32
   /// Where its values begin in a sample, bytes.
-  package let offset: Int
+  public let offset: Int
 
   /// Describes a counter.
-  package init(
+  public init(
     name: String, count: Int, type: UInt8, unit: UInt8, base: UInt8, exponent: Int16, bucketSize: UInt32,
     offset: Int
   ) {
@@ -34,19 +34,19 @@ package struct Counter: Sendable {
 }
 
 /// The values of all counters of a source at one instant.
-package struct CounterSample: Sendable {
+public struct CounterSample: Sendable {
   private let bytes: [UInt8]
 
   /// Wraps the values, 64 bits each in this machine's byte order.
-  package init(bytes: [UInt8]) { self.bytes = bytes }
+  public init(bytes: [UInt8]) { self.bytes = bytes }
 
   /// The value of a counter of the same source, or the sum of a histogram's buckets.
-  package subscript(counter: Counter) -> UInt64 {
+  public subscript(counter: Counter) -> UInt64 {
     (0..<counter.count).reduce(0) { $0 &+ self[counter, $1] }
   }
 
   /// One value of a counter of the same source: an element of a histogram, 0 to `count` - 1. 0 where there is none.
-  package subscript(counter: Counter, element: Int) -> UInt64 {
+  public subscript(counter: Counter, element: Int) -> UInt64 {
     bytes.withUnsafeBytes { bytes in
       let offset = counter.offset + 8 * element
       guard element >= 0, offset >= 0, offset + 8 <= bytes.count else { return 0 }
@@ -56,7 +56,7 @@ package struct CounterSample: Sendable {
 }
 
 /// What an engine counts of a machine or a vCPU.
-package protocol CounterSource: Sendable {
+public protocol CounterSource: Sendable {
   /// The counters, always the same.
   var counters: [Counter] { get }
   /// Reads all counters at one instant.
@@ -65,7 +65,7 @@ package protocol CounterSource: Sendable {
 
 extension CounterSource {
   /// The counter of a name, if the engine keeps it.
-  package func counter(_ name: String) -> Counter? {
+  public func counter(_ name: String) -> Counter? {
     counters.first { $0.name == name }
   }
 }

@@ -4,7 +4,7 @@ import GuestRAM
 /// registers and interrupt delivery are the engine's.
 ///
 /// Errors are the engine's own; their text says which request failed and why.
-package protocol ExecutionEngine {
+public protocol ExecutionEngine {
   /// The machines that it makes.
   associatedtype Machine: VirtualMachine
 
@@ -26,23 +26,23 @@ package protocol ExecutionEngine {
 }
 
 /// What an engine does by itself, so that the vCPU need not exit for it.
-package struct EngineFeatures: OptionSet, Sendable {
+public struct EngineFeatures: OptionSet, Sendable {
   /// The bits.
-  package let rawValue: UInt8
+  public let rawValue: UInt8
 
   /// Makes a set from its bits.
-  package init(rawValue: UInt8) { self.rawValue = rawValue }
+  public init(rawValue: UInt8) { self.rawValue = rawValue }
 
   /// Writes of the guest become signals of eventfds: `VirtualMachine.assign(_: IoEventFd)`.
-  package static let ioEventFd = EngineFeatures(rawValue: 1)
+  public static let ioEventFd = EngineFeatures(rawValue: 1)
   /// Signals of eventfds become interrupts: `VirtualMachine.assign(_: IrqFd)`.
-  package static let irqFd = EngineFeatures(rawValue: 2)
+  public static let irqFd = EngineFeatures(rawValue: 2)
 }
 
 /// What a machine asks of its engine.
-package struct MachineRequirements: Sendable {
+public struct MachineRequirements: Sendable {
   /// The interrupt controllers that the engine has, and not the machine.
-  package enum InterruptControllers: Sendable {
+  public enum InterruptControllers: Sendable {
     /// Two 8259s, an I/O APIC, an 8254 timer if the engine has one, and a local APIC for each vCPU.
     case all
     /// Local APICs only: the machine's I/O APIC sends them messages.
@@ -52,14 +52,14 @@ package struct MachineRequirements: Sendable {
   }
 
   /// Virtual CPUs, 1 or more.
-  package var vcpus: Int
+  public var vcpus: Int
   /// The engine's interrupt controllers.
-  package var interruptControllers: InterruptControllers
+  public var interruptControllers: InterruptControllers
   /// Whether interrupts are sent by `VirtualMachine.signal`.
-  package var signalsMessages: Bool
+  public var signalsMessages: Bool
 
   /// Describes a machine.
-  package init(vcpus: Int, interruptControllers: InterruptControllers, signalsMessages: Bool) {
+  public init(vcpus: Int, interruptControllers: InterruptControllers, signalsMessages: Bool) {
     self.vcpus = vcpus
     self.interruptControllers = interruptControllers
     self.signalsMessages = signalsMessages

@@ -1,28 +1,28 @@
 /// Numbers and names of KVM_EXIT_* (linux/kvm.h): lower case without the prefix, as the kernel's tracepoints and the event
 /// catalogue write them.
-package enum ExitReason {
+public enum ExitReason {
   /// KVM_EXIT_UNKNOWN.
-  package static let unknown: UInt32 = 0
+  public static let unknown: UInt32 = 0
   /// KVM_EXIT_IO.
-  package static let io: UInt32 = 2
+  public static let io: UInt32 = 2
   /// KVM_EXIT_HLT.
-  package static let halt: UInt32 = 5
+  public static let halt: UInt32 = 5
   /// KVM_EXIT_MMIO.
-  package static let mmio: UInt32 = 6
+  public static let mmio: UInt32 = 6
   /// KVM_EXIT_SHUTDOWN.
-  package static let shutdown: UInt32 = 8
+  public static let shutdown: UInt32 = 8
   /// KVM_EXIT_FAIL_ENTRY.
-  package static let failedEntry: UInt32 = 9
+  public static let failedEntry: UInt32 = 9
   /// KVM_EXIT_INTR.
-  package static let interrupted: UInt32 = 10
+  public static let interrupted: UInt32 = 10
   /// KVM_EXIT_INTERNAL_ERROR.
-  package static let internalError: UInt32 = 17
+  public static let internalError: UInt32 = 17
   /// KVM_EXIT_SYSTEM_EVENT.
-  package static let systemEvent: UInt32 = 24
+  public static let systemEvent: UInt32 = 24
   /// KVM_EXIT_IOAPIC_EOI.
-  package static let endOfInterrupt: UInt32 = 26
+  public static let endOfInterrupt: UInt32 = 26
   /// KVM_EXIT_MEMORY_FAULT.
-  package static let memoryFault: UInt32 = 39
+  public static let memoryFault: UInt32 = 39
 
   private static let names = [
     "unknown", "exception", "io", "hypercall", "debug", "hlt", "mmio", "irq_window_open", "shutdown",
@@ -34,7 +34,7 @@ package enum ExitReason {
   ]
 
   /// The name of a reason; `reason_N` for one that this code does not know.
-  package static func name(_ reason: UInt32) -> String {
+  public static func name(_ reason: UInt32) -> String {
     reason < names.count ? names[Int(reason)] : "reason_\(reason)"
   }
 }

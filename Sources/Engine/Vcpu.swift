@@ -1,7 +1,7 @@
 /// A virtual CPU as its engine knows it.
 ///
 /// One thread runs it; others ask it for an immediate exit at any time, and for all else only while it does not run.
-package protocol Vcpu: AnyObject, Sendable {
+public protocol Vcpu: AnyObject, Sendable {
   /// Its number, from 0.
   var id: UInt32 { get }
 
@@ -51,7 +51,7 @@ package protocol Vcpu: AnyObject, Sendable {
 }
 
 /// What happens around a vCPU's time in guest mode. Called on the vCPU's thread.
-package protocol VcpuExitHandler: AnyObject {
+public protocol VcpuExitHandler: AnyObject {
   /// Guest mode is about to be entered.
   func willEnterGuest()
   /// Guest mode was left.

@@ -4,7 +4,7 @@ import Platform
 ///
 /// The numbers and names of the reasons are those that Linux gives them (KVM_EXIT_* of linux/kvm.h): it is the vocabulary
 /// of the event catalogue, whatever executes the guest. It is a plain value: handing it on costs no reference count.
-@usableFromInline package enum VcpuExit {
+public enum VcpuExit {
   /// A port was accessed.
   case port(PortAccess)
   /// Memory that is not RAM was accessed.
@@ -33,21 +33,21 @@ import Platform
   /// A port access. Several elements come from a string instruction.
   ///
   /// The data is borrowed from the engine, and valid while the exit is handled.
-  @usableFromInline package struct PortAccess {
+  public struct PortAccess {
     /// The port.
-    @usableFromInline package let port: UInt16
+    public let port: UInt16
     /// Bytes in an element: 1, 2 or 4.
-    @usableFromInline package let size: Int
+    public let size: Int
     /// Elements, at least 1.
-    @usableFromInline package let count: Int
+    public let count: Int
     /// Whether the guest writes.
-    @usableFromInline package let isWrite: Bool
+    public let isWrite: Bool
     /// The elements, to be read where the guest writes and filled where it reads; `size * count` bytes.
-    @usableFromInline package let data: UnsafeMutableRawPointer
+    public let data: UnsafeMutableRawPointer
 
     /// Describes an access.
     @inlinable
-    package init(port: UInt16, size: Int, count: Int, isWrite: Bool, data: UnsafeMutableRawPointer) {
+    public init(port: UInt16, size: Int, count: Int, isWrite: Bool, data: UnsafeMutableRawPointer) {
       self.port = port
       self.size = size
       self.count = count
@@ -57,19 +57,19 @@ import Platform
   }
 
   /// An access to memory that is not RAM. The data is borrowed as above.
-  @usableFromInline package struct MemoryAccess {
+  public struct MemoryAccess {
     /// Guest physical address.
-    @usableFromInline package let address: UInt64
+    public let address: UInt64
     /// Bytes: 1 to 8.
-    @usableFromInline package let size: Int
+    public let size: Int
     /// Whether the guest writes.
-    @usableFromInline package let isWrite: Bool
+    public let isWrite: Bool
     /// The bytes, little-endian as the guest's processor is; `size` bytes are there.
-    @usableFromInline package let data: UnsafeMutableRawPointer
+    public let data: UnsafeMutableRawPointer
 
     /// Describes an access.
     @inlinable
-    package init(address: UInt64, size: Int, isWrite: Bool, data: UnsafeMutableRawPointer) {
+    public init(address: UInt64, size: Int, isWrite: Bool, data: UnsafeMutableRawPointer) {
       self.address = address
       self.size = size
       self.isWrite = isWrite
@@ -78,16 +78,16 @@ import Platform
   }
 
   /// What an engine tells of an internal error.
-  package struct InternalError: Sendable {
+  public struct InternalError: Sendable {
     /// KVM_INTERNAL_ERROR_*: 1 is an instruction that could not be emulated.
-    package let suberror: UInt32
+    public let suberror: UInt32
     /// The instruction's bytes where the engine knows them, else empty.
-    package let instruction: [UInt8]
+    public let instruction: [UInt8]
     /// The engine's own data words.
-    package let data: [UInt64]
+    public let data: [UInt64]
 
     /// Describes an error.
-    package init(suberror: UInt32, instruction: [UInt8], data: [UInt64]) {
+    public init(suberror: UInt32, instruction: [UInt8], data: [UInt64]) {
       self.suberror = suberror
       self.instruction = instruction
       self.data = data
@@ -95,16 +95,16 @@ import Platform
   }
 
   /// Where guest memory could not be reached: what is behind it on the host is gone, or was never there.
-  @usableFromInline package struct MemoryFault: Sendable, Equatable {
+  public struct MemoryFault: Sendable, Equatable {
     /// Guest physical address of the first byte.
-    package let address: UInt64
+    public let address: UInt64
     /// Bytes; 0 where the engine does not tell.
-    package let size: UInt64
+    public let size: UInt64
     /// What the host answered.
-    package let errno: Errno
+    public let errno: Errno
 
     /// Describes a fault.
-    package init(address: UInt64, size: UInt64, errno: Errno) {
+    public init(address: UInt64, size: UInt64, errno: Errno) {
       self.address = address
       self.size = size
       self.errno = errno
@@ -112,7 +112,7 @@ import Platform
   }
 
   /// The number of the reason.
-  package var reason: UInt32 {
+  public var reason: UInt32 {
     switch self {
     case .port: ExitReason.io
     case .memory: ExitReason.mmio

@@ -1,7 +1,7 @@
 /// A virtual machine as its engine knows it: vCPUs, interrupt controllers, and what is assigned to them.
 ///
 /// Interrupts come from any thread; everything else from the main thread, with no vCPU running.
-package protocol VirtualMachine: AnyObject, Sendable {
+public protocol VirtualMachine: AnyObject, Sendable {
   /// The vCPUs that it makes.
   associatedtype VirtualCPU: Vcpu
 

@@ -5,11 +5,11 @@ import Synchronization
 ///
 /// Every access checks its bounds against the regions and names its byte order. The guest runs at the same time: a
 /// value may change between two reads, so what is read once must be checked after it was read, not before.
-package final class GuestMemory: @unchecked Sendable {
+public final class GuestMemory: @unchecked Sendable {
   /// Where RAM appears to the guest.
-  package let layout: RAMLayout
+  public let layout: RAMLayout
   /// What the memory is made of, for messages and the state dump: `anonymous`, a path, `hugetlbfs …`.
-  package let backing: String
+  public let backing: String
   private let mapping: MemoryMapping
   // Copies of the two possible regions, so that the way to a byte is two comparisons without an array.
   private let lowLength: UInt64
@@ -20,7 +20,7 @@ package final class GuestMemory: @unchecked Sendable {
   /// - Parameters:
   ///   - mapping: as large as all regions of `layout` together.
   ///   - backing: what the memory is made of.
-  package init(layout: RAMLayout, mapping: consuming MemoryMapping, backing: String) {
+  public init(layout: RAMLayout, mapping: consuming MemoryMapping, backing: String) {
     let total = layout.regions.reduce(0) { $0 + $1.length }
     precondition(UInt64(mapping.length) >= total, "the mapping is smaller than the layout")
     self.layout = layout
@@ -31,13 +31,13 @@ package final class GuestMemory: @unchecked Sendable {
   }
 
   /// Bytes of RAM in all regions.
-  package var size: UInt64 { lowLength + highLength }
+  public var size: UInt64 { lowLength + highLength }
 
   /// Ends this process, saying why, when RAM turns out to be lost: the file behind it was cut by somebody, or its file
   /// system has no room for a page that is touched for the first time.
   ///
   /// - Parameter status: the exit status.
-  package func endProcessWhenLost(status: CInt) throws(Errno) {
+  public func endProcessWhenLost(status: CInt) throws(Errno) {
     try mapping.endProcessWhenLost(
       message: "exeunt: guest RAM is lost: the file behind it (\(backing)) was cut while the guest ran, or "
         + "its file system is full; use --mem-prealloc to find out at the start\n",
@@ -45,7 +45,7 @@ package final class GuestMemory: @unchecked Sendable {
   }
 
   /// The host memory behind a region, for KVM_SET_USER_MEMORY_REGION.
-  package func hostMemory(of region: RAMLayout.Region) -> UnsafeMutableRawBufferPointer {
+  public func hostMemory(of region: RAMLayout.Region) -> UnsafeMutableRawBufferPointer {
     UnsafeMutableRawBufferPointer(
       start: mapping.base + Int(region.backingOffset), count: Int(region.length))
   }
@@ -68,7 +68,7 @@ package final class GuestMemory: @unchecked Sendable {
   }
 
   /// Whether `count` bytes from an address on are RAM, in one region.
-  package func contains(_ address: GuestAddress, count: Int) -> Bool { host(address, count) != nil }
+  public func contains(_ address: GuestAddress, count: Int) -> Bool { host(address, count) != nil }
 
   private func checkedHost(_ address: GuestAddress, _ count: Int) throws(GuestMemoryError)
     -> UnsafeMutableRawPointer
@@ -80,7 +80,7 @@ package final class GuestMemory: @unchecked Sendable {
   }
 
   /// Reads a number at any alignment.
-  package func read<Value: FixedWidthInteger & BitwiseCopyable>(
+  public func read<Value: FixedWidthInteger & BitwiseCopyable>(
     _ type: Value.Type = Value.self, at address: GuestAddress, _ order: ByteOrder
   ) throws(GuestMemoryError) -> Value {
     let pointer = try checkedHost(address, MemoryLayout<Value>.size)
@@ -89,7 +89,7 @@ package final class GuestMemory: @unchecked Sendable {
   }
 
   /// Writes a number at any alignment.
-  package func write<Value: FixedWidthInteger & BitwiseCopyable>(
+  public func write<Value: FixedWidthInteger & BitwiseCopyable>(
     _ value: Value, at address: GuestAddress, _ order: ByteOrder
   ) throws(GuestMemoryError) {
     let pointer = try checkedHost(address, MemoryLayout<Value>.size)
@@ -97,14 +97,14 @@ package final class GuestMemory: @unchecked Sendable {
   }
 
   /// Copies bytes into RAM; all or nothing.
-  package func write(_ bytes: UnsafeRawBufferPointer, at address: GuestAddress) throws(GuestMemoryError) {
+  public func write(_ bytes: UnsafeRawBufferPointer, at address: GuestAddress) throws(GuestMemoryError) {
     let pointer = try checkedHost(address, bytes.count)
     guard let base = bytes.baseAddress else { return }
     pointer.copyMemory(from: base, byteCount: bytes.count)
   }
 
   /// Copies bytes into RAM; all or nothing.
-  package func write(_ bytes: [UInt8], at address: GuestAddress) throws(GuestMemoryError) {
+  public func write(_ bytes: [UInt8], at address: GuestAddress) throws(GuestMemoryError) {
     let pointer = try checkedHost(address, bytes.count)
     bytes.withUnsafeBytes { buffer in
       if let base = buffer.baseAddress { pointer.copyMemory(from: base, byteCount: buffer.count) }
@@ -112,7 +112,7 @@ package final class GuestMemory: @unchecked Sendable {
   }
 
   /// Copies bytes out of RAM.
-  package func read(count: Int, at address: GuestAddress) throws(GuestMemoryError) -> [UInt8] {
+  public func read(count: Int, at address: GuestAddress) throws(GuestMemoryError) -> [UInt8] {
     let pointer = try checkedHost(address, count)
     return Array(UnsafeRawBufferPointer(start: pointer, count: count))
   }
@@ -121,7 +121,7 @@ package final class GuestMemory: @unchecked Sendable {
   ///
   /// - Parameter fill: is given all of the bytes, and must not keep them.
   /// - Throws: `GuestMemoryError` when they are not all RAM; what `fill` throws.
-  package func fill(
+  public func fill(
     at address: GuestAddress, count: Int, _ fill: (UnsafeMutableRawBufferPointer) throws -> Void
   ) throws {
     let pointer = try checkedHost(address, count)
@@ -130,14 +130,14 @@ package final class GuestMemory: @unchecked Sendable {
 
   /// The bytes of RAM at an address, for a system call that reads or writes them. The guest may change them at any moment.
   /// They are there as long as this object is.
-  package func hostBytes(at address: GuestAddress, count: Int) throws(GuestMemoryError)
+  public func hostBytes(at address: GuestAddress, count: Int) throws(GuestMemoryError)
     -> UnsafeMutableRawBufferPointer
   {
     UnsafeMutableRawBufferPointer(start: try checkedHost(address, count), count: count)
   }
 
   /// Sets bytes of RAM to zero.
-  package func clear(count: Int, at address: GuestAddress) throws(GuestMemoryError) {
+  public func clear(count: Int, at address: GuestAddress) throws(GuestMemoryError) {
     let pointer = try checkedHost(address, count)
     pointer.initializeMemory(as: UInt8.self, repeating: 0, count: count)
   }
@@ -145,7 +145,7 @@ package final class GuestMemory: @unchecked Sendable {
   /// Reads a 32-bit number that the guest publishes with the data before it: an acquiring load.
   ///
   /// - Parameter address: a multiple of 4.
-  package func loadAcquiring(at address: GuestAddress, _ order: ByteOrder) throws(GuestMemoryError) -> UInt32
+  public func loadAcquiring(at address: GuestAddress, _ order: ByteOrder) throws(GuestMemoryError) -> UInt32
   {
     let value = try atomic(UInt32.self, address).pointee.load(ordering: .acquiring)
     return order == .little ? UInt32(littleEndian: value) : UInt32(bigEndian: value)
@@ -154,7 +154,7 @@ package final class GuestMemory: @unchecked Sendable {
   /// Publishes a 32-bit number with the data written before it: a releasing store.
   ///
   /// - Parameter address: a multiple of 4.
-  package func storeReleasing(_ value: UInt32, at address: GuestAddress, _ order: ByteOrder)
+  public func storeReleasing(_ value: UInt32, at address: GuestAddress, _ order: ByteOrder)
     throws(GuestMemoryError)
   {
     let stored = order == .little ? value.littleEndian : value.bigEndian
@@ -164,7 +164,7 @@ package final class GuestMemory: @unchecked Sendable {
   /// Reads a 16-bit number that the guest publishes with the data before it, such as a ring's index: one acquiring load.
   ///
   /// - Parameter address: a multiple of 2.
-  package func loadAcquiring16(
+  public func loadAcquiring16(
     at address: GuestAddress, _ order: ByteOrder
   ) throws(GuestMemoryError) -> UInt16 {
     let value = try atomic(UInt16.self, address).pointee.load(ordering: .acquiring)
@@ -174,7 +174,7 @@ package final class GuestMemory: @unchecked Sendable {
   /// Publishes a 16-bit number with the data written before it: one releasing store.
   ///
   /// - Parameter address: a multiple of 2.
-  package func storeReleasing16(
+  public func storeReleasing16(
     _ value: UInt16, at address: GuestAddress, _ order: ByteOrder
   ) throws(GuestMemoryError) {
     let stored = order == .little ? value.littleEndian : value.bigEndian

@@ -3,7 +3,7 @@ import Glibc
 import Platform
 
 /// What guest RAM is made of.
-package enum GuestMemoryBackend: Sendable, Equatable {
+public enum GuestMemoryBackend: Sendable, Equatable {
   /// Memory of this process alone, in huge pages where the host gives them: mmap(2), MAP_ANONYMOUS.
   case anonymous
   /// A file, which is made and sized as needed, or an unnamed file in a directory: on hugetlbfs, huge pages.
@@ -11,9 +11,9 @@ package enum GuestMemoryBackend: Sendable, Equatable {
 }
 
 /// Guest RAM that could not be had.
-package struct GuestMemoryAllocationError: Error, Sendable, CustomStringConvertible {
+public struct GuestMemoryAllocationError: Error, Sendable, CustomStringConvertible {
   /// What was tried, what went wrong and what to do.
-  package let description: String
+  public let description: String
 }
 
 extension GuestMemory {
@@ -25,7 +25,7 @@ extension GuestMemory {
   ///   - preallocate: touch all of it now, so that the guest never waits for the host's memory, and a host without
   ///     enough says so at the start.
   /// - Throws: `GuestMemoryAllocationError` when the host cannot provide it.
-  package static func allocate(
+  public static func allocate(
     bytes: UInt64, backend: GuestMemoryBackend, preallocate: Bool
   ) throws(GuestMemoryAllocationError) -> GuestMemory {
     switch backend {

@@ -1,26 +1,26 @@
 /// Where a guest's RAM appears in its physical address space: as on a PC, in one piece up to 3 GiB, and the rest
 /// from 4 GiB on, so that memory-mapped devices find room below 4 GiB.
-package struct RAMLayout: Sendable, Equatable {
+public struct RAMLayout: Sendable, Equatable {
   /// The end of low RAM where there is more than that: 3 GiB.
-  package static let lowLimit: UInt64 = 3 << 30
+  public static let lowLimit: UInt64 = 3 << 30
   /// The start of high RAM: 4 GiB.
-  package static let highStart: UInt64 = 4 << 30
+  public static let highStart: UInt64 = 4 << 30
 
   /// A contiguous piece of RAM.
-  package struct Region: Sendable, Equatable {
+  public struct Region: Sendable, Equatable {
     /// The guest physical address of the first byte.
-    package let start: GuestAddress
+    public let start: GuestAddress
     /// Bytes.
-    package let length: UInt64
+    public let length: UInt64
     /// Where it begins in the memory behind all of the guest's RAM, bytes.
-    package let backingOffset: UInt64
+    public let backingOffset: UInt64
   }
 
   /// One region, or two where RAM exceeds 3 GiB.
-  package let regions: [Region]
+  public let regions: [Region]
 
   /// Lays out `bytes` of RAM, at least one page and a multiple of 4 KiB.
-  package init(bytes: UInt64) {
+  public init(bytes: UInt64) {
     let low = min(bytes, RAMLayout.lowLimit)
     var regions = [Region(start: GuestAddress(0), length: low, backingOffset: 0)]
     if bytes > low {

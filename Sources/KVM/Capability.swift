@@ -1,13 +1,13 @@
 import CKVM
 
 /// A capability that KVM_CHECK_EXTENSION is asked for, under the kernel's name.
-package struct Capability: Sendable, Hashable {
+public struct Capability: Sendable, Hashable {
   /// KVM_CAP_*'s number.
-  package let rawValue: CInt
+  public let rawValue: CInt
   /// The name in lower case without the prefix `KVM_CAP_`.
-  package let name: String
+  public let name: String
   /// What this VMM uses it for.
-  package let use: String
+  public let use: String
 
   init(_ rawValue: CInt, _ name: String, _ use: String) {
     self.rawValue = rawValue
@@ -16,55 +16,55 @@ package struct Capability: Sendable, Hashable {
   }
 
   /// KVM_CAP_USER_MEMORY.
-  package static let userMemory = Capability(
+  public static let userMemory = Capability(
     KVM_CAP_USER_MEMORY, "user_memory", "guest RAM from this process's memory")
   /// KVM_CAP_IMMEDIATE_EXIT.
-  package static let immediateExit = Capability(
+  public static let immediateExit = Capability(
     KVM_CAP_IMMEDIATE_EXIT, "immediate_exit", "stopping vCPUs without a race")
   /// KVM_CAP_EXT_CPUID.
-  package static let extendedCPUID = Capability(
+  public static let extendedCPUID = Capability(
     KVM_CAP_EXT_CPUID, "ext_cpuid", "giving the guest its CPUID leaves")
   /// KVM_CAP_MP_STATE.
-  package static let mpState = Capability(KVM_CAP_MP_STATE, "mp_state", "resetting secondary vCPUs")
+  public static let mpState = Capability(KVM_CAP_MP_STATE, "mp_state", "resetting secondary vCPUs")
   /// KVM_CAP_VCPU_EVENTS.
-  package static let vcpuEvents = Capability(KVM_CAP_VCPU_EVENTS, "vcpu_events", "reset, and mending int3")
+  public static let vcpuEvents = Capability(KVM_CAP_VCPU_EVENTS, "vcpu_events", "reset, and mending int3")
   /// KVM_CAP_IRQCHIP.
-  package static let irqchip = Capability(KVM_CAP_IRQCHIP, "irqchip", "--irqchip kernel")
+  public static let irqchip = Capability(KVM_CAP_IRQCHIP, "irqchip", "--irqchip kernel")
   /// KVM_CAP_SPLIT_IRQCHIP.
-  package static let splitIrqchip = Capability(KVM_CAP_SPLIT_IRQCHIP, "split_irqchip", "--irqchip split")
+  public static let splitIrqchip = Capability(KVM_CAP_SPLIT_IRQCHIP, "split_irqchip", "--irqchip split")
   /// KVM_CAP_PIT2.
-  package static let pit2 = Capability(KVM_CAP_PIT2, "pit2", "the timer of --irqchip kernel")
+  public static let pit2 = Capability(KVM_CAP_PIT2, "pit2", "the timer of --irqchip kernel")
   /// KVM_CAP_IOEVENTFD.
-  package static let ioeventfd = Capability(KVM_CAP_IOEVENTFD, "ioeventfd", "--ioeventfd on")
+  public static let ioeventfd = Capability(KVM_CAP_IOEVENTFD, "ioeventfd", "--ioeventfd on")
   /// KVM_CAP_IRQFD.
-  package static let irqfd = Capability(KVM_CAP_IRQFD, "irqfd", "--irqfd on")
+  public static let irqfd = Capability(KVM_CAP_IRQFD, "irqfd", "--irqfd on")
   /// KVM_CAP_IRQ_ROUTING.
-  package static let irqRouting = Capability(
+  public static let irqRouting = Capability(
     KVM_CAP_IRQ_ROUTING, "irq_routing", "interrupts with --irqchip split")
   /// KVM_CAP_SIGNAL_MSI.
-  package static let signalMSI = Capability(
+  public static let signalMSI = Capability(
     KVM_CAP_SIGNAL_MSI, "signal_msi", "--irqchip split with --irqfd off")
   /// KVM_CAP_BINARY_STATS_FD.
-  package static let binaryStatistics = Capability(
+  public static let binaryStatistics = Capability(
     KVM_CAP_BINARY_STATS_FD, "binary_stats_fd", "KVM's own counters in the trace")
   /// KVM_CAP_GET_TSC_KHZ.
-  package static let getTSCKHz = Capability(
+  public static let getTSCKHz = Capability(
     KVM_CAP_GET_TSC_KHZ, "get_tsc_khz", "relating guest time to trace time")
   /// KVM_CAP_VCPU_ATTRIBUTES.
-  package static let vcpuAttributes = Capability(
+  public static let vcpuAttributes = Capability(
     KVM_CAP_VCPU_ATTRIBUTES, "vcpu_attributes", "reading and setting the guest's TSC offset")
   /// KVM_CAP_NR_VCPUS.
-  package static let recommendedVcpus = Capability(
+  public static let recommendedVcpus = Capability(
     KVM_CAP_NR_VCPUS, "nr_vcpus", "the recommended number of vCPUs")
   /// KVM_CAP_MAX_VCPUS.
-  package static let maximumVcpus = Capability(KVM_CAP_MAX_VCPUS, "max_vcpus", "the limit of --cpus")
+  public static let maximumVcpus = Capability(KVM_CAP_MAX_VCPUS, "max_vcpus", "the limit of --cpus")
 
   /// Without these no guest runs.
-  package static let required: [Capability] = [
+  public static let required: [Capability] = [
     .userMemory, .immediateExit, .extendedCPUID, .mpState, .vcpuEvents,
   ]
   /// Each of these is behind a flag or an enrichment of the trace.
-  package static let optional: [Capability] = [
+  public static let optional: [Capability] = [
     .irqchip, .splitIrqchip, .pit2, .ioeventfd, .irqfd, .irqRouting, .signalMSI, .binaryStatistics,
     .getTSCKHz, .vcpuAttributes,
   ]

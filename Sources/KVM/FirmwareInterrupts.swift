@@ -3,7 +3,7 @@ import CKVM
 extension KVMVirtualMachine {
   /// Leaves the 8259s and the timer in the kernel as a PC's firmware does: vectors 8 and 0x70, all lines masked but the
   /// timer's and the second 8259's, and the timer ticking 18.2 times a second (KVM_SET_IRQCHIP, KVM_SET_PIT2).
-  package func setFirmwareInterrupts() throws {
+  public func setFirmwareInterrupts() throws {
     for (id, vectors, mask) in [
       (KVM_IRQCHIP_PIC_MASTER, UInt8(0x08), UInt8(0b1111_1010)), (KVM_IRQCHIP_PIC_SLAVE, 0x70, 0b1111_1111),
     ] {

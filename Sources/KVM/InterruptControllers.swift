@@ -5,7 +5,7 @@ import Platform
 extension KVMVirtualMachine {
   /// Makes two 8259s, an I/O APIC and a local APIC for each vCPU in the kernel: KVM_CREATE_IRQCHIP.
   /// To be called before vCPUs are made.
-  package func createInterruptControllers() throws(KVMError) {
+  public func createInterruptControllers() throws(KVMError) {
     try Request("KVM_CREATE_IRQCHIP", CKVM_CREATE_IRQCHIP)(descriptor)
     controllers = .all
   }
@@ -13,7 +13,7 @@ extension KVMVirtualMachine {
   /// Makes only the local APICs in the kernel: KVM_ENABLE_CAP of KVM_CAP_SPLIT_IRQCHIP.
   ///
   /// - Parameter lines: lines of the I/O APIC that the VMM emulates; their end of interrupt exits to it.
-  package func createLocalControllers(lines: Int) throws(KVMError) {
+  public func createLocalControllers(lines: Int) throws(KVMError) {
     var request = kvm_enable_cap()
     request.cap = UInt32(KVM_CAP_SPLIT_IRQCHIP)
     request.args.0 = UInt64(lines)
@@ -23,7 +23,7 @@ extension KVMVirtualMachine {
 
   /// Makes an 8254 timer in the kernel, and the port by which its third channel is switched on and looked at, 0x61, with
   /// which kernels measure their clocks: KVM_CREATE_PIT2.
-  package func createTimer() throws(KVMError) {
+  public func createTimer() throws(KVMError) {
     var configuration = kvm_pit_config()
     configuration.flags = UInt32(KVM_PIT_SPEAKER_DUMMY)
     try Request("KVM_CREATE_PIT2", CKVM_CREATE_PIT2)(descriptor, &configuration)
@@ -31,7 +31,7 @@ extension KVMVirtualMachine {
   }
 
   /// Sets the level of an interrupt line: KVM_IRQ_LINE.
-  package func setInterruptLine(_ line: UInt32, high: Bool) throws {
+  public func setInterruptLine(_ line: UInt32, high: Bool) throws {
     var request = kvm_irq_level()
     request.irq = line
     request.level = high ? 1 : 0
@@ -39,7 +39,7 @@ extension KVMVirtualMachine {
   }
 
   /// Sends a message-signalled interrupt: KVM_SIGNAL_MSI.
-  package func signal(_ message: InterruptMessage) throws {
+  public func signal(_ message: InterruptMessage) throws {
     var request = kvm_msi()
     request.address_lo = UInt32(truncatingIfNeeded: message.address)
     request.address_hi = UInt32(truncatingIfNeeded: message.address >> 32)
@@ -50,7 +50,7 @@ extension KVMVirtualMachine {
   /// Says which message each interrupt line sends, and forgets all earlier routes: KVM_SET_GSI_ROUTING.
   ///
   /// - Parameter messages: line and message; at most 64.
-  package func setRoutes(_ messages: [(line: UInt32, message: InterruptMessage)]) throws {
+  public func setRoutes(_ messages: [(line: UInt32, message: InterruptMessage)]) throws {
     precondition(messages.count <= Int(CKVM_ROUTE_CAPACITY))
     let table = UnsafeMutablePointer<ckvm_irq_routing>.allocate(capacity: 1)
     defer { table.deallocate() }
@@ -70,13 +70,13 @@ extension KVMVirtualMachine {
   }
 
   /// The state of the kernel's interrupt controllers and timer, to be put back at a reset.
-  package struct ControllerState: @unchecked Sendable {
+  public struct ControllerState: @unchecked Sendable {
     fileprivate var chips: [kvm_irqchip]
     fileprivate var timer: kvm_pit_state2?
   }
 
   /// Reads both 8259s, the I/O APIC and, if there is one, the timer: KVM_GET_IRQCHIP, KVM_GET_PIT2.
-  package func controllerState() throws(KVMError) -> ControllerState {
+  public func controllerState() throws(KVMError) -> ControllerState {
     var state = ControllerState(chips: [], timer: nil)
     for id in [KVM_IRQCHIP_PIC_MASTER, KVM_IRQCHIP_PIC_SLAVE, KVM_IRQCHIP_IOAPIC] {
       var chip = kvm_irqchip()
@@ -93,7 +93,7 @@ extension KVMVirtualMachine {
   }
 
   /// Puts a state back: KVM_SET_IRQCHIP, KVM_SET_PIT2. No vCPU may be running.
-  package func restore(_ state: ControllerState) throws(KVMError) {
+  public func restore(_ state: ControllerState) throws(KVMError) {
     for var chip in state.chips {
       try Request("KVM_SET_IRQCHIP", CKVM_SET_IRQCHIP)(descriptor, &chip)
     }

@@ -4,17 +4,17 @@ import GuestRAM
 import Platform
 
 /// KVM as an engine: /dev/kvm, opened.
-package final class KVMEngine: ExecutionEngine {
+public final class KVMEngine: ExecutionEngine {
   private let system: KVMSystem
 
   /// Takes the device, once it is open.
-  package init(_ system: consuming KVMSystem) { self.system = system }
+  public init(_ system: consuming KVMSystem) { self.system = system }
 
   /// The name in messages.
-  package var name: String { "KVM" }
+  public var name: String { "KVM" }
 
   /// Eventfds, where this kernel has them.
-  package var features: EngineFeatures {
+  public var features: EngineFeatures {
     var features: EngineFeatures = []
     if has(.ioeventfd) { features.insert(.ioEventFd) }
     if has(.irqfd) { features.insert(.irqFd) }
@@ -24,7 +24,7 @@ package final class KVMEngine: ExecutionEngine {
   private func has(_ capability: Capability) -> Bool { ((try? system.check(capability)) ?? 0) != 0 }
 
   /// Refuses a kernel that lacks something.
-  package func check(_ requirements: MachineRequirements) throws {
+  public func check(_ requirements: MachineRequirements) throws {
     guard system.apiVersion == KVMSystem.expectedAPIVersion else {
       throw KVMUnsupported(
         "KVM_GET_API_VERSION answers \(system.apiVersion), this program needs \(KVMSystem.expectedAPIVersion)"
@@ -49,7 +49,7 @@ package final class KVMEngine: ExecutionEngine {
   }
 
   /// Makes a machine: KVM_CREATE_VM, its memory, and the interrupt controllers in the kernel.
-  package func makeMachine(
+  public func makeMachine(
     _ requirements: MachineRequirements, memory: GuestMemory, reserved: Range<UInt64>
   ) throws -> KVMVirtualMachine {
     let machine = try system.createVirtualMachine()
@@ -74,9 +74,9 @@ package final class KVMEngine: ExecutionEngine {
 }
 
 /// What this host's KVM cannot do, with what to do about it.
-package struct KVMUnsupported: Error, Sendable, CustomStringConvertible {
+public struct KVMUnsupported: Error, Sendable, CustomStringConvertible {
   /// The message.
-  package let description: String
+  public let description: String
 
   init(_ description: String) { self.description = description }
 }

@@ -3,20 +3,20 @@ import Glibc
 import Platform
 
 /// /dev/kvm: what the kernel offers, and the way to make virtual machines.
-package struct KVMSystem: ~Copyable {
+public struct KVMSystem: ~Copyable {
   /// The API version that this code is written for; the kernel has answered 12 since 2007.
-  package static let expectedAPIVersion = 12
+  public static let expectedAPIVersion = 12
 
   private let descriptor: FileDescriptor
   /// The size of a vCPU's shared page, bytes: KVM_GET_VCPU_MMAP_SIZE.
-  package let runMappingSize: Int
+  public let runMappingSize: Int
   /// The version that the kernel speaks: KVM_GET_API_VERSION.
-  package let apiVersion: Int
+  public let apiVersion: Int
 
   /// Opens the device.
   ///
   /// - Parameter path: the device's node.
-  package init(path: String = "/dev/kvm") throws(KVMError) {
+  public init(path: String = "/dev/kvm") throws(KVMError) {
     let opened = try KVMSystem.open(path)
     let version = try Request("KVM_GET_API_VERSION", CKVM_GET_API_VERSION)(opened)
     let size = try Request("KVM_GET_VCPU_MMAP_SIZE", CKVM_GET_VCPU_MMAP_SIZE)(opened)
@@ -39,12 +39,12 @@ package struct KVMSystem: ~Copyable {
   /// Whether, or how much of, a capability is there: KVM_CHECK_EXTENSION on the system.
   ///
   /// - Returns: 0 where it is missing; else 1 or the capability's own number.
-  package func check(_ capability: Capability) throws(KVMError) -> Int {
+  public func check(_ capability: Capability) throws(KVMError) -> Int {
     try Request("KVM_CHECK_EXTENSION", CKVM_CHECK_EXTENSION)(descriptor, UInt(capability.rawValue))
   }
 
   /// The CPUID leaves that KVM can give a guest on this host: KVM_GET_SUPPORTED_CPUID.
-  package func supportedCPUID() throws(KVMError) -> [kvm_cpuid_entry2] {
+  public func supportedCPUID() throws(KVMError) -> [kvm_cpuid_entry2] {
     let table = UnsafeMutablePointer<ckvm_cpuid>.allocate(capacity: 1)
     defer { table.deallocate() }
     table.initialize(to: ckvm_cpuid())
@@ -57,7 +57,7 @@ package struct KVMSystem: ~Copyable {
   }
 
   /// Makes a virtual machine without memory, vCPUs or interrupt controllers: KVM_CREATE_VM.
-  package func createVirtualMachine() throws(KVMError) -> KVMVirtualMachine {
+  public func createVirtualMachine() throws(KVMError) -> KVMVirtualMachine {
     while true {
       do {
         let raw = try Request("KVM_CREATE_VM", CKVM_CREATE_VM)(descriptor)

@@ -3,7 +3,7 @@ import Engine
 
 extension KVMVcpu {
   /// Reads the registers: KVM_GET_REGS, KVM_GET_SREGS.
-  package func state() throws -> CPUState {
+  public func state() throws -> CPUState {
     let registers = try registers()
     let system = try systemRegisters()
     var state = CPUState()
@@ -29,7 +29,7 @@ extension KVMVcpu {
 
   /// Sets the registers: KVM_SET_SREGS, KVM_SET_REGS. What KVM keeps beside them stays: interrupts, the local APIC's base,
   /// CR8, LDTR.
-  package func setState(_ state: CPUState) throws {
+  public func setState(_ state: CPUState) throws {
     var system = try systemRegisters()
     for (path, kernelPath) in KVMVcpu.segments {
       system[keyPath: kernelPath] = kvm_segment(state[keyPath: path])
@@ -74,24 +74,24 @@ extension KVMVcpu {
   }
 
   /// The guest's time stamp counter: KVM_GET_MSRS of IA32_TIME_STAMP_COUNTER.
-  package func timeStampCounter() -> UInt64? { (try? modelSpecificRegister(0x10)) ?? nil }
+  public func timeStampCounter() -> UInt64? { (try? modelSpecificRegister(0x10)) ?? nil }
 
   /// Notes what a reset puts back.
-  package func keepPowerOnState() throws { powerOn = try powerOnState(localController: hasLocalController) }
+  public func keepPowerOnState() throws { powerOn = try powerOnState(localController: hasLocalController) }
 
   /// Puts it back.
-  package func reset() throws {
+  public func reset() throws {
     if let powerOn { try restore(powerOn) }
   }
 
   /// What KVM_EXIT_INTERNAL_ERROR tells.
-  package func internalError() -> VcpuExit.InternalError { VcpuExit.InternalError(page: page) }
+  public func internalError() -> VcpuExit.InternalError { VcpuExit.InternalError(page: page) }
 
   /// Executes an instruction that KVM's emulator lacks.
-  package func recoverFromInternalError() -> Bool { InstructionMending.mend(internalError(), of: self) }
+  public func recoverFromInternalError() -> Bool { InstructionMending.mend(internalError(), of: self) }
 
   /// This vCPU's own counters.
-  package func counters() throws -> (any CounterSource)? { try statistics() }
+  public func counters() throws -> (any CounterSource)? { try statistics() }
 }
 
 extension CPUState.Segment {

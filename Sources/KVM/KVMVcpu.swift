@@ -6,9 +6,9 @@ import Platform
 /// A virtual CPU of KVM: its descriptor, and the page that it shares with the kernel.
 ///
 /// KVM expects one thread to issue the requests of a vCPU; another may do so only while the first does not.
-package final class KVMVcpu: Vcpu, @unchecked Sendable {
+public final class KVMVcpu: Vcpu, @unchecked Sendable {
   /// Its number, from 0; also its local APIC's.
-  package let id: UInt32
+  public let id: UInt32
   let descriptor: FileDescriptor
   let hasLocalController: Bool
   private let mapping: MemoryMapping
@@ -42,7 +42,7 @@ package final class KVMVcpu: Vcpu, @unchecked Sendable {
 
   /// Runs the guest until the handler says to stop: KVM_RUN again and again.
   @inlinable
-  package func run(_ handler: some VcpuExitHandler) {
+  public func run(_ handler: some VcpuExitHandler) {
     while true {
       handler.willEnterGuest()
       guard handler.handle(enter()) else { return }
@@ -53,7 +53,7 @@ package final class KVMVcpu: Vcpu, @unchecked Sendable {
   ///
   /// - Returns: why the guest left; the data of an access is borrowed from the shared page until the next `enter()`.
   @inlinable @inline(__always)
-  package func enter() -> VcpuExit {
+  public func enter() -> VcpuExit {
     let result = ckvm_ioctl(rawDescriptor, CKVM_RUN, 0)
     guard result >= 0 else { return VcpuExit(error: Errno(rawValue: CInt(-result)), page: page) }
     return VcpuExit(page: page, mappingSize: pageSize)
@@ -62,13 +62,13 @@ package final class KVMVcpu: Vcpu, @unchecked Sendable {
   /// Makes the current KVM_RUN, or the next one, return at once with `.interrupted`, after completing the access
   /// that the last exit was about (`kvm_run.immediate_exit`). To interrupt a KVM_RUN that is under way its thread must be
   /// sent a signal afterwards.
-  package func requestImmediateExit() { ckvm_set_immediate_exit(page, 1) }
+  public func requestImmediateExit() { ckvm_set_immediate_exit(page, 1) }
 
   /// Takes that back.
-  package func clearImmediateExit() { ckvm_set_immediate_exit(page, 0) }
+  public func clearImmediateExit() { ckvm_set_immediate_exit(page, 0) }
 
   /// This vCPU's own counters: KVM_GET_STATS_FD.
-  package func statistics() throws(KVMError) -> Statistics {
+  public func statistics() throws(KVMError) -> Statistics {
     try Statistics(of: descriptor)
   }
 }

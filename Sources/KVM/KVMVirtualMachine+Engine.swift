@@ -3,12 +3,12 @@ import Engine
 
 extension KVMVirtualMachine {
   /// The guest's TSC frequency in kHz: KVM_GET_TSC_KHZ.
-  package var timeStampCounterKHz: UInt32? {
+  public var timeStampCounterKHz: UInt32? {
     (try? Request("KVM_GET_TSC_KHZ", CKVM_GET_TSC_KHZ)(descriptor)).map { UInt32(truncatingIfNeeded: $0) }
   }
 
   /// Makes a virtual CPU whose CPUID knows its place, and whose time stamp counter is the host's.
-  package func makeVcpu(id: UInt32) throws -> KVMVcpu {
+  public func makeVcpu(id: UInt32) throws -> KVMVcpu {
     let vcpu = try createVcpu(id: id)
     try vcpu.setCPUID(cpuid(forVcpu: id))
     vcpu.setTimeStampCounterOffset(0)
@@ -31,15 +31,15 @@ extension KVMVirtualMachine {
   }
 
   /// Notes what a reset puts back of the controllers in the kernel.
-  package func keepPowerOnState() throws {
+  public func keepPowerOnState() throws {
     powerOn = controllers == .all ? try controllerState() : nil
   }
 
   /// Puts it back.
-  package func reset() throws {
+  public func reset() throws {
     if let powerOn { try restore(powerOn) }
   }
 
   /// The machine's own counters.
-  package func counters() throws -> (any CounterSource)? { try statistics() }
+  public func counters() throws -> (any CounterSource)? { try statistics() }
 }

@@ -3,7 +3,7 @@ import Engine
 import Platform
 
 /// A virtual machine of KVM: the kernel's object that holds guest memory, vCPUs and interrupt controllers.
-package final class KVMVirtualMachine: VirtualMachine, @unchecked Sendable {
+public final class KVMVirtualMachine: VirtualMachine, @unchecked Sendable {
   let descriptor: FileDescriptor
   private let runMappingSize: Int
   /// What a vCPU's CPUID answers, but for what it says of itself; empty: KVM's default.
@@ -22,7 +22,7 @@ package final class KVMVirtualMachine: VirtualMachine, @unchecked Sendable {
   }
 
   /// Whether, or how much of, a capability this machine has: KVM_CHECK_EXTENSION on the VM.
-  package func check(_ capability: Capability) throws(KVMError) -> Int {
+  public func check(_ capability: Capability) throws(KVMError) -> Int {
     try Request("KVM_CHECK_EXTENSION", CKVM_CHECK_EXTENSION)(descriptor, UInt(capability.rawValue))
   }
 
@@ -32,7 +32,7 @@ package final class KVMVirtualMachine: VirtualMachine, @unchecked Sendable {
   ///   - slot: the memory slot to set.
   ///   - guestAddress: guest physical address, a multiple of the page size.
   ///   - memory: must stay mapped as long as the machine lives.
-  package func setMemory(
+  public func setMemory(
     slot: UInt32, guestAddress: UInt64, memory: UnsafeMutableRawBufferPointer
   ) throws(KVMError) {
     var region = kvm_userspace_memory_region()
@@ -45,12 +45,12 @@ package final class KVMVirtualMachine: VirtualMachine, @unchecked Sendable {
 
   /// Tells KVM which three pages below 4 GiB it may use for itself on Intel processors without unrestricted guests:
   /// KVM_SET_TSS_ADDR.
-  package func setTSSAddress(_ address: UInt64) throws(KVMError) {
+  public func setTSSAddress(_ address: UInt64) throws(KVMError) {
     try Request("KVM_SET_TSS_ADDR", CKVM_SET_TSS_ADDR)(descriptor, UInt(address))
   }
 
   /// Tells KVM which page it may use for an identity map, as above: KVM_SET_IDENTITY_MAP_ADDR.
-  package func setIdentityMapAddress(_ address: UInt64) throws(KVMError) {
+  public func setIdentityMapAddress(_ address: UInt64) throws(KVMError) {
     var address = address
     try Request("KVM_SET_IDENTITY_MAP_ADDR", CKVM_SET_IDENTITY_MAP_ADDR)(descriptor, &address)
   }
@@ -58,7 +58,7 @@ package final class KVMVirtualMachine: VirtualMachine, @unchecked Sendable {
   /// Makes a virtual CPU as KVM leaves it: KVM_CREATE_VCPU.
   ///
   /// - Parameter id: also its local APIC's number.
-  package func createVcpu(id: UInt32) throws(KVMError) -> KVMVcpu {
+  public func createVcpu(id: UInt32) throws(KVMError) -> KVMVcpu {
     let raw = try Request("KVM_CREATE_VCPU", CKVM_CREATE_VCPU)(descriptor, UInt(id))
     return try KVMVcpu(
       id: id, descriptor: FileDescriptor(owning: CInt(raw)), mappingSize: runMappingSize,
@@ -66,13 +66,13 @@ package final class KVMVirtualMachine: VirtualMachine, @unchecked Sendable {
   }
 
   /// Turns a write at an address into a signal of an eventfd, without a return from KVM_RUN: KVM_IOEVENTFD.
-  package func assign(_ event: borrowing IoEventFd) throws {
+  public func assign(_ event: borrowing IoEventFd) throws {
     var request = event.request
     try Request("KVM_IOEVENTFD", CKVM_IOEVENTFD)(descriptor, &request)
   }
 
   /// Makes an eventfd raise an interrupt line each time it is signalled: KVM_IRQFD.
-  package func assign(_ interrupt: borrowing IrqFd) throws {
+  public func assign(_ interrupt: borrowing IrqFd) throws {
     var request = kvm_irqfd()
     request.fd = UInt32(interrupt.event.descriptor.raw)
     request.gsi = interrupt.line
@@ -80,7 +80,7 @@ package final class KVMVirtualMachine: VirtualMachine, @unchecked Sendable {
   }
 
   /// The machine's own counters: KVM_GET_STATS_FD.
-  package func statistics() throws(KVMError) -> Statistics {
+  public func statistics() throws(KVMError) -> Statistics {
     try Statistics(of: descriptor)
   }
 }

@@ -7,9 +7,9 @@ import Platform
 ///
 /// The file describes itself: a header, a table of descriptors and the data (Documentation/virt/kvm/api.rst, section
 /// 4.131). The table is read once; a sample is one pread of the data.
-package final class Statistics: CounterSource {
+public final class Statistics: CounterSource {
   /// The counters in the kernel's order.
-  package let counters: [Counter]
+  public let counters: [Counter]
   private let file: FileDescriptor
   private let dataOffset: Int
   private let dataSize: Int
@@ -52,7 +52,7 @@ package final class Statistics: CounterSource {
   }
 
   /// Reads all counters at one instant.
-  package func sample() throws -> CounterSample {
+  public func sample() throws -> CounterSample {
     CounterSample(bytes: try Statistics.read(file, count: dataSize, at: dataOffset))
   }
 

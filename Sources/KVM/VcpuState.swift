@@ -3,27 +3,27 @@ import Platform
 
 extension KVMVcpu {
   /// The general registers, RIP and RFLAGS: KVM_GET_REGS.
-  package func registers() throws(KVMError) -> kvm_regs {
+  public func registers() throws(KVMError) -> kvm_regs {
     var value = kvm_regs()
     try Request("KVM_GET_REGS", CKVM_GET_REGS)(descriptor, &value)
     return value
   }
 
   /// Sets the general registers: KVM_SET_REGS.
-  package func setRegisters(_ registers: kvm_regs) throws(KVMError) {
+  public func setRegisters(_ registers: kvm_regs) throws(KVMError) {
     var value = registers
     try Request("KVM_SET_REGS", CKVM_SET_REGS)(descriptor, &value)
   }
 
   /// Segments, descriptor tables, control registers and EFER: KVM_GET_SREGS.
-  package func systemRegisters() throws(KVMError) -> kvm_sregs {
+  public func systemRegisters() throws(KVMError) -> kvm_sregs {
     var value = kvm_sregs()
     try Request("KVM_GET_SREGS", CKVM_GET_SREGS)(descriptor, &value)
     return value
   }
 
   /// Sets them: KVM_SET_SREGS.
-  package func setSystemRegisters(_ registers: kvm_sregs) throws(KVMError) {
+  public func setSystemRegisters(_ registers: kvm_sregs) throws(KVMError) {
     var value = registers
     try Request("KVM_SET_SREGS", CKVM_SET_SREGS)(descriptor, &value)
   }
@@ -31,7 +31,7 @@ extension KVMVcpu {
   /// Sets what the guest's CPUID instruction answers: KVM_SET_CPUID2. Before the first `run()`.
   ///
   /// - Parameter entries: at most 256.
-  package func setCPUID(_ entries: [kvm_cpuid_entry2]) throws(KVMError) {
+  public func setCPUID(_ entries: [kvm_cpuid_entry2]) throws(KVMError) {
     precondition(entries.count <= Int(CKVM_CPUID_CAPACITY))
     let table = UnsafeMutablePointer<ckvm_cpuid>.allocate(capacity: 1)
     defer { table.deallocate() }
@@ -46,7 +46,7 @@ extension KVMVcpu {
   /// The guest physical address behind a linear one, by the guest's own page tables: KVM_TRANSLATE.
   ///
   /// - Returns: nil where the guest has nothing mapped.
-  package func translate(linear address: UInt64) throws -> UInt64? {
+  public func translate(linear address: UInt64) throws -> UInt64? {
     var value = kvm_translation()
     value.linear_address = address
     try Request("KVM_TRANSLATE", CKVM_TRANSLATE)(descriptor, &value)
@@ -54,21 +54,21 @@ extension KVMVcpu {
   }
 
   /// The x87 and SSE registers: KVM_GET_FPU.
-  package func floatingPoint() throws(KVMError) -> kvm_fpu {
+  public func floatingPoint() throws(KVMError) -> kvm_fpu {
     var value = kvm_fpu()
     try Request("KVM_GET_FPU", CKVM_GET_FPU)(descriptor, &value)
     return value
   }
 
   /// Breakpoints: KVM_GET_DEBUGREGS.
-  package func debugRegisters() throws(KVMError) -> kvm_debugregs {
+  public func debugRegisters() throws(KVMError) -> kvm_debugregs {
     var value = kvm_debugregs()
     try Request("KVM_GET_DEBUGREGS", CKVM_GET_DEBUGREGS)(descriptor, &value)
     return value
   }
 
   /// Exceptions and interrupts on their way to the guest: KVM_GET_VCPU_EVENTS.
-  package func events() throws(KVMError) -> kvm_vcpu_events {
+  public func events() throws(KVMError) -> kvm_vcpu_events {
     var value = kvm_vcpu_events()
     try Request("KVM_GET_VCPU_EVENTS", CKVM_GET_VCPU_EVENTS)(descriptor, &value)
     return value
@@ -77,7 +77,7 @@ extension KVMVcpu {
   /// Makes the guest take an exception without error code before its next instruction: KVM_SET_VCPU_EVENTS.
   ///
   /// - Parameter vector: 3 for #BP, 6 for #UD and so on.
-  package func inject(exception vector: UInt8) throws(KVMError) {
+  public func inject(exception vector: UInt8) throws(KVMError) {
     var value = try events()
     value.exception.injected = 1
     value.exception.nr = vector
@@ -88,7 +88,7 @@ extension KVMVcpu {
   /// The guest's view of a model-specific register: KVM_GET_MSRS.
   ///
   /// - Returns: nil where KVM does not know the register.
-  package func modelSpecificRegister(_ index: UInt32) throws(KVMError) -> UInt64? {
+  public func modelSpecificRegister(_ index: UInt32) throws(KVMError) -> UInt64? {
     var list = ckvm_msrs()
     list.nmsrs = 1
     list.entries.0.index = index
@@ -98,7 +98,7 @@ extension KVMVcpu {
 
   /// What the guest's time stamp counter is ahead of the host's, as a two's complement number of ticks:
   /// KVM_GET_DEVICE_ATTR of KVM_VCPU_TSC_OFFSET. nil where the kernel does not tell.
-  package func timeStampCounterOffset() -> UInt64? {
+  public func timeStampCounterOffset() -> UInt64? {
     var offset: UInt64 = 0
     var attribute = kvm_device_attr()
     attribute.group = UInt32(KVM_VCPU_TSC_CTRL)
@@ -112,7 +112,7 @@ extension KVMVcpu {
 
   /// Sets that offset: KVM_SET_DEVICE_ATTR. Says whether the kernel did it.
   @discardableResult
-  package func setTimeStampCounterOffset(_ offset: UInt64) -> Bool {
+  public func setTimeStampCounterOffset(_ offset: UInt64) -> Bool {
     var offset = offset
     var attribute = kvm_device_attr()
     attribute.group = UInt32(KVM_VCPU_TSC_CTRL)
@@ -127,7 +127,7 @@ extension KVMVcpu {
 
 extension KVMVcpu {
   /// Everything that a reset puts back. Read once, before the vCPU first runs.
-  package struct PowerOnState: @unchecked Sendable {
+  public struct PowerOnState: @unchecked Sendable {
     fileprivate var registers: kvm_regs
     fileprivate var systemRegisters: kvm_sregs
     fileprivate var floatingPoint: kvm_fpu
@@ -160,7 +160,7 @@ extension KVMVcpu {
   /// _MP_STATE, _LAPIC, _MSRS.
   ///
   /// - Parameter localController: whether the machine has local APICs in the kernel.
-  package func powerOnState(localController: Bool) throws(KVMError) -> PowerOnState {
+  public func powerOnState(localController: Bool) throws(KVMError) -> PowerOnState {
     var multiprocessing = kvm_mp_state()
     try Request("KVM_GET_MP_STATE", CKVM_GET_MP_STATE)(descriptor, &multiprocessing)
     var controller: kvm_lapic_state?
@@ -186,7 +186,7 @@ extension KVMVcpu {
   }
 
   /// Puts a state back. The vCPU must not be running, and must have completed its last access (`requestImmediateExit`).
-  package func restore(_ state: PowerOnState) throws(KVMError) {
+  public func restore(_ state: PowerOnState) throws(KVMError) {
     var state = state
     try Request("KVM_SET_MP_STATE", CKVM_SET_MP_STATE)(descriptor, &state.multiprocessing)
     try Request("KVM_SET_SREGS", CKVM_SET_SREGS)(descriptor, &state.systemRegisters)

@@ -2,29 +2,29 @@ import CLinux
 import Glibc
 
 /// The clocks that a trace is related to.
-package enum Clock {
+public enum Clock {
   /// CLOCK_MONOTONIC in nanoseconds, the clock of LTTng's events.
-  package static var monotonic: UInt64 { read(CLOCK_MONOTONIC) }
+  public static var monotonic: UInt64 { read(CLOCK_MONOTONIC) }
   /// CLOCK_REALTIME in nanoseconds since 1970.
-  package static var realtime: UInt64 { read(CLOCK_REALTIME) }
+  public static var realtime: UInt64 { read(CLOCK_REALTIME) }
   /// The processor's time stamp counter.
-  package static var timeStampCounter: UInt64 { clinux_tsc() }
+  public static var timeStampCounter: UInt64 { clinux_tsc() }
 
   /// The same instant on three clocks.
-  package struct Correlation: Sendable {
+  public struct Correlation: Sendable {
     /// The time stamp counter.
-    package var timeStampCounter: UInt64
+    public var timeStampCounter: UInt64
     /// CLOCK_MONOTONIC, nanoseconds.
-    package var monotonic: UInt64
+    public var monotonic: UInt64
     /// CLOCK_REALTIME, nanoseconds.
-    package var realtime: UInt64
+    public var realtime: UInt64
     /// How well the instant is known: nanoseconds between the readings around it.
-    package var window: UInt32
+    public var window: UInt32
   }
 
   /// Reads all clocks as close together as a few tries allow: the try with the least time between its two
   /// readings of CLOCK_MONOTONIC wins, and the middle of the two is taken.
-  package static func correlate() -> Correlation {
+  public static func correlate() -> Correlation {
     var best = Correlation(timeStampCounter: 0, monotonic: 0, realtime: 0, window: .max)
     for _ in 0..<8 {
       let before = monotonic

@@ -4,7 +4,7 @@ import Glibc
 /// A thread of the operating system with one job: a virtual CPU or an event loop.
 ///
 /// Swift's concurrency is not used on these threads: they block in the kernel, and they are pinned and named.
-package final class DedicatedThread: @unchecked Sendable {
+public final class DedicatedThread: @unchecked Sendable {
   // Written once by `init` before anybody else sees the object, read by `interrupt` and `join`.
   private var thread = pthread_t()
 
@@ -22,7 +22,7 @@ package final class DedicatedThread: @unchecked Sendable {
   /// - Parameters:
   ///   - name: shown by ps, top and gdb; the kernel keeps 15 bytes.
   ///   - body: what it does; the thread ends when it returns.
-  package init(name: String, _ body: @escaping @Sendable () -> Void) throws(Errno) {
+  public init(name: String, _ body: @escaping @Sendable () -> Void) throws(Errno) {
     let start = Unmanaged.passRetained(Start(name: name, body: body))
     let result = pthread_create(
       &thread, nil,
@@ -40,18 +40,18 @@ package final class DedicatedThread: @unchecked Sendable {
 
   /// Sends the thread the signal that interrupts a blocking system call and does nothing else.
   /// The thread must not have been joined.
-  package func interrupt() {
+  public func interrupt() {
     pthread_kill(thread, clinux_first_realtime_signal())
   }
 
   /// Waits for the thread's end. To be called once.
-  package func join() {
+  public func join() {
     pthread_join(thread, nil)
   }
 
   /// Makes the interrupting signal harmless for the whole process, and lets it through in this thread and in those
   /// that it starts: whoever started this process may have left it blocked. To be called before any thread is started.
-  package static func prepareInterrupts() throws(Errno) {
+  public static func prepareInterrupts() throws(Errno) {
     let result = clinux_make_interrupting(clinux_first_realtime_signal())
     guard result == 0 else { throw Errno(rawValue: -result) }
     var set = sigset_t()
@@ -62,19 +62,19 @@ package final class DedicatedThread: @unchecked Sendable {
   }
 
   /// Restricts the calling thread to one CPU: sched_setaffinity(2).
-  package static func pinCurrent(toCPU cpu: Int) throws(Errno) {
+  public static func pinCurrent(toCPU cpu: Int) throws(Errno) {
     let result = clinux_pin_this_thread(CInt(clamping: cpu))
     guard result == 0 else { throw Errno(rawValue: -result) }
   }
 
   /// The calling thread's number as the kernel knows it: gettid(2).
-  package static var currentID: UInt32 { UInt32(clinux_gettid()) }
+  public static var currentID: UInt32 { UInt32(clinux_gettid()) }
 }
 
 /// The processors that this process may use.
-package enum ProcessorSet {
+public enum ProcessorSet {
   /// How many there are, at least one.
-  package static var count: Int { Int(clinux_usable_cpus()) }
+  public static var count: Int { Int(clinux_usable_cpus()) }
   /// Whether a processor is one of them.
-  package static func contains(_ cpu: Int) -> Bool { clinux_cpu_is_usable(CInt(clamping: cpu)) != 0 }
+  public static func contains(_ cpu: Int) -> Bool { clinux_cpu_is_usable(CInt(clamping: cpu)) != 0 }
 }

@@ -1,20 +1,20 @@
 import Glibc
 
 /// Why a device may not be opened, and what would allow it.
-package struct DeviceAccess: Sendable {
+public struct DeviceAccess: Sendable {
   /// Where it is.
-  package var path: String
+  public var path: String
   /// The name of the group that owns it, or its number.
-  package var group: String
+  public var group: String
   /// The group is root's.
-  package var isRootsGroup: Bool
+  public var isRootsGroup: Bool
   /// Its group may read and write.
-  package var allowsGroup: Bool
+  public var allowsGroup: Bool
   /// This process is in that group.
-  package var isMember: Bool
+  public var isMember: Bool
 
   /// Describes a device.
-  package init(path: String, group: String, isRootsGroup: Bool, allowsGroup: Bool, isMember: Bool) {
+  public init(path: String, group: String, isRootsGroup: Bool, allowsGroup: Bool, isMember: Bool) {
     self.path = path
     self.group = group
     self.isRootsGroup = isRootsGroup
@@ -23,7 +23,7 @@ package struct DeviceAccess: Sendable {
   }
 
   /// Looks at a device; nil where even that is not possible.
-  package init?(_ path: String) {
+  public init?(_ path: String) {
     var status = stat()
     guard stat(path, &status) == 0 else { return nil }
     var groups = [gid_t](repeating: 0, count: 1 << 16)
@@ -36,7 +36,7 @@ package struct DeviceAccess: Sendable {
   }
 
   /// What to do where opening it was refused.
-  package var advice: String {
+  public var advice: String {
     if allowsGroup, isMember {
       return
         "it is open to the group \(group), which you are in: something else refuses it, such as a container's rules for "

@@ -1,15 +1,15 @@
 import Glibc
 
 /// What directories hold: readdir(3).
-package enum Directory {
+public enum Directory {
   /// The names in a directory, `.` and `..` left out, in no order; nil with `errno` set when it cannot be read.
-  package static func names(in path: String) -> [String]? {
+  public static func names(in path: String) -> [String]? {
     guard let directory = opendir(path) else { return nil }
     return names(directory)?.map(text)
   }
 
   /// The names in an open directory, `.` and `..` left out, in no order; nil with `errno` set when it cannot be read.
-  package static func names(in directory: borrowing FileDescriptor) -> [String]? {
+  public static func names(in directory: borrowing FileDescriptor) -> [String]? {
     names(in: directory.raw)?.map(text)
   }
 
@@ -45,14 +45,14 @@ package enum Directory {
   }
 
   /// Whether a path is a directory, symbolic links not followed.
-  package static func isDirectory(_ path: String) -> Bool {
+  public static func isDirectory(_ path: String) -> Bool {
     var status = stat()
     return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 
   /// Removes a directory and all it holds, as far as it may: openat(2) and unlinkat(2). Symbolic links are removed, not
   /// followed, even where one takes a directory's place meanwhile.
-  package static func remove(_ path: String) {
+  public static func remove(_ path: String) {
     var parts = path.split(separator: "/")
     guard let name = parts.popLast(), name != ".", name != ".." else { return }
     let parent = (path.hasPrefix("/") ? "/" : "./") + parts.joined(separator: "/")
@@ -61,7 +61,7 @@ package enum Directory {
   }
 
   /// Removes all that an open directory holds, in the same way.
-  package static func removeContents(of directory: borrowing FileDescriptor) {
+  public static func removeContents(of directory: borrowing FileDescriptor) {
     removeContents(of: directory.raw, depth: 0)
   }
 
@@ -79,7 +79,7 @@ package enum Directory {
   }
 
   /// The bytes of all files in an open directory and the directories in it.
-  package static func size(of directory: borrowing FileDescriptor) -> UInt64 {
+  public static func size(of directory: borrowing FileDescriptor) -> UInt64 {
     size(of: directory.raw, depth: 0)
   }
 

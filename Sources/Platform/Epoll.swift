@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 
 /// Waits for descriptors through epoll(7), level-triggered.
-package final class Epoll: Poller {
+public final class Epoll: Poller {
   /// As many are told at once; more are told the next time.
   private static let capacity = 64
 
@@ -10,7 +10,7 @@ package final class Epoll: Poller {
   @usableFromInline let events: UnsafeMutableBufferPointer<epoll_event>
 
   /// Makes an empty set.
-  package init() throws(Errno) {
+  public init() throws(Errno) {
     let raw = epoll_create1(CInt(EPOLL_CLOEXEC))
     guard raw >= 0 else { throw Errno.current }
     descriptor = FileDescriptor(owning: raw)
@@ -21,12 +21,12 @@ package final class Epoll: Poller {
   deinit { events.deallocate() }
 
   /// Begins to wait for a descriptor: EPOLL_CTL_ADD.
-  package func add(_ descriptor: CInt, for interest: Readiness, token: UInt32) throws(Errno) {
+  public func add(_ descriptor: CInt, for interest: Readiness, token: UInt32) throws(Errno) {
     try control(EPOLL_CTL_ADD, descriptor, interest, token: token)
   }
 
   /// Waits for something else of it. What is not waited for at all is taken out: it would be told when it fails.
-  package func change(
+  public func change(
     _ descriptor: CInt, from old: Readiness, to interest: Readiness, token: UInt32
   ) throws(Errno) {
     switch (old.isEmpty, interest.isEmpty) {
@@ -46,7 +46,7 @@ package final class Epoll: Poller {
   }
 
   /// Waits until a descriptor is ready: epoll_wait(2).
-  package func wait(timeout: CInt) throws(Errno) -> Int {
+  public func wait(timeout: CInt) throws(Errno) -> Int {
     let count = epoll_wait(descriptor.raw, events.baseAddress, CInt(events.count), timeout)
     if count >= 0 { return Int(count) }
     let error = Errno.current
@@ -56,7 +56,7 @@ package final class Epoll: Poller {
 
   /// One of those that are ready.
   @inlinable
-  package func ready(at place: Int) -> (token: UInt32, readiness: Readiness) {
+  public func ready(at place: Int) -> (token: UInt32, readiness: Readiness) {
     let event = events[place]
     var readiness: Readiness = []
     let failed = event.events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0

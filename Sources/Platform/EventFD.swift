@@ -2,19 +2,19 @@ import CLinux
 import Glibc
 
 /// A counter in the kernel that one side adds to and the other waits for: eventfd(2), never blocking.
-package struct EventFD: ~Copyable, Sendable {
+public struct EventFD: ~Copyable, Sendable {
   /// The descriptor, for epoll, ioeventfd and irqfd.
-  package let descriptor: FileDescriptor
+  public let descriptor: FileDescriptor
 
   /// Makes a counter that starts at zero.
-  package init() throws(Errno) {
+  public init() throws(Errno) {
     let raw = eventfd(0, CInt(EFD_CLOEXEC | EFD_NONBLOCK))
     guard raw >= 0 else { throw Errno.current }
     descriptor = FileDescriptor(owning: raw)
   }
 
   /// Adds one and wakes whoever waits. A counter that is full (2^64 - 2) stays as it is: it wakes all the same.
-  package borrowing func signal() {
+  public borrowing func signal() {
     var one: UInt64 = 1
     while write(descriptor.raw, &one, 8) < 0, errno == EINTR {}
   }
@@ -22,7 +22,7 @@ package struct EventFD: ~Copyable, Sendable {
   /// Takes the counter and sets it to zero.
   ///
   /// - Returns: how often it was signalled since it was last taken; 0 when it was not.
-  package borrowing func consume() -> UInt64 {
+  public borrowing func consume() -> UInt64 {
     var value: UInt64 = 0
     while true {
       let count = read(descriptor.raw, &value, 8)

@@ -3,12 +3,12 @@ import CLinux
 /// Waits for descriptors and timers, and runs the handler of each one that is ready. One thread runs it.
 ///
 /// Generic over how it waits and over who watches: where both are known, an iteration is compiled into one piece with them.
-package final class EventLoop<Polling: Poller, Observer: EventLoopObserver>: @unchecked Sendable {
+public final class EventLoop<Polling: Poller, Observer: EventLoopObserver>: @unchecked Sendable {
   /// Does what there is to do for a source.
-  package typealias Handler = (Observer.Context, Readiness) -> Void
+  public typealias Handler = (Observer.Context, Readiness) -> Void
 
   /// A source, to the loop that it was added to.
-  package struct SourceID: Sendable, Equatable {
+  public struct SourceID: Sendable, Equatable {
     let token: UInt32
   }
 
@@ -28,7 +28,7 @@ package final class EventLoop<Polling: Poller, Observer: EventLoopObserver>: @un
   @usableFromInline @exclusivity(unchecked) var isEnding = false
 
   /// Makes a loop without sources.
-  package init(_ poller: Polling, observer: Observer) {
+  public init(_ poller: Polling, observer: Observer) {
     self.poller = poller
     self.observer = observer
   }
@@ -42,7 +42,7 @@ package final class EventLoop<Polling: Poller, Observer: EventLoopObserver>: @un
   ///   - label: what the observer knows it by.
   ///   - handler: called as long as what is waited for is the case, with what of it is.
   @discardableResult
-  package func add(
+  public func add(
     _ descriptor: CInt, for interest: Readiness = .input, label: Observer.Label, _ handler: @escaping Handler
   ) throws(Errno) -> SourceID {
     let token = UInt32(sources.count)
@@ -52,7 +52,7 @@ package final class EventLoop<Polling: Poller, Observer: EventLoopObserver>: @un
   }
 
   /// Waits for something else of a source; for nothing, until this is called again, with an empty interest.
-  package func setInterest(of source: SourceID, to interest: Readiness) throws(Errno) {
+  public func setInterest(of source: SourceID, to interest: Readiness) throws(Errno) {
     let index = Int(source.token)
     let old = sources[index].interest
     guard old != interest else { return }
@@ -66,7 +66,7 @@ package final class EventLoop<Polling: Poller, Observer: EventLoopObserver>: @un
   ///   - nanoseconds: until it expires first.
   ///   - repeating: whether it goes on with the same period.
   ///   - handler: called with the number of expirations since the last time, at least 1.
-  package func addTimer(
+  public func addTimer(
     nanoseconds: UInt64, repeating: Bool, label: Observer.Label,
     _ handler: @escaping (Observer.Context, UInt64) -> Void
   ) throws(Errno) {
@@ -78,10 +78,10 @@ package final class EventLoop<Polling: Poller, Observer: EventLoopObserver>: @un
   }
 
   /// Leaves work for when the handlers of what is ready now have run, and before the loop waits again.
-  package func afterHandlers(_ work: @escaping () -> Void) { deferred.append(work) }
+  public func afterHandlers(_ work: @escaping () -> Void) { deferred.append(work) }
 
   /// Has `run` return when the handlers of what is ready now have run.
-  package func end() { isEnding = true }
+  public func end() { isEnding = true }
 
   // MARK: Running
 
@@ -90,7 +90,7 @@ package final class EventLoop<Polling: Poller, Observer: EventLoopObserver>: @un
   /// - Parameter pollBudget: how long to look for something ready before blocking, nanoseconds: an interrupt later is a
   ///   wakeup less, at the price of a busy processor.
   @inlinable
-  package func run(pollBudget: UInt32) {
+  public func run(pollBudget: UInt32) {
     repeat { runOnce(timeout: -1, pollBudget: pollBudget) } while !isEnding
   }
 
@@ -98,7 +98,7 @@ package final class EventLoop<Polling: Poller, Observer: EventLoopObserver>: @un
   ///
   /// - Parameter timeout: milliseconds, -1 for no limit.
   @inlinable
-  package func runOnce(timeout: CInt, pollBudget: UInt32 = 0) {
+  public func runOnce(timeout: CInt, pollBudget: UInt32 = 0) {
     // Deferred work that left more of it is not kept waiting.
     var count = pollBudget > 0 && deferred.isEmpty ? poll(pollBudget) : 0
     if count == 0 {
@@ -150,7 +150,7 @@ private final class SharedTimer {
 }
 
 /// Watches an event loop, and tells handlers which iteration they belong to. Called on the loop's thread.
-package protocol EventLoopObserver {
+public protocol EventLoopObserver {
   /// What a source is known by.
   associatedtype Label
   /// What handlers are told.
@@ -174,25 +174,25 @@ package protocol EventLoopObserver {
 }
 
 /// Watches nothing.
-package struct Unobserved: EventLoopObserver {
+public struct Unobserved: EventLoopObserver {
   /// Nothing.
-  package var context: Void { () }
+  public var context: Void { () }
 
   /// Makes one.
-  package init() {}
+  public init() {}
 
   /// Nothing is done.
-  @inlinable package mutating func willPoll(budget: UInt32) {}
+  @inlinable public mutating func willPoll(budget: UInt32) {}
   /// Nothing is done.
-  @inlinable package mutating func didPoll(ready: Int) {}
+  @inlinable public mutating func didPoll(ready: Int) {}
   /// Nothing is done.
-  @inlinable package mutating func willWait(timeout: CInt) {}
+  @inlinable public mutating func willWait(timeout: CInt) {}
   /// Nothing is done.
-  @inlinable package mutating func didWait(ready: Int) {}
+  @inlinable public mutating func didWait(ready: Int) {}
   /// Nothing is done.
-  @inlinable package mutating func willHandle(_ label: Void) {}
+  @inlinable public mutating func willHandle(_ label: Void) {}
   /// Nothing is done.
-  @inlinable package mutating func didHandle(_ label: Void) {}
+  @inlinable public mutating func didHandle(_ label: Void) {}
   /// Nothing is done.
-  @inlinable package mutating func iterationEnded() {}
+  @inlinable public mutating func iterationEnded() {}
 }

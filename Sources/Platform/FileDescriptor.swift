@@ -4,12 +4,12 @@ import Glibc
 @_exported import struct SystemPackage.Errno
 
 /// An open file descriptor that is closed when its owner goes away.
-package struct FileDescriptor: ~Copyable, Sendable {
+public struct FileDescriptor: ~Copyable, Sendable {
   /// The descriptor's number, valid as long as this value lives.
-  package let raw: CInt
+  public let raw: CInt
 
   /// Takes over a descriptor that nobody else closes.
-  package init(owning raw: CInt) {
+  public init(owning raw: CInt) {
     precondition(raw >= 0, "not an open descriptor")
     self.raw = raw
   }
@@ -24,7 +24,7 @@ package struct FileDescriptor: ~Copyable, Sendable {
   ///   - path: where the file is.
   ///   - flags: `O_RDONLY`, `O_RDWR`, `O_CREAT` and so on.
   ///   - mode: permissions of a file that is made.
-  package static func open(
+  public static func open(
     _ path: String, _ flags: CInt, mode: mode_t = 0o644
   ) throws(Errno) -> FileDescriptor {
     let raw = Glibc.open(path, flags | O_CLOEXEC, mode)
@@ -37,7 +37,7 @@ package struct FileDescriptor: ~Copyable, Sendable {
   ///
   /// - Parameter patience: how long to wait for a FIFO's reader, milliseconds.
   /// - Throws: ENXIO where nobody reads the FIFO.
-  package static func create(_ path: String, patience: UInt64 = 2000) throws(PathError) -> FileDescriptor {
+  public static func create(_ path: String, patience: UInt64 = 2000) throws(PathError) -> FileDescriptor {
     let deadline = Clock.monotonic + patience * 1_000_000
     while true {
       do {
@@ -58,7 +58,7 @@ package struct FileDescriptor: ~Copyable, Sendable {
   /// Reads at most `buffer.count` bytes: read(2), repeated while a signal interrupts it.
   ///
   /// - Returns: the bytes read; 0 at the end of the file.
-  package borrowing func read(into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
+  public borrowing func read(into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
     while true {
       let count = Glibc.read(raw, buffer.baseAddress, buffer.count)
       if count >= 0 { return count }
@@ -68,7 +68,7 @@ package struct FileDescriptor: ~Copyable, Sendable {
   }
 
   /// Reads at most `buffer.count` bytes from a position, leaving the file's own position alone: pread(2).
-  package borrowing func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(Errno) -> Int
+  public borrowing func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(Errno) -> Int
   {
     while true {
       let count = Glibc.pread(raw, buffer.baseAddress, buffer.count, offset)
@@ -79,7 +79,7 @@ package struct FileDescriptor: ~Copyable, Sendable {
   }
 
   /// Writes all of the bytes: write(2), repeated until nothing is left.
-  package borrowing func writeAll(_ buffer: UnsafeRawBufferPointer) throws(Errno) {
+  public borrowing func writeAll(_ buffer: UnsafeRawBufferPointer) throws(Errno) {
     var rest = buffer
     while !rest.isEmpty {
       let count = Glibc.write(raw, rest.baseAddress, rest.count)
@@ -95,5 +95,5 @@ package struct FileDescriptor: ~Copyable, Sendable {
 
 extension Errno {
   /// The calling thread's `errno`, to be read right after the call that failed.
-  package static var current: Errno { Errno(rawValue: errno) }
+  public static var current: Errno { Errno(rawValue: errno) }
 }

@@ -1,7 +1,7 @@
 /// One thing that was looked at on this host, for `exeunt doctor`.
-package struct HostFinding: Sendable {
+public struct HostFinding: Sendable {
   /// How it is.
-  package enum Status: String, Sendable {
+  public enum Status: String, Sendable {
     /// As it should be.
     case ok
     /// Something works less well, or a flag will not work.
@@ -11,20 +11,20 @@ package struct HostFinding: Sendable {
   }
 
   /// What kind of thing: `KVM`, `memory`, `tracing` and so on.
-  package var topic: String
+  public var topic: String
   /// What was looked at.
-  package var name: String
+  public var name: String
   /// How it is.
-  package var status: Status
+  public var status: Status
   /// What was found, in a few words.
-  package var found: String
+  public var found: String
   /// What to do about it, or what it costs; nil where nothing needs doing.
-  package var advice: String?
+  public var advice: String?
   /// Without it no guest runs.
-  package var isEssential: Bool
+  public var isEssential: Bool
 
   /// Makes a finding.
-  package init(
+  public init(
     _ topic: String, _ name: String, _ status: Status, _ found: String, advice: String? = nil,
     isEssential: Bool = false
   ) {

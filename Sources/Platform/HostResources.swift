@@ -1,9 +1,9 @@
 import Glibc
 
 /// Memory and processors of this host, for `exeunt doctor`.
-package enum HostResources {
+public enum HostResources {
   /// Looks at them.
-  package static func findings() -> [HostFinding] {
+  public static func findings() -> [HostFinding] {
     processors() + [memory(), hugePages(), lockedMemory()]
   }
 

@@ -2,10 +2,10 @@ import Glibc
 
 /// A thread that reads a descriptor on behalf of an event loop, whatever the descriptor is: a regular file, which epoll(7)
 /// does not take, or a pipe or terminal that others read as well, where reading blocks although poll(2) said it would not.
-package final class InputReader: @unchecked Sendable {
+public final class InputReader: @unchecked Sendable {
   private let descriptor: CInt
   /// Readable when something has arrived; ``take()`` makes it unreadable.
-  package let arrival: EventFD
+  public let arrival: EventFD
   private let halt: EventFD
   private struct State {
     var wanted = 0
@@ -17,14 +17,14 @@ package final class InputReader: @unchecked Sendable {
   private var thread: DedicatedThread?
 
   /// - Parameter descriptor: what is read; it stays open as long as this object lives.
-  package init(_ descriptor: CInt) throws(Errno) {
+  public init(_ descriptor: CInt) throws(Errno) {
     self.descriptor = descriptor
     arrival = try EventFD()
     halt = try EventFD()
   }
 
   /// Starts the thread. To be called once.
-  package func start() throws(Errno) {
+  public func start() throws(Errno) {
     monitor.update { $0.hasEnded = false }
     do {
       thread = try DedicatedThread(name: "input") { [self] in
@@ -38,12 +38,12 @@ package final class InputReader: @unchecked Sendable {
   }
 
   /// Asks for at most so many bytes, above zero, in all: asking again before they have arrived changes nothing.
-  package func want(_ count: Int) {
+  public func want(_ count: Int) {
     monitor.update { if $0.wanted == 0, $0.arrived.isEmpty { $0.wanted = count } }
   }
 
   /// Takes what has arrived. Nothing more arrives until it is asked for.
-  package func take() -> [UInt8] {
+  public func take() -> [UInt8] {
     _ = arrival.consume()
     return monitor.update { state in
       defer { state.arrived = [] }
@@ -53,7 +53,7 @@ package final class InputReader: @unchecked Sendable {
 
   /// Stops reading and waits for the thread's end. A read that no signal interrupts, such as from a file server that has
   /// gone, is given up after a second.
-  package func stop() {
+  public func stop() {
     monitor.update { $0.isStopped = true }
     halt.signal()
     guard let thread else { return }

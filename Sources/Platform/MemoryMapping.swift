@@ -2,11 +2,11 @@ import CLinux
 import Glibc
 
 /// A range of this process's memory that mmap(2) made; it is unmapped when its owner goes away.
-package struct MemoryMapping: ~Copyable, @unchecked Sendable {
+public struct MemoryMapping: ~Copyable, @unchecked Sendable {
   /// The first byte.
-  package let base: UnsafeMutableRawPointer
+  public let base: UnsafeMutableRawPointer
   /// The size in bytes, greater than zero.
-  package let length: Int
+  public let length: Int
 
   /// Maps `length` bytes of a file, or anonymous memory where `descriptor` is -1.
   ///
@@ -16,7 +16,7 @@ package struct MemoryMapping: ~Copyable, @unchecked Sendable {
   ///   - length: bytes, greater than zero.
   ///   - protection: `PROT_READ`, `PROT_WRITE`.
   ///   - flags: `MAP_SHARED` or `MAP_PRIVATE`, with `MAP_POPULATE`, `MAP_NORESERVE` and so on.
-  package init(
+  public init(
     descriptor: CInt, offset: Int = 0, length: Int, protection: CInt = PROT_READ | PROT_WRITE,
     flags: CInt = MAP_SHARED
   ) throws(Errno) {
@@ -32,7 +32,7 @@ package struct MemoryMapping: ~Copyable, @unchecked Sendable {
   /// - Parameters:
   ///   - length: bytes, a multiple of the page size greater than zero.
   ///   - alignment: what the address is a multiple of: a power of two, at least the page size.
-  package init(anonymous length: Int, alignment: Int) throws(Errno) {
+  public init(anonymous length: Int, alignment: Int) throws(Errno) {
     precondition(alignment > 0 && alignment & (alignment - 1) == 0, "the alignment is no power of two")
     let (room, overflow) = length.addingReportingOverflow(alignment)
     guard length > 0, !overflow else { throw Errno.invalidArgument }
@@ -49,12 +49,12 @@ package struct MemoryMapping: ~Copyable, @unchecked Sendable {
 
   /// Tells the kernel that huge pages suit this memory, where its policy for them is `madvise`: madvise(2),
   /// MADV_HUGEPAGE. A kernel without them goes on with ordinary pages.
-  package func adviseHugePages() {
+  public func adviseHugePages() {
     madvise(base, length, MADV_HUGEPAGE)
   }
 
   /// Names anonymous memory in /proc/PID/maps: prctl(2), PR_SET_VMA_ANON_NAME. A kernel before 5.17 leaves it unnamed.
-  package func setName(_ name: String) {
+  public func setName(_ name: String) {
     clinux_name_memory(base, length, name)
   }
 
@@ -64,7 +64,7 @@ package struct MemoryMapping: ~Copyable, @unchecked Sendable {
   /// - Parameters:
   ///   - message: with its newline, at most 511 bytes.
   ///   - status: the exit status.
-  package func endProcessWhenLost(message: String, status: CInt) throws(Errno) {
+  public func endProcessWhenLost(message: String, status: CInt) throws(Errno) {
     let result = clinux_end_when_lost(base, length, message, status)
     guard result == 0 else { throw Errno(rawValue: -result) }
   }
@@ -74,7 +74,7 @@ package struct MemoryMapping: ~Copyable, @unchecked Sendable {
   }
 
   /// The mapped bytes.
-  package var bytes: UnsafeMutableRawBufferPointer {
+  public var bytes: UnsafeMutableRawBufferPointer {
     UnsafeMutableRawBufferPointer(start: base, count: length)
   }
 }

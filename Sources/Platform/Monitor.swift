@@ -3,14 +3,14 @@ import Glibc
 /// State that threads share and wait for: a lock with a condition, pthread_cond(3).
 ///
 /// Only ``update(_:)`` and ``update(when:_:)`` can change the state, and they wake everybody who waits, so that nobody misses a change.
-package final class Monitor<State>: @unchecked Sendable {
+public final class Monitor<State>: @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition: UnsafeMutablePointer<pthread_cond_t>
   // Accessed with the mutex held.
   private var state: State
 
   /// Makes a monitor with nobody waiting.
-  package init(_ state: State) {
+  public init(_ state: State) {
     self.state = state
     mutex = .allocate(capacity: 1)
     mutex.initialize(to: pthread_mutex_t())
@@ -29,7 +29,7 @@ package final class Monitor<State>: @unchecked Sendable {
 
   /// Runs `body` with the lock held, then wakes everybody who waits.
   @discardableResult
-  package func update<Result>(_ body: (inout State) -> Result) -> Result {
+  public func update<Result>(_ body: (inout State) -> Result) -> Result {
     pthread_mutex_lock(mutex)
     let result = body(&state)
     pthread_cond_broadcast(condition)
@@ -39,7 +39,7 @@ package final class Monitor<State>: @unchecked Sendable {
 
   /// Waits until the state fulfils a condition, and changes it before anybody else can; then wakes everybody who waits.
   @discardableResult
-  package func update<Result>(
+  public func update<Result>(
     when condition: (borrowing State) -> Bool, _ body: (inout State) -> Result
   ) -> Result {
     pthread_mutex_lock(mutex)
@@ -51,14 +51,14 @@ package final class Monitor<State>: @unchecked Sendable {
   }
 
   /// Looks at the state with the lock held.
-  package func read<Result>(_ body: (borrowing State) -> Result) -> Result {
+  public func read<Result>(_ body: (borrowing State) -> Result) -> Result {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     return body(state)
   }
 
   /// Waits until the state is such that `body` returns a value. The lock is held whenever `body` runs.
-  package func wait<Result>(_ body: (borrowing State) -> Result?) -> Result {
+  public func wait<Result>(_ body: (borrowing State) -> Result?) -> Result {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     while true {

@@ -1,13 +1,13 @@
 import Glibc
 
 /// How many descriptors this process may have open: RLIMIT_NOFILE of getrlimit(2).
-package enum OpenFileLimit {
+public enum OpenFileLimit {
   /// Raises the limit as far as is needed and allowed: sessions commonly start with 1024 and may have far more.
   ///
   /// - Parameter needed: descriptors.
   /// - Returns: the limit as it is now.
   @discardableResult
-  package static func raise(to needed: Int) -> Int {
+  public static func raise(to needed: Int) -> Int {
     let resource = CInt(bitPattern: RLIMIT_NOFILE.rawValue)
     var limit = rlimit()
     guard getrlimit(resource, &limit) == 0 else { return needed }

@@ -2,14 +2,14 @@ import CLinux
 import Glibc
 
 /// A pipe whose ends close on exec: pipe2(2).
-package struct Pipe: ~Copyable, Sendable {
+public struct Pipe: ~Copyable, Sendable {
   /// The descriptor to read from, -1 once closed.
-  package private(set) var readEnd: CInt
+  public private(set) var readEnd: CInt
   /// The descriptor to write to, -1 once closed.
-  package private(set) var writeEnd: CInt
+  public private(set) var writeEnd: CInt
 
   /// Makes a pipe.
-  package init() throws(Errno) {
+  public init() throws(Errno) {
     var ends: (CInt, CInt) = (-1, -1)
     let result = withUnsafeMutableBytes(of: &ends) {
       clinux_pipe($0.baseAddress!.assumingMemoryBound(to: CInt.self))
@@ -24,19 +24,19 @@ package struct Pipe: ~Copyable, Sendable {
   }
 
   /// Closes the end to read from, so that writers see EPIPE once the other readers are gone as well.
-  package mutating func closeReadEnd() {
+  public mutating func closeReadEnd() {
     if readEnd >= 0 { close(readEnd) }
     readEnd = -1
   }
 
   /// Closes the end to write to, so that readers see the end once the other writers are gone as well.
-  package mutating func closeWriteEnd() {
+  public mutating func closeWriteEnd() {
     if writeEnd >= 0 { close(writeEnd) }
     writeEnd = -1
   }
 
   /// Gives up the end to write to: the caller closes it.
-  package mutating func takeWriteEnd() -> CInt {
+  public mutating func takeWriteEnd() -> CInt {
     defer { writeEnd = -1 }
     return writeEnd
   }
@@ -44,7 +44,7 @@ package struct Pipe: ~Copyable, Sendable {
   /// Waits for bytes and reads them.
   ///
   /// - Returns: nothing at the end of the data, or when reading failed.
-  package borrowing func read(atMost limit: Int) -> [UInt8] {
+  public borrowing func read(atMost limit: Int) -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: limit) { buffer, initialized in
       var count = -1
       repeat { count = Glibc.read(readEnd, buffer.baseAddress, limit) } while count < 0 && errno == EINTR
@@ -55,7 +55,7 @@ package struct Pipe: ~Copyable, Sendable {
   /// Reads text until it ends in a certain way, the writers are gone, 64 KiB are there or time is up.
   ///
   /// - Parameter timeout: milliseconds.
-  package borrowing func readText(until ending: String, timeout: Int) -> String {
+  public borrowing func readText(until ending: String, timeout: Int) -> String {
     let deadline = Clock.monotonic + UInt64(timeout) * 1_000_000
     var bytes: [UInt8] = []
     let ending = Array(ending.utf8)

@@ -1,19 +1,19 @@
 /// What a descriptor can be ready for.
-package struct Readiness: OptionSet, Sendable {
+public struct Readiness: OptionSet, Sendable {
   /// One bit for each.
-  package let rawValue: UInt8
+  public let rawValue: UInt8
 
   /// Makes a set of bits.
-  @inlinable package init(rawValue: UInt8) { self.rawValue = rawValue }
+  @inlinable public init(rawValue: UInt8) { self.rawValue = rawValue }
 
   /// Reading returns something, if only the end or an error.
-  @inlinable package static var input: Readiness { Readiness(rawValue: 1) }
+  @inlinable public static var input: Readiness { Readiness(rawValue: 1) }
   /// Writing takes something, or fails at once.
-  @inlinable package static var output: Readiness { Readiness(rawValue: 2) }
+  @inlinable public static var output: Readiness { Readiness(rawValue: 2) }
 }
 
 /// A set of descriptors that one thread waits for. It tells what is ready as long as it is (level-triggered).
-package protocol Poller: AnyObject {
+public protocol Poller: AnyObject {
   /// Begins to wait for a descriptor.
   ///
   /// - Parameter token: what tells it apart from others.

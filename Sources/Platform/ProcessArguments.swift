@@ -2,9 +2,9 @@ import CArguments
 import Glibc
 
 /// What this process was started as, without asking /proc where that can be helped.
-package enum ProcessArguments {
+public enum ProcessArguments {
   /// The arguments, the program's name first.
-  package static let all: [String] = {
+  public static let all: [String] = {
     let count = carguments_count()
     // Only where the C library does not hand them over: `CommandLine` has none where /proc cannot be read.
     guard count > 0 else { return CommandLine.arguments }
@@ -15,7 +15,7 @@ package enum ProcessArguments {
   static var vector: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? { carguments_vector() }
 
   /// A path by which this very program can be executed again.
-  package static var executable: String {
+  public static var executable: String {
     // The file itself, even when it has been renamed or replaced meanwhile.
     let link = "/proc/self/exe"
     if access(link, X_OK) == 0 { return link }

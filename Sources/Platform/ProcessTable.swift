@@ -1,26 +1,26 @@
 import Glibc
 
 /// The processes of this machine, as /proc shows them: proc(5).
-package enum ProcessTable {
+public enum ProcessTable {
   /// One process.
-  package struct Entry: Sendable {
+  public struct Entry: Sendable {
     /// Its process id.
-    package var id: pid_t
+    public var id: pid_t
     /// Its program's name, at most 15 bytes.
-    package var name: String
+    public var name: String
     /// R, S, D, T, Z and so on, as in the third field of /proc/PID/stat.
-    package var state: Character
+    public var state: Character
     /// Its parent's process id.
-    package var parent: pid_t
+    public var parent: pid_t
     /// Its session's id.
-    package var session: pid_t
+    public var session: pid_t
 
     /// It has not ended; a process that has, but was not waited for, is still in the table.
-    package var isRunning: Bool { state != "Z" && state != "X" }
+    public var isRunning: Bool { state != "Z" && state != "X" }
   }
 
   /// Looks a process up; nil when there is none.
-  package static func entry(_ id: pid_t) -> Entry? {
+  public static func entry(_ id: pid_t) -> Entry? {
     guard let text = TextFile.read("/proc/\(id)/stat") else { return nil }
     // The name is in parentheses and may hold anything, parentheses included.
     guard let open = text.firstIndex(of: "("), let close = text.lastIndex(of: ")"), open < close else {
@@ -35,7 +35,7 @@ package enum ProcessTable {
   }
 
   /// Whether any process satisfies a condition.
-  package static func contains(where condition: (Entry) -> Bool) -> Bool {
+  public static func contains(where condition: (Entry) -> Bool) -> Bool {
     (Directory.names(in: "/proc") ?? []).contains { name in
       pid_t(name).flatMap(entry).map(condition) ?? false
     }

@@ -4,13 +4,13 @@ import Glibc
 /// Signals that are read instead of being delivered: signalfd(2).
 ///
 /// They stay blocked in the calling thread, and in threads that it starts, as long as this value lives.
-package struct SignalDescriptor: ~Copyable, Sendable {
+public struct SignalDescriptor: ~Copyable, Sendable {
   /// The descriptor, readable when a signal has come.
-  package let descriptor: FileDescriptor
+  public let descriptor: FileDescriptor
   private let previous: sigset_t
 
   /// Takes over signals.
-  package init(_ signals: [CInt]) throws(Errno) {
+  public init(_ signals: [CInt]) throws(Errno) {
     var set = sigset_t()
     sigemptyset(&set)
     for signal in signals { sigaddset(&set, signal) }
@@ -28,7 +28,7 @@ package struct SignalDescriptor: ~Copyable, Sendable {
   }
 
   /// Blocks signals in the calling thread, and in threads that it starts, until the process ends.
-  package static func block(_ signals: [CInt]) {
+  public static func block(_ signals: [CInt]) {
     var set = sigset_t()
     sigemptyset(&set)
     for signal in signals { sigaddset(&set, signal) }
@@ -36,7 +36,7 @@ package struct SignalDescriptor: ~Copyable, Sendable {
   }
 
   /// Lets signals through again in the calling thread, those that came meanwhile too.
-  package static func unblock(_ signals: [CInt]) {
+  public static func unblock(_ signals: [CInt]) {
     var set = sigset_t()
     sigemptyset(&set)
     for signal in signals { sigaddset(&set, signal) }
@@ -44,7 +44,7 @@ package struct SignalDescriptor: ~Copyable, Sendable {
   }
 
   /// Whether this process was told to ignore a signal, as nohup(1) does.
-  package static func isIgnored(_ signal: CInt) -> Bool { clinux_signal_is_ignored(signal) != 0 }
+  public static func isIgnored(_ signal: CInt) -> Bool { clinux_signal_is_ignored(signal) != 0 }
 
   deinit {
     // What came and was never read must not end the process now.
@@ -54,7 +54,7 @@ package struct SignalDescriptor: ~Copyable, Sendable {
   }
 
   /// Takes the next signal that has come; nil where there is none.
-  package borrowing func next() -> CInt? {
+  public borrowing func next() -> CInt? {
     var information = signalfd_siginfo()
     let size = MemoryLayout<signalfd_siginfo>.size
     while true {

@@ -5,27 +5,27 @@ import Glibc
 ///
 /// A program runs in a session of its own, so that the terminal's Ctrl-C reaches only this process; with no signal
 /// blocked or ignored; and with no descriptor of this process beyond the three it is given.
-package enum Subprocess {
+public enum Subprocess {
   /// How a program ended, and what it printed.
-  package struct Outcome: Sendable {
+  public struct Outcome: Sendable {
     /// The exit status; nil when a signal ended the program.
-    package var exitStatus: CInt?
+    public var exitStatus: CInt?
     /// The deadline passed and the program was killed.
-    package var timedOut: Bool
+    public var timedOut: Bool
     /// What it wrote to standard output, at most 1 MiB.
-    package var standardOutput: String
+    public var standardOutput: String
     /// What it wrote to standard error, at most 1 MiB.
-    package var standardError: String
+    public var standardError: String
 
     /// The program ended by itself, with status 0.
-    package var succeeded: Bool { exitStatus == 0 }
+    public var succeeded: Bool { exitStatus == 0 }
   }
 
   /// Where the shell would find a program: in the directories of `PATH`.
   ///
   /// - Parameter name: a file name; one with a slash is taken as it is.
   /// - Returns: the path of an executable file, or nil.
-  package static func find(_ name: String) -> String? {
+  public static func find(_ name: String) -> String? {
     if name.contains("/") { return access(name, X_OK) == 0 ? name : nil }
     let search = getenv("PATH").map { String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin"
     for directory in search.split(separator: ":") {
@@ -44,7 +44,7 @@ package enum Subprocess {
   ///   - timeout: milliseconds after which the program and its children are killed.
   ///   - isHopeless: asked some four times a second; true ends the program as a timeout does.
   /// - Throws: the error of pipe2(2) or posix_spawn(3).
-  package static func run(
+  public static func run(
     _ path: String, _ arguments: [String], environment: [String: String?] = [:], timeout: Int,
     isHopeless: () -> Bool = { false }
   ) throws(Errno) -> Outcome {
@@ -98,7 +98,7 @@ package enum Subprocess {
   ///   - third: what becomes its descriptor 3; nil for nothing.
   /// - Returns: the child's process, session and process group id, for the caller to wait for.
   /// - Throws: the error of posix_spawn(3).
-  package static func spawn(
+  public static func spawn(
     _ path: String, _ arguments: [String], name: String? = nil, environment: [String: String?] = [:],
     input: CInt? = nil, output: CInt? = nil, error: CInt? = nil, third: CInt? = nil
   ) throws(Errno) -> pid_t {
@@ -144,7 +144,7 @@ package enum Subprocess {
   ///
   /// - Parameter environment: variables that differ from this process's; nil takes one away.
   /// - Throws: the error of execve(2).
-  package static func executeAnew(environment: [String: String?] = [:]) throws(Errno) -> Never {
+  public static func executeAnew(environment: [String: String?] = [:]) throws(Errno) -> Never {
     withStringVector(merged(environment)) { envp in
       if let argv = ProcessArguments.vector {
         _ = execve(ProcessArguments.executable, argv, envp)
@@ -161,7 +161,7 @@ package enum Subprocess {
   ///   - child: what ``spawn(_:_:environment:input:output:error:)`` returned.
   ///   - deadline: nanoseconds on CLOCK_MONOTONIC.
   /// - Returns: its wait status, -1 when it is no child of this process; nil when it still runs at the deadline.
-  package static func wait(for child: pid_t, until deadline: UInt64) -> CInt? {
+  public static func wait(for child: pid_t, until deadline: UInt64) -> CInt? {
     var pause: useconds_t = 200
     while true {
       var status: CInt = 0

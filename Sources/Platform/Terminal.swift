@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// Whatever ends or stops this process, the user gets the terminal back as it was: at the end by ``restore()``, by any
 /// fatal signal in a handler, by job control in ``suspend()``. Only SIGKILL and SIGSTOP leave no time for that.
-package enum Terminal {
+public enum Terminal {
   private struct Attributes {
     let users: termios
     /// Given back to the user because this process was stopped; raw again when it goes on in the foreground.
@@ -16,10 +16,10 @@ package enum Terminal {
   private static let attributes: Mutex<Attributes?> = Mutex(nil)
 
   /// Whether standard input is a terminal.
-  package static var isStandardInput: Bool { isatty(STDIN_FILENO) != 0 }
+  public static var isStandardInput: Bool { isatty(STDIN_FILENO) != 0 }
 
   /// Switches the terminal to raw mode: tcsetattr(3). Does nothing where there is no terminal.
-  package static func makeRaw() {
+  public static func makeRaw() {
     attributes.withLock { attributes in
       var users = termios()
       guard attributes == nil, isStandardInput, tcgetattr(STDIN_FILENO, &users) == 0 else { return }
@@ -39,7 +39,7 @@ package enum Terminal {
   }
 
   /// Switches it back. Called by itself when the process exits.
-  package static func restore() {
+  public static func restore() {
     attributes.withLock { attributes in
       guard let state = attributes else { return }
       if !state.isSuspended { clinux_put_back_terminal() }
@@ -50,7 +50,7 @@ package enum Terminal {
 
   /// Gives the terminal back to the user and stops this process, as SIGTSTP does by default; that signal has to be blocked.
   /// Returns when the process is to go on.
-  package static func suspend() {
+  public static func suspend() {
     attributes.withLock { attributes in
       guard attributes?.isSuspended == false else { return }
       attributes?.isSuspended = true
@@ -70,7 +70,7 @@ package enum Terminal {
   ///
   /// - Parameter wasStopped: it was stopped without ``suspend()``, by SIGSTOP: whoever had the terminal meanwhile may have
   ///   changed it.
-  package static func resume(wasStopped: Bool = false) {
+  public static func resume(wasStopped: Bool = false) {
     attributes.withLock { attributes in
       guard let state = attributes, wasStopped || state.isSuspended else { return }
       guard clinux_terminal_is_ours() != 0 else {

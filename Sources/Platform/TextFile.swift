@@ -1,9 +1,9 @@
 import Glibc
 
 /// Small files of text, such as those in /proc and /sys.
-package enum TextFile {
+public enum TextFile {
   /// Reads a file, at most `limit` bytes of it; nil when it cannot be read.
-  package static func read(_ path: String, limit: Int = 1 << 16) -> String? {
+  public static func read(_ path: String, limit: Int = 1 << 16) -> String? {
     guard let file = try? FileDescriptor.open(path, O_RDONLY) else { return nil }
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 4096)

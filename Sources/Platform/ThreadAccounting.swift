@@ -3,18 +3,18 @@ import Glibc
 /// What the kernel keeps of one thread of this process, cumulative since the thread began.
 ///
 /// The files are opened once, so that a reading is a system call for each; they answer as long as the thread lives.
-package final class ThreadAccounting: Sendable {
+public final class ThreadAccounting: Sendable {
   /// One reading; nil where this host does not tell.
-  package struct Sample: Sendable, Equatable {
+  public struct Sample: Sendable, Equatable {
     /// Nanoseconds on a CPU, up to this very moment: the thread's CPU clock, clock_gettime(2).
-    package var running: UInt64?
+    public var running: UInt64?
     /// Nanoseconds runnable but waiting for a CPU: the second number of schedstat (Documentation/scheduler/
     /// sched-stats.rst). A wait is added when it is over.
-    package var waiting: UInt64?
+    public var waiting: UInt64?
     /// How often the thread gave its CPU up: `voluntary_ctxt_switches` in status, proc(5).
-    package var voluntarySwitches: UInt64?
+    public var voluntarySwitches: UInt64?
     /// How often its CPU was taken from it: `nonvoluntary_ctxt_switches`.
-    package var involuntarySwitches: UInt64?
+    public var involuntarySwitches: UInt64?
   }
 
   private let clock: clockid_t
@@ -24,7 +24,7 @@ package final class ThreadAccounting: Sendable {
   /// Opens what is kept of a thread.
   ///
   /// - Parameter thread: its number as the kernel knows it, gettid(2).
-  package init(thread: UInt32) {
+  public init(thread: UInt32) {
     // pthread_getcpuclockid(3) takes a pthread_t; the kernel's number is the thread's, inverted, with the lowest three
     // bits saying "of a thread" and "CPU time as the scheduler counts it" (include/linux/posix-timers.h).
     clock = clockid_t(bitPattern: ~thread << 3 | 6)
@@ -33,7 +33,7 @@ package final class ThreadAccounting: Sendable {
   }
 
   /// Reads everything. From any thread; when the thread has ended, nothing is known any more.
-  package func sample() -> Sample {
+  public func sample() -> Sample {
     var sample = Sample()
     var time = timespec()
     if clock_gettime(clock, &time) == 0 {

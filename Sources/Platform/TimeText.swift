@@ -1,9 +1,9 @@
 /// Spans of time as users write and read them.
-package enum TimeText {
+public enum TimeText {
   /// Reads a span of time, exactly: a decimal number with a unit, `ns`, `us`, `ms`, `s`, `m` or `h`; seconds without one.
   ///
   /// - Returns: nanoseconds; nil for what is no time, has a part of a nanosecond, or exceeds 2^63 nanoseconds.
-  package static func nanoseconds(_ text: String) -> UInt64? {
+  public static func nanoseconds(_ text: String) -> UInt64? {
     let units: [(suffix: String, factor: UInt64)] = [
       ("ns", 1), ("us", 1000), ("ms", 1_000_000), ("s", 1_000_000_000), ("m", 60_000_000_000),
       ("h", 3_600_000_000_000),
@@ -41,7 +41,7 @@ package enum TimeText {
   }
 
   /// Writes a span of time as seconds, without zeros at the end: `1.5 s`.
-  package static func seconds(_ nanoseconds: UInt64) -> String {
+  public static func seconds(_ nanoseconds: UInt64) -> String {
     var fraction = String(nanoseconds % 1_000_000_000)
     fraction = String(repeating: "0", count: 9 - fraction.count) + fraction
     while fraction.hasSuffix("0") { fraction.removeLast() }

@@ -2,16 +2,16 @@ import CLinux
 import Glibc
 
 /// A timer that an event loop can wait for: timerfd(2) on CLOCK_MONOTONIC.
-package struct Timer: ~Copyable, Sendable {
+public struct Timer: ~Copyable, Sendable {
   /// The descriptor, readable when the timer has expired.
-  package let descriptor: FileDescriptor
+  public let descriptor: FileDescriptor
 
   /// Starts a timer.
   ///
   /// - Parameters:
   ///   - nanoseconds: until it expires first.
   ///   - repeating: whether it goes on with the same period.
-  package init(nanoseconds: UInt64, repeating: Bool) throws(Errno) {
+  public init(nanoseconds: UInt64, repeating: Bool) throws(Errno) {
     let raw = timerfd_create(CLOCK_MONOTONIC, CInt(TFD_CLOEXEC | TFD_NONBLOCK))
     guard raw >= 0 else { throw Errno.current }
     let descriptor = FileDescriptor(owning: raw)
@@ -25,7 +25,7 @@ package struct Timer: ~Copyable, Sendable {
   }
 
   /// Takes the number of expirations since the last time.
-  package borrowing func consume() -> UInt64 {
+  public borrowing func consume() -> UInt64 {
     var value: UInt64 = 0
     return read(descriptor.raw, &value, 8) == 8 ? value : 0
   }
@@ -33,19 +33,19 @@ package struct Timer: ~Copyable, Sendable {
 
 /// A timer for moments, not for spans: timerfd(2) on CLOCK_REALTIME. It also expires when that clock is set, so that
 /// whoever waits can look anew.
-package struct MomentTimer: ~Copyable, Sendable {
+public struct MomentTimer: ~Copyable, Sendable {
   /// The descriptor, readable when the moment has come.
-  package let descriptor: FileDescriptor
+  public let descriptor: FileDescriptor
 
   /// Makes a timer that is not set.
-  package init() throws(Errno) {
+  public init() throws(Errno) {
     let raw = timerfd_create(CLOCK_REALTIME, CInt(TFD_CLOEXEC | TFD_NONBLOCK))
     guard raw >= 0 else { throw Errno.current }
     descriptor = FileDescriptor(owning: raw)
   }
 
   /// Sets the moment, nanoseconds since 1970, and forgets an earlier one; nil: there is none. From any thread.
-  package borrowing func set(_ moment: Int64?) {
+  public borrowing func set(_ moment: Int64?) {
     // A moment of zero would disarm the timer; what lies before it has come long ago.
     let nanoseconds = moment.map { max(1, $0) } ?? 0
     var specification = itimerspec()
@@ -56,7 +56,7 @@ package struct MomentTimer: ~Copyable, Sendable {
   }
 
   /// Makes the descriptor unreadable until the timer expires again.
-  package borrowing func consume() {
+  public borrowing func consume() {
     var value: UInt64 = 0
     _ = read(descriptor.raw, &value, 8)
   }

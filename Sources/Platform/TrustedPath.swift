@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 
 /// Why a path was not opened.
-package enum PathError: Error, CustomStringConvertible {
+public enum PathError: Error, CustomStringConvertible {
   /// A system call failed.
   case system(Errno)
   /// The path leads through a symbolic link that somebody else made.
@@ -11,7 +11,7 @@ package enum PathError: Error, CustomStringConvertible {
   case foreignName
 
   /// What is wrong and what to do, for a message that names the path.
-  package var description: String {
+  public var description: String {
     switch self {
     case .system(.noSuchAddressOrDevice):
       "nothing reads this FIFO; start its reader first, such as `cat` in the background"
@@ -29,14 +29,14 @@ package enum PathError: Error, CustomStringConvertible {
 /// A path is followed step by step, each from the open directory before it: open(2) with `O_NOFOLLOW`. Of symbolic links
 /// only those are followed that root, this process's user or, under sudo(8), the user who runs it made; and those of
 /// proc(5), which lead to what is open already.
-package enum TrustedPath {
+public enum TrustedPath {
   /// Opens a file for writing. `O_CREAT` makes it; `O_TRUNC` empties it, once it is known to be the right one.
   ///
   /// - Parameters:
   ///   - path: where the file is.
   ///   - flags: as of open(2); `O_CLOEXEC` always.
   ///   - mode: permissions of a file that is made.
-  package static func open(
+  public static func open(
     _ path: String, _ flags: CInt, mode: mode_t = 0o644
   ) throws(PathError) -> FileDescriptor {
     var walk = try Walk(path)
@@ -77,7 +77,7 @@ package enum TrustedPath {
   /// Opens a directory and makes it, and those that lead to it, where they are missing.
   ///
   /// - Parameter mode: permissions of what is made.
-  package static func makeDirectory(_ path: String, mode: mode_t) throws(PathError) -> FileDescriptor {
+  public static func makeDirectory(_ path: String, mode: mode_t) throws(PathError) -> FileDescriptor {
     try openDirectory(path, making: mode)
   }
 
@@ -85,7 +85,7 @@ package enum TrustedPath {
   ///
   /// - Parameter making: permissions with which it, and those that lead to it, are made where they are missing; nil: that
   ///   is an error.
-  package static func openDirectory(_ path: String, making: mode_t? = nil) throws(PathError) -> FileDescriptor
+  public static func openDirectory(_ path: String, making: mode_t? = nil) throws(PathError) -> FileDescriptor
   {
     var walk = try Walk(path)
     while let name = try walk.advance(toTheEnd: true) {
@@ -107,7 +107,7 @@ package enum TrustedPath {
   /// Whether nobody else can put anything in the place of what this process makes in a directory: all directories that
   /// lead there are root's or this user's, and others can write to them only where they cannot rename what is not
   /// theirs (the sticky bit).
-  package static func isSafe(_ directory: String) -> Bool {
+  public static func isSafe(_ directory: String) -> Bool {
     guard let resolved = realpath(directory, nil) else { return false }
     defer { free(resolved) }
     var places = ["/"]

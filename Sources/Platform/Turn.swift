@@ -4,11 +4,11 @@ import Glibc
 ///
 /// Unlike a ``Lock`` it may be held over a system call that blocks: whoever waits for it is as easily interrupted as
 /// whoever has it.
-package final class Turn: @unchecked Sendable {
+public final class Turn: @unchecked Sendable {
   private let semaphore: UnsafeMutablePointer<sem_t>
 
   /// Makes a turn that nobody has.
-  package init() {
+  public init() {
     semaphore = .allocate(capacity: 1)
     semaphore.initialize(to: sem_t())
     sem_init(semaphore, 0, 1)
@@ -22,8 +22,8 @@ package final class Turn: @unchecked Sendable {
   /// Waits for the turn and takes it.
   ///
   /// - Returns: false where a signal came meanwhile: somebody else has the turn.
-  package func take() -> Bool { sem_wait(semaphore) == 0 }
+  public func take() -> Bool { sem_wait(semaphore) == 0 }
 
   /// Gives the turn to the next. Only by the thread that has it.
-  package func give() { sem_post(semaphore) }
+  public func give() { sem_post(semaphore) }
 }

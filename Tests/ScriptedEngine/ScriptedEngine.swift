@@ -5,26 +5,26 @@ import Synchronization
 /// An engine without a processor: a test says why a vCPU exits, and when. What the machine asks of it is noted.
 ///
 /// Nothing here depends on time: a vCPU waits in "guest mode" until it is told to exit, or asked for an immediate exit.
-package final class ScriptedEngine: ExecutionEngine {
+public final class ScriptedEngine: ExecutionEngine {
   /// The name in messages.
-  package let name = "script"
+  public let name = "script"
   /// What the test says that it does by itself.
-  package let features: EngineFeatures
+  public let features: EngineFeatures
   private let made: Mutex<ScriptedMachine?> = Mutex(nil)
 
   /// Makes an engine.
-  package init(features: EngineFeatures = [.ioEventFd, .irqFd]) { self.features = features }
+  public init(features: EngineFeatures = [.ioEventFd, .irqFd]) { self.features = features }
 
   /// The machine that was made.
-  package var machine: ScriptedMachine? { made.withLock { $0 } }
+  public var machine: ScriptedMachine? { made.withLock { $0 } }
 
   /// Refuses more than 64 vCPUs.
-  package func check(_ requirements: MachineRequirements) throws {
+  public func check(_ requirements: MachineRequirements) throws {
     if requirements.vcpus > 64 { throw ScriptError("the script has no more than 64 vCPUs") }
   }
 
   /// Makes a machine.
-  package func makeMachine(
+  public func makeMachine(
     _ requirements: MachineRequirements, memory: GuestMemory, reserved: Range<UInt64>
   ) throws -> ScriptedMachine {
     let machine = ScriptedMachine()
@@ -34,9 +34,9 @@ package final class ScriptedEngine: ExecutionEngine {
 }
 
 /// What a script cannot do.
-package struct ScriptError: Error, CustomStringConvertible {
+public struct ScriptError: Error, CustomStringConvertible {
   /// The message.
-  package let description: String
+  public let description: String
 
   init(_ description: String) { self.description = description }
 }

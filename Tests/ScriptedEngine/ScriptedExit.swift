@@ -1,7 +1,7 @@
 import Engine
 
 /// An exit of a scripted vCPU. Those that are no accesses, the only `VcpuExit`s in here, point nowhere.
-package enum ScriptedExit: @unchecked Sendable {
+public enum ScriptedExit: @unchecked Sendable {
   /// The guest writes elements of `size` bytes each to a port, in the order of memory; several are a string instruction.
   case write(port: UInt16, size: Int, bytes: [UInt8])
   /// The guest reads elements from a port.

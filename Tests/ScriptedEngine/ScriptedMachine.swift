@@ -3,9 +3,9 @@ import Glibc
 import Synchronization
 
 /// A machine of the scripted engine: notes what interrupts it, and turns kicks into signals when a test makes them.
-package final class ScriptedMachine: VirtualMachine {
+public final class ScriptedMachine: VirtualMachine {
   /// Something that the machine asked the engine to deliver.
-  package enum Interrupt: Sendable, Equatable {
+  public enum Interrupt: Sendable, Equatable {
     /// A line's level was set.
     case level(line: UInt32, high: Bool)
     /// A message was sent.
@@ -34,23 +34,23 @@ package final class ScriptedMachine: VirtualMachine {
   init() {}
 
   /// The vCPUs, in the order in which they were made.
-  package var vcpus: [ScriptedVcpu] { state.withLock { $0.vcpus } }
+  public var vcpus: [ScriptedVcpu] { state.withLock { $0.vcpus } }
   /// What was to be delivered by request, in order.
-  package var interrupts: [Interrupt] { state.withLock { $0.interrupts } }
+  public var interrupts: [Interrupt] { state.withLock { $0.interrupts } }
   /// The message of each line that has one.
-  package var routes: [UInt32: InterruptMessage] { state.withLock { $0.routes } }
+  public var routes: [UInt32: InterruptMessage] { state.withLock { $0.routes } }
   /// How often the machine was put back to power-on.
-  package var resets: Int { state.withLock { $0.resets } }
+  public var resets: Int { state.withLock { $0.resets } }
 
   /// Says what happens in the middle of the next reset, on the thread that resets.
-  package func whileResetting(_ body: @escaping @Sendable () -> Void) {
+  public func whileResetting(_ body: @escaping @Sendable () -> Void) {
     state.withLock { $0.whileResetting = body }
   }
 
   /// A write of the guest: signals the eventfd that waits for it, as KVM_IOEVENTFD does.
   ///
   /// - Returns: false where none does; the write would have to be an exit.
-  package func kick(_ address: IoEventFd.Address, size: UInt32, value: UInt64) -> Bool {
+  public func kick(_ address: IoEventFd.Address, size: UInt32, value: UInt64) -> Bool {
     state.withLock { state -> Bool in
       for kick in state.kicks where kick.address == address && kick.size == size {
         guard kick.value == nil || kick.value == value else { continue }
@@ -64,7 +64,7 @@ package final class ScriptedMachine: VirtualMachine {
 
   /// Takes how often a line's eventfd was signalled since this was last asked: an irqfd's interrupts. nil for a line that has
   /// none.
-  package func takeSignals(ofLine line: UInt32) -> UInt64? {
+  public func takeSignals(ofLine line: UInt32) -> UInt64? {
     state.withLock { state -> UInt64? in
       guard let descriptor = state.lines[line] else { return nil }
       var count: UInt64 = 0
@@ -73,51 +73,51 @@ package final class ScriptedMachine: VirtualMachine {
   }
 
   /// Nobody tells.
-  package var timeStampCounterKHz: UInt32? { nil }
+  public var timeStampCounterKHz: UInt32? { nil }
 
   /// Makes a vCPU that waits for its script.
-  package func makeVcpu(id: UInt32) throws -> ScriptedVcpu {
+  public func makeVcpu(id: UInt32) throws -> ScriptedVcpu {
     let vcpu = ScriptedVcpu(id: id)
     state.withLock { $0.vcpus.append(vcpu) }
     return vcpu
   }
 
   /// Notes what `kick` looks for.
-  package func assign(_ event: borrowing IoEventFd) throws {
+  public func assign(_ event: borrowing IoEventFd) throws {
     let kick = Kick(
       address: event.address, size: event.size, value: event.value, descriptor: event.descriptor)
     state.withLock { $0.kicks.append(kick) }
   }
 
   /// Notes what `takeSignals` looks at.
-  package func assign(_ interrupt: borrowing IrqFd) throws {
+  public func assign(_ interrupt: borrowing IrqFd) throws {
     let (line, descriptor) = (interrupt.line, interrupt.event.descriptor.raw)
     state.withLock { $0.lines[line] = descriptor }
   }
 
   /// Notes it.
-  package func setInterruptLine(_ line: UInt32, high: Bool) throws {
+  public func setInterruptLine(_ line: UInt32, high: Bool) throws {
     state.withLock { $0.interrupts.append(.level(line: line, high: high)) }
   }
 
   /// Notes it.
-  package func signal(_ message: InterruptMessage) throws {
+  public func signal(_ message: InterruptMessage) throws {
     state.withLock { $0.interrupts.append(.message(message)) }
   }
 
   /// Notes them.
-  package func setRoutes(_ messages: [(line: UInt32, message: InterruptMessage)]) throws {
+  public func setRoutes(_ messages: [(line: UInt32, message: InterruptMessage)]) throws {
     state.withLock { $0.routes = Dictionary(uniqueKeysWithValues: messages.map { ($0.line, $0.message) }) }
   }
 
   /// Has no firmware's state to leave.
-  package func setFirmwareInterrupts() throws {}
+  public func setFirmwareInterrupts() throws {}
 
   /// Has no state to note.
-  package func keepPowerOnState() throws {}
+  public func keepPowerOnState() throws {}
 
   /// Counts it, after doing what was to happen meanwhile.
-  package func reset() throws {
+  public func reset() throws {
     let body = state.withLock { state in
       state.resets += 1
       defer { state.whileResetting = nil }
@@ -127,5 +127,5 @@ package final class ScriptedMachine: VirtualMachine {
   }
 
   /// Keeps none.
-  package func counters() throws -> (any CounterSource)? { nil }
+  public func counters() throws -> (any CounterSource)? { nil }
 }

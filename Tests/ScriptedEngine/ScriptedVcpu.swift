@@ -3,7 +3,7 @@ import Platform
 import Synchronization
 
 /// A vCPU of the scripted engine: in guest mode it waits for the test to say why it exits.
-package final class ScriptedVcpu: Vcpu, @unchecked Sendable {
+public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   private enum Place {
     /// Not run yet, or on its way back into guest mode.
     case outside
@@ -15,7 +15,7 @@ package final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   }
 
   /// Its number.
-  package let id: UInt32
+  public let id: UInt32
   private struct State {
     var place = Place.outside
     var next: ScriptedExit?
@@ -44,7 +44,7 @@ package final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   ///
   /// - Returns: what a read was filled with.
   @discardableResult
-  package func exit(_ exit: ScriptedExit) throws -> [UInt8] {
+  public func exit(_ exit: ScriptedExit) throws -> [UInt8] {
     try finish(begin(exit))
   }
 
@@ -52,7 +52,7 @@ package final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   ///
   /// - Returns: the exit's number, for `finish`.
   @discardableResult
-  package func begin(_ exit: ScriptedExit) throws -> Int {
+  public func begin(_ exit: ScriptedExit) throws -> Int {
     let number = monitor.update(when: { $0.place == .ended || $0.isReachable }) { state -> Int? in
       if state.place == .ended { return nil }
       // From here on it has exited, whatever it is asked before its thread runs.
@@ -67,7 +67,7 @@ package final class ScriptedVcpu: Vcpu, @unchecked Sendable {
 
   /// Waits until an exit was handled.
   @discardableResult
-  package func finish(_ number: Int) throws -> [UInt8] {
+  public func finish(_ number: Int) throws -> [UInt8] {
     let answer = monitor.wait { state -> [UInt8]?? in
       if state.finished >= number { return state.answer }
       return state.place == .ended ? .some(nil) : nil
@@ -77,21 +77,21 @@ package final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   }
 
   /// Whether an exit has been handled.
-  package func hasFinished(_ number: Int) -> Bool { monitor.read { $0.finished >= number } }
+  public func hasFinished(_ number: Int) -> Bool { monitor.read { $0.finished >= number } }
 
   /// Makes the vCPU stay in guest mode whatever it is asked, or hear again: as one that is just on its way into KVM_RUN.
-  package func setDeaf(_ deaf: Bool) { monitor.update { $0.isDeaf = deaf } }
+  public func setDeaf(_ deaf: Bool) { monitor.update { $0.isDeaf = deaf } }
 
   /// Waits until somebody has asked for an immediate exit.
-  package func waitUntilAsked() { monitor.wait { $0.mustExit ? () : nil } }
+  public func waitUntilAsked() { monitor.wait { $0.mustExit ? () : nil } }
 
   /// How often the vCPU left guest mode because it was asked to.
-  package var timesInterrupted: Int { monitor.read { $0.interruptions } }
+  public var timesInterrupted: Int { monitor.read { $0.interruptions } }
   /// How often it was put back to power-on.
-  package var resets: Int { monitor.read { $0.resetCount } }
+  public var resets: Int { monitor.read { $0.resetCount } }
 
   /// Says what `internalError` tells, and whether the vCPU recovers from it.
-  package func setFailure(_ failure: VcpuExit.InternalError, recovers: Bool) {
+  public func setFailure(_ failure: VcpuExit.InternalError, recovers: Bool) {
     monitor.update { state in
       state.failure = failure
       state.recovers = recovers
@@ -101,7 +101,7 @@ package final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   // MARK: The machine's side
 
   /// Runs the script.
-  package func run(_ handler: some VcpuExitHandler) {
+  public func run(_ handler: some VcpuExitHandler) {
     while true {
       handler.willEnterGuest()
       monitor.update { $0.place = .inGuest }
@@ -129,7 +129,7 @@ package final class ScriptedVcpu: Vcpu, @unchecked Sendable {
 
   /// Has the handler handle the same exit again and again, with nothing in between: for counting what that costs.
   @inlinable
-  package func repeatExit<Handler: VcpuExitHandler>(_ exit: VcpuExit, times: Int, _ handler: Handler) {
+  public func repeatExit<Handler: VcpuExitHandler>(_ exit: VcpuExit, times: Int, _ handler: Handler) {
     for _ in 0..<times {
       handler.willEnterGuest()
       _ = handler.handle(exit)
@@ -137,31 +137,31 @@ package final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   }
 
   /// Makes it leave guest mode.
-  package func requestImmediateExit() { monitor.update { $0.mustExit = true } }
+  public func requestImmediateExit() { monitor.update { $0.mustExit = true } }
   /// Takes that back.
-  package func clearImmediateExit() { monitor.update { $0.mustExit = false } }
+  public func clearImmediateExit() { monitor.update { $0.mustExit = false } }
 
   /// What the test said.
-  package func internalError() -> VcpuExit.InternalError { monitor.read { $0.failure } }
+  public func internalError() -> VcpuExit.InternalError { monitor.read { $0.failure } }
   /// What the test said.
-  package func recoverFromInternalError() -> Bool { monitor.read { $0.recovers } }
+  public func recoverFromInternalError() -> Bool { monitor.read { $0.recovers } }
 
   /// What was set last.
-  package func state() throws -> CPUState { monitor.read { $0.registers } }
+  public func state() throws -> CPUState { monitor.read { $0.registers } }
   /// Notes it.
-  package func setState(_ state: CPUState) throws { monitor.update { $0.registers = state } }
+  public func setState(_ state: CPUState) throws { monitor.update { $0.registers = state } }
   /// There is no paging.
-  package func translate(linear address: UInt64) throws -> UInt64? { address }
+  public func translate(linear address: UInt64) throws -> UInt64? { address }
 
   /// The number of exits, so that a test can tell when it was read.
-  package func timeStampCounter() -> UInt64? { monitor.read { UInt64($0.begun) } }
+  public func timeStampCounter() -> UInt64? { monitor.read { UInt64($0.begun) } }
   /// Nobody tells.
-  package func timeStampCounterOffset() -> UInt64? { nil }
+  public func timeStampCounterOffset() -> UInt64? { nil }
 
   /// Notes the registers.
-  package func keepPowerOnState() throws { monitor.update { $0.powerOn = $0.registers } }
+  public func keepPowerOnState() throws { monitor.update { $0.powerOn = $0.registers } }
   /// Puts them back.
-  package func reset() throws {
+  public func reset() throws {
     monitor.update { state in
       state.registers = state.powerOn
       state.resetCount += 1
@@ -169,5 +169,5 @@ package final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   }
 
   /// Keeps none.
-  package func counters() throws -> (any CounterSource)? { nil }
+  public func counters() throws -> (any CounterSource)? { nil }
 }
