@@ -63,7 +63,7 @@ struct RequestTable {
   /// Multiplied by the golden ratio, ids that follow each other, or follow at any fixed distance as addresses do, spread evenly over
   /// the high bits (Knuth, The Art of Computer Programming 3, section 6.4).
   @inline(__always)
-  private static func set(of key: UInt64) -> Int {
+  static func set(of key: UInt64) -> Int {
     Int(truncatingIfNeeded: (key &* 0x9e37_79b9_7f4a_7c15) >> shift) &* ways
   }
   private static let shift = UInt64(64 - sets.trailingZeroBitCount)
