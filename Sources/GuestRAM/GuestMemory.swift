@@ -145,8 +145,7 @@ public final class GuestMemory: @unchecked Sendable {
   /// Reads a 32-bit number that the guest publishes with the data before it: an acquiring load.
   ///
   /// - Parameter address: a multiple of 4.
-  public func loadAcquiring(at address: GuestAddress, _ order: ByteOrder) throws(GuestMemoryError) -> UInt32
-  {
+  public func loadAcquiring(at address: GuestAddress, _ order: ByteOrder) throws(GuestMemoryError) -> UInt32 {
     let value = try atomic(UInt32.self, address).pointee.load(ordering: .acquiring)
     return order == .little ? UInt32(littleEndian: value) : UInt32(bigEndian: value)
   }
