@@ -15,7 +15,7 @@ private let target: FuzzTarget = {
 
 /// Runs one input; ends the process where a property does not hold.
 @_cdecl("LLVMFuzzerTestOneInput")
-package func testOneInput(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+public func testOneInput(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   let complaint = target.run(Array(UnsafeBufferPointer(start: bytes, count: count)))
   if let complaint {
     fputs("\(target.rawValue): \(complaint)\n", stderr)

@@ -1,5 +1,5 @@
 /// What can be given hostile input: one name for the fuzzer's driver, the corpus and the tests.
-package enum FuzzTarget: String, CaseIterable, Sendable {
+public enum FuzzTarget: String, CaseIterable, Sendable {
   /// The input is a metadata file.
   case metadata
   /// The input is a trace of any kind: metadata and data files.
@@ -19,7 +19,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
   ///
   /// - Returns: a property that does not hold; nil when all is well. A crash, a hang or too much memory is for the
   ///   fuzzer to notice.
-  package func run(_ input: [UInt8]) -> String? {
+  public func run(_ input: [UInt8]) -> String? {
     switch self {
     case .metadata: MetadataTarget.run(input)
     case .events, .fragments: EventsTarget.run(input)
