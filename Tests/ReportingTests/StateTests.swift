@@ -10,10 +10,7 @@ import Testing
 struct StateTests {
   static let names = ReportTests.names + ["overlapping"]
 
-  static func path(_ name: String) -> String {
-    URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().appendingPathComponent("traces/\(name)").path
-  }
+  static func path(_ name: String) -> String { ReportTests.path(name) }
 
   static func trace(_ name: String) throws -> Trace { try Trace(opening: [Self.path(name)]) }
 
@@ -41,21 +38,6 @@ struct StateTests {
     }
   }
 
-  /// A small reproducible generator (SplitMix64).
-  struct Random: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-      state &+= 0x9e37_79b9_7f4a_7c15
-      var mixed = state
-      mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-      mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-      return mixed ^ (mixed >> 31)
-    }
-  }
-
   @Test("hold all that a report of the recording says", arguments: names)
   func whole(_ name: String) throws {
     let trace = try Self.trace(name)
@@ -77,7 +59,7 @@ struct StateTests {
     let analysis = TraceAnalysis.read(trace)
     let expected = try Self.reports(ReportBuilder(trace, paths: paths, analysis: analysis))
     let (begin, end) = (try #require(TraceSpan.begin(of: trace)), try #require(TraceSpan.end(of: trace)))
-    var random = Random(UInt64(name.count))
+    var random = Generator(state: UInt64(name.count))
     for count in [1, 1, 3, 7] {
       let cuts = Set((0..<count).map { _ in Int64.random(in: begin...end, using: &random) }).sorted()
       let bounds = [Int64.min] + cuts + [Int64.max]
@@ -144,7 +126,7 @@ struct HostileStateTests {
     "whose checksum is right are refused, or reported like any other", arguments: ["lossy", "overlapping"])
   func forged(_ name: String) throws {
     let body = Array(try Self.state(name)[StateFile.headerSize...])
-    var random = StateTests.Random(7)
+    var random = Generator(state: 7)
     var accepted = 0
     for _ in 0..<400 {
       var forged = body
@@ -177,6 +159,24 @@ struct HostileStateTests {
 /// Several machines' recordings in one state.
 @Suite("States of several machines")
 struct MachinesTests {
+  @Test("recorded days apart have their own times: nothing in the text is of the time between them")
+  func timesOfEach() throws {
+    var recordings: [SavedRecording] = []
+    for (name, label) in [("mixed", "web1"), ("whole", "web2")] {
+      var recording = try SavedRecording(StateTests.trace(name), paths: [StateTests.path(name)])
+      recording.label = label
+      recordings.append(recording)
+    }
+    let report = try Reporter(recordings).summary()
+    let (begin, end) = (try #require(report.trace.begin), try #require(report.trace.end))
+    let text = TextRenderer.render(report, style: TextStyle(width: 300))
+    #expect(text.contains("recorded of each, between \(Text.date(begin)) and \(Text.date(end))"))
+    #expect(text.contains("of each machine's recorded time; outside:"))
+    let apart = Text.duration(end - begin).replacing(Text.space, with: " ")
+    #expect(!text.contains(Text.fixed(Double(end - begin) / 1e9, 3) + " s") && !text.contains(apart))
+    #expect(!text.contains("of the time analysed") && !text.contains(" % apart"))
+  }
+
   private static func reporter(_ names: [String]) throws -> Reporter {
     let recordings = try names.map { name in
       let trace = try StateTests.trace(name)

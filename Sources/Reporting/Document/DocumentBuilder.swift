@@ -65,6 +65,11 @@ struct DocumentBuilder {
     add(.command(words: words, arguments: arguments))
   }
 
+  /// The time that shares are of, in words.
+  var wholeTime: String {
+    report.machines == nil ? Text.duration(report.trace.duration) : "each machine's recorded time"
+  }
+
   /// A moment as the `timeline` command takes it.
   func moment(_ timestamp: Int64) -> String {
     Text.moment(timestamp, since: report.trace.begin ?? timestamp)
@@ -122,8 +127,15 @@ struct DocumentBuilder {
     let trace = report.trace
     var words: [String] = []
     if let begin = trace.begin, let end = trace.end {
-      let seconds = Text.fixed(Double(end &- begin) / 1e9, 3)
-      words.append("\(seconds) s recorded" + (trace.isUnixTime ? " from \(Text.date(begin))" : ""))
+      if report.machines != nil {
+        // Recorded at different times, perhaps days apart.
+        words.append(
+          "at most \(Text.duration(trace.duration)) recorded of each"
+            + (trace.isUnixTime ? ", between \(Text.date(begin)) and \(Text.date(end))" : ""))
+      } else {
+        let seconds = Text.fixed(Double(end &- begin) / 1e9, 3)
+        words.append("\(seconds) s recorded" + (trace.isUnixTime ? " from \(Text.date(begin))" : ""))
+      }
     } else {
       words.append("no events of exeunt")
     }

@@ -177,6 +177,9 @@ extension DocumentBuilder {
   /// How much of the time the first and the last reading are apart.
   private func apart(_ kvm: [KvmReport]) -> String {
     let apart = kvm.map { $0.end &- $0.begin }
+    if report.machines != nil {
+      return "\(Text.duration(apart.min() ?? 0)) to \(Text.duration(apart.max() ?? 0))"
+    }
     let whole = report.trace.duration
     let (from, to) = (Text.percent(apart.min() ?? 0, of: whole), Text.percent(apart.max() ?? 0, of: whole))
     return "\(from == to ? from : "\(from) to \(to)") of the \(Text.duration(whole))"

@@ -20,13 +20,16 @@ extension DocumentBuilder {
     show(table)
     let spans = known.map { $0.cpu.end &- $0.cpu.begin }
     let (shortest, longest) = (spans.min() ?? 0, spans.max() ?? 0)
-    let between =
-      shortest == longest
-      ? Text.duration(longest) : "up to \(Text.percent(longest, of: report.trace.duration))"
+    var between = Text.duration(longest)
+    if shortest != longest {
+      between =
+        report.machines == nil
+        ? "up to \(Text.percent(longest, of: report.trace.duration)) of the time analysed"
+        : "up to \(between)"
+    }
     legend([
       Document.Clause(
-        text: "of the time between a thread's first and last reading (\(between)"
-          + (shortest == longest ? "" : " of the time analysed") + ")"),
+        text: "of the time between a thread's first and last reading (\(between))"),
       Document.Clause(text: "waiting: runnable, but another had the CPU"),
       Document.Clause(
         text: "gave up, taken away: how often the CPU was", columns: ["taken away"],

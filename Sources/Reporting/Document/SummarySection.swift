@@ -87,7 +87,7 @@ extension DocumentBuilder {
     }
     if vcpus.count > 64 { line("  and \(vcpus.count - 64) more vCPUs (--format json)") }
     remark(
-      "of \(Text.duration(report.trace.duration)); outside: before a vCPU's first and after its last event")
+      "of \(wholeTime); outside: before a vCPU's first and after its last event")
     doubts(
       hasUnknown: vcpus.contains { $0.unknown > 0 },
       missing: vcpus.reduce(0) { $0 &+ $1.pairing.missingExits },
