@@ -103,7 +103,7 @@ package final class Machine {
       // Read on the vCPU's own thread, which is the one that handles the mark.
       vcpus[Int(index)].vcpu.timeStampCounter() ?? 0
     }
-    loops = try builder.makeLoops()
+    loops = try builder.makeLoops(layout.threads)
     kicks =
       configuration.ioeventfd
       ? try KickDescriptors(

@@ -77,10 +77,10 @@ final class MachineBuilder<Engine: ExecutionEngine> {
     return runners
   }
 
-  func makeLoops() throws(MachineError) -> [IOThread] {
+  func makeLoops(_ threads: ThreadModel) throws(MachineError) -> [IOThread] {
     do {
       var loops: [IOThread] = []
-      for index in 0..<configuration.ioThreads {
+      for index in 0..<threads.loops {
         loops.append(try IOThread(index: index, pollBudget: configuration.pollBudget))
       }
       return loops
