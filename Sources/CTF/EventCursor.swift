@@ -9,7 +9,7 @@ final class EventCursor {
   @exclusivity(unchecked) private(set) var cycles: UInt64 = 0
   /// The index of its event class.
   @exclusivity(unchecked) private(set) var event = 0
-  private(set) var context = ContextOutput()
+  @exclusivity(unchecked) private(set) var context = ContextOutput()
   var packet: Int { walker.packet }
   /// The timestamps wanted of the current packet's events.
   var wanted: Range<Int64> { walker.wanted }

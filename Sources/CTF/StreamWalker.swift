@@ -19,7 +19,7 @@ final class StreamWalker {
   @exclusivity(unchecked) var cursor: BitCursor
   private(set) var header = PacketHeader()
   /// Index of the current packet in the stream.
-  private(set) var packet = -1
+  @exclusivity(unchecked) private(set) var packet = -1
   /// Gaps between the previous packet and this one.
   private(set) var gaps: [Gap] = []
   private(set) var diagnostics: [Diagnostic] = []
@@ -27,7 +27,7 @@ final class StreamWalker {
   private let window: PacketWindow
   private let timeWindow: Range<Int64>?
   /// The timestamps wanted of the current packet's events.
-  private(set) var wanted = Int64.min..<Int64.max
+  @exclusivity(unchecked) private(set) var wanted = Int64.min..<Int64.max
   private let allWanted: Range<Int64>
   /// Whether what was lost before the first packet of the record is no loss of this reading: there are packets before it
   /// in another record, or it is out of the time wanted.

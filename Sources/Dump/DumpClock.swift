@@ -31,8 +31,9 @@ struct DumpClock {
   private let style: ClockStyle
   private var last: Int64?
   private var lastCycles: UInt64 = 0
-  private var second = Int64.min
-  /// The time of `second`, without its fraction.
+  /// The second that `shown` is of, ns since the clock's origin, which it does not begin before.
+  private var begin = Int64.min
+  /// The bracket and the time of `begin` without its fraction.
   private var shown: [UInt8] = []
 
   init(_ style: ClockStyle) { self.style = style }
@@ -42,21 +43,34 @@ struct DumpClock {
   ///   - cycles: What the clock itself said.
   mutating func write(_ timestamp: Int64, cycles: UInt64, to sink: inout ByteSink) {
     if style.layout == .cycles { return write(cycles: cycles, to: &sink) }
-    sink.byte(UInt8(ascii: "["))
-    time(timestamp, to: &sink)
-    // babeltrace2 aborts at a step back.
-    sink.text(last.map { timestamp < $0 } ?? false ? "] (-" : "] (+")
-    if let last {
-      let difference = (timestamp &- last).magnitude
-      sink.decimal(difference / 1_000_000_000)
-      sink.byte(UInt8(ascii: "."))
-      sink.decimal(difference % 1_000_000_000, digits: 9)
+    let rest = UInt64(bitPattern: timestamp &- begin)
+    if rest < Self.nanoseconds, timestamp >= 0 {
+      sink.array(shown)
+      sink.fraction(UInt32(truncatingIfNeeded: rest))
     } else {
-      sink.text("?.?????????")
+      time(timestamp, to: &sink)
+    }
+    guard let last else {
+      sink.text("] (+?.?????????) ")
+      self.last = timestamp
+      return
+    }
+    let difference = (timestamp &- last).magnitude
+    self.last = timestamp
+    // babeltrace2 aborts at a step back.
+    if timestamp >= last, difference < Self.nanoseconds {
+      sink.text("] (+0.")
+      sink.fraction(UInt32(truncatingIfNeeded: difference))
+    } else {
+      sink.text(timestamp < last ? "] (-" : "] (+")
+      sink.decimal(difference / Self.nanoseconds)
+      sink.byte(UInt8(ascii: "."))
+      sink.fraction(UInt32(truncatingIfNeeded: difference % Self.nanoseconds))
     }
     sink.text(") ")
-    last = timestamp
   }
+
+  private static let nanoseconds: UInt64 = 1_000_000_000
 
   @inline(never)
   private mutating func write(cycles: UInt64, to sink: inout ByteSink) {
@@ -72,21 +86,21 @@ struct DumpClock {
     (last, lastCycles) = (0, cycles)
   }
 
+  /// A time of another second than the last.
+  @inline(never)
   private mutating func time(_ timestamp: Int64, to sink: inout ByteSink) {
     let seconds = timestamp / 1_000_000_000
-    let rest = timestamp % 1_000_000_000
+    let rest = UInt32((timestamp % 1_000_000_000).magnitude)
     if timestamp < 0 {
-      sink.byte(UInt8(ascii: "-"))
+      sink.text("[-")
       sink.decimal(seconds.magnitude)
+      sink.byte(UInt8(ascii: "."))
     } else {
-      if seconds != second {
-        second = seconds
-        shown = Array(style.text(seconds).utf8)
-      }
+      begin = seconds * 1_000_000_000
+      shown = Array("[\(style.text(seconds)).".utf8)
       sink.array(shown)
     }
-    sink.byte(UInt8(ascii: "."))
-    sink.decimal(rest.magnitude, digits: 9)
+    sink.fraction(rest)
   }
 
   /// The time alone, for messages.

@@ -14,7 +14,8 @@ final class DumpCode {
     isText = program.style == .text
     quotesBigIntegers = program.quotesBigIntegers
     steps = Self.copy(program.steps)
-    literals = Self.copy(program.literals)
+    // So that short ones can be read as if they were longer.
+    literals = Self.copy(program.literals + [UInt8](repeating: 0, count: ByteSink.paddedLength))
     targets = Self.copy(program.targets)
     labels = Self.copy(program.enumerations)
     bitMaps = program.bitMaps
@@ -75,7 +76,7 @@ enum DumpInterpreter {
       if let end, end - word < step.words { return }
       place &+= 1
       switch step.kind {
-      case .literal: sink.bytes(literals + step.a, step.b &- step.a)
+      case .literal: sink.paddedBytes(literals + step.a, step.b &- step.a)
       case .unsigned:
         sink.decimal(word[0])
         word += 1

@@ -5,6 +5,10 @@ struct ByteSink: ~Copyable {
   private static let capacity = 1 << 18
   /// Room that callers may use without asking again.
   private static let slack = 256
+  /// Bytes that `paddedBytes` reads.
+  static let paddedLength = 16
+  /// The most digits of a decimal number, with leading zeros.
+  private static let maximumDigits = 24
 
   private let descriptor: CInt
   /// Output that stays in memory.
@@ -70,6 +74,19 @@ struct ByteSink: ~Copyable {
     }
   }
 
+  /// A few bytes, where as many as `paddedLength` may be read from `start`.
+  @inline(__always)
+  mutating func paddedBytes(_ start: UnsafePointer<UInt8>, _ length: Int) {
+    guard length <= Self.paddedLength, count <= Self.capacity else { return bytes(start, length) }
+    // Two words instead of a call; what is too much is within the slack, and overwritten.
+    let from = UnsafeRawPointer(start)
+    let to = UnsafeMutableRawPointer(buffer + count)
+    let words = (from.loadUnaligned(as: UInt64.self), from.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+    to.storeBytes(of: words.0, as: UInt64.self)
+    to.storeBytes(of: words.1, toByteOffset: 8, as: UInt64.self)
+    count &+= length
+  }
+
   @inline(never)
   private mutating func slowBytes(_ start: UnsafePointer<UInt8>, _ length: Int) {
     var done = 0
@@ -97,21 +114,71 @@ struct ByteSink: ~Copyable {
       count &+= 1
       return
     }
-    // From the last digit to the first, a little further on, then moved to its place.
-    let end = buffer + count + 24
+    // From the last digit to the first, two at a time and a little further on, then moved to their place.
+    let end = buffer + count + Self.maximumDigits
     var place = end
     var rest = value
-    while rest >= 10 || end - place < digits - 1 {
-      let quotient = rest / 10
-      place -= 1
-      place.pointee = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest &- quotient &* 10)
+    while rest >= 100 {
+      let quotient = rest / 100
+      place -= 2
+      Self.pair(rest &- quotient &* 100, at: place)
       rest = quotient
     }
-    place -= 1
-    place.pointee = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest)
+    if rest >= 10 {
+      place -= 2
+      Self.pair(rest, at: place)
+    } else {
+      place -= 1
+      place.pointee = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest)
+    }
+    while end - place < digits {
+      place -= 1
+      place.pointee = UInt8(ascii: "0")
+    }
     let length = end - place
-    (buffer + count).update(from: place, count: length)
+    // All that can be there, three words: what is too much is within the slack, and overwritten.
+    let from = UnsafeRawPointer(place)
+    let to = UnsafeMutableRawPointer(buffer + count)
+    let words = (
+      from.loadUnaligned(as: UInt64.self), from.loadUnaligned(fromByteOffset: 8, as: UInt64.self),
+      from.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
+    )
+    to.storeBytes(of: words.0, as: UInt64.self)
+    to.storeBytes(of: words.1, toByteOffset: 8, as: UInt64.self)
+    to.storeBytes(of: words.2, toByteOffset: 16, as: UInt64.self)
     count &+= length
+  }
+
+  /// A fraction of a second: nine digits.
+  ///
+  /// - Parameter nanoseconds: below 1 000 000 000.
+  @inline(__always)
+  mutating func fraction(_ nanoseconds: UInt32) {
+    if count >= Self.capacity { flush() }
+    let place = buffer + count
+    let high = nanoseconds / 10_000
+    let low = nanoseconds % 10_000
+    place.pointee = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: high / 10_000)
+    let middle = high % 10_000
+    Self.pair(UInt64(middle / 100), at: place + 1)
+    Self.pair(UInt64(middle % 100), at: place + 3)
+    Self.pair(UInt64(low / 100), at: place + 5)
+    Self.pair(UInt64(low % 100), at: place + 7)
+    count &+= 9
+  }
+
+  /// Two digits of a number below 100.
+  @inline(__always)
+  private static func pair(_ value: UInt64, at place: UnsafeMutablePointer<UInt8>) {
+    let digits: StaticString =
+      """
+      00010203040506070809101112131415161718192021222324252627282930313233343536373839\
+      40414243444546474849505152535455565758596061626364656667686970717273747576777879\
+      8081828384858687888990919293949596979899
+      """
+    let pair = digits.utf8Start + Int(truncatingIfNeeded: 2 &* value)
+    place[0] = pair[0]
+    place[1] = pair[1]
   }
 
   @inline(__always)
