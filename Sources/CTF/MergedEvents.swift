@@ -10,6 +10,8 @@ public struct MergedEvents: ~Copyable {
   private var heap = MergeHeap()
   private var tape = TapeOutput()
   private var hasCurrent = false
+  /// Whether there are gaps before the current event.
+  private var haveGaps = false
   private var openCount = 0
   /// What streams that have been closed had to say.
   private var closed = Closed()
@@ -65,6 +67,7 @@ public struct MergedEvents: ~Copyable {
       let timestamp = cursor.timestamp
       guard cursor.decode(into: &tape) else { continue }
       guard cursor.wanted.contains(timestamp) else { continue }
+      haveGaps = !cursor.gaps.isEmpty
       return EventRecord(
         stream: top.stream, packet: cursor.packet, timestamp: timestamp, cycles: cursor.cycles, event: event,
         values: UnsafePointer(tape.words), packetContext: cursor.context.words, isLarge: cursor.isLarge)
@@ -111,6 +114,9 @@ public struct MergedEvents: ~Copyable {
     guard hasCurrent, let top = heap.top else { return }
     cursors[top.stream]?.readLarge(into: receiver)
   }
+
+  /// Whether `takeGaps` has something: not to be asked for it at each event.
+  public var hasGaps: Bool { haveGaps || !hasCurrent || !closed.gaps.isEmpty }
 
   /// The gaps that lie before the event returned last, in its stream; after the last event those that are left.
   public mutating func takeGaps() -> [EventGap] {

@@ -21,7 +21,7 @@ final class StreamWalker {
   /// Index of the current packet in the stream.
   @exclusivity(unchecked) private(set) var packet = -1
   /// Gaps between the previous packet and this one.
-  private(set) var gaps: [Gap] = []
+  @exclusivity(unchecked) private(set) var gaps: [Gap] = []
   private(set) var diagnostics: [Diagnostic] = []
   private let streamIndex: Int
   private let window: PacketWindow

@@ -59,7 +59,7 @@ struct DumpClock {
     self.last = timestamp
     // babeltrace2 aborts at a step back.
     if timestamp >= last, difference < Self.nanoseconds {
-      sink.text("] (+0.")
+      sink.paddedText("] (+0.          ", 6)
       sink.fraction(UInt32(truncatingIfNeeded: difference))
     } else {
       sink.text(timestamp < last ? "] (-" : "] (+")
@@ -67,7 +67,7 @@ struct DumpClock {
       sink.byte(UInt8(ascii: "."))
       sink.fraction(UInt32(truncatingIfNeeded: difference % Self.nanoseconds))
     }
-    sink.text(") ")
+    sink.paddedText(")               ", 2)
   }
 
   private static let nanoseconds: UInt64 = 1_000_000_000

@@ -146,7 +146,7 @@ package struct TraceDump: ~Copyable {
     table?.writeHeader(to: &sink)
     var events = MergedEvents(trace, window: window)
     while let event = events.next() {
-      for gap in events.takeGaps() { report(gap, onGap) }
+      if events.hasGaps { for gap in events.takeGaps() { report(gap, onGap) } }
       if let filter, !filter.shows(event, events) { continue }
       shownEvents &+= 1
       if table != nil || isSilent {

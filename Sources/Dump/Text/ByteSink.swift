@@ -87,6 +87,13 @@ struct ByteSink: ~Copyable {
     count &+= length
   }
 
+  /// The first few bytes of a text of at least `paddedLength`.
+  @inline(__always)
+  mutating func paddedText(_ text: StaticString, _ length: Int) {
+    assert(text.utf8CodeUnitCount >= Self.paddedLength)
+    paddedBytes(text.utf8Start, length)
+  }
+
   @inline(never)
   private mutating func slowBytes(_ start: UnsafePointer<UInt8>, _ length: Int) {
     var done = 0
