@@ -8,6 +8,16 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
+/// How the guests in C are made, in every build alike: as code that needs nothing but itself (Sources/CVirtioGuests/guest.h).
+let guest: [CSetting] = [
+  .treatAllWarnings(as: .error),
+  .unsafeFlags([
+    "-O2", "-ffreestanding", "-fPIC", "-mgeneral-regs-only", "-mno-red-zone", "-fno-jump-tables",
+    "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-fcf-protection=none", "-fno-sanitize=all",
+    "-fno-profile-instr-generate", "-fno-coverage-mapping",
+  ]),
+]
+
 /// The virtual machine monitor. Needs Linux's KVM headers and liblttng-ust.
 let monitor: [Target] = [
   .target(name: "CKVM", cSettings: c),
@@ -16,6 +26,7 @@ let monitor: [Target] = [
     name: "CTracepoints", cSettings: c,
     linkerSettings: [.linkedLibrary("lttng-ust"), .linkedLibrary("dl")]),
   .target(name: "CGuestPrograms", cSettings: c),
+  .target(name: "CVirtioGuests", dependencies: ["CGuestPrograms"], cSettings: guest),
   .target(name: "Platform", dependencies: ["CLinux", "CArguments", system], swiftSettings: swift),
   .target(name: "GuestRAM", dependencies: ["Platform", "CLinux"], swiftSettings: swift),
   .target(name: "Engine", dependencies: ["GuestRAM", "Platform"], swiftSettings: swift),
@@ -24,7 +35,7 @@ let monitor: [Target] = [
   .target(name: "Devices", dependencies: ["GuestRAM"], swiftSettings: swift),
   .target(name: "Virtio", dependencies: ["Devices", "GuestRAM", "Platform"], swiftSettings: swift),
   .target(name: "Boot", dependencies: ["Board", "GuestRAM", "Platform"], swiftSettings: swift),
-  .target(name: "GuestPrograms", dependencies: ["CGuestPrograms"], swiftSettings: swift),
+  .target(name: "GuestPrograms", dependencies: ["CGuestPrograms", "CVirtioGuests"], swiftSettings: swift),
   .target(
     name: "Machine",
     dependencies: [

@@ -50,6 +50,8 @@ char **clinux_environment(void) {
 
 int clinux_path_flag(void) { return O_PATH; }
 
+int clinux_temporary_file_flag(void) { return O_TMPFILE; }
+
 int clinux_remove_default_acl(int directory) {
     return fremovexattr(directory, "system.posix_acl_default") == 0 ? 0 : -errno;
 }

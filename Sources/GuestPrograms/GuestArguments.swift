@@ -26,6 +26,8 @@ package struct GuestArguments: Sendable, Equatable {
   package internal(set) var devices: UInt32 = 1
   /// How it waits for completions.
   package internal(set) var wait: Wait = .poll
+  /// What it asks of a disk.
+  package internal(set) var requests = RequestArguments()
   /// The parameter that is this guest's own (access size, batch, period, …); 0 if it has none.
   package internal(set) var parameter: UInt32 = 0
 }
@@ -100,7 +102,20 @@ extension GuestArguments {
     case .window: window = Window(rawValue: value) ?? .port
     case .devices: devices = UInt32(value) ?? 1
     case .wait: wait = Wait(rawValue: value) ?? .poll
-    case .size, .batch, .period, .accesses, .queues: self.parameter = UInt32(value) ?? 0
+    case .period, .accesses, .queues: self.parameter = UInt32(value) ?? 0
+    // In the parameter for guests that have only one of them, and for those with requests in a place of its own.
+    case .size:
+      self.parameter = UInt32(value) ?? 0
+      requests.size = self.parameter
+    case .batch:
+      self.parameter = UInt32(value) ?? 0
+      requests.batch = self.parameter
+    case .depth: requests.depth = UInt32(value) ?? 1
+    case .reads: requests.reads = UInt32(value) ?? 0
+    case .flush: requests.flush = UInt32(value) ?? 0
+    case .order: requests.order = RequestArguments.Order(rawValue: value) ?? .sequential
+    case .places: requests.places = UInt32(value) ?? 1
+    case .announce: requests.announcement = RequestArguments.Announcement(rawValue: value) ?? .nothing
     // Two in one: the guest has both.
     case .polls: self.parameter = self.parameter & 0xffff_0000 | (UInt32(value) ?? 0) & 0xffff
     case .writes: self.parameter = self.parameter & 0xffff | (UInt32(value) ?? 0) << 16

@@ -18,6 +18,12 @@ package enum GuestError: Error, Equatable, CustomStringConvertible {
   case tooManyQueues(guest: String, limit: Int, vcpus: Int, queues: Int)
   /// The guest needs interrupts and the machine has no interrupt controller.
   case needsInterruptController(guest: String, why: String)
+  /// The guest drives a disk and there is none.
+  case needsDisk(guest: String)
+  /// The guest writes to its disk, which refuses that.
+  case needsWritableDisk(guest: String)
+  /// The guest's buffers do not fit into RAM; bytes.
+  case tooLittleMemory(guest: String, needed: UInt64, given: UInt64)
   /// What is at the report block's address is not one.
   case badReport(String)
 
@@ -47,6 +53,13 @@ package enum GuestError: Error, Equatable, CustomStringConvertible {
           ? "use --cpus \(limit) or fewer, with queues=1" : "use queues=\(limit / vcpus) or fewer")
     case .needsInterruptController(let guest, let why):
       "guest \(guest) needs an interrupt controller (\(why)); use --irqchip kernel or split"
+    case .needsDisk(let guest):
+      "guest \(guest) needs a disk; use --disk FILE, of which it overwrites the beginning"
+    case .needsWritableDisk(let guest):
+      "guest \(guest) writes to its disk, which is given as read-only; leave readonly=on away, or --disk for a scratch disk"
+    case .tooLittleMemory(let guest, let needed, let given):
+      "guest \(guest) has a buffer for each request under way and needs \((needed + (1 << 20) - 1) >> 20) MiB of RAM; the "
+        + "machine has \(given >> 20); use --memory \((needed + (1 << 20) - 1) >> 20)M, or a smaller depth or size"
     case .badReport(let what):
       "guest report: \(what)"
     }

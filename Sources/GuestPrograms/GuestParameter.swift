@@ -26,6 +26,18 @@ package struct GuestParameter: Sendable, Equatable {
     case writes
     /// Doorbell queues of each vCPU.
     case queues
+    /// Requests under way at once.
+    case depth
+    /// How many of a hundred requests read.
+    case reads
+    /// Writes between two flushes.
+    case flush
+    /// Which places requests are about, one after the other.
+    case order
+    /// Places of one request each, on a disk.
+    case places
+    /// What is told over the serial port.
+    case announce
   }
 
   /// What values it takes.

@@ -62,12 +62,24 @@ package struct GuestProgram: Sendable {
     guard Int(arguments.devices) <= machine.doorbells else {
       throw .tooFewDoorbells(guest: name, needed: Int(arguments.devices), given: machine.doorbells)
     }
+    if requirements.disk { try checkDisk(arguments.requests, on: machine) }
     guard machine.interruptController == .none else { return }
     if requirements.interruptController {
       throw .needsInterruptController(guest: name, why: "it takes interrupts or starts secondary vCPUs")
     }
     if arguments.wait == .interrupt {
       throw .needsInterruptController(guest: name, why: "wait=interrupt was asked for")
+    }
+  }
+}
+
+extension GuestProgram {
+  private func checkDisk(_ requests: RequestArguments, on machine: GuestMachine) throws(GuestError) {
+    guard let disk = machine.disk else { throw .needsDisk(guest: name) }
+    guard !disk.isReadOnly else { throw .needsWritableDisk(guest: name) }
+    let needed = requests.memoryNeeded
+    guard needed <= machine.memory else {
+      throw .tooLittleMemory(guest: name, needed: needed, given: machine.memory)
     }
   }
 }
@@ -97,11 +109,16 @@ package struct GuestRequirements: Sendable, Equatable {
   package let interruptController: Bool
   /// Whether each vCPU has as many queues as the guest's own parameter says, each with an interrupt line of its own.
   package let ownLines: Bool
+  /// Whether it drives the first disk, and writes to it.
+  package let disk: Bool
 
-  init(minimumVcpus: Int = 1, interruptController: Bool = false, ownLines: Bool = false) {
+  init(
+    minimumVcpus: Int = 1, interruptController: Bool = false, ownLines: Bool = false, disk: Bool = false
+  ) {
     self.minimumVcpus = minimumVcpus
     self.interruptController = interruptController
     self.ownLines = ownLines
+    self.disk = disk
   }
 }
 
@@ -111,6 +128,23 @@ package struct GuestPhase: Sendable, Codable, Equatable {
   package let mark: UInt32
   /// What the guest does from then on.
   package let meaning: String
+}
+
+/// A device that a guest drives, where it finds it.
+package struct GuestDevice: Sendable, Equatable {
+  /// Guest physical address of its registers, below 4 GiB.
+  package var registers: UInt32
+  /// Its interrupt line.
+  package var line: UInt32
+  /// Whether it refuses to be written.
+  package var isReadOnly: Bool
+
+  /// Names a device; by default the first disk.
+  package init(registers: UInt32 = 0xd010_0000, line: UInt32 = 6, isReadOnly: Bool = false) {
+    self.registers = registers
+    self.line = line
+    self.isReadOnly = isReadOnly
+  }
 }
 
 /// The part of the machine's configuration that decides what a guest does.
@@ -131,17 +165,23 @@ package struct GuestMachine: Sendable, Equatable {
   package var doorbells: Int
   /// Where the interrupt controllers are.
   package var interruptController: InterruptController
+  /// The first disk; nil if there is none.
+  package var disk: GuestDevice?
+  /// Guest RAM, bytes.
+  package var memory: UInt64
   /// The guest's TSC frequency in kHz, 0 if unknown; guests measure their deadlines with it.
   package var tscKilohertz: UInt32
 
   /// Describes a machine.
   package init(
     vcpus: Int = 1, doorbells: Int = 1, interruptController: InterruptController = .kernel,
-    tscKilohertz: UInt32 = 0
+    disk: GuestDevice? = GuestDevice(), memory: UInt64 = 64 << 20, tscKilohertz: UInt32 = 0
   ) {
     self.vcpus = vcpus
     self.doorbells = doorbells
     self.interruptController = interruptController
+    self.disk = disk
+    self.memory = memory
     self.tscKilohertz = tscKilohertz
   }
 }

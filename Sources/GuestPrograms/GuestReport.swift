@@ -4,7 +4,7 @@ package struct GuestReport: Sendable, Equatable {
   /// Guest physical address of the block.
   package static let address: UInt64 = 0x7800
   /// Size of the block in bytes.
-  package static let byteCount = 64
+  package static let byteCount = 96
 
   static let magic: UInt32 = 0x5450_5245
 
@@ -20,6 +20,12 @@ package struct GuestReport: Sendable, Equatable {
     case parameters = 4
     /// A secondary vCPU did not start.
     case vcpu = 5
+    /// A device is not what its driver expects: another kind, without what the driver needs, or in need of a reset.
+    case device = 6
+    /// A request came back with an error, or with another length than it should have.
+    case status = 7
+    /// The disk is smaller than the part of it that the guest was told to use.
+    case diskTooSmall = 8
 
     /// The failure in words.
     package var description: String {
@@ -29,6 +35,9 @@ package struct GuestReport: Sendable, Equatable {
       case .interrupt: "interrupt missing"
       case .parameters: "bad parameters"
       case .vcpu: "secondary vCPU did not start"
+      case .device: "device not as its driver expects"
+      case .status: "request ended with an error"
+      case .diskTooSmall: "disk too small for size × places"
       }
     }
   }
@@ -49,13 +58,17 @@ package struct GuestReport: Sendable, Equatable {
   package var portAccesses: UInt64 = 0
   /// Memory-mapped accesses that exit to the VMM, other than kicks and the I/O APIC's.
   package var memoryAccesses: UInt64 = 0
+  /// Requests to a disk that were completed, by kind.
+  package var diskRequests = DiskRequests()
+  /// What a failure is about (docs/guest-abi.md), such as the sector; 0 where that says nothing.
+  package var detail: UInt64 = 0
 
   /// The failure, if there was one of the known kinds.
   package var failure: Failure? { Failure(rawValue: failureCode) }
 
   init() {}
 
-  /// Decodes the 64 bytes at ``address``.
+  /// Decodes the 96 bytes at ``address``.
   ///
   /// - Throws: ``GuestError/badReport(_:)`` if there are fewer bytes, or the guest ended without writing its report.
   package init(decoding bytes: UnsafeRawBufferPointer) throws(GuestError) {
@@ -77,5 +90,7 @@ package struct GuestReport: Sendable, Equatable {
     marks = counter(40)
     portAccesses = counter(48)
     memoryAccesses = counter(56)
+    diskRequests = DiskRequests(reads: counter(64), writes: counter(72), flushes: counter(80))
+    detail = counter(88)
   }
 }

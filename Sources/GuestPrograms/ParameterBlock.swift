@@ -3,13 +3,13 @@ package enum ParameterBlock {
   /// Guest physical address of the block.
   package static let address: UInt64 = 0x7000
   /// Size of the block in bytes.
-  package static let byteCount = 32
+  package static let byteCount = 64
 
   static let magic: UInt32 = 0x4e58_4531
 }
 
 extension GuestProgram {
-  /// The parameter block for these arguments on this machine: 32 bytes to write at ``ParameterBlock/address``.
+  /// The parameter block for these arguments on this machine: 64 bytes to write at ``ParameterBlock/address``.
   ///
   /// - Throws: ``GuestError`` if the machine lacks what the guest needs.
   package func parameterBlock(
@@ -20,7 +20,11 @@ extension GuestProgram {
     if arguments.window == .memory { flags |= 1 << 0 }
     if arguments.wait == .interrupt { flags |= 1 << 1 }
     if machine.interruptController != .none { flags |= 1 << 2 }
+    let requests = arguments.requests
+    if requests.order == .random { flags |= 1 << 3 }
+    if requests.announcement == .flushes { flags |= 1 << 4 }
     flags |= (arguments.devices - 1) << 8
+    let device = requirements.disk ? machine.disk : nil
     var block: [UInt8] = []
     block.reserveCapacity(ParameterBlock.byteCount)
     block.append(littleEndian: ParameterBlock.magic)
@@ -30,6 +34,13 @@ extension GuestProgram {
     block.append(littleEndian: flags)
     block.append(littleEndian: machine.tscKilohertz)
     block.append(littleEndian: arguments.parameter)
+    block.append(littleEndian: device?.registers ?? 0)
+    block.append(littleEndian: device?.line ?? 0)
+    for number in [
+      requests.size, requests.depth, requests.batch, requests.reads, requests.flush, requests.places,
+    ] {
+      block.append(littleEndian: number)
+    }
     return block
   }
 }

@@ -10,8 +10,12 @@ extension MachineConfiguration {
     var workers: [BlockWorkers] = []
     for disk in disks {
       do {
-        let file = try DiskFile(path: disk.path, isReadOnly: disk.isReadOnly)
-        workers.append(try BlockWorkers(file))
+        if let bytes = disk.scratchBytes {
+          workers.append(try BlockWorkers(try DiskFile.scratch(bytes: bytes)))
+        } else {
+          workers.append(
+            try BlockWorkers(try DiskFile(path: disk.path, isReadOnly: disk.isReadOnly)))
+        }
       } catch let error as DiskError {
         throw MachineError(error.description)
       } catch {

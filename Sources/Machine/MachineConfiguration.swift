@@ -33,6 +33,15 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
     package var path: String
     /// Whether the guest may only read it.
     package var isReadOnly: Bool
+    /// The size of a file without a name that is gone after the run, instead of the one at `path`.
+    package var scratchBytes: UInt64?
+
+    /// A disk for one run, all zeros.
+    package static func scratch(bytes: UInt64) -> Disk {
+      var disk = Disk(path: "")
+      disk.scratchBytes = bytes
+      return disk
+    }
 
     /// Describes a disk.
     package init(path: String, isReadOnly: Bool = false) {

@@ -32,6 +32,13 @@ public struct FileDescriptor: ~Copyable, Sendable {
     return FileDescriptor(owning: raw)
   }
 
+  /// Makes a file without a name, for reading and writing, that is gone when it is closed: open(2) with `O_TMPFILE`.
+  ///
+  /// - Parameter directory: on the file system that it takes room of.
+  public static func temporary(in directory: String) throws(Errno) -> FileDescriptor {
+    try open(directory, O_RDWR | clinux_temporary_file_flag(), mode: 0o600)
+  }
+
   /// Opens a file for writing, made or emptied, by a ``TrustedPath``; a FIFO without waiting for ever for somebody who
   /// reads it.
   ///

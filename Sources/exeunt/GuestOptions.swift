@@ -96,6 +96,9 @@ struct GuestOptions: ParsableArguments {
       configuration.mode = MachineConfiguration.Mode(program.mode)
       configuration.loadAddress = program.loadAddress
       configuration.entry = program.entry
+      if program.requirements.disk, configuration.disks.isEmpty {
+        configuration.disks = [.scratch(bytes: GuestProgram.scratchDiskBytes)]
+      }
       try program.check(arguments, on: GuestMachine(configuration))
       return .builtIn(program, arguments)
     }
@@ -179,7 +182,19 @@ extension GuestMachine {
   init(_ configuration: MachineConfiguration) {
     self.init(
       vcpus: configuration.vcpus, doorbells: configuration.doorbells,
-      interruptController: InterruptController(configuration.interruptController))
+      interruptController: InterruptController(configuration.interruptController),
+      disk: configuration.firstDisk, memory: configuration.memory)
+  }
+}
+
+extension MachineConfiguration {
+  /// The first disk, as a guest finds it. A board that there cannot be is refused with the other mistakes, later.
+  fileprivate var firstDisk: GuestDevice? {
+    guard let disk = disks.first else { return nil }
+    guard let slot = try? boardLayout().slots(of: .disk).first, let registers = slot.ranges.first,
+      let line = slot.line
+    else { return GuestDevice(isReadOnly: disk.isReadOnly) }
+    return GuestDevice(registers: UInt32(registers.start), line: line, isReadOnly: disk.isReadOnly)
   }
 }
 

@@ -83,6 +83,7 @@ private struct GuestDescription: Encodable {
   let minimumVcpus: Int
   let maximumVcpus: Int
   let needsInterruptController: Bool
+  let needsDisk: Bool
   let parameters: [Parameter]
   let phases: [GuestPhase]
 
@@ -95,6 +96,7 @@ private struct GuestDescription: Encodable {
     minimumVcpus = program.requirements.minimumVcpus
     maximumVcpus = GuestRequirements.maximumVcpus
     needsInterruptController = program.requirements.interruptController
+    needsDisk = program.requirements.disk
     phases = program.phases
     parameters = program.parameters.map {
       Parameter(
@@ -114,6 +116,7 @@ extension GuestProgram {
       needs.append("--cpus \(requirements.minimumVcpus) to \(GuestRequirements.maximumVcpus)")
     }
     if requirements.interruptController { needs.append("--irqchip kernel or split") }
+    if requirements.disk { needs.append("a disk, whose beginning it overwrites: --disk, or a scratch one") }
     if !needs.isEmpty { lines += Page.lines("  needs       ", needs.joined(separator: ", ")) }
     for parameter in parameters {
       let setting = "  " + padded("\(parameter.name.rawValue)=\(parameter.defaultValue)", to: 22)

@@ -23,6 +23,7 @@ struct RunCommand: ParsableCommand {
       EXAMPLES:
         exeunt run --guest port-io iterations=100000
         exeunt run --guest doorbell iterations=10000 wait=interrupt --trace run1
+        exeunt run --guest blk depth=32 wait=interrupt --trace run2
         exeunt run --guest smp --cpus 2 --ioeventfd off --pin vcpu0=0,vcpu1=1
         exeunt run --kernel vmlinux --initrd initrd --append 'console=ttyS0' --trace boot
         exeunt run --kernel vmexit.flat --append 'vmexit.flat cpuid' --memory 128M

@@ -117,9 +117,11 @@ extension GuestReport {
     let counters: [(UInt64, String)] = [
       (iterations, "iterations"), (kicks, "kicks"), (completions, "completions"), (interrupts, "interrupts"),
       (marks, "marks"), (portAccesses, "port accesses"), (memoryAccesses, "memory-mapped accesses"),
+      (diskRequests.reads, "reads"), (diskRequests.writes, "writes"), (diskRequests.flushes, "flushes"),
     ]
     let parts = counters.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
-    let failed = failureCode == 0 ? "" : "; FAILED: \(failure?.description ?? "code \(failureCode)")"
+    let about = detail == 0 ? "" : " (\(detail))"
+    let failed = failureCode == 0 ? "" : "; FAILED: \(failure?.description ?? "code \(failureCode)")\(about)"
     return (parts.isEmpty ? "nothing done" : parts.joined(separator: ", ")) + failed
   }
 }
@@ -144,6 +146,8 @@ struct RunResult: Encodable {
   struct Guest: Encodable {
     let failureCode: UInt32
     let iterations, kicks, completions, interrupts, marks, portAccesses, memoryAccesses: UInt64
+    let diskRequests: DiskRequests?
+    let detail: UInt64
   }
 
   struct Trace: Encodable {
@@ -177,7 +181,8 @@ struct RunResult: Encodable {
       Guest(
         failureCode: $0.failureCode, iterations: $0.iterations, kicks: $0.kicks, completions: $0.completions,
         interrupts: $0.interrupts, marks: $0.marks, portAccesses: $0.portAccesses,
-        memoryAccesses: $0.memoryAccesses)
+        memoryAccesses: $0.memoryAccesses,
+        diskRequests: $0.diskRequests.total > 0 ? $0.diskRequests : nil, detail: $0.detail)
     }
     trace = recorded.map { recorded in
       Trace(

@@ -56,12 +56,12 @@ import Testing
       try plan.load(into: memory)
       #expect(try memory.read(count: 33, at: GuestAddress(0x7000)) == Array(1...32) + [0xee])
       #expect(
-        try memory.read(count: 66, at: GuestAddress(0x77ff)) == [0xee] + [UInt8](repeating: 0, count: 64) + [
+        try memory.read(count: 98, at: GuestAddress(0x77ff)) == [0xee] + [UInt8](repeating: 0, count: 96) + [
           0xee
         ])
-      try memory.write([UInt8](repeating: 0xdd, count: 64), at: GuestAddress(0x7800))
+      try memory.write([UInt8](repeating: 0xdd, count: 96), at: GuestAddress(0x7800))
     }
-    #expect(plan.report == 0x7800..<0x7840)
+    #expect(plan.report == 0x7800..<0x7860)
     #expect(plan.entry.rbx == 0x7000)
     #expect(plan.entry.rsp == 0x8000)
   }

@@ -41,9 +41,16 @@ struct AnalyzerReport: Decodable {
     let queue: UInt16?
     let kicks, requests, interrupts: UInt64
   }
+  struct Requests: Decodable {
+    let device: String
+    let queue: UInt16?
+    let kind: String
+    let count: UInt64
+  }
   struct Summary: Decodable {
     let vcpus: [Vcpu]
     let paths: [Path]
+    let requests: [Requests]
     let marks: UInt64
   }
 

@@ -16,6 +16,7 @@ struct RecordedRun {
     struct Guest: Decodable {
       let failureCode: UInt32
       let kicks, completions, interrupts, marks: UInt64
+      let diskRequests: DiskRequests?
     }
     struct Trace: Decodable {
       let eventsEmitted: UInt64

@@ -10,6 +10,9 @@ import Testing
       block == [
         0x31, 0x45, 0x58, 0x4e, 3, 0, 0, 0, 4, 3, 2, 1, 0, 0, 0, 0,
         6, 5, 0, 0, 4, 0, 0, 0, 0x0d, 0x0c, 0x0b, 0x0a, 2, 0, 0, 0,
+        // No device, and of what is asked of one only the size, which is this guest's, too.
+        0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
       ])
   }
 
@@ -24,23 +27,24 @@ import Testing
 
 @Suite struct GuestReportTests {
   @Test func layoutIsTheContract() throws {
-    var bytes = [UInt8](repeating: 0, count: 64)
+    var bytes = [UInt8](repeating: 0, count: 96)
     bytes.replaceSubrange(0..<8, with: [0x45, 0x52, 0x50, 0x54, 2, 0, 0, 0])
-    for field in 1..<8 { bytes[8 * field] = UInt8(field) }
+    for field in 1..<12 { bytes[8 * field] = UInt8(field) }
     let report = try bytes.withUnsafeBytes { try GuestReport(decoding: $0) }
     #expect(report.failure == .completion)
     #expect(
       [
         report.iterations, report.kicks, report.completions, report.interrupts, report.marks,
-        report.portAccesses, report.memoryAccesses,
-      ] == Array(1...7))
+        report.portAccesses, report.memoryAccesses, report.diskRequests.reads, report.diskRequests.writes,
+        report.diskRequests.flushes, report.detail,
+      ] == Array(1...11))
   }
 
   @Test func missingReportIsNotAReport() {
-    let bytes = [UInt8](repeating: 0, count: 64)
+    let bytes = [UInt8](repeating: 0, count: 96)
     #expect(throws: GuestError.self) { try bytes.withUnsafeBytes { try GuestReport(decoding: $0) } }
     #expect(throws: GuestError.self) {
-      try bytes.prefix(63).withUnsafeBytes { try GuestReport(decoding: $0) }
+      try bytes.prefix(95).withUnsafeBytes { try GuestReport(decoding: $0) }
     }
   }
 }

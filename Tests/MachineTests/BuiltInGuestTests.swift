@@ -32,6 +32,11 @@ struct BuiltInGuestTests {
       ("multiqueue", ["iterations=20", "queues=1", "window=memory"]),
       ("doorbell", ["iterations=20", "wait=poll"]), ("doorbell", ["iterations=20", "wait=interrupt"]),
       ("doorbell", ["iterations=20", "wait=interrupt", "window=memory", "batch=3"]),
+      ("blk", ["iterations=20", "places=4"]), ("blk", ["iterations=20", "places=4", "wait=interrupt"]),
+      (
+        "blk",
+        ["iterations=60", "places=16", "depth=8", "wait=interrupt", "order=random", "flush=7", "size=512"]
+      ),
     ]
     for (guest, settings) in selections {
       for controller in MachineConfiguration.InterruptController.allCases {
@@ -40,8 +45,8 @@ struct BuiltInGuestTests {
             let one = Case(
               guest: guest, settings: settings, controller: controller, vcpus: vcpus,
               ioeventfd: switches & 1 != 0, irqfd: switches & 2 != 0)
-            let kicks = ["doorbell", "smp", "multiqueue", "mixed"].contains(guest)
-            // The switches are about the doorbell alone; elsewhere one setting of them is enough.
+            let kicks = ["doorbell", "smp", "multiqueue", "mixed", "blk"].contains(guest)
+            // The switches are about what is kicked alone; elsewhere one setting of them is enough.
             if isPossible(one), kicks || switches == 3 { cases.append(one) }
           }
         }
@@ -85,6 +90,7 @@ struct BuiltInGuestTests {
     configuration.irqfd = one.irqfd
     configuration.ioThreads = one.vcpus > 1 ? 2 : 1
     configuration.serial = .none
+    if program.requirements.disk { configuration.disks = [.scratch(bytes: GuestProgram.scratchDiskBytes)] }
     configuration.timeLimit = 30_000_000_000
     let machine = try Machine(configuration) { kilohertz throws(MachineError) in
       do {
@@ -103,7 +109,8 @@ struct BuiltInGuestTests {
     #expect(expectation.disagreements(with: report) == [])
     // The end of the run interrupts each vCPU at least once, and every 20 ms until all have stopped; each of these is an
     // exit without an access. Which access was made how often is held against recorded traces (EndToEndTests).
-    let accesses = expectation.exits(ioeventfd: one.ioeventfd).values.reduce(0, +)
+    let accesses = expectation.exits(ioeventfd: one.ioeventfd, (report.kicks, report.interrupts)).values
+      .reduce(0, +)
     let exits = summary.exits.reduce(0, +)
     #expect(exits >= accesses + UInt64(one.vcpus))
     #expect(exits <= accesses + UInt64(one.vcpus * 100))

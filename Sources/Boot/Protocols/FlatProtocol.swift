@@ -16,7 +16,7 @@ package struct FlatImage: Sendable {
   /// Where a parameter block is, and where the register for it points in any case.
   package static let parameterAddress: UInt64 = 0x7000
   /// Where a guest with a parameter block leaves its report.
-  package static let report: Range<UInt64> = 0x7800..<0x7840
+  package static let report: Range<UInt64> = 0x7800..<0x7860
 
   private static let stackPointer: UInt64 = 0x8000
   private static let descriptors: UInt64 = 0x500

@@ -90,6 +90,8 @@ static inline void clinux_relax(void) {
 
 // O_PATH is behind _GNU_SOURCE, too.
 int clinux_path_flag(void);
+// And O_TMPFILE.
+int clinux_temporary_file_flag(void);
 
 // Removes what a directory's default access control list gives others to what is made in it: fremovexattr(2); 0 or -errno.
 int clinux_remove_default_acl(int directory);

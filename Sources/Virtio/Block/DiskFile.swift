@@ -19,6 +19,31 @@ package struct DiskFile: ~Copyable, Sendable {
     self.isReadOnly = isReadOnly
   }
 
+  private init(scratch descriptor: consuming FileDescriptor, bytes: UInt64) {
+    self.descriptor = descriptor
+    sectors = bytes / 512
+    isReadOnly = false
+  }
+
+  /// Makes a file that has no name and is gone when it is closed: a disk for one run, all zeros, in `TMPDIR` or `/tmp`.
+  ///
+  /// - Parameter bytes: its size; room is taken as it is written.
+  /// - Throws: `DiskError` with what was tried, what failed and what to do.
+  package static func scratch(bytes: UInt64) throws(DiskError) -> DiskFile {
+    let preferred = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+    let directory = preferred.isEmpty ? "/tmp" : preferred
+    do {
+      let descriptor = try FileDescriptor.temporary(in: directory)
+      guard ftruncate(descriptor.raw, off_t(clamping: bytes)) == 0 else { throw Errno.current }
+      return DiskFile(scratch: descriptor, bytes: bytes)
+    } catch {
+      throw DiskError(
+        description:
+          "scratch disk of \(bytes >> 20) MiB in \(directory): \(error); set TMPDIR to a directory with "
+          + "room for it, or give a disk: --disk FILE")
+    }
+  }
+
   private static func open(_ path: String, _ isReadOnly: Bool) throws(DiskError) -> FileDescriptor {
     do {
       return try FileDescriptor.open(path, isReadOnly ? O_RDONLY : O_RDWR)

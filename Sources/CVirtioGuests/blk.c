@@ -1,0 +1,289 @@
+// Requests to a disk: writes a part of it from beginning to end, then reads and writes that in the mix, the order and the
+// depth that the parameters say, and checks all that it reads.
+//
+// The part is divided into places of one request each. A place has a generation: how often it was written. Each sector
+// that is written has its number and the generation in its first and, inverted, in its last eight bytes, so that a read
+// shows whether each sector is there, whole, in its place, and the last that was written. A place has one request under
+// way at the most; who wants it waits.
+#define GUEST_IMAGE "exeunt_guest_blk"
+#include "virtio.h"
+
+#define BLOCK_DEVICE 2
+#define FEATURE_FLUSH (1ull << 9)
+#define BLOCK_QUEUE 0
+
+#define SECTOR_BYTES 512
+#define SECTOR_WORDS (SECTOR_BYTES / 8)
+#define DEPTH_MAX 64
+#define PLACES_MAX 4096
+
+enum phase {
+    PHASE_END = 0,
+    PHASE_FILL = 1,
+    PHASE_REQUESTS = 2,
+};
+
+enum block_type {
+    BLOCK_READ = 0,
+    BLOCK_WRITE = 1,
+    BLOCK_FLUSH = 4,
+};
+
+// A request on its way; its number is its descriptor's, which stays the same and leads to `table`.
+struct request {
+    struct descriptor table[3];
+    // Section 5.2.6.
+    struct {
+        uint32_t type;
+        uint32_t reserved;
+        uint64_t sector;
+    } header;
+    volatile uint8_t status;
+    uint8_t is_busy;
+    uint16_t generation;
+    uint32_t place;
+};
+#define REQUEST(number) ((struct request *)(uintptr_t)(REQUESTS + 128 * (number)))
+_Static_assert(sizeof(struct request) <= 128, "REQUEST");
+
+struct place {
+    uint16_t generation;
+    uint16_t is_busy;
+};
+#define PLACE(number) ((struct place *)(uintptr_t)TABLES + (number))
+
+struct disk {
+    struct queue queue;
+    uint32_t bytes;
+    uint32_t sectors;
+    // Requests that nobody uses, as a stack of their numbers.
+    uint32_t free;
+    uint8_t numbers[DEPTH_MAX];
+};
+
+static inline uint64_t *buffer(const struct disk *disk, uint32_t number) {
+    return (uint64_t *)(BUFFERS + (uintptr_t)number * disk->bytes);
+}
+
+static inline uint64_t word(uint64_t sector, uint16_t generation) {
+    return sector | (uint64_t)generation << 48;
+}
+
+static inline void write_pattern(const struct disk *disk, uint32_t number, uint16_t generation) {
+    uint64_t sector = REQUEST(number)->header.sector;
+    uint64_t *words = buffer(disk, number);
+    for (uint32_t left = disk->sectors; left > 0; left--, words += SECTOR_WORDS) {
+        words[0] = word(sector, generation);
+        words[SECTOR_WORDS - 1] = ~word(sector, generation);
+        sector++;
+    }
+}
+
+// What the buffer held before must not pass for what the disk delivers.
+static inline void spoil(const struct disk *disk, uint32_t number) {
+    uint64_t *words = buffer(disk, number);
+    for (uint32_t left = disk->sectors; left > 0; left--, words += SECTOR_WORDS)
+        words[0] = words[SECTOR_WORDS - 1] = 0;
+}
+
+static inline void check_pattern(const struct disk *disk, uint32_t number) {
+    const struct request *request = REQUEST(number);
+    uint64_t sector = request->header.sector;
+    const uint64_t *words = buffer(disk, number);
+    for (uint32_t left = disk->sectors; left > 0; left--, words += SECTOR_WORDS) {
+        if (words[0] != word(sector, request->generation) || words[SECTOR_WORDS - 1] != ~words[0])
+            fail_at(FAILURE_WRONG_VALUE, sector);
+        sector++;
+    }
+}
+
+// Takes a completed request out of the ring and checks everything about it.
+static inline void complete(struct disk *disk) {
+    uint64_t taken = queue_take(&disk->queue);
+    uint32_t number = (uint32_t)taken;
+    if (number >= PARAMETERS->depth)
+        fail_at(FAILURE_COMPLETION, number);
+    struct request *request = REQUEST(number);
+    if (!request->is_busy)
+        fail_at(FAILURE_COMPLETION, number);
+    if (request->status != 0)
+        fail_at(FAILURE_STATUS, request->header.sector);
+    uint32_t written = 1;
+    switch (request->header.type) {
+    case BLOCK_READ:
+        REPORT->reads++;
+        written += disk->bytes;
+        check_pattern(disk, number);
+        break;
+    case BLOCK_WRITE:
+        REPORT->writes++;
+        break;
+    default:
+        REPORT->flushes++;
+    }
+    if (taken >> 32 != written)
+        fail_at(FAILURE_STATUS, request->header.sector);
+    REPORT->completions++;
+    if (request->header.type != BLOCK_FLUSH)
+        PLACE(request->place)->is_busy = 0;
+    request->is_busy = 0;
+    disk->numbers[disk->free++] = (uint8_t)number;
+}
+
+// Kicks, and waits until at least one request has completed.
+static __attribute__((noinline)) void wait(struct disk *disk) {
+    queue_kick(&disk->queue);
+    queue_wait(&disk->queue);
+    do
+        complete(disk);
+    while (!queue_is_empty(&disk->queue) || queue_ask(&disk->queue));
+}
+
+static inline void wait_for_all(struct disk *disk) {
+    while (disk->free < PARAMETERS->depth)
+        wait(disk);
+}
+
+static inline uint32_t take_request(struct disk *disk) {
+    while (disk->free == 0)
+        wait(disk);
+    return disk->numbers[--disk->free];
+}
+
+// Offers a request, of which header and buffer are ready.
+static inline void submit(struct disk *disk, uint32_t number) {
+    struct request *request = REQUEST(number);
+    request->status = 0xff;
+    request->is_busy = 1;
+    queue_offer(&disk->queue, (uint16_t)number);
+    if ((uint16_t)(disk->queue.offered - disk->queue.kicked) >= PARAMETERS->batch)
+        queue_kick(&disk->queue);
+}
+
+static __attribute__((noinline)) void transfer(struct disk *disk, enum block_type type, uint32_t place) {
+    while (PLACE(place)->is_busy)
+        wait(disk);
+    uint32_t number = take_request(disk);
+    struct request *request = REQUEST(number);
+    request->place = place;
+    request->header.type = type;
+    request->header.sector = (uint64_t)place * disk->sectors;
+    PLACE(place)->is_busy = 1;
+    if (type == BLOCK_WRITE) {
+        PLACE(place)->generation++;
+        write_pattern(disk, number, PLACE(place)->generation);
+        request->table[1].flags = DESCRIPTOR_NEXT;
+    } else {
+        spoil(disk, number);
+        request->table[1].flags = DESCRIPTOR_NEXT | DESCRIPTOR_WRITE;
+    }
+    request->generation = PLACE(place)->generation;
+    request->table[0].next = 1;
+    submit(disk, number);
+}
+
+// Has what was written before durable, as fsync(2) does: the writes have completed before the flush is asked for.
+static inline void flush(struct disk *disk) {
+    wait_for_all(disk);
+    uint32_t number = take_request(disk);
+    struct request *request = REQUEST(number);
+    request->header.type = BLOCK_FLUSH;
+    request->header.sector = 0;
+    request->table[0].next = 2;
+    submit(disk, number);
+    wait_for_all(disk);
+    if (PARAMETERS->flags & FLAG_ANNOUNCE) {
+        REPORT->port_accesses++;
+        out8(PORT_SERIAL, '.');
+    }
+}
+
+static inline void prepare_requests(struct disk *disk) {
+    disk->bytes = PARAMETERS->bytes;
+    disk->sectors = disk->bytes / SECTOR_BYTES;
+    disk->free = 0;
+    for (uint32_t number = PARAMETERS->depth; number-- > 0;) {
+        struct request *request = REQUEST(number);
+        struct descriptor *descriptor = &disk->queue.descriptors[number];
+        descriptor->address = (uintptr_t)request->table;
+        descriptor->length = sizeof request->table;
+        descriptor->flags = DESCRIPTOR_INDIRECT;
+        request->table[0].address = (uintptr_t)&request->header;
+        request->table[0].length = sizeof request->header;
+        request->table[0].flags = DESCRIPTOR_NEXT;
+        request->table[1].address = (uintptr_t)buffer(disk, number);
+        request->table[1].length = disk->bytes;
+        request->table[1].next = 2;
+        request->table[2].address = (uintptr_t)&request->status;
+        request->table[2].length = 1;
+        request->table[2].flags = DESCRIPTOR_WRITE;
+        request->header.reserved = 0;
+        request->is_busy = 0;
+        disk->numbers[disk->free++] = (uint8_t)number;
+    }
+    for (uint32_t place = 0; place < PARAMETERS->places; place++) {
+        PLACE(place)->generation = 0;
+        PLACE(place)->is_busy = 0;
+    }
+}
+
+static inline void check_parameters(void) {
+    const struct parameters *given = PARAMETERS;
+    if (given->bytes == 0 || given->bytes % SECTOR_BYTES || given->depth == 0 || given->depth > DEPTH_MAX ||
+        given->batch == 0 || given->reads > 100 || given->places == 0 || given->places > PLACES_MAX)
+        fail(FAILURE_PARAMETERS);
+    if (waits_for_interrupts() && !(given->flags & FLAG_INTERRUPT_CONTROLLER))
+        fail(FAILURE_PARAMETERS);
+}
+
+static inline void guest_main(void) {
+    const struct parameters *given = PARAMETERS;
+    check_parameters();
+    struct disk disk;
+    virtio_open(BLOCK_DEVICE, FEATURE_FLUSH);
+    uint64_t capacity = virtio_configuration(0);
+    if (capacity < (uint64_t)given->places * (given->bytes / SECTOR_BYTES))
+        fail_at(FAILURE_DISK_TOO_SMALL, capacity);
+    queue_open(&disk.queue, BLOCK_QUEUE);
+    if (waits_for_interrupts())
+        interrupts_enable(given->line);
+    prepare_requests(&disk);
+    virtio_start();
+
+    mark(PHASE_FILL);
+    for (uint32_t place = 0; place < given->places; place++)
+        transfer(&disk, BLOCK_WRITE, place);
+    wait_for_all(&disk);
+
+    mark(PHASE_REQUESTS);
+    // Reads follow writes half a round behind, so that both are rarely about one place.
+    uint32_t next_write = 0, next_read = given->places / 2, random = 1, share = 0, unflushed = 0;
+    for (uint64_t left = given->iterations; left > 0; left--) {
+        // Reads are spread evenly among all requests.
+        share += given->reads;
+        int is_read = share >= 100;
+        uint32_t *next = is_read ? &next_read : &next_write;
+        uint32_t place = *next;
+        if (given->flags & FLAG_RANDOM) {
+            // Numerical Recipes' generator; its upper bits are the better ones.
+            random = random * 1664525 + 1013904223;
+            place = (uint32_t)((uint64_t)(random >> 16) * given->places >> 16);
+        } else if (++*next == given->places) {
+            *next = 0;
+        }
+        transfer(&disk, is_read ? BLOCK_READ : BLOCK_WRITE, place);
+        if (is_read) {
+            share -= 100;
+        } else if (++unflushed == given->flush) {
+            unflushed = 0;
+            flush(&disk);
+        }
+        REPORT->iterations++;
+        space();
+    }
+    wait_for_all(&disk);
+    mark(PHASE_END);
+    virtio_close();
+}
+
+#pragma clang attribute pop

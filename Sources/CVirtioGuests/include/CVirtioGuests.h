@@ -1,0 +1,9 @@
+// The built-in guests that are written in C: where each flat image lies in this executable and how long it is.
+#ifndef CVIRTIOGUESTS_H
+#define CVIRTIOGUESTS_H
+
+#include "CGuestPrograms.h"
+
+EXEUNT_GUEST_IMAGE(blk)
+
+#endif

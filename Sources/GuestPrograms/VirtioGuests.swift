@@ -1,0 +1,143 @@
+import CGuestPrograms
+import CVirtioGuests
+
+/// Guests with a virtio driver of their own.
+extension GuestProgram {
+  /// Bytes of the scratch disk that a guest gets where none is given: as much as it can be told to use.
+  package static let scratchDiskBytes = RequestArguments.maximumPlaces * 65536
+
+  static let blk = GuestProgram(
+    name: "blk",
+    summary: "disk requests through virtio: a mix of reads, writes and flushes that checks its data",
+    detail: """
+      Writes `places` of `size` bytes each at the beginning of disk0, then makes `iterations` reads and writes among \
+      them, up to `depth` at once. Each sector that is written has its number and how often it was written at both \
+      ends; what is read has to be what was written last. After every `flush` writes it waits until all requests \
+      are completed, asks for a flush and waits for that. It kicks after `batch` requests, or when it has to wait, \
+      where the device asks for a kick; it waits by polling the ring in memory or halted until the interrupt. Without --disk it has a \
+      scratch disk that vanishes with the run; with --disk FILE it overwrites the file's beginning. Fails when a \
+      request is lost, comes back twice or with an error, when a sector is not the one that was written, and when an \
+      interrupt does not come within 30 s.
+      """,
+    mode: .long,
+    parameters: [
+      .iterations(10_000, "reads and writes, beside one write for each place"), .requestSize, .depth,
+      .requestBatch, .reads, .flush, .order, .places, .wait, .announce, .spacing,
+    ],
+    requirements: GuestRequirements(disk: true),
+    phases: [
+      GuestPhase(mark: 1, meaning: "every place is written once"),
+      GuestPhase(mark: 2, meaning: "reads, writes and flushes"),
+      GuestPhase(mark: 0, meaning: "done"),
+    ],
+    locate: exeunt_guest_image_blk,
+    expect: { arguments, machine in
+      var expectation = GuestExpectation.powerOff
+      expectation.iterations = arguments.iterations
+      for mark: UInt32 in [1, 2, 0] { expectation.mark(mark) }
+      expectation.disk(arguments, machine)
+      return expectation
+    })
+}
+
+extension GuestParameter {
+  static let requestSize = GuestParameter(
+    name: .size, meaning: "bytes of a read or write",
+    values: .choice((9...16).map { "\(1 << $0)" }), defaultValue: "4096")
+
+  static let depth = GuestParameter(
+    name: .depth, meaning: "requests under way at once", values: .number(1...RequestArguments.maximumDepth),
+    defaultValue: "1")
+
+  static let requestBatch = GuestParameter(
+    name: .batch, meaning: "requests for each kick", values: .number(1...RequestArguments.maximumDepth),
+    defaultValue: "1")
+
+  static let reads = GuestParameter(
+    name: .reads, meaning: "how many of a hundred requests read; the others write", values: .number(0...100),
+    defaultValue: "50")
+
+  static let flush = GuestParameter(
+    name: .flush, meaning: "a flush after so many writes; 0: none", values: .number(0...1_000_000),
+    defaultValue: "32")
+
+  static let order = GuestParameter(
+    name: .order, meaning: "places one after the other, or here and there",
+    values: .choice(RequestArguments.Order.allCases.map(\.rawValue)), defaultValue: "sequential")
+
+  static let places = GuestParameter(
+    name: .places, meaning: "places of one request each that are read and written",
+    values: .number(1...RequestArguments.maximumPlaces), defaultValue: "256")
+
+  static let announce = GuestParameter(
+    name: .announce, meaning: "what is told over the serial port: flushes, a full stop for each",
+    values: .choice(RequestArguments.Announcement.allCases.map(\.rawValue)), defaultValue: "nothing")
+}
+
+/// What the routines of Sources/CVirtioGuests add to an expectation.
+extension GuestExpectation {
+  /// blk.c.
+  mutating func disk(_ arguments: GuestArguments, _ machine: GuestMachine) {
+    guard let device = machine.disk else { return }
+    let requests = arguments.requests
+    openVirtio(device)
+    readVirtioConfiguration(device)
+    openVirtioQueue(device)
+    if arguments.wait == .interrupt { enableInterrupts(machine) }
+    // Ready; at the end, the status twice and a reset.
+    virtio(device, .out, 0x70, times: 2)
+    virtio(device, .in, 0x70, times: 2)
+
+    diskRequests.reads = arguments.iterations * UInt64(requests.reads) / 100
+    let writes = arguments.iterations - diskRequests.reads
+    diskRequests.writes = UInt64(requests.places) + writes
+    diskRequests.flushes = requests.flush == 0 ? 0 : writes / UInt64(requests.flush)
+    if requests.announcement == .flushes {
+      text = Array(".".utf8)
+      serialBytes = diskRequests.flushes
+      access(GuestAccess(.port, .out, 0x3f8, size: 1), times: serialBytes)
+    }
+    let total = diskRequests.total
+    let fewest = requests.depth == 1 ? total : 1
+    diskKicks = fewest...total
+    diskKick = register(device, .out, 0x50)
+    guard arguments.wait == .interrupt else { return }
+    deviceInterrupts = fewest...total
+    interruptAccesses = [register(device, .in, 0x60), register(device, .out, 0x64)]
+  }
+
+  /// virtio.h: the device is found, and features are agreed on.
+  private mutating func openVirtio(_ device: GuestDevice) {
+    for offset: UInt32 in [0x00, 0x04, 0x08] { virtio(device, .in, offset) }
+    virtio(device, .out, 0x70, times: 4)
+    virtio(device, .in, 0x70, times: 2)
+    for offset: UInt32 in [0x14, 0x20, 0x24] { virtio(device, .out, offset, times: 2) }
+    virtio(device, .in, 0x10, times: 2)
+  }
+
+  /// virtio.h: a number of 64 bits, between two readings of the configuration's generation.
+  private mutating func readVirtioConfiguration(_ device: GuestDevice) {
+    virtio(device, .in, 0xfc, times: 2)
+    for offset: UInt32 in [0x100, 0x104] { virtio(device, .in, offset) }
+  }
+
+  /// virtio.h: the device is told of a queue.
+  private mutating func openVirtioQueue(_ device: GuestDevice) {
+    for offset: UInt32 in [0x34, 0x44] { virtio(device, .in, offset) }
+    for offset: UInt32 in [0x30, 0x38, 0x44, 0x80, 0x84, 0x90, 0x94, 0xa0, 0xa4] {
+      virtio(device, .out, offset)
+    }
+  }
+
+  private mutating func virtio(
+    _ device: GuestDevice, _ direction: GuestAccess.Direction, _ offset: UInt32, times: UInt64 = 1
+  ) {
+    access(register(device, direction, offset), times: times)
+  }
+
+  private func register(
+    _ device: GuestDevice, _ direction: GuestAccess.Direction, _ offset: UInt32
+  ) -> GuestAccess {
+    GuestAccess(.memory, direction, UInt64(device.registers) + UInt64(offset), size: 4)
+  }
+}

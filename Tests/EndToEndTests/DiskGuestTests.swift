@@ -1,0 +1,206 @@
+import Foundation
+import GuestPrograms
+import Platform
+import Testing
+
+/// A run of `blk`, and how the machine serves its disk.
+struct DiskCase: Sendable, CustomTestStringConvertible {
+  var parameters: [String] = []
+  var irqchip = "kernel"
+  var ioeventfd = true
+  var irqfd = true
+
+  var flags: [String] { ["--ioeventfd", ioeventfd ? "on" : "off", "--irqfd", irqfd ? "on" : "off"] }
+
+  var testDescription: String {
+    (["blk"] + parameters + flags + ["--irqchip \(irqchip)"]).joined(separator: " ")
+  }
+
+  static let all: [DiskCase] = {
+    var cases: [DiskCase] = []
+    for depth in [1, 32] {
+      for wait in ["poll", "interrupt"] {
+        for ioeventfd in [true, false] {
+          cases.append(
+            DiskCase(
+              parameters: ["iterations=300", "places=64", "depth=\(depth)", "wait=\(wait)", "flush=20"],
+              ioeventfd: ioeventfd))
+        }
+      }
+    }
+    return cases + [
+      DiskCase(
+        parameters: [
+          "iterations=200", "order=random", "depth=16", "batch=8", "size=16384", "wait=interrupt",
+        ],
+        irqchip: "split", irqfd: false),
+      DiskCase(parameters: ["iterations=100", "reads=100", "places=20", "size=512"], irqchip: "none"),
+      DiskCase(parameters: ["iterations=100", "reads=0", "places=3", "depth=8", "flush=1"], irqfd: false),
+    ]
+  }()
+}
+
+@Suite(
+  "The recorded trace, and the analyzer's report, are what the disk's guest did", .serialized,
+  .enabled(if: Tools.canRecord))
+struct DiskGuestTests {
+  @Test("requests by kind, kicks, interrupts and exits", arguments: DiskCase.all)
+  func exact(_ testCase: DiskCase) throws {
+    let recorded = try RecordedRun(
+      "blk", testCase.parameters, flags: testCase.flags, irqchip: testCase.irqchip)
+    let expectation = recorded.expectation
+    let guest = try #require(recorded.result.guest)
+    #expect(guest.diskRequests == expectation.diskRequests)
+    #expect(guest.completions == expectation.diskRequests.total)
+    #expect(expectation.diskKicks.contains(guest.kicks))
+
+    let tally = try OracleTally(recorded.trace)
+    let disk = try DiskTally(recorded.trace)
+    #expect(disk.begun == expectation.diskRequests)
+    #expect(disk.ended == expectation.diskRequests.total)
+    #expect(disk.failed == 0)
+    #expect(disk.ids == Set(0..<expectation.diskRequests.total))
+    #expect(
+      tally.exits == expectation.exits(ioeventfd: testCase.ioeventfd, (guest.kicks, guest.interrupts)))
+    #expect(disk.kicks == (testCase.ioeventfd ? guest.kicks : 0))
+    #expect(tally.marks == expectation.marks)
+    // One that is pending hides the next from the guest; no other is lost.
+    let interrupts = tally.interrupts.values.reduce(0, +)
+    #expect(expectation.deviceInterrupts.contains(interrupts))
+    #expect(guest.interrupts <= interrupts)
+    if expectation.deviceInterrupts.count == 1 { #expect(guest.interrupts == interrupts) }
+    #expect(recorded.result.trace?.eventsLost == 0)
+
+    let summary = try #require(try AnalyzerReport(["summary"], recorded.trace).summary)
+    let paths = summary.paths.filter { $0.device == "disk0" }
+    #expect(paths.allSatisfy { $0.kind == (testCase.ioeventfd ? "ioeventfd" : "exit") || $0.kicks == 0 })
+    #expect(paths.reduce(0) { $0 + $1.kicks } == guest.kicks)
+    #expect(paths.reduce(0) { $0 + $1.requests } == expectation.diskRequests.total)
+    let kinds = Dictionary(
+      uniqueKeysWithValues: summary.requests.filter { $0.device == "disk0" }.map { ($0.kind, $0.count) })
+    let known = expectation.diskRequests
+    #expect(
+      kinds == ["read": known.reads, "write": known.writes, "flush": known.flushes].filter { $0.value > 0 })
+    withExtendedLifetime(recorded) {}
+  }
+}
+
+/// What a trace has of requests to the disk, from babeltrace2's text.
+private struct DiskTally {
+  var begun = DiskRequests()
+  var ended: UInt64 = 0
+  var failed = 0
+  var ids: Set<UInt64> = []
+  var kicks: UInt64 = 0
+
+  init(_ trace: String) throws {
+    let output = try run(try #require(Tools.find("babeltrace2")), [trace])
+    var disk: UInt64?
+    for event in output.lines.map(OracleEvent.init) {
+      switch event.name {
+      case "device_info" where event.label("name") == "disk0": disk = event.number("device")
+      case "request_begin" where event.number("device") == disk:
+        switch event.label("kind") {
+        case "read": begun.reads += 1
+        case "write": begun.writes += 1
+        case "flush": begun.flushes += 1
+        case let other: Issue.record("a request of kind \(other)")
+        }
+      case "request_end" where event.number("device") == disk:
+        ended += 1
+        ids.insert(event.number("id"))
+        if event.number("status") != 0 { failed += 1 }
+      case "ioeventfd_signal" where event.number("device") == disk: kicks += event.number("counter")
+      default: break
+      }
+    }
+  }
+}
+
+@Suite("The disk's guest finds what is wrong", .enabled(if: Tools.hasKVM))
+struct DiskGuestFailureTests {
+  @Test("A disk that is too small, read-only, or not there is said before or by the guest")
+  func unsuitable() throws {
+    let directory = try TemporaryDirectory()
+    let disk = directory.url.appendingPathComponent("disk").path
+    #expect(FileManager.default.createFile(atPath: disk, contents: Data(count: 4096)))
+    let small = try run(Tools.exeunt, ["run", "--guest", "blk", "places=2", "--disk", disk])
+    #expect(small.status == 8 << 1 | 1)
+    #expect(
+      small.standardError.contains("FAILED: disk too small for size × places (8)"), "\(small.standardError)")
+    let readOnly = try run(Tools.exeunt, ["run", "--guest", "blk", "--disk", disk + ",readonly=on"])
+    #expect(readOnly.status == 2)
+    #expect(readOnly.standardError.contains("leave readonly=on away"), "\(readOnly.standardError)")
+    let nowhere = try run(
+      Tools.exeunt, ["run", "--guest", "blk"], environment: ["TMPDIR": directory.url.path + "/missing"])
+    #expect(nowhere.status == 2)
+    #expect(nowhere.standardError.contains("set TMPDIR to a directory"), "\(nowhere.standardError)")
+    withExtendedLifetime(directory) {}
+  }
+
+  @Test("Sectors that are not what was written, and requests that fail, end the run with a code of their own")
+  func damaged() throws {
+    try damaged(cut: false, status: 1 << 1 | 1, "wrong value read")
+    try damaged(cut: true, status: 7 << 1 | 1, "request ended with an error")
+  }
+
+  /// Somebody else cuts the file, or writes to it, while the guest runs.
+  private func damaged(cut isCut: Bool, status: CInt, _ message: String) throws {
+    let directory = try TemporaryDirectory()
+    let disk = directory.url.appendingPathComponent("disk")
+    #expect(FileManager.default.createFile(atPath: disk.path, contents: Data(count: 64 << 12)))
+    let guest = try AnnouncingGuest(disk, ["iterations=1000000", "places=64", "reads=99", "flush=1"])
+    // The write that is flushed is one of a hundred requests; reads follow.
+    _ = guest.awaitFlushes(1)
+    let file = try FileHandle(forWritingTo: disk)
+    if isCut {
+      try file.truncate(atOffset: 512)
+    } else {
+      // The last sector's last bytes, until the guest has seen it: it writes there itself now and then.
+      while guest.process.isRunning {
+        try file.seek(toOffset: UInt64(64 << 12 - 8))
+        try file.write(contentsOf: Data(count: 8))
+      }
+    }
+    _ = guest.awaitFlushes(.max)
+    guest.process.waitUntilExit()
+    #expect(guest.process.terminationStatus == status)
+    #expect(guest.diagnostics.contains(message), "\(guest.diagnostics)")
+    withExtendedLifetime(directory) {}
+  }
+}
+
+/// A run of `blk` that tells of each flush.
+final class AnnouncingGuest {
+  let process = Process()
+  private let output = Foundation.Pipe()
+  private let errors = Foundation.Pipe()
+  private var flushes = 0
+
+  init(_ disk: URL, _ parameters: [String], flags: [String] = []) throws {
+    process.executableURL = Tools.exeunt
+    process.arguments =
+      ["run", "--guest", "blk", "announce=flushes"] + parameters + ["--disk", disk.path, "--timeout", "60s"]
+      + flags
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = output
+    process.standardError = errors
+    try process.run()
+  }
+
+  /// Waits until so many have completed, or the program has closed its output.
+  ///
+  /// - Returns: how many have, of which the program has told so far.
+  func awaitFlushes(_ count: Int) -> Int {
+    while flushes < count {
+      let data = output.fileHandleForReading.availableData
+      if data.isEmpty { break }
+      flushes += data.count { $0 == UInt8(ascii: ".") }
+    }
+    return flushes
+  }
+
+  var diagnostics: String {
+    String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+  }
+}
