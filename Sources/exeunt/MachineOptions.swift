@@ -99,36 +99,14 @@ struct MachineOptions: ParsableArguments {
   }
 }
 
-/// A disk on the command line: a file, and whether it is only read. As in QEMU a comma in a name is written twice.
+/// The short form of a disk on the command line: a file, and whether it is only read.
 struct DiskOption {
   let disk: MachineConfiguration.Disk
 
   init(parsing argument: String) throws {
-    var words = [""]
-    var rest = argument[...]
-    while let character = rest.popFirst() {
-      if character != "," {
-        words[words.count - 1].append(character)
-      } else if rest.first == "," {
-        rest.removeFirst()
-        words[words.count - 1].append(",")
-      } else {
-        words.append("")
-      }
-    }
-    let path = words.removeFirst()
-    guard !path.isEmpty else { throw ValidationError("--disk \(argument): name a file") }
-    var isReadOnly = false
-    for word in words {
-      switch word {
-      case "readonly=on": isReadOnly = true
-      case "readonly=off": isReadOnly = false
-      default:
-        throw ValidationError(
-          "--disk \(argument): unknown \"\(word)\"; there is readonly=on and readonly=off")
-      }
-    }
-    disk = .init(path: path, isReadOnly: isReadOnly)
+    let argument = try KeyedArgument(argument, of: "--disk", first: "a file")
+    try argument.allow("readonly")
+    disk = .init(path: argument.first, isReadOnly: try argument.isOn("readonly") ?? false)
   }
 }
 
