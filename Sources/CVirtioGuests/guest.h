@@ -40,6 +40,7 @@ __asm__(".section " GUEST_SECTION ",\"ax\",@progbits\n"
 #define VARIABLES 0x20000
 #define RINGS 0x30000
 #define REQUESTS 0x50000
+#define STAMPS 0x58000
 #define TABLES 0x60000
 #define BUFFERS 0x100000
 

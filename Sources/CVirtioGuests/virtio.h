@@ -70,6 +70,9 @@ struct used_ring {
     volatile uint16_t available_event;
 };
 
+// The time stamp counter as a request was shown to the device, by its first descriptor: the VMM reads it for the trace.
+#define STAMP(number) ((volatile uint64_t *)(uintptr_t)STAMPS + QUEUE_SIZE * (number))
+
 // A queue's parts, each at the beginning of a page of its own.
 #define RING_BYTES 0x3000
 struct queue {
@@ -191,6 +194,10 @@ static inline void queue_offer(struct queue *queue, uint16_t head) {
 static inline void queue_kick(struct queue *queue) {
     if (queue->offered == queue->kicked)
         return;
+    // As late as the protocol allows: what is shown has its stamp.
+    uint64_t now = time_stamp();
+    for (uint16_t entry = queue->kicked; entry != queue->offered; entry++)
+        STAMP(queue->number)[queue->available->ring[entry % QUEUE_SIZE]] = now;
     compiler_fence();
     queue->available->index = queue->offered;
     full_fence();

@@ -28,6 +28,9 @@ package struct GuestProgram: Sendable {
   /// Guest physical address of its first instruction.
   package var entry: UInt64 { loadAddress }
 
+  /// Guest physical address at which it leaves time stamps of its virtio requests; nil if it makes none.
+  package var kickStamps: UInt64? { requirements.disk ? 0x58000 : nil }
+
   /// The image, in this executable's read-only data: valid for the life of the process.
   package var image: UnsafeRawBufferPointer {
     let image = locate()

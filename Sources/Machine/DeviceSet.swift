@@ -12,6 +12,8 @@ struct DeviceParts {
   let faults: any FaultObserver
   /// What is behind the disks, in their order.
   let disks: [BlockWorkers]
+  /// Where the guest leaves time stamps of its requests.
+  let stamps: KickStamps?
   let control: any PowerControl
   /// Where the serial port's output goes.
   let output: any ByteSink
@@ -59,7 +61,8 @@ struct DeviceSet {
         throw MachineError("\(slot.name): nothing is behind it")
       }
       let disk = BlockDevice(
-        id: id, parts.disks[index], serial: "exeunt-\(slot.name)", observer: parts.observer)
+        id: id, parts.disks[index], serial: "exeunt-\(slot.name)", stamps: parts.stamps,
+        observer: parts.observer)
       return MMIOTransport(id: id, disk, interrupt: try interrupt(of: slot, parts), faults: parts.faults)
     case .scratch: return ScratchRegister(id: id)
     case .marker: return MarkerPort(id: id, observer: parts.observer)

@@ -87,7 +87,9 @@ package final class Machine {
     devices = try DeviceSet(
       layout,
       DeviceParts(
-        memory: memory, observer: observer, faults: faults, disks: disks, control: control, output: output,
+        memory: memory, observer: observer, faults: faults, disks: disks,
+        stamps: configuration.kickStamps.map { KickStamps(table: GuestAddress($0)) }, control: control,
+        output: output,
         levels: levels,
         clockTimer: clockTimer, routes: routes
       ) { device, line throws(MachineError) in

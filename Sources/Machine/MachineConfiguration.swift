@@ -76,6 +76,8 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
   package var doorbells = 1
   /// Disks, in their order; up to 4.
   package var disks: [Disk] = []
+  /// The guest physical address at which a built-in guest leaves time stamps of its virtio requests; nil for others.
+  package var kickStamps: UInt64?
   /// How long an I/O thread polls before it blocks, nanoseconds.
   package var pollBudget: UInt32 = 0
   /// Host CPUs that threads are pinned to, by thread name (`vcpu0`, `io0`).

@@ -96,6 +96,7 @@ struct GuestOptions: ParsableArguments {
       configuration.mode = MachineConfiguration.Mode(program.mode)
       configuration.loadAddress = program.loadAddress
       configuration.entry = program.entry
+      configuration.kickStamps = program.kickStamps
       if program.requirements.disk, configuration.disks.isEmpty {
         configuration.disks = [.scratch(bytes: GuestProgram.scratchDiskBytes)]
       }

@@ -39,7 +39,7 @@ struct AnalyzerReport: Decodable {
     let device: String
     let kind: String
     let queue: UInt16?
-    let kicks, requests, interrupts: UInt64
+    let kicks, requests, interrupts, stamps: UInt64
   }
   struct Requests: Decodable {
     let device: String

@@ -59,6 +59,10 @@ struct DiskGuestTests {
     #expect(disk.begun == expectation.diskRequests)
     #expect(disk.ended == expectation.diskRequests.total)
     #expect(disk.failed == 0)
+    // Each request is taken with its own stamp, in the order in which the guest showed them.
+    #expect(disk.stamped == disk.ids)
+    #expect(disk.stamps.count == disk.ids.count)
+    #expect(zip(disk.stamps, disk.stamps.dropFirst()).allSatisfy { $0 <= $1 })
     #expect(disk.ids == Set(0..<expectation.diskRequests.total))
     #expect(
       tally.exits == expectation.exits(ioeventfd: testCase.ioeventfd, (guest.kicks, guest.interrupts)))
@@ -76,6 +80,7 @@ struct DiskGuestTests {
     #expect(paths.allSatisfy { $0.kind == (testCase.ioeventfd ? "ioeventfd" : "exit") || $0.kicks == 0 })
     #expect(paths.reduce(0) { $0 + $1.kicks } == guest.kicks)
     #expect(paths.reduce(0) { $0 + $1.requests } == expectation.diskRequests.total)
+    #expect(paths.reduce(0) { $0 + $1.stamps } == expectation.diskRequests.total)
     let kinds = Dictionary(
       uniqueKeysWithValues: summary.requests.filter { $0.device == "disk0" }.map { ($0.kind, $0.count) })
     let known = expectation.diskRequests
@@ -92,6 +97,9 @@ private struct DiskTally {
   var failed = 0
   var ids: Set<UInt64> = []
   var kicks: UInt64 = 0
+  /// Requests that left one, by their numbers.
+  var stamped: Set<UInt64> = []
+  var stamps: [UInt64] = []
 
   init(_ trace: String) throws {
     let output = try run(try #require(Tools.find("babeltrace2")), [trace])
@@ -110,6 +118,9 @@ private struct DiskTally {
         ended += 1
         ids.insert(event.number("id"))
         if event.number("status") != 0 { failed += 1 }
+      case "guest_kick_stamp" where event.number("device") == disk:
+        stamped.insert(event.number("id"))
+        stamps.append(event.number("tsc"))
       case "ioeventfd_signal" where event.number("device") == disk: kicks += event.number("counter")
       default: break
       }

@@ -24,6 +24,7 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
   package let queueSizes = [BlockDevice.queueSize]
   private let backend: any BlockBackend
   private let observer: any DeviceObserver
+  private let stamps: KickStamps?
   private let identity: [UInt8]
   private let configuration: [UInt8]
   // Everything below is accessed under the device's lock.
@@ -37,13 +38,17 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
 
   /// Makes a disk.
   ///
-  /// - Parameter serial: its serial number, of which 20 bytes are shown.
+  /// - Parameters:
+  ///   - serial: its serial number, of which 20 bytes are shown.
+  ///   - stamps: where its guest leaves time stamps; nil where it leaves none.
   package init(
-    id: DeviceID, _ backend: any BlockBackend, serial: String, observer: any DeviceObserver
+    id: DeviceID, _ backend: any BlockBackend, serial: String, stamps: KickStamps? = nil,
+    observer: any DeviceObserver
   ) {
     self.id = id
     self.backend = backend
     self.observer = observer
+    self.stamps = stamps
     features =
       Feature.maximumSegments | Feature.flush | (backend.isReadOnly ? Feature.readOnly : 0)
     let name = Array(serial.utf8.prefix(Int(BlockRequest.identityLength)))
@@ -112,6 +117,10 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
     job.status = request.status
     job.length = 0
     job.kind = DeviceRequest.Kind(request.operation)
+    if let stamps, observer.wantsKickStamps {
+      let stamp = stamps.stamp(queue: index, head: chain.head, memory)
+      if stamp != 0 { observer.kickStamp(subject(of: job), timeStampCounter: stamp, by: thread) }
+    }
     observer.requestBegan(subject(of: job), bytes: UInt32(clamping: request.length), by: thread)
     if let refusal = request.refusal(sectors: backend.sectors, isReadOnly: backend.isReadOnly) {
       return end(job, refusal, &queue, memory, by: thread)
