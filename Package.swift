@@ -44,9 +44,12 @@ let monitor: [Target] = [
     ],
     swiftSettings: swift),
   .target(name: "Recorder", dependencies: ["Platform"], swiftSettings: swift),
+  .target(name: "GuestAgent", dependencies: ["Platform"], swiftSettings: swift),
   .executableTarget(
     name: "exeunt",
-    dependencies: ["Machine", "Board", "Boot", "Recorder", "GuestPrograms", "Platform", argumentParser],
+    dependencies: [
+      "Machine", "Board", "Boot", "Recorder", "GuestAgent", "GuestPrograms", "Platform", argumentParser,
+    ],
     swiftSettings: swift),
 ]
 
@@ -117,6 +120,8 @@ let package = Package(
     .testTarget(
       name: "BootTests", dependencies: ["Board", "Boot", "GuestRAM", "Platform", "TestSupport"],
       swiftSettings: swift),
+    .testTarget(
+      name: "GuestAgentTests", dependencies: ["GuestAgent", "Platform", "TestSupport"], swiftSettings: swift),
     .testTarget(name: "GuestProgramsTests", dependencies: ["GuestPrograms"], swiftSettings: swift),
     .testTarget(
       name: "KVMTests", dependencies: ["KVM", "Engine", "CKVM", "GuestRAM", "CTestGuests"],

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 
@@ -38,6 +39,8 @@ void clinux_name_this_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 
 int clinux_gettid(void) { return (int)syscall(SYS_gettid); }
 
 int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int clinux_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
 
 int clinux_spawn_close_from(posix_spawn_file_actions_t *actions, int first) {
     return posix_spawn_file_actions_addclosefrom_np(actions, first);

@@ -19,7 +19,7 @@ struct Exeunt: ParsableCommand {
         exeunt doctor                            what this host offers
       """,
     version: ExeuntVersion.current,
-    subcommands: [RunCommand.self, GuestsCommand.self, DoctorCommand.self])
+    subcommands: [RunCommand.self, AgentCommand.self, GuestsCommand.self, DoctorCommand.self])
 
   /// Exit statuses are those of the documentation, not those of sysexits.h: 2 for mistaken arguments.
   static func main() {
@@ -76,14 +76,19 @@ enum Results {
   /// Writes a text and a newline.
   ///
   /// - Throws: the exit status 1, after telling, where the output cannot be written.
-  static func write(_ text: String) throws {
-    let bytes = Array((text + "\n").utf8)
+  static func write(_ text: String) throws { try write(Array((text + "\n").utf8), to: STDOUT_FILENO) }
+
+  /// Writes bytes as they are to standard output or standard error.
+  ///
+  /// - Throws: as above.
+  static func write(_ bytes: [UInt8], to descriptor: CInt) throws {
     var rest = bytes[...]
     while !rest.isEmpty {
-      let count = rest.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+      let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR { continue }
       guard count > 0 else {
-        Diagnostics.report("standard output cannot be written: \(Errno.current)")
+        let name = descriptor == STDOUT_FILENO ? "output" : "error"
+        Diagnostics.report("standard \(name) cannot be written: \(Errno.current)")
         throw ExitCode(1)
       }
       rest = rest.dropFirst(count)

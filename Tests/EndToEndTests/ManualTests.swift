@@ -4,7 +4,8 @@ import Testing
 @Suite("The manual and --help agree")
 struct ManualTests {
   private static let commands: [[String]] = [
-    ["exeunt", "run"], ["exeunt", "guests"], ["exeunt", "doctor"], ["exeunt-analyze", "summary"],
+    ["exeunt", "run"], ["exeunt", "agent"], ["exeunt", "guests"], ["exeunt", "doctor"],
+    ["exeunt-analyze", "summary"],
     ["exeunt-analyze", "exits"], ["exeunt-analyze", "timeline"], ["exeunt-analyze", "paths"],
     ["exeunt-analyze", "compare"], ["exeunt-analyze", "dump"], ["exeunt-analyze", "check"],
     ["exeunt-analyze", "state"], ["exeunt-analyze", "merge"],

@@ -60,6 +60,9 @@ int clinux_terminal_is_ours(void);
 // Behind _GNU_SOURCE as well: pipe2(2) with O_CLOEXEC; 0 or -1.
 int clinux_pipe(int ends[2]);
 
+// Behind _GNU_SOURCE as well: accept4(2), for a descriptor that does not block and is closed on exec; -1 and errno.
+int clinux_accept(int listener);
+
 // And this: the child closes every descriptor from `first` on.
 int clinux_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
 
