@@ -28,18 +28,21 @@ package struct BoardOptions: Sendable, Equatable {
   package var doorbells: Int
   /// Disks, each a virtio device.
   package var disks: Int
+  /// Whether there is a virtio source of random bytes.
+  package var entropy: Bool
   /// Event loops, each on an I/O thread of its own.
   package var loops: Int
 
   /// Describes what is wanted; by default the smallest machine.
   package init(
     vcpus: Int = 1, interruptController: InterruptController = .kernel, doorbells: Int = 1, disks: Int = 0,
-    loops: Int = 1
+    entropy: Bool = false, loops: Int = 1
   ) {
     self.vcpus = vcpus
     self.interruptController = interruptController
     self.doorbells = doorbells
     self.disks = disks
+    self.entropy = entropy
     self.loops = loops
   }
 

@@ -28,6 +28,9 @@ extension BoardLayout {
         [.ports(0xe0, 16), .ports(0x2000, UInt64(BoardLayout.lineCount), window: 1)]),
     ]
     for index in 0..<options.disks { slots.append(disk(index, threads)) }
+    if options.entropy {
+      slots.append(virtio(Slot(23, "rng0", .entropy, [.memory(0xd011_0000, 0x1000)], line: 13), "RNG0", 16))
+    }
     if options.interruptController == .split { slots.append(Slot(8, "ioapic", .ioapic, [ioapic])) }
     return slots
   }
@@ -62,6 +65,21 @@ extension BoardLayout {
     // What Linux's driver of virtio behind memory-mapped registers knows them by.
     slot.firmware = FirmwareEntry(
       name: "DSK\(index)", hardwareID: .text("LNRO0005"), uniqueID: UInt64(index))
+    return slot
+  }
+
+  /// A virtio device that the first loop serves, with its place known to drivers.
+  ///
+  /// - Parameter unique: the firmware's number of it; those of disks come before.
+  private static func virtio(_ slot: Slot, _ name: String, _ unique: UInt64, queues: UInt16 = 1) -> Slot {
+    var slot = slot
+    slot.kicks = (0..<queues).map { queue in
+      Kick(
+        queue: queue,
+        addresses: [.init(space: .memory, address: slot.ranges[0].start + UInt64(queueNotify))],
+        offset: queueNotify, size: 4, value: UInt64(queue), loop: 0)
+    }
+    slot.firmware = FirmwareEntry(name: name, hardwareID: .text("LNRO0005"), uniqueID: unique)
     return slot
   }
 

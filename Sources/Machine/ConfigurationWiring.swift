@@ -60,6 +60,7 @@ extension MachineConfiguration {
       return try BoardLayout(
         BoardOptions(
           vcpus: vcpus, interruptController: interruptController, doorbells: doorbells, disks: disks.count,
+          entropy: entropy,
           loops: ioThreads))
     } catch {
       throw MachineError(error.description)

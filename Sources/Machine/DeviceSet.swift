@@ -64,6 +64,14 @@ struct DeviceSet {
         id: id, parts.disks[index], serial: "exeunt-\(slot.name)", stamps: parts.stamps,
         observer: parts.observer)
       return MMIOTransport(id: id, disk, interrupt: try interrupt(of: slot, parts), faults: parts.faults)
+    case .entropy:
+      let entropy: EntropyDevice
+      do {
+        entropy = try EntropyDevice(id: id, observer: parts.observer)
+      } catch {
+        throw MachineError("eventfd for \(slot.name): \(error)")
+      }
+      return MMIOTransport(id: id, entropy, interrupt: try interrupt(of: slot, parts), faults: parts.faults)
     case .scratch: return ScratchRegister(id: id)
     case .marker: return MarkerPort(id: id, observer: parts.observer)
     case .keyboard: return KeyboardController(id: id, control: parts.control)

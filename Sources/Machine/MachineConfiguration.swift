@@ -78,6 +78,8 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
   package var disks: [Disk] = []
   /// The guest physical address at which a built-in guest leaves time stamps of its virtio requests; nil for others.
   package var kickStamps: UInt64?
+  /// Whether there is a virtio source of random bytes.
+  package var entropy = false
   /// How long an I/O thread polls before it blocks, nanoseconds.
   package var pollBudget: UInt32 = 0
   /// Host CPUs that threads are pinned to, by thread name (`vcpu0`, `io0`).

@@ -42,6 +42,12 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "A device beside those that are always there: virtio-rng-device.", valueName: "driver[,key=value…]"),
+    transform: DeviceOption.init(parsing:))
+  var device: [DeviceOption] = []
+
+  @Option(
+    help: ArgumentHelp(
       "How long an I/O thread polls before it blocks, such as 50us. 0: not at all.", valueName: "time"))
   var iothreadPoll = PollBudget(nanoseconds: 0)
 
@@ -83,6 +89,7 @@ struct MachineOptions: ParsableArguments {
     configuration.ioThreads = iothreads
     configuration.doorbells = doorbells
     configuration.disks = disk.map(\.disk)
+    try DeviceOption.apply(device, to: &configuration)
     configuration.pollBudget = iothreadPoll.nanoseconds
     configuration.pins = try pin.reduce(into: PinList()) { try $0.add($1) }.pins
     configuration.onReboot = onReboot

@@ -17,7 +17,8 @@ import Virtio
             all.append(
               BoardOptions(
                 vcpus: vcpus, interruptController: controller, doorbells: doorbells,
-                disks: (doorbells + loops + vcpus) % (BoardOptions.maximumDisks + 1), loops: loops))
+                disks: (doorbells + loops + vcpus) % (BoardOptions.maximumDisks + 1),
+                entropy: (loops + vcpus) % 2 == 0, loops: loops))
           }
         }
       }
@@ -46,6 +47,7 @@ import Virtio
       }
       #expect(layout.slots(of: .doorbell).count == options.doorbells)
       #expect(layout.slots(of: .disk).count == options.disks)
+      #expect(layout.slots(of: .entropy).count == (options.entropy ? 1 : 0))
       #expect(layout.slots(of: .ioapic).count == (options.interruptController == .split ? 1 : 0))
     }
   }

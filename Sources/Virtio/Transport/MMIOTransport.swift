@@ -49,6 +49,9 @@ package final class MMIOTransport: KickHandler, @unchecked Sendable {
     queues = device.queueSizes.map { Virtqueue(maximumSize: $0) }
   }
 
+  /// What the device's loop waits for to call `collect`; nil for nothing.
+  package var arrival: CInt? { device.arrival }
+
   // MARK: Registers
 
   /// Reads a register (section 4.2.2), or the configuration.

@@ -11,6 +11,9 @@ package protocol VirtioDevice: AnyObject, Sendable {
   var features: UInt64 { get }
   /// The most entries of each of its queues; powers of two.
   var queueSizes: [UInt16] { get }
+  /// A descriptor that can be read when there is something to collect; nil for a device that tells its loop otherwise, or
+  /// never has anything.
+  var arrival: CInt? { get }
 
   /// Reads a field of the configuration, little-endian (section 4.2.2.2); what is not defined reads zero.
   ///
@@ -39,6 +42,9 @@ package protocol VirtioDevice: AnyObject, Sendable {
 }
 
 extension VirtioDevice {
+  /// None.
+  package var arrival: CInt? { nil }
+
   /// Nothing, for a device that completes all requests as it takes them.
   package func collect(_ queues: inout [Virtqueue], memory: GuestMemory, by thread: ThreadContext) {}
 
