@@ -4,13 +4,15 @@
 // The part is divided into places of one request each. A place has a generation: how often it was written. Each sector
 // that is written has its number and the generation in its first and, inverted, in its last eight bytes, so that a read
 // shows whether each sector is there, whole, in its place, and the last that was written. A place has one request under
-// way at the most; who wants it waits.
+// way at the most; who wants it waits. Requests go to the queues in turn.
 #define GUEST_IMAGE "exeunt_guest_blk"
 #include "virtio.h"
 
 #define BLOCK_DEVICE 2
 #define FEATURE_FLUSH (1ull << 9)
-#define BLOCK_QUEUE 0
+#define FEATURE_QUEUES (1ull << 12)
+#define CONFIGURATION_CAPACITY 0
+#define CONFIGURATION_QUEUES 34
 
 #define SECTOR_BYTES 512
 #define SECTOR_WORDS (SECTOR_BYTES / 8)
@@ -29,7 +31,7 @@ enum block_type {
     BLOCK_FLUSH = 4,
 };
 
-// A request on its way; its number is its descriptor's, which stays the same and leads to `table`.
+// A request on its way; its number is that of a descriptor in each queue, which stays the same and leads to `table`.
 struct request {
     struct descriptor table[3];
     // Section 5.2.6.
@@ -42,6 +44,7 @@ struct request {
     uint8_t is_busy;
     uint16_t generation;
     uint32_t place;
+    uint32_t queue;
 };
 #define REQUEST(number) ((struct request *)(uintptr_t)(REQUESTS + 128 * (number)))
 _Static_assert(sizeof(struct request) <= 128, "REQUEST");
@@ -53,7 +56,10 @@ struct place {
 #define PLACE(number) ((struct place *)(uintptr_t)TABLES + (number))
 
 struct disk {
-    struct queue queue;
+    struct queue queues[QUEUES_MAX];
+    uint32_t queue_count;
+    // The queue of the next request.
+    uint32_t turn;
     uint32_t bytes;
     uint32_t sectors;
     // Requests that nobody uses, as a stack of their numbers.
@@ -98,13 +104,13 @@ static inline void check_pattern(const struct disk *disk, uint32_t number) {
 }
 
 // Takes a completed request out of the ring and checks everything about it.
-static inline void complete(struct disk *disk) {
-    uint64_t taken = queue_take(&disk->queue);
+static inline void complete(struct disk *disk, struct queue *queue) {
+    uint64_t taken = queue_take(queue);
     uint32_t number = (uint32_t)taken;
     if (number >= PARAMETERS->depth)
         fail_at(FAILURE_COMPLETION, number);
     struct request *request = REQUEST(number);
-    if (!request->is_busy)
+    if (!request->is_busy || request->queue != queue->number)
         fail_at(FAILURE_COMPLETION, number);
     if (request->status != 0)
         fail_at(FAILURE_STATUS, request->header.sector);
@@ -132,11 +138,13 @@ static inline void complete(struct disk *disk) {
 
 // Kicks, and waits until at least one request has completed.
 static __attribute__((noinline)) void wait(struct disk *disk) {
-    queue_kick(&disk->queue);
-    queue_wait(&disk->queue);
-    do
-        complete(disk);
-    while (!queue_is_empty(&disk->queue) || queue_ask(&disk->queue));
+    struct queue *end = disk->queues + disk->queue_count;
+    for (struct queue *queue = disk->queues; queue < end; queue++)
+        queue_kick(queue);
+    queues_wait(disk->queues, disk->queue_count);
+    for (struct queue *queue = disk->queues; queue < end; queue++)
+        while (!queue_is_empty(queue) || queue_ask(queue))
+            complete(disk, queue);
 }
 
 static inline void wait_for_all(struct disk *disk) {
@@ -155,9 +163,13 @@ static inline void submit(struct disk *disk, uint32_t number) {
     struct request *request = REQUEST(number);
     request->status = 0xff;
     request->is_busy = 1;
-    queue_offer(&disk->queue, (uint16_t)number);
-    if ((uint16_t)(disk->queue.offered - disk->queue.kicked) >= PARAMETERS->batch)
-        queue_kick(&disk->queue);
+    struct queue *queue = &disk->queues[disk->turn];
+    if (++disk->turn == disk->queue_count)
+        disk->turn = 0;
+    request->queue = queue->number;
+    queue_offer(queue, (uint16_t)number);
+    if ((uint16_t)(queue->offered - queue->kicked) >= PARAMETERS->batch)
+        queue_kick(queue);
 }
 
 static __attribute__((noinline)) void transfer(struct disk *disk, enum block_type type, uint32_t place) {
@@ -204,10 +216,12 @@ static inline void prepare_requests(struct disk *disk) {
     disk->free = 0;
     for (uint32_t number = PARAMETERS->depth; number-- > 0;) {
         struct request *request = REQUEST(number);
-        struct descriptor *descriptor = &disk->queue.descriptors[number];
-        descriptor->address = (uintptr_t)request->table;
-        descriptor->length = sizeof request->table;
-        descriptor->flags = DESCRIPTOR_INDIRECT;
+        for (uint32_t queue = 0; queue < disk->queue_count; queue++) {
+            struct descriptor *descriptor = &disk->queues[queue].descriptors[number];
+            descriptor->address = (uintptr_t)request->table;
+            descriptor->length = sizeof request->table;
+            descriptor->flags = DESCRIPTOR_INDIRECT;
+        }
         request->table[0].address = (uintptr_t)&request->header;
         request->table[0].length = sizeof request->header;
         request->table[0].flags = DESCRIPTOR_NEXT;
@@ -230,7 +244,7 @@ static inline void prepare_requests(struct disk *disk) {
 static inline void check_parameters(void) {
     const struct parameters *given = PARAMETERS;
     if (given->bytes == 0 || given->bytes % SECTOR_BYTES || given->depth == 0 || given->depth > DEPTH_MAX ||
-        given->batch == 0 || given->reads > 100 || given->places == 0 || given->places > PLACES_MAX)
+        given->batch == 0 || given->parameter == 0 || given->parameter > QUEUES_MAX || given->reads > 100 || given->places == 0 || given->places > PLACES_MAX)
         fail(FAILURE_PARAMETERS);
     if (waits_for_interrupts() && !(given->flags & FLAG_INTERRUPT_CONTROLLER))
         fail(FAILURE_PARAMETERS);
@@ -240,11 +254,19 @@ static inline void guest_main(void) {
     const struct parameters *given = PARAMETERS;
     check_parameters();
     struct disk disk;
-    virtio_open(BLOCK_DEVICE, FEATURE_FLUSH);
-    uint64_t capacity = virtio_configuration(0);
+    disk.queue_count = given->parameter;
+    disk.turn = 0;
+    virtio_open(BLOCK_DEVICE, FEATURE_FLUSH | (disk.queue_count > 1 ? FEATURE_QUEUES : 0));
+    uint64_t capacity = virtio_configuration(CONFIGURATION_CAPACITY);
     if (capacity < (uint64_t)given->places * (given->bytes / SECTOR_BYTES))
         fail_at(FAILURE_DISK_TOO_SMALL, capacity);
-    queue_open(&disk.queue, BLOCK_QUEUE);
+    if (disk.queue_count > 1) {
+        uint16_t queues = virtio_configuration16(CONFIGURATION_QUEUES);
+        if (queues < disk.queue_count)
+            fail_at(FAILURE_DEVICE, queues);
+    }
+    for (uint32_t queue = 0; queue < disk.queue_count; queue++)
+        queue_open(&disk.queues[queue], queue);
     if (waits_for_interrupts())
         interrupts_enable(given->line);
     prepare_requests(&disk);

@@ -75,6 +75,7 @@ struct used_ring {
 
 // A queue's parts, each at the beginning of a page of its own.
 #define RING_BYTES 0x3000
+#define QUEUES_MAX 8
 struct queue {
     struct descriptor *descriptors;
     struct available_ring *available;
@@ -134,6 +135,12 @@ static inline uint64_t virtio_configuration(uint32_t offset) {
         if (virtio_read(VIRTIO_GENERATION) == before)
             return high << 32 | low;
     }
+}
+
+// Reads a number of 16 bits from the configuration.
+static inline uint16_t virtio_configuration16(uint32_t offset) {
+    REPORT->memory_accesses++;
+    return *(volatile uint16_t *)(uintptr_t)(PARAMETERS->registers + VIRTIO_CONFIGURATION + offset);
 }
 
 static inline void virtio_set_part(enum virtio_register offset, const volatile void *part) {
@@ -230,12 +237,21 @@ static inline int queue_ask(struct queue *queue) {
     return !queue_is_empty(queue);
 }
 
+// Waiting is for all queues of a device, which have one interrupt line.
+
+static inline int all_are_empty(const struct queue *queues, uint32_t count) {
+    for (; count > 0; count--, queues++)
+        if (!queue_is_empty(queues))
+            return 0;
+    return 1;
+}
+
 #define SECONDS_TO_GIVE_UP 30
 #define SPINS_BETWEEN_CLOCK_READINGS 1024
 
-static inline void queue_poll(const struct queue *queue) {
+static inline void queues_poll(const struct queue *queues, uint32_t count) {
     uint64_t start = time_stamp();
-    for (uint32_t spins = SPINS_BETWEEN_CLOCK_READINGS; queue_is_empty(queue); pause())
+    for (uint32_t spins = SPINS_BETWEEN_CLOCK_READINGS; all_are_empty(queues, count); pause())
         if (--spins == 0) {
             if (time_stamp() - start > ticks_in_seconds(SECONDS_TO_GIVE_UP))
                 fail(FAILURE_COMPLETION);
@@ -243,15 +259,15 @@ static inline void queue_poll(const struct queue *queue) {
         }
 }
 
-// Sleeps until the device has interrupted, and acknowledges that (section 4.2.3.3). The ring is looked at only then: after
+// Sleeps until the device has interrupted, and acknowledges that (section 4.2.3.3). Rings are looked at only then: after
 // `queue_ask` an interrupt comes for whatever is completed.
-static inline void queue_sleep(const struct queue *queue) {
+static inline void queues_sleep(const struct queue *queues, uint32_t count) {
     uint32_t ticks = INTERRUPT_COUNTS->timer;
     do {
         uint32_t before = INTERRUPT_COUNTS->device;
         while (INTERRUPT_COUNTS->device == before) {
             if (INTERRUPT_COUNTS->timer - ticks > SECONDS_TO_GIVE_UP * WATCHDOG_TICKS_A_SECOND)
-                fail(queue_is_empty(queue) ? FAILURE_COMPLETION : FAILURE_INTERRUPT);
+                fail(all_are_empty(queues, count) ? FAILURE_COMPLETION : FAILURE_INTERRUPT);
             halt();
         }
         REPORT->interrupts++;
@@ -260,13 +276,13 @@ static inline void queue_sleep(const struct queue *queue) {
         if (causes & ~INTERRUPT_USED_BUFFER)
             fail(FAILURE_DEVICE);
         virtio_write(VIRTIO_INTERRUPT_ACK, causes);
-    } while (queue_is_empty(queue));
+    } while (all_are_empty(queues, count));
 }
 
 // Waits until something is completed.
-static inline void queue_wait(const struct queue *queue) {
+static inline void queues_wait(const struct queue *queues, uint32_t count) {
     if (waits_for_interrupts())
-        queue_sleep(queue);
+        queues_sleep(queues, count);
     else
-        queue_poll(queue);
+        queues_poll(queues, count);
 }

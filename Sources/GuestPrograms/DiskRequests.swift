@@ -21,11 +21,15 @@ package struct RequestArguments: Sendable, Equatable {
   static let maximumDepth: UInt64 = 64
   /// The most places.
   static let maximumPlaces: UInt64 = 4096
+  /// The most queues of the disk that are used.
+  static let maximumQueues: UInt64 = 8
 
   /// Bytes of a read or write, a multiple of 512.
   package internal(set) var size: UInt32 = 0
   /// Requests under way at once.
   package internal(set) var depth: UInt32 = 0
+  /// Queues of the disk, to which requests go in turn.
+  package internal(set) var queues: UInt32 = 1
   /// Requests for each kick.
   package internal(set) var batch: UInt32 = 0
   /// How many of a hundred read; the others write.

@@ -102,11 +102,14 @@ extension GuestArguments {
     case .window: window = Window(rawValue: value) ?? .port
     case .devices: devices = UInt32(value) ?? 1
     case .wait: wait = Wait(rawValue: value) ?? .poll
-    case .period, .accesses, .queues: self.parameter = UInt32(value) ?? 0
+    case .period, .accesses: self.parameter = UInt32(value) ?? 0
     // In the parameter for guests that have only one of them, and for those with requests in a place of its own.
     case .size:
       self.parameter = UInt32(value) ?? 0
       requests.size = self.parameter
+    case .queues:
+      self.parameter = UInt32(value) ?? 0
+      requests.queues = self.parameter
     case .batch:
       self.parameter = UInt32(value) ?? 0
       requests.batch = self.parameter

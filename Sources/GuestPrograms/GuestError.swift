@@ -22,6 +22,8 @@ package enum GuestError: Error, Equatable, CustomStringConvertible {
   case needsDisk(guest: String)
   /// The guest writes to its disk, which refuses that.
   case needsWritableDisk(guest: String)
+  /// The disk has fewer queues than the guest was told to use.
+  case tooFewDiskQueues(guest: String, needed: Int, given: Int)
   /// The guest's buffers do not fit into RAM; bytes.
   case tooLittleMemory(guest: String, needed: UInt64, given: UInt64)
   /// What is at the report block's address is not one.
@@ -57,6 +59,8 @@ package enum GuestError: Error, Equatable, CustomStringConvertible {
       "guest \(guest) needs a disk; use --disk FILE, of which it overwrites the beginning"
     case .needsWritableDisk(let guest):
       "guest \(guest) writes to its disk, which is given as read-only; leave readonly=on away, or --disk for a scratch disk"
+    case .tooFewDiskQueues(let guest, let needed, let given):
+      "guest \(guest) was told to use \(needed) queues and the disk has \(given); use a disk with more, or queues=\(given)"
     case .tooLittleMemory(let guest, let needed, let given):
       "guest \(guest) has a buffer for each request under way and needs \((needed + (1 << 20) - 1) >> 20) MiB of RAM; the "
         + "machine has \(given >> 20); use --memory \((needed + (1 << 20) - 1) >> 20)M, or a smaller depth or size"

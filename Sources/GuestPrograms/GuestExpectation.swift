@@ -64,6 +64,8 @@ package struct GuestExpectation: Sendable, Equatable {
   package internal(set) var kickAccesses: [GuestAccess: UInt64] = [:]
   /// Requests to the disk.
   package internal(set) var diskRequests = DiskRequests()
+  /// Requests to each of its queues.
+  package internal(set) var diskQueues: [UInt64] = []
   /// Kicks of the disk: one for each request where only one is under way, else what the device asked for.
   package internal(set) var diskKicks: ClosedRange<UInt64> = 0...0
   /// The access that each of them is.

@@ -24,7 +24,7 @@ package struct GuestParameter: Sendable, Equatable {
     case polls
     /// Bytes written to the serial port, in each iteration.
     case writes
-    /// Doorbell queues of each vCPU.
+    /// Queues: of each vCPU at the doorbell, or of the disk.
     case queues
     /// Requests under way at once.
     case depth

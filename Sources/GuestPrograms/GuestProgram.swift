@@ -80,6 +80,9 @@ extension GuestProgram {
   private func checkDisk(_ requests: RequestArguments, on machine: GuestMachine) throws(GuestError) {
     guard let disk = machine.disk else { throw .needsDisk(guest: name) }
     guard !disk.isReadOnly else { throw .needsWritableDisk(guest: name) }
+    guard Int(requests.queues) <= disk.queues else {
+      throw .tooFewDiskQueues(guest: name, needed: Int(requests.queues), given: disk.queues)
+    }
     let needed = requests.memoryNeeded
     guard needed <= machine.memory else {
       throw .tooLittleMemory(guest: name, needed: needed, given: machine.memory)
@@ -141,12 +144,17 @@ package struct GuestDevice: Sendable, Equatable {
   package var line: UInt32
   /// Whether it refuses to be written.
   package var isReadOnly: Bool
+  /// How many queues it has.
+  package var queues: Int
 
   /// Names a device; by default the first disk.
-  package init(registers: UInt32 = 0xd010_0000, line: UInt32 = 6, isReadOnly: Bool = false) {
+  package init(
+    registers: UInt32 = 0xd010_0000, line: UInt32 = 6, isReadOnly: Bool = false, queues: Int = 1
+  ) {
     self.registers = registers
     self.line = line
     self.isReadOnly = isReadOnly
+    self.queues = queues
   }
 }
 

@@ -33,7 +33,7 @@ extension GuestProgram {
     block.append(littleEndian: arguments.spacing)
     block.append(littleEndian: flags)
     block.append(littleEndian: machine.tscKilohertz)
-    block.append(littleEndian: arguments.parameter)
+    block.append(littleEndian: requirements.disk ? requests.queues : arguments.parameter)
     block.append(littleEndian: device?.registers ?? 0)
     block.append(littleEndian: device?.line ?? 0)
     for number in [

@@ -22,7 +22,7 @@ extension GuestProgram {
     mode: .long,
     parameters: [
       .iterations(10_000, "reads and writes, beside one write for each place"), .requestSize, .depth,
-      .requestBatch, .reads, .flush, .order, .places, .wait, .announce, .spacing,
+      .diskQueues, .requestBatch, .reads, .flush, .order, .places, .wait, .announce, .spacing,
     ],
     requirements: GuestRequirements(disk: true),
     phases: [
@@ -48,6 +48,10 @@ extension GuestParameter {
   static let depth = GuestParameter(
     name: .depth, meaning: "requests under way at once", values: .number(1...RequestArguments.maximumDepth),
     defaultValue: "1")
+
+  static let diskQueues = GuestParameter(
+    name: .queues, meaning: "queues of the disk, to which requests go in turn",
+    values: .number(1...RequestArguments.maximumQueues), defaultValue: "1")
 
   static let requestBatch = GuestParameter(
     name: .batch, meaning: "requests for each kick", values: .number(1...RequestArguments.maximumDepth),
@@ -82,7 +86,10 @@ extension GuestExpectation {
     let requests = arguments.requests
     openVirtio(device)
     readVirtioConfiguration(device)
-    openVirtioQueue(device)
+    if requests.queues > 1 {
+      access(GuestAccess(.memory, .in, UInt64(device.registers) + 0x122, size: 2))
+    }
+    for _ in 0..<requests.queues { openVirtioQueue(device) }
     if arguments.wait == .interrupt { enableInterrupts(machine) }
     // Ready; at the end, the status twice and a reset.
     virtio(device, .out, 0x70, times: 2)
@@ -98,6 +105,9 @@ extension GuestExpectation {
       access(GuestAccess(.port, .out, 0x3f8, size: 1), times: serialBytes)
     }
     let total = diskRequests.total
+    diskQueues = (0..<UInt64(requests.queues)).map {
+      total > $0 ? (total - $0 - 1) / UInt64(requests.queues) + 1 : 0
+    }
     let fewest = requests.depth == 1 ? total : 1
     diskKicks = fewest...total
     diskKick = register(device, .out, 0x50)

@@ -195,7 +195,8 @@ extension MachineConfiguration {
     guard let slot = try? boardLayout().slots(of: .disk).first, let registers = slot.ranges.first,
       let line = slot.line
     else { return GuestDevice(isReadOnly: disk.isReadOnly) }
-    return GuestDevice(registers: UInt32(registers.start), line: line, isReadOnly: disk.isReadOnly)
+    return GuestDevice(
+      registers: UInt32(registers.start), line: line, isReadOnly: disk.isReadOnly, queues: slot.kicks.count)
   }
 }
 

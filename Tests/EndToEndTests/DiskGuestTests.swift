@@ -57,13 +57,16 @@ struct DiskGuestTests {
     let tally = try OracleTally(recorded.trace)
     let disk = try DiskTally(recorded.trace)
     #expect(disk.begun == expectation.diskRequests)
-    #expect(disk.ended == expectation.diskRequests.total)
     #expect(disk.failed == 0)
-    // Each request is taken with its own stamp, in the order in which the guest showed them.
-    #expect(disk.stamped == disk.ids)
-    #expect(disk.stamps.count == disk.ids.count)
-    #expect(zip(disk.stamps, disk.stamps.dropFirst()).allSatisfy { $0 <= $1 })
-    #expect(disk.ids == Set(0..<expectation.diskRequests.total))
+    #expect(disk.queues.count == expectation.diskQueues.count)
+    for (number, count) in expectation.diskQueues.enumerated() {
+      let queue = try #require(disk.queues[UInt64(number)])
+      #expect(queue.ended.count == Int(count))
+      #expect(Set(queue.ended) == Set(0..<count))
+      // Each request is taken with its own stamp, in the order in which the guest showed them.
+      #expect(queue.stamped == Array(0..<count))
+      #expect(zip(queue.stamps, queue.stamps.dropFirst()).allSatisfy { $0 <= $1 })
+    }
     #expect(
       tally.exits == expectation.exits(ioeventfd: testCase.ioeventfd, (guest.kicks, guest.interrupts)))
     #expect(disk.kicks == (testCase.ioeventfd ? guest.kicks : 0))
@@ -82,7 +85,7 @@ struct DiskGuestTests {
     #expect(paths.reduce(0) { $0 + $1.requests } == expectation.diskRequests.total)
     #expect(paths.reduce(0) { $0 + $1.stamps } == expectation.diskRequests.total)
     let kinds = Dictionary(
-      uniqueKeysWithValues: summary.requests.filter { $0.device == "disk0" }.map { ($0.kind, $0.count) })
+      summary.requests.filter { $0.device == "disk0" }.map { ($0.kind, $0.count) }, uniquingKeysWith: +)
     let known = expectation.diskRequests
     #expect(
       kinds == ["read": known.reads, "write": known.writes, "flush": known.flushes].filter { $0.value > 0 })
@@ -92,14 +95,19 @@ struct DiskGuestTests {
 
 /// What a trace has of requests to the disk, from babeltrace2's text.
 private struct DiskTally {
+  /// In the order of the trace.
+  struct Queue {
+    /// The numbers of requests that have ended.
+    var ended: [UInt64] = []
+    /// The numbers of requests that left stamps, and these.
+    var stamped: [UInt64] = []
+    var stamps: [UInt64] = []
+  }
+
   var begun = DiskRequests()
-  var ended: UInt64 = 0
   var failed = 0
-  var ids: Set<UInt64> = []
+  var queues: [UInt64: Queue] = [:]
   var kicks: UInt64 = 0
-  /// Requests that left one, by their numbers.
-  var stamped: Set<UInt64> = []
-  var stamps: [UInt64] = []
 
   init(_ trace: String) throws {
     let output = try run(try #require(Tools.find("babeltrace2")), [trace])
@@ -115,12 +123,11 @@ private struct DiskTally {
         case let other: Issue.record("a request of kind \(other)")
         }
       case "request_end" where event.number("device") == disk:
-        ended += 1
-        ids.insert(event.number("id"))
+        queues[event.number("queue"), default: Queue()].ended.append(event.number("id"))
         if event.number("status") != 0 { failed += 1 }
       case "guest_kick_stamp" where event.number("device") == disk:
-        stamped.insert(event.number("id"))
-        stamps.append(event.number("tsc"))
+        queues[event.number("queue"), default: Queue()].stamped.append(event.number("id"))
+        queues[event.number("queue"), default: Queue()].stamps.append(event.number("tsc"))
       case "ioeventfd_signal" where event.number("device") == disk: kicks += event.number("counter")
       default: break
       }

@@ -12,11 +12,12 @@ struct DiskGuestTests {
 
   @Test func parametersHaveTheirPlaces() throws {
     let (program, arguments) = try GuestProgram.parse(
-      "blk,iterations=9,size=1024,depth=3,batch=2,reads=70,flush=5,places=6,order=random,announce=flushes,wait=interrupt"
+      "blk,iterations=9,size=1024,depth=3,batch=2,reads=70,flush=5,places=6,queues=7,order=random,announce=flushes,wait=interrupt"
     )
-    let machine = GuestMachine(disk: GuestDevice(registers: 0x0403_0201, line: 9))
+    let machine = GuestMachine(disk: GuestDevice(registers: 0x0403_0201, line: 9, queues: 7))
     let block = try program.parameterBlock(arguments, on: machine)
     #expect(block[20] == 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4)
+    #expect(Array(block[28..<32]) == [7, 0, 0, 0])
     #expect(Array(block[32..<40]) == [1, 2, 3, 4, 9, 0, 0, 0])
     let numbers = stride(from: 40, to: 64, by: 4).map { UInt32(block[$0]) | UInt32(block[$0 + 1]) << 8 }
     #expect(numbers == [1024, 3, 2, 70, 5, 6])
@@ -56,6 +57,19 @@ struct DiskGuestTests {
     #expect(expectation.exits(ioeventfd: true, (kicks: 7, interrupts: 3))[kick] == nil)
   }
 
+  @Test func requestsGoToQueuesInTurn() throws {
+    let machine = GuestMachine(disk: GuestDevice(queues: 4))
+    let one = try expectation("blk,iterations=9,places=2,flush=0", on: machine)
+    let four = try expectation("blk,iterations=9,places=2,flush=0,queues=4", on: machine)
+    #expect(one.diskQueues == [11])
+    #expect(four.diskQueues == [3, 3, 3, 2])
+    // Two reads and nine writes to tell the device of a queue, and the number of queues there are.
+    let (fewer, more) = (one.accesses.values.reduce(0, +), four.accesses.values.reduce(0, +))
+    #expect(more - fewer == 3 * 11 + 1)
+    #expect(
+      try expectation("blk,iterations=1,places=1,flush=0,queues=4", on: machine).diskQueues == [1, 1, 0, 0])
+  }
+
   @Test func announcementsAreSerialOutput() throws {
     let expectation = try expectation("blk,iterations=10,reads=0,flush=2,announce=flushes")
     #expect(Array(expectation.serialOutput) == Array(".....".utf8))
@@ -66,6 +80,7 @@ struct DiskGuestTests {
     let cases: [(GuestMachine, String, String)] = [
       (GuestMachine(disk: nil), "blk", "--disk FILE"),
       (GuestMachine(disk: GuestDevice(isReadOnly: true)), "blk", "readonly=on"),
+      (GuestMachine(disk: GuestDevice(queues: 3)), "blk,queues=4", "queues=3"),
       (GuestMachine(memory: 4 << 20), "blk,depth=64,size=65536", "--memory 5M"),
     ]
     for (machine, selection, advice) in cases {
