@@ -266,7 +266,7 @@ static inline void guest_main(void) {
             fail_at(FAILURE_DEVICE, queues);
     }
     for (uint32_t queue = 0; queue < disk.queue_count; queue++)
-        queue_open(&disk.queues[queue], queue);
+        queue_open(&disk.queues[queue], queue, given->depth);
     if (waits_for_interrupts())
         interrupts_enable(given->line);
     prepare_requests(&disk);

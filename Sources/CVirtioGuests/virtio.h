@@ -52,13 +52,13 @@ enum descriptor_flags {
     DESCRIPTOR_INDIRECT = 4,
 };
 
-#define QUEUE_SIZE 256
-// Section 2.7.6 and 2.7.8; the event index is behind each ring.
+// The most entries that a queue has here.
+#define QUEUE_SIZE_MAX 256
+// Section 2.7.6 and 2.7.8. Behind the last entry of each ring is the index for which its reader wants to be told.
 struct available_ring {
     uint16_t flags;
     volatile uint16_t index;
-    uint16_t ring[QUEUE_SIZE];
-    volatile uint16_t used_event;
+    uint16_t ring[QUEUE_SIZE_MAX];
 };
 struct used_ring {
     uint16_t flags;
@@ -66,12 +66,11 @@ struct used_ring {
     struct {
         uint32_t id;
         uint32_t length;
-    } ring[QUEUE_SIZE];
-    volatile uint16_t available_event;
+    } ring[QUEUE_SIZE_MAX];
 };
 
 // The time stamp counter as a request was shown to the device, by its first descriptor: the VMM reads it for the trace.
-#define STAMP(number) ((volatile uint64_t *)(uintptr_t)STAMPS + QUEUE_SIZE * (number))
+#define STAMP(number) ((volatile uint64_t *)(uintptr_t)STAMPS + QUEUE_SIZE_MAX * (number))
 
 // A queue's parts, each at the beginning of a page of its own.
 #define RING_BYTES 0x3000
@@ -80,6 +79,10 @@ struct queue {
     struct descriptor *descriptors;
     struct available_ring *available;
     struct used_ring *used;
+    volatile uint16_t *used_event;
+    volatile uint16_t *available_event;
+    // Entries less one; there is a power of two of them.
+    uint16_t mask;
     // Requests offered, of which the device may know; those that it was asked to look at; those seen completed.
     uint16_t offered;
     uint16_t kicked;
@@ -151,24 +154,31 @@ static inline void virtio_set_part(enum virtio_register offset, const volatile v
 // Whether the guest sleeps until interrupts; else it polls.
 static inline int waits_for_interrupts(void) { return PARAMETERS->flags & FLAG_INTERRUPTS; }
 
-// Tells the device of a queue. RAM is zero where nobody has written, but not after a reset of the machine.
-static inline void queue_open(struct queue *queue, uint32_t number) {
+// Tells the device of a queue, which has room for `least` requests. RAM is zero where nobody has written, but not after a
+// reset of the machine.
+static inline void queue_open(struct queue *queue, uint32_t number, uint32_t least) {
+    virtio_write(VIRTIO_QUEUE_SELECT, number);
+    uint32_t size = virtio_read(VIRTIO_QUEUE_SIZE_MAX);
+    if (virtio_read(VIRTIO_QUEUE_READY) != 0 || size < least)
+        fail_at(FAILURE_DEVICE, size);
+    if (size > QUEUE_SIZE_MAX)
+        size = QUEUE_SIZE_MAX;
     uintptr_t base = RINGS + RING_BYTES * (uintptr_t)number;
     queue->descriptors = (struct descriptor *)base;
     queue->available = (struct available_ring *)(base + 0x1000);
     queue->used = (struct used_ring *)(base + 0x2000);
+    queue->used_event = (volatile uint16_t *)&queue->available->ring[size];
+    queue->available_event = (volatile uint16_t *)&queue->used->ring[size];
+    queue->mask = (uint16_t)(size - 1);
     queue->offered = queue->kicked = queue->seen = 0;
     queue->number = number;
     queue->available->flags = 0;
     queue->available->index = 0;
     // An interrupt for the first completion, or as late as can be.
-    queue->available->used_event = waits_for_interrupts() ? 0 : 0xffff;
+    *queue->used_event = waits_for_interrupts() ? 0 : 0xffff;
     queue->used->index = 0;
-    queue->used->available_event = 0;
-    virtio_write(VIRTIO_QUEUE_SELECT, number);
-    if (virtio_read(VIRTIO_QUEUE_READY) != 0 || virtio_read(VIRTIO_QUEUE_SIZE_MAX) < QUEUE_SIZE)
-        fail(FAILURE_DEVICE);
-    virtio_write(VIRTIO_QUEUE_SIZE, QUEUE_SIZE);
+    *queue->available_event = 0;
+    virtio_write(VIRTIO_QUEUE_SIZE, size);
     virtio_set_part(VIRTIO_DESCRIPTORS, queue->descriptors);
     virtio_set_part(VIRTIO_AVAILABLE, queue->available);
     virtio_set_part(VIRTIO_USED, queue->used);
@@ -193,7 +203,7 @@ static inline void virtio_close(void) {
 
 // Puts a chain into the available ring; the device may not see it before `queue_kick`.
 static inline void queue_offer(struct queue *queue, uint16_t head) {
-    queue->available->ring[queue->offered % QUEUE_SIZE] = head;
+    queue->available->ring[queue->offered & queue->mask] = head;
     queue->offered++;
 }
 
@@ -204,11 +214,11 @@ static inline void queue_kick(struct queue *queue) {
     // As late as the protocol allows: what is shown has its stamp.
     uint64_t now = time_stamp();
     for (uint16_t entry = queue->kicked; entry != queue->offered; entry++)
-        STAMP(queue->number)[queue->available->ring[entry % QUEUE_SIZE]] = now;
+        STAMP(queue->number)[queue->available->ring[entry & queue->mask]] = now;
     compiler_fence();
     queue->available->index = queue->offered;
     full_fence();
-    uint16_t event = queue->used->available_event;
+    uint16_t event = *queue->available_event;
     if ((uint16_t)(queue->offered - event - 1) < (uint16_t)(queue->offered - queue->kicked)) {
         REPORT->kicks++;
         *(volatile uint32_t *)(uintptr_t)(PARAMETERS->registers + VIRTIO_NOTIFY) = queue->number;
@@ -223,7 +233,7 @@ static inline int queue_is_empty(const struct queue *queue) {
 // Takes a completed chain: its head in the low half, the bytes that the device has written in the high half. There is one.
 static inline uint64_t queue_take(struct queue *queue) {
     compiler_fence();
-    uint32_t entry = queue->seen % QUEUE_SIZE;
+    uint32_t entry = queue->seen & queue->mask;
     queue->seen++;
     return queue->used->ring[entry].id | (uint64_t)queue->used->ring[entry].length << 32;
 }
@@ -232,7 +242,7 @@ static inline uint64_t queue_take(struct queue *queue) {
 //
 // Returns whether there are completions meanwhile for which no interrupt may come.
 static inline int queue_ask(struct queue *queue) {
-    queue->available->used_event = waits_for_interrupts() ? queue->seen : queue->seen - 1;
+    *queue->used_event = waits_for_interrupts() ? queue->seen : queue->seen - 1;
     full_fence();
     return !queue_is_empty(queue);
 }

@@ -18,8 +18,8 @@ package enum GuestError: Error, Equatable, CustomStringConvertible {
   case tooManyQueues(guest: String, limit: Int, vcpus: Int, queues: Int)
   /// The guest needs interrupts and the machine has no interrupt controller.
   case needsInterruptController(guest: String, why: String)
-  /// The guest drives a disk and there is none.
-  case needsDisk(guest: String)
+  /// The guest drives a device that is not there.
+  case needsDevice(guest: String, VirtioKind)
   /// The guest writes to its disk, which refuses that.
   case needsWritableDisk(guest: String)
   /// The disk has fewer queues than the guest was told to use.
@@ -55,8 +55,8 @@ package enum GuestError: Error, Equatable, CustomStringConvertible {
           ? "use --cpus \(limit) or fewer, with queues=1" : "use queues=\(limit / vcpus) or fewer")
     case .needsInterruptController(let guest, let why):
       "guest \(guest) needs an interrupt controller (\(why)); use --irqchip kernel or split"
-    case .needsDisk(let guest):
-      "guest \(guest) needs a disk; use --disk FILE, of which it overwrites the beginning"
+    case .needsDevice(let guest, let kind):
+      "guest \(guest) drives a device that the machine lacks; use \(kind.option)"
     case .needsWritableDisk(let guest):
       "guest \(guest) writes to its disk, which is given as read-only; leave readonly=on away, or --disk for a scratch disk"
     case .tooFewDiskQueues(let guest, let needed, let given):

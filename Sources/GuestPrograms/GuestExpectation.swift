@@ -64,12 +64,14 @@ package struct GuestExpectation: Sendable, Equatable {
   package internal(set) var kickAccesses: [GuestAccess: UInt64] = [:]
   /// Requests to the disk.
   package internal(set) var diskRequests = DiskRequests()
-  /// Requests to each of its queues.
-  package internal(set) var diskQueues: [UInt64] = []
-  /// Kicks of the disk: one for each request where only one is under way, else what the device asked for.
-  package internal(set) var diskKicks: ClosedRange<UInt64> = 0...0
+  /// Requests to another virtio device.
+  package internal(set) var otherRequests: UInt64 = 0
+  /// Requests to each queue of the disk or that device.
+  package internal(set) var virtioQueues: [UInt64] = []
+  /// Kicks of the disk or that device: one for each request where only one is under way, else what the device asked for.
+  package internal(set) var virtioKicks: ClosedRange<UInt64> = 0...0
   /// The access that each of them is.
-  package internal(set) var diskKick: GuestAccess?
+  package internal(set) var virtioKick: GuestAccess?
   /// Accesses that the guest makes for each interrupt of a disk that it takes.
   package internal(set) var interruptAccesses: [GuestAccess] = []
   /// Interrupts that devices raise. Exact unless several requests may be answered at once
@@ -99,7 +101,7 @@ package struct GuestExpectation: Sendable, Equatable {
   package func exits(ioeventfd: Bool, _ report: (kicks: UInt64, interrupts: UInt64)) -> [GuestAccess: UInt64]
   {
     var exits = exits(ioeventfd: ioeventfd)
-    if let diskKick, !ioeventfd, report.kicks > 0 { exits[diskKick, default: 0] += report.kicks }
+    if let virtioKick, !ioeventfd, report.kicks > 0 { exits[virtioKick, default: 0] += report.kicks }
     for access in interruptAccesses where report.interrupts > 0 {
       exits[access, default: 0] += report.interrupts
     }
@@ -126,8 +128,8 @@ package struct GuestExpectation: Sendable, Equatable {
     let kicked = kicks.values.reduce(0, +)
     compare("failure", UInt64(report.failureCode), 0)
     compare("iterations", report.iterations, iterations)
-    compare("kicks", report.kicks, kicked + diskKicks.lowerBound...kicked + diskKicks.upperBound)
-    compare("completions", report.completions, kicked + diskRequests.total)
+    compare("kicks", report.kicks, kicked + virtioKicks.lowerBound...kicked + virtioKicks.upperBound)
+    compare("completions", report.completions, kicked + diskRequests.total + otherRequests)
     compare("reads", report.diskRequests.reads, diskRequests.reads)
     compare("writes", report.diskRequests.writes, diskRequests.writes)
     compare("flushes", report.diskRequests.flushes, diskRequests.flushes)

@@ -29,7 +29,7 @@ package struct GuestProgram: Sendable {
   package var entry: UInt64 { loadAddress }
 
   /// Guest physical address at which it leaves time stamps of its virtio requests; nil if it makes none.
-  package var kickStamps: UInt64? { requirements.disk ? 0x58000 : nil }
+  package var kickStamps: UInt64? { requirements.virtio == nil ? nil : 0x58000 }
 
   /// The image, in this executable's read-only data: valid for the life of the process.
   package var image: UnsafeRawBufferPointer {
@@ -65,7 +65,7 @@ package struct GuestProgram: Sendable {
     guard Int(arguments.devices) <= machine.doorbells else {
       throw .tooFewDoorbells(guest: name, needed: Int(arguments.devices), given: machine.doorbells)
     }
-    if requirements.disk { try checkDisk(arguments.requests, on: machine) }
+    if let kind = requirements.virtio { try check(arguments.requests, of: kind, on: machine) }
     guard machine.interruptController == .none else { return }
     if requirements.interruptController {
       throw .needsInterruptController(guest: name, why: "it takes interrupts or starts secondary vCPUs")
@@ -77,11 +77,13 @@ package struct GuestProgram: Sendable {
 }
 
 extension GuestProgram {
-  private func checkDisk(_ requests: RequestArguments, on machine: GuestMachine) throws(GuestError) {
-    guard let disk = machine.disk else { throw .needsDisk(guest: name) }
-    guard !disk.isReadOnly else { throw .needsWritableDisk(guest: name) }
-    guard Int(requests.queues) <= disk.queues else {
-      throw .tooFewDiskQueues(guest: name, needed: Int(requests.queues), given: disk.queues)
+  private func check(
+    _ requests: RequestArguments, of kind: VirtioKind, on machine: GuestMachine
+  ) throws(GuestError) {
+    guard let device = machine.device(kind) else { throw .needsDevice(guest: name, kind) }
+    guard !device.isReadOnly else { throw .needsWritableDisk(guest: name) }
+    guard Int(requests.queues) <= device.queues else {
+      throw .tooFewDiskQueues(guest: name, needed: Int(requests.queues), given: device.queues)
     }
     let needed = requests.memoryNeeded
     guard needed <= machine.memory else {
@@ -115,16 +117,17 @@ package struct GuestRequirements: Sendable, Equatable {
   package let interruptController: Bool
   /// Whether each vCPU has as many queues as the guest's own parameter says, each with an interrupt line of its own.
   package let ownLines: Bool
-  /// Whether it drives the first disk, and writes to it.
-  package let disk: Bool
+  /// The kind of virtio device of which it drives the first; nil if it drives none.
+  package let virtio: VirtioKind?
 
   init(
-    minimumVcpus: Int = 1, interruptController: Bool = false, ownLines: Bool = false, disk: Bool = false
+    minimumVcpus: Int = 1, interruptController: Bool = false, ownLines: Bool = false,
+    virtio: VirtioKind? = nil
   ) {
     self.minimumVcpus = minimumVcpus
     self.interruptController = interruptController
     self.ownLines = ownLines
-    self.disk = disk
+    self.virtio = virtio
   }
 }
 
@@ -134,6 +137,22 @@ package struct GuestPhase: Sendable, Codable, Equatable {
   package let mark: UInt32
   /// What the guest does from then on.
   package let meaning: String
+}
+
+/// A kind of virtio device that a guest drives.
+package enum VirtioKind: Sendable, Equatable, CaseIterable {
+  /// A disk, to which it writes.
+  case disk
+  /// A source of random bytes.
+  case entropy
+
+  /// The option that gives a machine one.
+  var option: String {
+    switch self {
+    case .disk: "--disk FILE, of which it overwrites the beginning"
+    case .entropy: "--device virtio-rng-device"
+    }
+  }
 }
 
 /// A device that a guest drives, where it finds it.
@@ -178,6 +197,8 @@ package struct GuestMachine: Sendable, Equatable {
   package var interruptController: InterruptController
   /// The first disk; nil if there is none.
   package var disk: GuestDevice?
+  /// The source of random bytes; nil if there is none.
+  package var entropy: GuestDevice?
   /// Guest RAM, bytes.
   package var memory: UInt64
   /// The guest's TSC frequency in kHz, 0 if unknown; guests measure their deadlines with it.
@@ -186,13 +207,24 @@ package struct GuestMachine: Sendable, Equatable {
   /// Describes a machine.
   package init(
     vcpus: Int = 1, doorbells: Int = 1, interruptController: InterruptController = .kernel,
-    disk: GuestDevice? = GuestDevice(), memory: UInt64 = 64 << 20, tscKilohertz: UInt32 = 0
+    disk: GuestDevice? = GuestDevice(),
+    entropy: GuestDevice? = GuestDevice(registers: 0xd011_0000, line: 13), memory: UInt64 = 64 << 20,
+    tscKilohertz: UInt32 = 0
   ) {
     self.vcpus = vcpus
     self.doorbells = doorbells
     self.interruptController = interruptController
     self.disk = disk
+    self.entropy = entropy
     self.memory = memory
     self.tscKilohertz = tscKilohertz
+  }
+
+  /// The device of a kind that a guest drives.
+  func device(_ kind: VirtioKind) -> GuestDevice? {
+    switch kind {
+    case .disk: disk
+    case .entropy: entropy
+    }
   }
 }

@@ -24,7 +24,7 @@ extension GuestProgram {
     if requests.order == .random { flags |= 1 << 3 }
     if requests.announcement == .flushes { flags |= 1 << 4 }
     flags |= (arguments.devices - 1) << 8
-    let device = requirements.disk ? machine.disk : nil
+    let device = requirements.virtio.flatMap(machine.device)
     var block: [UInt8] = []
     block.reserveCapacity(ParameterBlock.byteCount)
     block.append(littleEndian: ParameterBlock.magic)
@@ -33,7 +33,7 @@ extension GuestProgram {
     block.append(littleEndian: arguments.spacing)
     block.append(littleEndian: flags)
     block.append(littleEndian: machine.tscKilohertz)
-    block.append(littleEndian: requirements.disk ? requests.queues : arguments.parameter)
+    block.append(littleEndian: requirements.virtio == .disk ? requests.queues : arguments.parameter)
     block.append(littleEndian: device?.registers ?? 0)
     block.append(littleEndian: device?.line ?? 0)
     for number in [

@@ -22,9 +22,9 @@ extension GuestProgram {
     mode: .long,
     parameters: [
       .iterations(10_000, "reads and writes, beside one write for each place"), .requestSize, .depth,
-      .diskQueues, .requestBatch, .reads, .flush, .order, .places, .wait, .announce, .spacing,
+      .deviceQueues, .requestBatch, .reads, .flush, .order, .places, .wait, .announce, .spacing,
     ],
-    requirements: GuestRequirements(disk: true),
+    requirements: GuestRequirements(virtio: .disk),
     phases: [
       GuestPhase(mark: 1, meaning: "every place is written once"),
       GuestPhase(mark: 2, meaning: "reads, writes and flushes"),
@@ -40,7 +40,36 @@ extension GuestProgram {
     })
 }
 
+extension GuestProgram {
+  static let rng = GuestProgram(
+    name: "rng",
+    summary: "random bytes through virtio: short requests that only the device's side makes long",
+    detail: """
+      Asks the entropy device for `size` bytes, `iterations` times, with up to `depth` requests at once. It kicks after \
+      `batch` requests, or when it has to wait, where the device asks for a kick. Without --device virtio-rng-device \
+      it brings one. Fails when a request is lost, or comes back empty or longer than asked; when bytes are missing, \
+      written behind the end, or repeated; when a bit is the same in all of 64 words or more; and when an interrupt \
+      does not come within 30 s.
+      """,
+    mode: .long,
+    parameters: [.iterations(10_000, "requests"), .answerSize, .depth, .requestBatch, .wait, .spacing],
+    requirements: GuestRequirements(virtio: .entropy),
+    phases: [GuestPhase(mark: 1, meaning: "requests"), GuestPhase(mark: 0, meaning: "done")],
+    locate: exeunt_guest_image_rng,
+    expect: { arguments, machine in
+      var expectation = GuestExpectation.powerOff
+      expectation.iterations = arguments.iterations
+      for mark: UInt32 in [1, 0] { expectation.mark(mark) }
+      expectation.entropy(arguments, machine)
+      return expectation
+    })
+}
+
 extension GuestParameter {
+  static let answerSize = GuestParameter(
+    name: .size, meaning: "bytes of a request", values: .choice((3...12).map { "\(1 << $0)" }),
+    defaultValue: "64")
+
   static let requestSize = GuestParameter(
     name: .size, meaning: "bytes of a read or write",
     values: .choice((9...16).map { "\(1 << $0)" }), defaultValue: "4096")
@@ -49,7 +78,7 @@ extension GuestParameter {
     name: .depth, meaning: "requests under way at once", values: .number(1...RequestArguments.maximumDepth),
     defaultValue: "1")
 
-  static let diskQueues = GuestParameter(
+  static let deviceQueues = GuestParameter(
     name: .queues, meaning: "queues of the disk, to which requests go in turn",
     values: .number(1...RequestArguments.maximumQueues), defaultValue: "1")
 
@@ -91,9 +120,7 @@ extension GuestExpectation {
     }
     for _ in 0..<requests.queues { openVirtioQueue(device) }
     if arguments.wait == .interrupt { enableInterrupts(machine) }
-    // Ready; at the end, the status twice and a reset.
-    virtio(device, .out, 0x70, times: 2)
-    virtio(device, .in, 0x70, times: 2)
+    closeVirtio(device)
 
     diskRequests.reads = arguments.iterations * UInt64(requests.reads) / 100
     let writes = arguments.iterations - diskRequests.reads
@@ -104,13 +131,27 @@ extension GuestExpectation {
       serialBytes = diskRequests.flushes
       access(GuestAccess(.port, .out, 0x3f8, size: 1), times: serialBytes)
     }
-    let total = diskRequests.total
-    diskQueues = (0..<UInt64(requests.queues)).map {
-      total > $0 ? (total - $0 - 1) / UInt64(requests.queues) + 1 : 0
-    }
-    let fewest = requests.depth == 1 ? total : 1
-    diskKicks = fewest...total
-    diskKick = register(device, .out, 0x50)
+    request(diskRequests.total, device, arguments)
+  }
+
+  /// rng.c.
+  mutating func entropy(_ arguments: GuestArguments, _ machine: GuestMachine) {
+    guard let device = machine.entropy else { return }
+    openVirtio(device)
+    openVirtioQueue(device)
+    if arguments.wait == .interrupt { enableInterrupts(machine) }
+    closeVirtio(device)
+    otherRequests = arguments.iterations
+    request(otherRequests, device, arguments)
+  }
+
+  /// Requests go to the queues in turn. Where only one is under way, each has a kick and an interrupt.
+  private mutating func request(_ total: UInt64, _ device: GuestDevice, _ arguments: GuestArguments) {
+    let queues = UInt64(arguments.requests.queues)
+    virtioQueues = (0..<queues).map { total > $0 ? (total - $0 - 1) / queues + 1 : 0 }
+    let fewest = arguments.requests.depth == 1 ? total : 1
+    virtioKicks = fewest...total
+    virtioKick = register(device, .out, 0x50)
     guard arguments.wait == .interrupt else { return }
     deviceInterrupts = fewest...total
     interruptAccesses = [register(device, .in, 0x60), register(device, .out, 0x64)]
@@ -123,6 +164,12 @@ extension GuestExpectation {
     virtio(device, .in, 0x70, times: 2)
     for offset: UInt32 in [0x14, 0x20, 0x24] { virtio(device, .out, offset, times: 2) }
     virtio(device, .in, 0x10, times: 2)
+  }
+
+  /// virtio.h: the driver is ready; at the end, the status twice and a reset.
+  private mutating func closeVirtio(_ device: GuestDevice) {
+    virtio(device, .out, 0x70, times: 2)
+    virtio(device, .in, 0x70, times: 2)
   }
 
   /// virtio.h: a number of 64 bits, between two readings of the configuration's generation.

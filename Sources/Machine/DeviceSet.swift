@@ -67,7 +67,7 @@ struct DeviceSet {
     case .entropy:
       let entropy: EntropyDevice
       do {
-        entropy = try EntropyDevice(id: id, observer: parts.observer)
+        entropy = try EntropyDevice(id: id, stamps: parts.stamps, observer: parts.observer)
       } catch {
         throw MachineError("eventfd for \(slot.name): \(error)")
       }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Board
 import Boot
 import Glibc
 import GuestPrograms
@@ -97,8 +98,11 @@ struct GuestOptions: ParsableArguments {
       configuration.loadAddress = program.loadAddress
       configuration.entry = program.entry
       configuration.kickStamps = program.kickStamps
-      if program.requirements.disk, configuration.disks.isEmpty {
+      switch program.requirements.virtio {
+      case .disk where configuration.disks.isEmpty:
         configuration.disks = [.scratch(bytes: GuestProgram.scratchDiskBytes)]
+      case .entropy: configuration.entropy = true
+      case .disk, nil: break
       }
       try program.check(arguments, on: GuestMachine(configuration))
       return .builtIn(program, arguments)
@@ -184,7 +188,7 @@ extension GuestMachine {
     self.init(
       vcpus: configuration.vcpus, doorbells: configuration.doorbells,
       interruptController: InterruptController(configuration.interruptController),
-      disk: configuration.firstDisk, memory: configuration.memory)
+      disk: configuration.firstDisk, entropy: configuration.place(of: .entropy), memory: configuration.memory)
   }
 }
 
@@ -192,11 +196,17 @@ extension MachineConfiguration {
   /// The first disk, as a guest finds it. A board that there cannot be is refused with the other mistakes, later.
   fileprivate var firstDisk: GuestDevice? {
     guard let disk = disks.first else { return nil }
-    guard let slot = try? boardLayout().slots(of: .disk).first, let registers = slot.ranges.first,
+    var device = place(of: .disk) ?? GuestDevice()
+    device.isReadOnly = disk.isReadOnly
+    return device
+  }
+
+  /// The first device of a kind, if there is one.
+  fileprivate func place(of kind: Slot.Kind) -> GuestDevice? {
+    guard let slot = try? boardLayout().slots(of: kind).first, let registers = slot.ranges.first,
       let line = slot.line
-    else { return GuestDevice(isReadOnly: disk.isReadOnly) }
-    return GuestDevice(
-      registers: UInt32(registers.start), line: line, isReadOnly: disk.isReadOnly, queues: slot.kicks.count)
+    else { return nil }
+    return GuestDevice(registers: UInt32(registers.start), line: line, queues: slot.kicks.count)
   }
 }
 

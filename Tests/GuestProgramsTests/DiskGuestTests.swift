@@ -34,13 +34,13 @@ struct DiskGuestTests {
   func requestsAreCountedByKind(_ settings: String, _ requests: DiskRequests) throws {
     let expectation = try expectation("blk,\(settings)")
     #expect(expectation.diskRequests == requests)
-    #expect(expectation.diskKicks == requests.total...requests.total)
+    #expect(expectation.virtioKicks == requests.total...requests.total)
     #expect(expectation.deviceInterrupts == 0...0)
   }
 
   @Test func severalAtOnceLeaveKicksAndInterruptsOpen() throws {
     let expectation = try expectation("blk,iterations=10,depth=2,places=5,flush=0,wait=interrupt")
-    #expect(expectation.diskKicks == 1...15)
+    #expect(expectation.virtioKicks == 1...15)
     #expect(expectation.deviceInterrupts == 1...15)
   }
 
@@ -61,13 +61,13 @@ struct DiskGuestTests {
     let machine = GuestMachine(disk: GuestDevice(queues: 4))
     let one = try expectation("blk,iterations=9,places=2,flush=0", on: machine)
     let four = try expectation("blk,iterations=9,places=2,flush=0,queues=4", on: machine)
-    #expect(one.diskQueues == [11])
-    #expect(four.diskQueues == [3, 3, 3, 2])
+    #expect(one.virtioQueues == [11])
+    #expect(four.virtioQueues == [3, 3, 3, 2])
     // Two reads and nine writes to tell the device of a queue, and the number of queues there are.
     let (fewer, more) = (one.accesses.values.reduce(0, +), four.accesses.values.reduce(0, +))
     #expect(more - fewer == 3 * 11 + 1)
     #expect(
-      try expectation("blk,iterations=1,places=1,flush=0,queues=4", on: machine).diskQueues == [1, 1, 0, 0])
+      try expectation("blk,iterations=1,places=1,flush=0,queues=4", on: machine).virtioQueues == [1, 1, 0, 0])
   }
 
   @Test func announcementsAreSerialOutput() throws {

@@ -37,6 +37,8 @@ struct BuiltInGuestTests {
         "blk",
         ["iterations=60", "places=16", "depth=8", "wait=interrupt", "order=random", "flush=7", "size=512"]
       ),
+      ("rng", ["iterations=40"]),
+      ("rng", ["iterations=80", "depth=64", "wait=interrupt", "size=8", "batch=3"]),
     ]
     for (guest, settings) in selections {
       for controller in MachineConfiguration.InterruptController.allCases {
@@ -45,7 +47,7 @@ struct BuiltInGuestTests {
             let one = Case(
               guest: guest, settings: settings, controller: controller, vcpus: vcpus,
               ioeventfd: switches & 1 != 0, irqfd: switches & 2 != 0)
-            let kicks = ["doorbell", "smp", "multiqueue", "mixed", "blk"].contains(guest)
+            let kicks = ["doorbell", "smp", "multiqueue", "mixed", "blk", "rng"].contains(guest)
             // The switches are about what is kicked alone; elsewhere one setting of them is enough.
             if isPossible(one), kicks || switches == 3 { cases.append(one) }
           }
@@ -90,7 +92,10 @@ struct BuiltInGuestTests {
     configuration.irqfd = one.irqfd
     configuration.ioThreads = one.vcpus > 1 ? 2 : 1
     configuration.serial = .none
-    if program.requirements.disk { configuration.disks = [.scratch(bytes: GuestProgram.scratchDiskBytes)] }
+    configuration.entropy = program.requirements.virtio == .entropy
+    if program.requirements.virtio == .disk {
+      configuration.disks = [.scratch(bytes: GuestProgram.scratchDiskBytes)]
+    }
     configuration.timeLimit = 30_000_000_000
     let machine = try Machine(configuration) { kilohertz throws(MachineError) in
       do {

@@ -5,5 +5,6 @@
 #include "CGuestPrograms.h"
 
 EXEUNT_GUEST_IMAGE(blk)
+EXEUNT_GUEST_IMAGE(rng)
 
 #endif

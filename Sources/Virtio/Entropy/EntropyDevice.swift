@@ -14,13 +14,17 @@ package final class EntropyDevice: VirtioDevice, @unchecked Sendable {
   package let queueSizes = [EntropyDevice.queueSize]
   private let id: DeviceID
   private let observer: any DeviceObserver
+  private let stamps: KickStamps?
   /// Signalled where requests were left for the device's loop.
   private let left: EventFD
   // Accessed under the device's lock.
   private var chain = DescriptorChain()
 
   /// Makes a source.
-  package init(id: DeviceID, observer: any DeviceObserver) throws(Errno) {
+  ///
+  /// - Parameter stamps: where its guest leaves time stamps; nil where it leaves none.
+  package init(id: DeviceID, stamps: KickStamps? = nil, observer: any DeviceObserver) throws(Errno) {
+    self.stamps = stamps
     self.id = id
     self.observer = observer
     left = try EventFD()
@@ -60,6 +64,10 @@ package final class EntropyDevice: VirtioDevice, @unchecked Sendable {
     let wanted = min(chain.writableLength, UInt64(EntropyDevice.answerLimit))
     guard wanted > 0 else { return queue.fail(.request("no place for random bytes")) }
     let request = DeviceRequest(device: id, queue: UInt16(index), id: queue.taken &- 1, kind: .other)
+    if let stamps, observer.wantsKickStamps {
+      let stamp = stamps.stamp(queue: index, head: chain.head, memory)
+      if stamp != 0 { observer.kickStamp(request, timeStampCounter: stamp, by: thread) }
+    }
     observer.requestBegan(request, bytes: UInt32(wanted), by: thread)
     var written = 0
     var isWhole = true

@@ -3,8 +3,9 @@ import GuestPrograms
 import Platform
 import Testing
 
-/// A run of `blk`, and how the machine serves its disk.
-struct DiskCase: Sendable, CustomTestStringConvertible {
+/// A run of a guest with a virtio driver, and how the machine serves its device.
+struct VirtioCase: Sendable, CustomTestStringConvertible {
+  var guest = "blk"
   var parameters: [String] = []
   var irqchip = "kernel"
   var ioeventfd = true
@@ -13,54 +14,71 @@ struct DiskCase: Sendable, CustomTestStringConvertible {
   var flags: [String] { ["--ioeventfd", ioeventfd ? "on" : "off", "--irqfd", irqfd ? "on" : "off"] }
 
   var testDescription: String {
-    (["blk"] + parameters + flags + ["--irqchip \(irqchip)"]).joined(separator: " ")
+    ([guest] + parameters + flags + ["--irqchip \(irqchip)"]).joined(separator: " ")
   }
 
-  static let all: [DiskCase] = {
-    var cases: [DiskCase] = []
+  /// What the guest's device is called in the trace.
+  var device: String { guest == "blk" ? "disk0" : "rng0" }
+
+  static let all: [VirtioCase] = {
+    var cases: [VirtioCase] = []
     for depth in [1, 32] {
       for wait in ["poll", "interrupt"] {
         for ioeventfd in [true, false] {
           cases.append(
-            DiskCase(
+            VirtioCase(
               parameters: ["iterations=300", "places=64", "depth=\(depth)", "wait=\(wait)", "flush=20"],
               ioeventfd: ioeventfd))
         }
       }
     }
     return cases + [
-      DiskCase(
+      VirtioCase(
         parameters: [
           "iterations=200", "order=random", "depth=16", "batch=8", "size=16384", "wait=interrupt",
         ],
         irqchip: "split", irqfd: false),
-      DiskCase(parameters: ["iterations=100", "reads=100", "places=20", "size=512"], irqchip: "none"),
-      DiskCase(parameters: ["iterations=100", "reads=0", "places=3", "depth=8", "flush=1"], irqfd: false),
+      VirtioCase(parameters: ["iterations=100", "reads=100", "places=20", "size=512"], irqchip: "none"),
+      VirtioCase(parameters: ["iterations=100", "reads=0", "places=3", "depth=8", "flush=1"], irqfd: false),
+      VirtioCase(guest: "rng", parameters: ["iterations=200"]),
+      VirtioCase(guest: "rng", parameters: ["iterations=200", "wait=interrupt"], ioeventfd: false),
+      VirtioCase(
+        guest: "rng", parameters: ["iterations=300", "wait=interrupt", "depth=32", "size=512"],
+        irqchip: "split"),
+      VirtioCase(
+        guest: "rng", parameters: ["iterations=300", "depth=64", "batch=16", "size=8"], ioeventfd: false,
+        irqfd: false),
     ]
   }()
 }
 
 @Suite(
-  "The recorded trace, and the analyzer's report, are what the disk's guest did", .serialized,
+  "The recorded trace, and the analyzer's report, are what guests with a virtio driver did", .serialized,
   .enabled(if: Tools.canRecord))
-struct DiskGuestTests {
-  @Test("requests by kind, kicks, interrupts and exits", arguments: DiskCase.all)
-  func exact(_ testCase: DiskCase) throws {
+struct VirtioGuestTests {
+  @Test("requests by kind, kicks, interrupts and exits", arguments: VirtioCase.all)
+  func exact(_ testCase: VirtioCase) throws {
     let recorded = try RecordedRun(
-      "blk", testCase.parameters, flags: testCase.flags, irqchip: testCase.irqchip)
+      testCase.guest, testCase.parameters, flags: testCase.flags, irqchip: testCase.irqchip)
     let expectation = recorded.expectation
     let guest = try #require(recorded.result.guest)
-    #expect(guest.diskRequests == expectation.diskRequests)
-    #expect(guest.completions == expectation.diskRequests.total)
-    #expect(expectation.diskKicks.contains(guest.kicks))
+    let known = expectation.diskRequests
+    let total = known.total + expectation.otherRequests
+    #expect(guest.diskRequests ?? DiskRequests() == known)
+    #expect(guest.completions == total)
+    #expect(expectation.virtioKicks.contains(guest.kicks))
 
     let tally = try OracleTally(recorded.trace)
-    let disk = try DiskTally(recorded.trace)
-    #expect(disk.begun == expectation.diskRequests)
-    #expect(disk.failed == 0)
-    #expect(disk.queues.count == expectation.diskQueues.count)
-    for (number, count) in expectation.diskQueues.enumerated() {
-      let queue = try #require(disk.queues[UInt64(number)])
+    let device = try RequestTally(recorded.trace, of: testCase.device)
+    let kinds = [
+      "read": known.reads, "write": known.writes, "flush": known.flushes, "other": expectation.otherRequests,
+    ]
+    .filter { $0.value > 0 }
+    #expect(device.begun == kinds)
+    #expect(device.failed == 0)
+    #expect(device.queues.count == expectation.virtioQueues.count)
+    for (number, count) in expectation.virtioQueues.enumerated() {
+      let queue = try #require(device.queues[UInt64(number)])
       #expect(queue.ended.count == Int(count))
       #expect(Set(queue.ended) == Set(0..<count))
       // Each request is taken with its own stamp, in the order in which the guest showed them.
@@ -69,7 +87,7 @@ struct DiskGuestTests {
     }
     #expect(
       tally.exits == expectation.exits(ioeventfd: testCase.ioeventfd, (guest.kicks, guest.interrupts)))
-    #expect(disk.kicks == (testCase.ioeventfd ? guest.kicks : 0))
+    #expect(device.kicks == (testCase.ioeventfd ? guest.kicks : 0))
     #expect(tally.marks == expectation.marks)
     // One that is pending hides the next from the guest; no other is lost.
     let interrupts = tally.interrupts.values.reduce(0, +)
@@ -79,22 +97,19 @@ struct DiskGuestTests {
     #expect(recorded.result.trace?.eventsLost == 0)
 
     let summary = try #require(try AnalyzerReport(["summary"], recorded.trace).summary)
-    let paths = summary.paths.filter { $0.device == "disk0" }
+    let paths = summary.paths.filter { $0.device == testCase.device }
     #expect(paths.allSatisfy { $0.kind == (testCase.ioeventfd ? "ioeventfd" : "exit") || $0.kicks == 0 })
     #expect(paths.reduce(0) { $0 + $1.kicks } == guest.kicks)
-    #expect(paths.reduce(0) { $0 + $1.requests } == expectation.diskRequests.total)
-    #expect(paths.reduce(0) { $0 + $1.stamps } == expectation.diskRequests.total)
-    let kinds = Dictionary(
-      summary.requests.filter { $0.device == "disk0" }.map { ($0.kind, $0.count) }, uniquingKeysWith: +)
-    let known = expectation.diskRequests
-    #expect(
-      kinds == ["read": known.reads, "write": known.writes, "flush": known.flushes].filter { $0.value > 0 })
+    #expect(paths.reduce(0) { $0 + $1.requests } == total)
+    #expect(paths.reduce(0) { $0 + $1.stamps } == total)
+    let reported = summary.requests.filter { $0.device == testCase.device }
+    #expect(Dictionary(reported.map { ($0.kind, $0.count) }, uniquingKeysWith: +) == kinds)
     withExtendedLifetime(recorded) {}
   }
 }
 
-/// What a trace has of requests to the disk, from babeltrace2's text.
-private struct DiskTally {
+/// What a trace has of requests to a device, from babeltrace2's text.
+private struct RequestTally {
   /// In the order of the trace.
   struct Queue {
     /// The numbers of requests that have ended.
@@ -104,31 +119,27 @@ private struct DiskTally {
     var stamps: [UInt64] = []
   }
 
-  var begun = DiskRequests()
+  /// By their kinds.
+  var begun: [String: UInt64] = [:]
   var failed = 0
   var queues: [UInt64: Queue] = [:]
   var kicks: UInt64 = 0
 
-  init(_ trace: String) throws {
+  init(_ trace: String, of name: String) throws {
     let output = try run(try #require(Tools.find("babeltrace2")), [trace])
-    var disk: UInt64?
+    var device: UInt64?
     for event in output.lines.map(OracleEvent.init) {
       switch event.name {
-      case "device_info" where event.label("name") == "disk0": disk = event.number("device")
-      case "request_begin" where event.number("device") == disk:
-        switch event.label("kind") {
-        case "read": begun.reads += 1
-        case "write": begun.writes += 1
-        case "flush": begun.flushes += 1
-        case let other: Issue.record("a request of kind \(other)")
-        }
-      case "request_end" where event.number("device") == disk:
+      case "device_info" where event.label("name") == name: device = event.number("device")
+      case "request_begin" where event.number("device") == device:
+        begun[event.label("kind"), default: 0] += 1
+      case "request_end" where event.number("device") == device:
         queues[event.number("queue"), default: Queue()].ended.append(event.number("id"))
         if event.number("status") != 0 { failed += 1 }
-      case "guest_kick_stamp" where event.number("device") == disk:
+      case "guest_kick_stamp" where event.number("device") == device:
         queues[event.number("queue"), default: Queue()].stamped.append(event.number("id"))
         queues[event.number("queue"), default: Queue()].stamps.append(event.number("tsc"))
-      case "ioeventfd_signal" where event.number("device") == disk: kicks += event.number("counter")
+      case "ioeventfd_signal" where event.number("device") == device: kicks += event.number("counter")
       default: break
       }
     }
