@@ -25,6 +25,7 @@ let monitor: [Target] = [
   .target(
     name: "CTracepoints", cSettings: c,
     linkerSettings: [.linkedLibrary("lttng-ust"), .linkedLibrary("dl")]),
+  .target(name: "CURing", cSettings: c, linkerSettings: [.linkedLibrary("uring")]),
   .target(name: "CGuestPrograms", cSettings: c),
   .target(name: "CVirtioGuests", dependencies: ["CGuestPrograms"], cSettings: guest),
   .target(name: "Platform", dependencies: ["CLinux", "CArguments", system], swiftSettings: swift),
@@ -33,7 +34,7 @@ let monitor: [Target] = [
   .target(name: "KVM", dependencies: ["Engine", "GuestRAM", "Platform", "CKVM"], swiftSettings: swift),
   .target(name: "Board", swiftSettings: swift),
   .target(name: "Devices", dependencies: ["GuestRAM"], swiftSettings: swift),
-  .target(name: "Virtio", dependencies: ["Devices", "GuestRAM", "Platform"], swiftSettings: swift),
+  .target(name: "Virtio", dependencies: ["Devices", "GuestRAM", "Platform", "CURing"], swiftSettings: swift),
   .target(name: "Boot", dependencies: ["Board", "GuestRAM", "Platform"], swiftSettings: swift),
   .target(name: "GuestPrograms", dependencies: ["CGuestPrograms", "CVirtioGuests"], swiftSettings: swift),
   .target(
@@ -112,7 +113,7 @@ let package = Package(
       swiftSettings: swift),
     .testTarget(
       name: "VirtioTests",
-      dependencies: ["Virtio", "Devices", "GuestRAM", "Platform", "RingDriver", "TestSupport"],
+      dependencies: ["Virtio", "Devices", "GuestRAM", "Platform", "RingDriver", "TestSupport", "CURing"],
       swiftSettings: swift),
     .testTarget(
       name: "BoardTests", dependencies: ["Board", "Devices", "Virtio", "GuestPrograms", "GuestRAM"],

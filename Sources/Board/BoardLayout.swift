@@ -28,7 +28,7 @@ package struct BoardLayout: Sendable, Equatable {
   /// - Throws: when there is no such board, or two devices claim the same.
   package init(_ options: BoardOptions) throws(BoardError) {
     try options.validate()
-    let threads = ThreadModel(vcpus: options.vcpus, loops: options.loops)
+    let threads = options.threads
     try self.init(options, threads, BoardLayout.slots(options, threads))
   }
 

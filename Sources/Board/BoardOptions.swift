@@ -26,17 +26,19 @@ package struct BoardOptions: Sendable, Equatable {
   package var interruptController: InterruptController
   /// Doorbells, each with its own ports, memory, line and queues.
   package var doorbells: Int
-  /// Disks, each a virtio device.
-  package var disks: Int
+  /// Disks, each a virtio device, and how each is served.
+  package var disks: [QueueService]
   /// Whether there is a virtio source of random bytes.
   package var entropy: Bool
-  /// Event loops, each on an I/O thread of its own.
+  /// Event loops that all devices share, each on an I/O thread of its own.
   package var loops: Int
+  /// Names of I/O threads that serve what is given to them.
+  package var ioThreads: [String]
 
   /// Describes what is wanted; by default the smallest machine.
   package init(
-    vcpus: Int = 1, interruptController: InterruptController = .kernel, doorbells: Int = 1, disks: Int = 0,
-    entropy: Bool = false, loops: Int = 1
+    vcpus: Int = 1, interruptController: InterruptController = .kernel, doorbells: Int = 1,
+    disks: [QueueService] = [], entropy: Bool = false, loops: Int = 1, ioThreads: [String] = []
   ) {
     self.vcpus = vcpus
     self.interruptController = interruptController
@@ -44,7 +46,11 @@ package struct BoardOptions: Sendable, Equatable {
     self.disks = disks
     self.entropy = entropy
     self.loops = loops
+    self.ioThreads = ioThreads
   }
+
+  /// Who does the work on such a board.
+  var threads: ThreadModel { ThreadModel(vcpus: vcpus, loops: loops, named: ioThreads) }
 
   /// Checks that there is such a board.
   func validate() throws(BoardError) {
@@ -56,9 +62,22 @@ package struct BoardOptions: Sendable, Equatable {
     try check("cpus", vcpus, BoardOptions.maximumVcpus)
     try check("iothreads", loops, BoardOptions.maximumLoops)
     try check("doorbells", doorbells, BoardOptions.maximumDoorbells)
-    guard disks >= 0, disks <= BoardOptions.maximumDisks else {
-      throw BoardError("--disk, \(disks) times: give up to \(BoardOptions.maximumDisks)")
+    guard disks.count <= BoardOptions.maximumDisks else {
+      throw BoardError("\(disks.count) disks: give up to \(BoardOptions.maximumDisks)")
     }
+    guard loops + ioThreads.count <= BoardOptions.maximumLoops else {
+      throw BoardError("\(ioThreads.count) I/O threads beside --iothreads \(loops): give up to 64 in all")
+    }
+    for (index, name) in ioThreads.enumerated() {
+      guard !ioThreads[..<index].contains(name) else {
+        throw BoardError("two I/O threads are called \(name)")
+      }
+      if (0..<vcpus).contains(where: { ThreadModel.vcpuThread($0) == name }) {
+        throw BoardError("an I/O thread is called \(name), like a vCPU's; give it another name")
+      }
+    }
+    let threads = threads
+    for (index, disk) in disks.enumerated() { try disk.validate("disk\(index)", threads) }
   }
 }
 

@@ -27,7 +27,7 @@ extension BoardLayout {
         14, "testdev", .testDevice,
         [.ports(0xe0, 16), .ports(0x2000, UInt64(BoardLayout.lineCount), window: 1)]),
     ]
-    for index in 0..<options.disks { slots.append(disk(index, threads)) }
+    for (index, service) in options.disks.enumerated() { slots.append(disk(index, service, threads)) }
     if options.entropy {
       slots.append(virtio(Slot(23, "rng0", .entropy, [.memory(0xd011_0000, 0x1000)], line: 13), "RNG0", 16))
     }
@@ -51,17 +51,19 @@ extension BoardLayout {
   /// The offset of QueueNotify in virtio's registers (virtio 1.2, section 4.2.2).
   private static let queueNotify: UInt32 = 0x50
 
-  private static func disk(_ index: Int, _ threads: ThreadModel) -> Slot {
+  private static func disk(_ index: Int, _ service: QueueService, _ threads: ThreadModel) -> Slot {
     let memory: UInt64 = 0xd010_0000 + 0x1000 * UInt64(index)
     var slot = Slot(
       disks[index].id, "disk\(index)", .disk, [.memory(memory, 0x1000)], line: disks[index].line)
-    // As if one doorbell came before them: how many there are does not move disks.
-    slot.loop = threads.loop(ofQueue: 0, device: 1 + index)
-    slot.kicks = [
+    slot.kicks = (0..<UInt16(service.queues)).map { queue in
       Kick(
-        queue: 0, addresses: [.init(space: .memory, address: memory + UInt64(queueNotify))],
-        offset: queueNotify, size: 4, value: 0, loop: slot.loop)
-    ]
+        queue: queue, addresses: [.init(space: .memory, address: memory + UInt64(queueNotify))],
+        offset: queueNotify, size: 4, value: UInt64(queue),
+        // As if one doorbell came before them: how many there are does not move disks.
+        loop: service.loop(ofQueue: queue, device: 1 + index, threads))
+    }
+    slot.loop = slot.kicks[0].loop
+    slot.kicksExit = service.kicksExit
     // What Linux's driver of virtio behind memory-mapped registers knows them by.
     slot.firmware = FirmwareEntry(
       name: "DSK\(index)", hardwareID: .text("LNRO0005"), uniqueID: UInt64(index))

@@ -3,28 +3,34 @@
 package struct ThreadModel: Sendable, Equatable {
   /// Virtual CPUs, each with a thread.
   package let vcpus: Int
-  /// Event loops, each with a thread.
-  package let loops: Int
+  /// How many event loops, from the first on, serve what was given to none.
+  package let sharedLoops: Int
+  /// The names of all event loops' threads.
+  package let loopNames: [String]
 
   /// Describes the model of a machine with so many of each, at least one.
-  package init(vcpus: Int, loops: Int) {
+  ///
+  /// - Parameter named: names of further loops; one that a shared loop has is that one.
+  package init(vcpus: Int, loops: Int, named: [String] = []) {
     self.vcpus = vcpus
-    self.loops = loops
+    sharedLoops = loops
+    let shared = (0..<loops).map { "io\($0)" }
+    loopNames = shared + named.filter { !shared.contains($0) }
   }
+
+  /// Event loops, each with a thread.
+  package var loops: Int { loopNames.count }
 
   /// The name of a vCPU's thread.
   package static func vcpuThread(_ index: Int) -> String { "vcpu\(index)" }
 
-  /// The name of the thread that runs a loop.
-  package static func loopThread(_ index: Int) -> String { "io\(index)" }
-
   /// The names of all threads that can be pinned.
   package var threadNames: [String] {
-    (0..<vcpus).map(ThreadModel.vcpuThread) + (0..<loops).map(ThreadModel.loopThread)
+    (0..<vcpus).map(ThreadModel.vcpuThread) + loopNames
   }
 
-  /// The loop of a queue: queues take turns, and so do the first queues of devices.
+  /// The loop of a queue that was given to none: queues take turns, and so do the first queues of devices.
   ///
   /// - Parameter device: how many devices with queues come before this one.
-  package func loop(ofQueue queue: UInt16, device: Int) -> Int { (Int(queue) + device) % loops }
+  package func loop(ofQueue queue: UInt16, device: Int) -> Int { (Int(queue) + device) % sharedLoops }
 }

@@ -59,9 +59,10 @@ extension MachineConfiguration {
     do {
       return try BoardLayout(
         BoardOptions(
-          vcpus: vcpus, interruptController: interruptController, doorbells: doorbells, disks: disks.count,
-          entropy: entropy,
-          loops: ioThreads))
+          vcpus: vcpus, interruptController: interruptController, doorbells: doorbells,
+          disks: disks.map {
+            QueueService(queues: $0.queues, ioThreads: $0.ioThreads ?? [], kicksExit: $0.kicksExit ?? false)
+          }, entropy: entropy, loops: ioThreads, ioThreads: namedIOThreads))
     } catch {
       throw MachineError(error.description)
     }

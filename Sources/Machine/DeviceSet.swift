@@ -11,7 +11,9 @@ struct DeviceParts {
   /// Told of queues that the guest broke.
   let faults: any FaultObserver
   /// What is behind the disks, in their order.
-  let disks: [BlockWorkers]
+  let disks: [any BlockBackend]
+  /// How they are described.
+  let diskOptions: [MachineConfiguration.Disk]
   /// Where the guest leaves time stamps of its requests.
   let stamps: KickStamps?
   let control: any PowerControl
@@ -61,7 +63,8 @@ struct DeviceSet {
         throw MachineError("\(slot.name): nothing is behind it")
       }
       let disk = BlockDevice(
-        id: id, parts.disks[index], serial: "exeunt-\(slot.name)", stamps: parts.stamps,
+        id: id, parts.disks[index], queues: slot.kicks.count,
+        serial: parts.diskOptions[index].serial ?? "exeunt-\(slot.name)", stamps: parts.stamps,
         observer: parts.observer)
       return MMIOTransport(id: id, disk, interrupt: try interrupt(of: slot, parts), faults: parts.faults)
     case .entropy:

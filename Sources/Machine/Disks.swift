@@ -4,47 +4,72 @@ import Platform
 import Synchronization
 import Virtio
 
-extension MachineConfiguration {
-  /// Opens what is behind the disks.
-  func makeDisks() throws(MachineError) -> [BlockWorkers] {
-    var workers: [BlockWorkers] = []
-    for disk in disks {
+/// What is behind the disks, in their order.
+struct DiskBackends {
+  private(set) var all: [any BlockBackend] = []
+  /// What the user should know.
+  private(set) var warnings: [String] = []
+
+  /// Opens the files, and makes what carries out requests.
+  init(_ disks: [MachineConfiguration.Disk]) throws(MachineError) {
+    for disk in disks { all.append(try open(disk)) }
+  }
+
+  private mutating func open(_ disk: MachineConfiguration.Disk) throws(MachineError) -> any BlockBackend {
+    if disk.method != .threads {
+      let file = try DiskBackends.file(disk)
       do {
-        if let bytes = disk.scratchBytes {
-          workers.append(try BlockWorkers(try DiskFile.scratch(bytes: bytes)))
-        } else {
-          workers.append(
-            try BlockWorkers(try DiskFile(path: disk.path, isReadOnly: disk.isReadOnly)))
-        }
-      } catch let error as DiskError {
-        throw MachineError(error.description)
+        return try BlockRings(file, queues: disk.queues)
       } catch {
-        throw MachineError("eventfd for disk \(disk.path): \(error)")
+        guard disk.method == nil else {
+          throw MachineError("disk \(disk.path): io_uring: \(error); use aio=threads")
+        }
+        // Said once.
+        let warning = "disks are served by threads: this host does not let us use io_uring (\(error))"
+        if !warnings.contains(warning) { warnings.append(warning) }
       }
     }
-    return workers
+    let file = try DiskBackends.file(disk)
+    do {
+      return try BlockWorkers(file, queues: disk.queues)
+    } catch {
+      throw MachineError("eventfd for disk \(disk.path): \(error)")
+    }
+  }
+
+  private static func file(_ disk: MachineConfiguration.Disk) throws(MachineError) -> DiskFile {
+    do {
+      if let bytes = disk.scratchBytes { return try DiskFile.scratch(bytes: bytes) }
+      return try DiskFile(path: disk.path, isReadOnly: disk.isReadOnly)
+    } catch {
+      throw MachineError(error.description)
+    }
   }
 }
 
 extension MachineBuilder {
-  /// Has each disk's loop push what was completed. Before the loops' threads start.
+  /// Has the loop of each disk's queue push what was completed. Before the loops' threads start.
   func attach(
-    _ disks: [BlockWorkers], of devices: DeviceSet, to loops: [IOThread], dispatcher: Dispatcher
+    _ disks: DiskBackends, of devices: DeviceSet, to loops: [IOThread], dispatcher: Dispatcher
   ) throws(MachineError) {
-    var rest = disks[...]
+    var rest = disks.all[...]
     for (slot, device) in zip(devices.layout.slots, devices.devices) where slot.kind == .disk {
       guard let transport = device as? MMIOTransport, let backend = rest.popFirst() else {
         throw MachineError("\(slot.name) is no disk")
       }
       do {
-        try loops[slot.loop].add(
-          .init(
-            kind: .completion, device: transport.id, queue: 0, descriptor: backend.arrival.descriptor.raw
-          ) { context, _ in
-            dispatcher.withDevice(transport, offset: 0, by: context) {
-              transport.collect(memory: dispatcher.guestMemory, by: context)
-            }
-          })
+        for kick in slot.kicks {
+          let queue = Int(kick.queue)
+          try loops[kick.loop].add(
+            .init(
+              kind: .completion, device: transport.id, queue: kick.queue,
+              descriptor: backend.arrival(queue: queue)
+            ) { context, _ in
+              dispatcher.withDevice(transport, offset: 0, by: context) {
+                transport.collect(queue: queue, memory: dispatcher.guestMemory, by: context)
+              }
+            })
+        }
       } catch {
         throw MachineError("waiting for \(slot.name): \(error)")
       }

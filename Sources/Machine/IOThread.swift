@@ -16,6 +16,8 @@ final class IOThread: @unchecked Sendable {
   }
 
   let index: Int
+  /// The thread's name.
+  let name: String
   private let pollBudget: UInt32
   private let loop: Loop
   private let wake: EventFD
@@ -33,8 +35,9 @@ final class IOThread: @unchecked Sendable {
   }
   private let monitor = Monitor(State())
 
-  init(index: Int, pollBudget: UInt32) throws(Errno) {
+  init(index: Int, name: String, pollBudget: UInt32) throws(Errno) {
     self.index = index
+    self.name = name
     self.pollBudget = pollBudget
     thread = TracedThread(.loop, UInt16(index))
     loop = Loop(try Epoll(), observer: LoopTracing(index: index))
@@ -45,9 +48,6 @@ final class IOThread: @unchecked Sendable {
         obey()
       })
   }
-
-  /// The thread's name.
-  var name: String { ThreadModel.loopThread(index) }
 
   /// Adds a source. Before the thread starts.
   func add(_ source: Source) throws(Errno) {

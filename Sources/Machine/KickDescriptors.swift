@@ -19,7 +19,8 @@ final class KickDescriptors: @unchecked Sendable {
     consumed: @escaping @Sendable (ThreadContext, DeviceID, UInt16, UInt64) -> Void
   ) throws(MachineError) {
     var events: [KickEvent] = []
-    for (slot, device) in zip(set.layout.slots, set.devices) where !slot.kicks.isEmpty {
+    for (slot, device) in zip(set.layout.slots, set.devices)
+    where !slot.kicks.isEmpty && !slot.kicksExit {
       guard let handler = device as? any KickHandler else {
         throw MachineError("\(slot.name) has queues on the board, and answers no kicks")
       }

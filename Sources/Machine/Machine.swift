@@ -27,7 +27,7 @@ package final class Machine {
   let statistics: [KernelStatistics]
   let input: SerialInput?
   let output: SerialOutput
-  let disks: [BlockWorkers]
+  let disks: DiskBackends
   let faults: QueueFaults
   var warnings: [String]
   var resets = 0
@@ -81,16 +81,16 @@ package final class Machine {
     let levels = LineLevels(
       machine: machine, routes: routes, isConnected: configuration.interruptController != .none)
     let clockTimer = try ClockTimer()
-    disks = try configuration.makeDisks()
+    disks = try DiskBackends(configuration.disks)
     faults = QueueFaults(layout)
     self.clockTimer = clockTimer
     devices = try DeviceSet(
       layout,
       DeviceParts(
-        memory: memory, observer: observer, faults: faults, disks: disks,
+        memory: memory, observer: observer, faults: faults, disks: disks.all,
+        diskOptions: configuration.disks,
         stamps: configuration.kickStamps.map { KickStamps(table: GuestAddress($0)) }, control: control,
-        output: output,
-        levels: levels,
+        output: output, levels: levels,
         clockTimer: clockTimer, routes: routes
       ) { device, line throws(MachineError) in
         try configuration.makeLine(device: device, line: line, machine: machine, routes: routes)
@@ -126,7 +126,7 @@ package final class Machine {
     }
     try builder.keepPowerOnState(of: vcpus)
     statistics = builder.makeStatistics(of: vcpus)
-    warnings = builder.warnings + plan.warnings
+    warnings = builder.warnings + plan.warnings + disks.warnings
     dump = StateDump(
       configuration: configuration, host: HostDescription.current,
       timeStampCounterKHz: builder.timeStampCounterKHz)

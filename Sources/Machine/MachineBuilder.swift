@@ -16,7 +16,8 @@ final class MachineBuilder<Engine: ExecutionEngine> {
   init(_ configuration: MachineConfiguration, engine: Engine) throws(MachineError) {
     self.configuration = configuration
     // Two for each vCPU and each I/O thread, and two for what the host keeps of each; the rest is for devices and LTTng.
-    OpenFileLimit.raise(to: 4 * (configuration.vcpus + configuration.ioThreads) + 512)
+    OpenFileLimit.raise(
+      to: 4 * (configuration.vcpus + configuration.ioThreads + configuration.namedIOThreads.count) + 512)
     try MachineBuilder.check(engine, for: configuration)
     do {
       memory = try GuestMemory.allocate(
@@ -80,8 +81,8 @@ final class MachineBuilder<Engine: ExecutionEngine> {
   func makeLoops(_ threads: ThreadModel) throws(MachineError) -> [IOThread] {
     do {
       var loops: [IOThread] = []
-      for index in 0..<threads.loops {
-        loops.append(try IOThread(index: index, pollBudget: configuration.pollBudget))
+      for (index, name) in threads.loopNames.enumerated() {
+        loops.append(try IOThread(index: index, name: name, pollBudget: configuration.pollBudget))
       }
       return loops
     } catch {

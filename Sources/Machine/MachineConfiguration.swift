@@ -1,5 +1,6 @@
 import Board
 import Boot
+import Virtio
 
 /// Everything that decides how a machine is built and run. It is recorded whole in the trace (`vm_info`).
 package struct MachineConfiguration: Sendable, Codable, Equatable {
@@ -35,6 +36,16 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
     package var isReadOnly: Bool
     /// The size of a file without a name that is gone after the run, instead of the one at `path`.
     package var scratchBytes: UInt64?
+    /// How requests are carried out; nil: by io_uring where the host allows it, else by threads.
+    package var method: BlockMethod?
+    /// Queues, 1 to 16.
+    package var queues = 1
+    /// Its serial number, of which 20 bytes are shown; nil for one made of its place.
+    package var serial: String?
+    /// Names of I/O threads that serve its queues in turns; nil for those that all devices share.
+    package var ioThreads: [String]?
+    /// Whether kicks exit to this process even with `ioeventfd`.
+    package var kicksExit: Bool?
 
     /// A disk for one run, all zeros.
     package static func scratch(bytes: UInt64) -> Disk {
@@ -43,7 +54,7 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
       return disk
     }
 
-    /// Describes a disk.
+    /// Describes a disk with the default for everything else.
     package init(path: String, isReadOnly: Bool = false) {
       self.path = path
       self.isReadOnly = isReadOnly
@@ -70,8 +81,10 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
   package var ioeventfd = true
   /// Whether interrupts are raised through eventfds; else through ioctls.
   package var irqfd = true
-  /// I/O threads, 1 or more.
+  /// I/O threads that all devices share, 1 or more.
   package var ioThreads = 1
+  /// Names of further ones, which serve what is given to them.
+  package var namedIOThreads: [String] = []
   /// Doorbells, 1 to 4.
   package var doorbells = 1
   /// Disks, in their order; up to 4.

@@ -36,7 +36,7 @@ extension Machine {
       for loop in loops { loop.end() }
       for thread in threads.loops { thread.join() }
       // What the guest wrote is written, whether or not it saw it completed.
-      for disk in disks { disk.end() }
+      for disk in disks.all { disk.end() }
       housekeeping.finish()
       Terminal.restore()
       return summary(outcome)
@@ -77,8 +77,8 @@ extension Machine {
           runner.thread.leave()
         })
     }
-    for (slot, disk) in zip(devices.layout.slots(of: .disk), disks) {
-      try disk.start(count: BlockWorkers.threadCount, name: "\(slot.name)-")
+    for (slot, disk) in zip(devices.layout.slots(of: .disk), disks.all) {
+      try disk.start(name: slot.name)
     }
     try input?.start()
     gate.waitForArrivals(loops.count + vcpus.count)

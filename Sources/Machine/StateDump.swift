@@ -46,7 +46,7 @@ struct StateDump {
       }
     }
     guard configuration.ioeventfd else { return }
-    for slot in layout.slots {
+    for slot in layout.slots where !slot.kicksExit {
       for kick in slot.kicks {
         for place in kick.addresses {
           exeunt_trace_ioeventfd_info(

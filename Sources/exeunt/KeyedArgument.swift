@@ -55,7 +55,7 @@ struct KeyedArgument: Sendable {
   func failure(_ what: String) -> ValidationError { ValidationError("\(text): \(what)") }
 
   /// Refuses every key that is not among these, with the nearest one.
-  func allow(_ known: String...) throws {
+  func allow(_ known: [String]) throws {
     for key in keys where !known.contains(key) {
       let meant = NearestWord.sentence(for: key, among: known)
       throw failure(

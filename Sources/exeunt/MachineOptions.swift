@@ -36,15 +36,27 @@ struct MachineOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "A virtio disk: a file or block device with its sectors; up to 4 times.",
-      valueName: "file[,readonly=on]"),
+      valueName: "file[,key=value…]"),
     completion: .file(), transform: DiskOption.init(parsing:))
   var disk: [DiskOption] = []
 
   @Option(
     help: ArgumentHelp(
-      "A device beside those that are always there: virtio-rng-device.", valueName: "driver[,key=value…]"),
-    transform: DeviceOption.init(parsing:))
+      "What is behind a disk of --device: file=FILE,id=NAME and, as in QEMU, readonly, aio.",
+      valueName: "key=value…"), transform: DriveOption.init(parsing:))
+  var drive: [DriveOption] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "A device: virtio-rng-device; virtio-blk-device,drive=NAME and, as in QEMU, num-queues, iothread, ioeventfd, serial.",
+      valueName: "driver[,key=value…]"), transform: DeviceOption.init(parsing:))
   var device: [DeviceOption] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "A thread for the devices that are given to it (iothread=NAME).", valueName: "iothread,id=name"),
+    transform: IOThreadOption.init(parsing:))
+  var object: [IOThreadOption] = []
 
   @Option(
     help: ArgumentHelp(
@@ -88,8 +100,12 @@ struct MachineOptions: ParsableArguments {
     configuration.irqfd = irqfd == .on
     configuration.ioThreads = iothreads
     configuration.doorbells = doorbells
+    configuration.namedIOThreads = object.map(\.name)
     configuration.disks = disk.map(\.disk)
-    try DeviceOption.apply(device, to: &configuration)
+    try DeviceOption.apply(device, drives: drive, to: &configuration)
+    if ioeventfd == .off, configuration.disks.contains(where: { $0.kicksExit == false }) {
+      throw ValidationError("--device with ioeventfd=on contradicts --ioeventfd off")
+    }
     configuration.pollBudget = iothreadPoll.nanoseconds
     configuration.pins = try pin.reduce(into: PinList()) { try $0.add($1) }.pins
     configuration.onReboot = onReboot
@@ -103,17 +119,6 @@ struct MachineOptions: ParsableArguments {
     default: configuration.serial = .file(serial)
     }
     return configuration
-  }
-}
-
-/// The short form of a disk on the command line: a file, and whether it is only read.
-struct DiskOption {
-  let disk: MachineConfiguration.Disk
-
-  init(parsing argument: String) throws {
-    let argument = try KeyedArgument(argument, of: "--disk", first: "a file")
-    try argument.allow("readonly")
-    disk = .init(path: argument.first, isReadOnly: try argument.isOn("readonly") ?? false)
   }
 }
 

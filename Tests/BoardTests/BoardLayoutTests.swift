@@ -17,7 +17,9 @@ import Virtio
             all.append(
               BoardOptions(
                 vcpus: vcpus, interruptController: controller, doorbells: doorbells,
-                disks: (doorbells + loops + vcpus) % (BoardOptions.maximumDisks + 1),
+                disks: Array(
+                  repeating: QueueService(queues: loops == 5 ? 16 : loops % 3 + 1),
+                  count: (doorbells + loops + vcpus) % (BoardOptions.maximumDisks + 1)),
                 entropy: (loops + vcpus) % 2 == 0, loops: loops))
           }
         }
@@ -46,7 +48,7 @@ import Virtio
         }
       }
       #expect(layout.slots(of: .doorbell).count == options.doorbells)
-      #expect(layout.slots(of: .disk).count == options.disks)
+      #expect(layout.slots(of: .disk).count == options.disks.count)
       #expect(layout.slots(of: .entropy).count == (options.entropy ? 1 : 0))
       #expect(layout.slots(of: .ioapic).count == (options.interruptController == .split ? 1 : 0))
     }
@@ -73,11 +75,52 @@ import Virtio
         #expect(slot.kicks.map(\.loop) == (0..<16).map { ($0 + index) % options.loops })
       }
       for (index, slot) in layout.slots(of: .disk).enumerated() {
-        #expect(slot.kicks.map(\.loop) == [(1 + index) % options.loops])
+        #expect(
+          slot.kicks.map(\.loop)
+            == (0..<options.disks[index].queues).map { (1 + index + $0) % options.loops })
         #expect(slot.loop == slot.kicks[0].loop)
       }
       let loops = layout.slots(of: .doorbell).flatMap(\.kicks).map(\.loop)
       #expect(Set(loops).count == min(options.loops, 16 + options.doorbells - 1))
+    }
+  }
+
+  @Test("Named I/O threads serve what is given to them, and nothing else")
+  func named() throws {
+    let layout = try BoardLayout(
+      BoardOptions(
+        doorbells: 4,
+        disks: [
+          QueueService(queues: 3, ioThreads: ["fast", "io1"]), QueueService(queues: 16),
+          QueueService(queues: 2, ioThreads: ["io0"], kicksExit: true),
+        ], loops: 2, ioThreads: ["io0", "fast", "unused"]))
+    // The first is one of the shared ones.
+    #expect(layout.threads.loopNames == ["io0", "io1", "fast", "unused"])
+    #expect(
+      layout.slots(of: .disk).map { $0.kicks.map(\.loop) } == [[2, 1, 2], (0..<16).map { $0 % 2 }, [0, 0]])
+    #expect(layout.slots(of: .disk).map(\.loop) == [2, 0, 0])
+    #expect(layout.slots.filter(\.kicksExit).map(\.name) == ["disk2"])
+    for slot in layout.slots where slot.kind != .disk {
+      #expect(slot.loop < 2 && slot.kicks.allSatisfy { $0.loop < 2 }, "\(slot.name)")
+    }
+  }
+
+  @Test("Services that there cannot be")
+  func services() {
+    for (options, words) in [
+      (BoardOptions(disks: [QueueService(queues: 0)]), "disk0: 0 queues; give 1 to 16"),
+      (BoardOptions(disks: [QueueService(), QueueService(queues: 17)]), "disk1: 17 queues"),
+      (
+        BoardOptions(disks: [QueueService(ioThreads: ["io1"])]),
+        "no I/O thread 'io1'; there are io0 (--object"
+      ),
+      (BoardOptions(disks: [QueueService(ioThreads: ["io0", "io0"])]), "2 I/O threads for 1 queues"),
+      (BoardOptions(ioThreads: ["a", "b", "a"]), "two I/O threads are called a"),
+      (BoardOptions(vcpus: 3, ioThreads: ["vcpu2"]), "called vcpu2, like a vCPU's"),
+      (BoardOptions(loops: 60, ioThreads: ["a", "b", "c", "d", "e"]), "give up to 64 in all"),
+    ] {
+      let error = #expect(throws: BoardError.self) { try BoardLayout(options) }
+      #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
     }
   }
 
@@ -93,17 +136,19 @@ import Virtio
 
   @Test("Another disk changes nothing of what was there")
   func nestedDisks() throws {
-    for options in Self.all where options.disks > 0 {
+    for options in Self.all where !options.disks.isEmpty {
       var fewer = options
-      fewer.disks -= 1
+      fewer.disks.removeLast()
       let (more, less) = (try BoardLayout(options).slots, try BoardLayout(fewer).slots)
-      #expect(more.filter { $0.name != "disk\(fewer.disks)" } == less)
+      #expect(more.filter { $0.name != "disk\(fewer.disks.count)" } == less)
     }
   }
 
   @Test("What the devices' own numbers say is what stands here")
   func devices() throws {
-    let layout = try BoardLayout(BoardOptions(interruptController: .split, doorbells: 4, disks: 4))
+    let layout = try BoardLayout(
+      BoardOptions(
+        interruptController: .split, doorbells: 4, disks: Array(repeating: QueueService(), count: 4)))
     for slot in layout.slots(of: .doorbell) {
       #expect(slot.kicks.map(\.queue) == (0..<UInt16(Doorbell.queueCount)).map { $0 })
       #expect(slot.kicks.allSatisfy { $0.offset == Doorbell.kickOffset && $0.value == UInt64($0.queue) })
@@ -152,10 +197,8 @@ import Virtio
         try BoardLayout(BoardOptions(loops: wrong))
       }
     }
-    for wrong in [-1, 5] {
-      #expect(throws: BoardError("--disk, \(wrong) times: give up to 4")) {
-        try BoardLayout(BoardOptions(disks: wrong))
-      }
+    #expect(throws: BoardError("5 disks: give up to 4")) {
+      try BoardLayout(BoardOptions(disks: Array(repeating: QueueService(), count: 5)))
     }
     #expect(throws: BoardError.self) { try BoardLayout(BoardOptions(doorbells: 5)) }
     #expect(throws: BoardError.self) { try BoardLayout(BoardOptions(vcpus: .max)) }

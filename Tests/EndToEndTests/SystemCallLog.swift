@@ -7,6 +7,7 @@ struct SystemCallLog {
   enum Role: String, CaseIterable {
     case vcpu = "vCPU threads"
     case loop = "I/O threads"
+    case worker = "Disks' worker threads"
     case input = "The input thread"
     case main = "The main thread"
     case listener = "LTTng's listener threads"
@@ -16,6 +17,8 @@ struct SystemCallLog {
         self = .vcpu
       } else if threadName.wholeMatch(of: /io[0-9]+/) != nil {
         self = .loop
+      } else if threadName.wholeMatch(of: /disk[0-9]+-[0-9]+/) != nil {
+        self = .worker
       } else if threadName == "input" {
         self = .input
       } else if threadName.hasSuffix("-ust") {

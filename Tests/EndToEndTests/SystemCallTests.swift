@@ -28,6 +28,9 @@ struct SystemCallTests {
   }
 
   private static func cases(in directory: URL) throws -> [Case] {
+    let disk = directory.appendingPathComponent("disk")
+    try Data(count: 4 << 20).write(to: disk)
+    let workers = "--drive file=\(disk.path),id=d,aio=threads --device virtio-blk-device,drive=d"
     var cases = [
       Case("--guest doorbell iterations=30"),
       Case("--guest doorbell iterations=30 wait=interrupt --ioeventfd off --irqfd off"),
@@ -38,6 +41,10 @@ struct SystemCallTests {
       Case(
         "--guest doorbell iterations=30 wait=interrupt --irqchip split --irqfd off --ioeventfd off"),
       Case("--guest mixed iterations=200 --cpus 2 --iothreads 2 --serial \(directory.path)/serial"),
+      Case("--guest blk iterations=60 depth=8 flush=5 wait=interrupt"),
+      Case("--guest blk iterations=60 depth=8 flush=5 wait=interrupt --ioeventfd off --irqfd off"),
+      Case("--guest blk iterations=60 depth=8 flush=5 wait=interrupt \(workers)"),
+      Case("--guest blk iterations=60 depth=8 flush=5 wait=interrupt \(workers),num-queues=2,ioeventfd=off"),
       // mov $0xfe,%al; out %al,$0x64: resets, again and again, until the time limit.
       try Case(image: [0xb0, 0xfe, 0xe6, 0x64], named: "resets", in: directory, status: 6),
       // ud2, with no interrupt vectors: crashes.

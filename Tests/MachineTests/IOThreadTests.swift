@@ -27,7 +27,7 @@ struct IOThreadTests {
 
   @Test("What was signalled before the end was asked for is handled", arguments: [0, 20_000] as [UInt32])
   func handledBeforeTheEnd(pollBudget: UInt32) throws {
-    let loop = try IOThread(index: 0, pollBudget: pollBudget)
+    let loop = try IOThread(index: 0, name: "io0", pollBudget: pollBudget)
     let (first, second) = (try Event(), try Event())
     let counter = Counter()
     try loop.add(
@@ -45,7 +45,7 @@ struct IOThreadTests {
 
   @Test("While it is paused nothing is handled; afterwards everything is")
   func pausing() throws {
-    let loop = try IOThread(index: 0, pollBudget: 0)
+    let loop = try IOThread(index: 0, name: "io0", pollBudget: 0)
     let event = try Event()
     let counter = Counter()
     try loop.add(source(event) { counter.value += 1 })
@@ -83,7 +83,7 @@ struct IOThreadTests {
   @Test("A pause that comes while the loop obeys an older one is obeyed", .timeLimit(.minutes(2)))
   func stalePauses() throws {
     // A loop that polls is awake when the next order comes, so that orders meet it at each of its steps.
-    let loop = try IOThread(index: 0, pollBudget: 1_000_000)
+    let loop = try IOThread(index: 0, name: "io0", pollBudget: 1_000_000)
     let event = try Event()
     let counter = Counter()
     try loop.add(source(event) { counter.value += 1 })

@@ -12,16 +12,20 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
     package static let readOnly: UInt64 = 1 << 5
     /// VIRTIO_BLK_F_FLUSH.
     package static let flush: UInt64 = 1 << 9
+    /// VIRTIO_BLK_F_MQ.
+    package static let multipleQueues: UInt64 = 1 << 12
   }
 
-  /// The most entries of its queue.
+  /// The most entries of each of its queues.
   package static let queueSize: UInt16 = 256
+  /// The most queues.
+  package static let maximumQueues = 16
 
   /// The number in the trace.
   package let id: DeviceID
   package let kind: UInt32 = 2
   package let features: UInt64
-  package let queueSizes = [BlockDevice.queueSize]
+  package let queueSizes: [UInt16]
   private let backend: any BlockBackend
   private let observer: any DeviceObserver
   private let stamps: KickStamps?
@@ -39,24 +43,32 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
   /// Makes a disk.
   ///
   /// - Parameters:
+  ///   - queues: how many it has, each with a channel of the backend.
   ///   - serial: its serial number, of which 20 bytes are shown.
   ///   - stamps: where its guest leaves time stamps; nil where it leaves none.
   package init(
-    id: DeviceID, _ backend: any BlockBackend, serial: String, stamps: KickStamps? = nil,
+    id: DeviceID, _ backend: any BlockBackend, queues: Int, serial: String, stamps: KickStamps? = nil,
     observer: any DeviceObserver
   ) {
     self.id = id
     self.backend = backend
     self.observer = observer
     self.stamps = stamps
+    queueSizes = Array(repeating: BlockDevice.queueSize, count: queues)
     features =
       Feature.maximumSegments | Feature.flush | (backend.isReadOnly ? Feature.readOnly : 0)
+      | (queues > 1 ? Feature.multipleQueues : 0)
     let name = Array(serial.utf8.prefix(Int(BlockRequest.identityLength)))
     identity = name + [UInt8](repeating: 0, count: Int(BlockRequest.identityLength) - name.count)
-    // Section 5.2.4: capacity, size_max (not offered), seg_max; the rest belongs to features that are not there.
-    configuration =
-      withUnsafeBytes(of: backend.sectors.littleEndian, Array.init) + [0, 0, 0, 0]
-      + withUnsafeBytes(of: UInt32(BlockDevice.queueSize - 2).littleEndian, Array.init)
+    // Section 5.2.4: capacity, seg_max, num_queues; the rest belongs to features that are not there.
+    var fields = [UInt8](repeating: 0, count: 36)
+    func put(_ value: some FixedWidthInteger, at offset: Int) {
+      withUnsafeBytes(of: value.littleEndian) { fields.replaceSubrange(offset..<offset + $0.count, with: $0) }
+    }
+    put(backend.sectors, at: 0)
+    put(UInt32(BlockDevice.queueSize - 2), at: 12)
+    if queues > 1 { put(UInt16(queues), at: 34) }
+    configuration = fields
   }
 
   package func readConfiguration(offset: UInt32, size: Int) -> UInt64 {
@@ -73,9 +85,9 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
 
   package func reset() {
     backend.settle()
-    backend.takeCompleted(into: &completed)
+    for queue in queueSizes.indices { backend.takeCompleted(queue: queue, into: &completed) }
     // Their queues are no more; for whoever follows the trace they ended.
-    for job in completed { recycle(job) }
+    for job in completed { free.append(job) }
     completed.removeAll(keepingCapacity: true)
     unfinished.removeAll()
     flushes = false
@@ -87,6 +99,7 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
     _ queue: inout Virtqueue, index: Int, memory: GuestMemory, by thread: ThreadContext
   ) {
     var budget = Int(queue.maximumSize)
+    unfinished.remove(index)
     repeat {
       queue.suspendKicks(memory)
       while queue.pop(into: &chain, memory) {
@@ -99,10 +112,25 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
         }
         guard budget > 0 else {
           unfinished.insert(index)
-          return backend.wake()
+          endBatch(&queue, index, memory, by: thread)
+          return backend.wake(queue: index)
         }
       }
     } while queue.resumeKicks(memory)
+    endBatch(&queue, index, memory, by: thread)
+  }
+
+  private func endBatch(
+    _ queue: inout Virtqueue, _ index: Int, _ memory: GuestMemory, by thread: ThreadContext
+  ) {
+    backend.endBatch(queue: index, into: &completed)
+    complete(&queue, memory, by: thread)
+  }
+
+  /// Pushes what the backend has completed.
+  private func complete(_ queue: inout Virtqueue, _ memory: GuestMemory, by thread: ThreadContext) {
+    for job in completed { end(job, job.succeeded ? .ok : .ioError, &queue, memory, by: thread) }
+    completed.removeAll(keepingCapacity: true)
   }
 
   private func begin(
@@ -138,19 +166,15 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
     case .write: job.work = flushes ? .write : .writeThrough
     }
     // The request's check says that the disk has them, so that this does not overflow.
-    job.offset = request.operation == .flush ? 0 : request.sector * BlockRequest.sectorSize
+    job.begin(at: request.operation == .flush ? 0 : request.sector * BlockRequest.sectorSize)
     do {
       try request.data(chain) { (address, count) throws(GuestMemoryError) in
-        let bytes = try memory.hostBytes(at: address, count: count)
-        job.vectors.append(iovec(iov_base: bytes.baseAddress, iov_len: bytes.count))
+        job.append(try memory.hostBytes(at: address, count: count))
       }
     } catch {
       return end(job, .ioError, &queue, memory, by: thread)
     }
-    switch backend.submit(job) {
-    case .submitted: break
-    case .executed: end(job, job.succeeded ? .ok : .ioError, &queue, memory, by: thread)
-    }
+    backend.submit(job)
   }
 
   private func identify(_ request: BlockRequest, _ memory: GuestMemory) throws(GuestMemoryError) {
@@ -162,16 +186,12 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
     }
   }
 
-  package func collect(_ queues: inout [Virtqueue], memory: GuestMemory, by thread: ThreadContext) {
-    backend.takeCompleted(into: &completed)
-    for job in completed {
-      end(job, job.succeeded ? .ok : .ioError, &queues[job.queue], memory, by: thread)
-    }
-    completed.removeAll(keepingCapacity: true)
-    guard !unfinished.isEmpty else { return }
-    let indexes = unfinished
-    unfinished.removeAll(keepingCapacity: true)
-    for index in indexes { handle(&queues[index], index: index, memory: memory, by: thread) }
+  package func collect(
+    _ queue: inout Virtqueue, index: Int, memory: GuestMemory, by thread: ThreadContext
+  ) {
+    backend.takeCompleted(queue: index, into: &completed)
+    complete(&queue, memory, by: thread)
+    if unfinished.contains(index) { handle(&queue, index: index, memory: memory, by: thread) }
   }
 
   /// Completes a request, where its queue is still the one that it came from.
@@ -186,16 +206,11 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
       queue.push(head: job.head, written: UInt32(clamping: data + 1), memory)
     }
     observer.requestEnded(subject(of: job), status: status.rawValue, by: thread)
-    recycle(job)
+    free.append(job)
   }
 
   private func subject(of job: BlockJob) -> DeviceRequest {
     DeviceRequest(device: id, queue: UInt16(job.queue), id: job.id, kind: job.kind)
-  }
-
-  private func recycle(_ job: BlockJob) {
-    job.vectors.removeAll(keepingCapacity: true)
-    free.append(job)
   }
 }
 

@@ -18,16 +18,17 @@ package final class BlockJob: @unchecked Sendable {
     case flush
   }
 
+  /// IOV_MAX: the most parts of one system call.
+  static let maximumParts = 1024
+
   // Written by the device before it is submitted, by the backend until it is completed, and by the device again: one at a time.
   package internal(set) var work = Work.flush
-  /// In the file, bytes.
-  package internal(set) var offset: UInt64 = 0
-  /// Pieces of guest RAM.
-  package internal(set) var vectors: [iovec] = []
+  /// In the file, bytes; with `parts` what is left to be done.
+  private(set) var offset: UInt64 = 0
   /// Whether it worked.
   package var succeeded = false
 
-  var queue = 0
+  package internal(set) var queue = 0
   var generation: UInt32 = 0
   var head: UInt16 = 0
   var id: UInt32 = 0
@@ -35,5 +36,52 @@ package final class BlockJob: @unchecked Sendable {
   var length: UInt64 = 0
   var status = GuestAddress(0)
 
-  init() {}
+  // The kernel may read them until the request is complete, so that they stay where they are.
+  private var storage: UnsafeMutableBufferPointer<iovec>
+  private var range = 0..<0
+
+  init() { storage = .allocate(capacity: 16) }
+
+  deinit { storage.deallocate() }
+
+  /// Has it begin at a place in the file, with no parts yet.
+  func begin(at offset: UInt64) {
+    self.offset = offset
+    range = 0..<0
+    succeeded = false
+  }
+
+  /// Adds a piece of guest RAM.
+  func append(_ bytes: UnsafeMutableRawBufferPointer) {
+    if range.upperBound == storage.count {
+      let larger = UnsafeMutableBufferPointer<iovec>.allocate(capacity: 2 * storage.count)
+      _ = larger.initialize(from: storage[..<range.upperBound])
+      storage.deallocate()
+      storage = larger
+    }
+    storage.initializeElement(
+      at: range.upperBound, to: iovec(iov_base: bytes.baseAddress, iov_len: bytes.count))
+    range = range.lowerBound..<range.upperBound + 1
+  }
+
+  /// What is left to be read or written, as much as one system call takes.
+  var parts: UnsafeMutableBufferPointer<iovec> {
+    .init(rebasing: storage[range.prefix(BlockJob.maximumParts)])
+  }
+
+  /// Whether there is nothing left to be read or written.
+  var isDone: Bool { range.isEmpty }
+
+  /// So many bytes were moved, of those in `parts`.
+  func advance(by count: Int) {
+    offset += UInt64(count)
+    var rest = count
+    while let first = range.first, rest >= storage[first].iov_len {
+      rest -= storage[first].iov_len
+      range.removeFirst()
+    }
+    guard rest > 0, let first = range.first else { return }
+    storage[first].iov_base += rest
+    storage[first].iov_len -= rest
+  }
 }

@@ -10,56 +10,67 @@ package final class BlockWorkers: BlockBackend, @unchecked Sendable {
   private struct State {
     var waiting: [BlockJob] = []
     var running = 0
-    var completed: [BlockJob] = []
+    // By queue.
+    var completed: [[BlockJob]]
     var isEnding = false
   }
 
+  /// An array cannot hold noncopyable eventfds.
+  private final class Arrival: Sendable {
+    let event: EventFD
+    init() throws(Errno) { event = try EventFD() }
+  }
+
   private let file: DiskFile
-  private let monitor = Monitor(State())
-  /// Signalled when something was completed.
-  package let arrival: EventFD
+  private let threadCount: Int
+  private let monitor: Monitor<State>
+  /// Signalled when something was completed, by queue.
+  private let arrivals: [Arrival]
   // Written before the threads start and after they have ended.
   private var threads: [DedicatedThread] = []
 
   /// Serves a file. No thread runs before `start`.
-  package init(_ file: consuming DiskFile) throws(Errno) {
-    arrival = try EventFD()
+  package init(
+    _ file: consuming DiskFile, queues: Int, threads: Int = BlockWorkers.threadCount
+  ) throws(Errno) {
+    var arrivals: [Arrival] = []
+    for _ in 0..<queues { arrivals.append(try Arrival()) }
+    self.arrivals = arrivals
+    monitor = Monitor(State(completed: Array(repeating: [], count: queues)))
+    threadCount = threads
     self.file = file
   }
 
   package var sectors: UInt64 { file.sectors }
   package var isReadOnly: Bool { file.isReadOnly }
 
-  /// Starts the threads.
-  ///
-  /// - Parameter name: of the first is this with 0 behind it.
-  package func start(count: Int, name: String) throws(Errno) {
-    for index in 0..<count {
-      threads.append(try DedicatedThread(name: "\(name)\(index)") { [self] in work() })
+  package func start(name: String) throws(Errno) {
+    for index in 0..<threadCount {
+      threads.append(try DedicatedThread(name: "\(name)-\(index)") { [self] in work() })
     }
   }
 
-  /// Carries out what is waiting, then ends the threads.
   package func end() {
     monitor.update { $0.isEnding = true }
     for thread in threads { thread.join() }
     threads = []
   }
 
-  package func submit(_ job: BlockJob) -> Submission {
-    monitor.update { $0.waiting.append(job) }
-    return .submitted
-  }
+  package func submit(_ job: BlockJob) { monitor.update { $0.waiting.append(job) } }
 
-  package func takeCompleted(into jobs: inout [BlockJob]) {
-    _ = arrival.consume()
+  package func endBatch(queue: Int, into jobs: inout [BlockJob]) {}
+
+  package func takeCompleted(queue: Int, into jobs: inout [BlockJob]) {
+    _ = arrivals[queue].event.consume()
     monitor.update {
-      jobs += $0.completed
-      $0.completed.removeAll(keepingCapacity: true)
+      jobs += $0.completed[queue]
+      $0.completed[queue].removeAll(keepingCapacity: true)
     }
   }
 
-  package func wake() { arrival.signal() }
+  package func arrival(queue: Int) -> CInt { arrivals[queue].event.descriptor.raw }
+
+  package func wake(queue: Int) { arrivals[queue].event.signal() }
 
   package func settle() { monitor.wait { $0.waiting.isEmpty && $0.running == 0 ? () : nil } }
 
@@ -72,11 +83,12 @@ package final class BlockWorkers: BlockBackend, @unchecked Sendable {
       }
       guard let job = next else { return }
       job.succeeded = file.perform(job)
+      let queue = job.queue
       monitor.update {
         $0.running -= 1
-        $0.completed.append(job)
+        $0.completed[queue].append(job)
       }
-      arrival.signal()
+      arrivals[queue].event.signal()
     }
   }
 }

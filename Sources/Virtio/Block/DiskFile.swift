@@ -9,6 +9,9 @@ package struct DiskFile: ~Copyable, Sendable {
   /// Whether it is only read.
   package let isReadOnly: Bool
 
+  /// Its descriptor, open as long as this is there.
+  package var raw: CInt { descriptor.raw }
+
   /// Opens a file.
   ///
   /// - Throws: `DiskError` with what was tried, what failed and what to do.
@@ -95,30 +98,14 @@ package struct DiskFile: ~Copyable, Sendable {
   private borrowing func transfer(
     _ job: BlockJob, _ call: (CInt, UnsafePointer<iovec>, CInt, off_t) -> Int
   ) -> Bool {
-    var offset = off_t(job.offset)
-    var done = 0
-    var first = 0
-    return job.vectors.withUnsafeMutableBufferPointer { vectors in
-      while first < vectors.count {
-        // IOV_MAX is 1024.
-        let count = min(vectors.count - first, 1024)
-        let moved = call(descriptor.raw, vectors.baseAddress! + first, CInt(count), offset)
-        if moved < 0, errno == EINTR { continue }
-        guard moved > 0 else { return false }
-        offset += off_t(moved)
-        done = moved
-        // What is left of a vector that was not moved whole.
-        while first < vectors.count, done >= vectors[first].iov_len {
-          done -= vectors[first].iov_len
-          first += 1
-        }
-        if first < vectors.count {
-          vectors[first].iov_base += done
-          vectors[first].iov_len -= done
-        }
-      }
-      return true
+    while !job.isDone {
+      let parts = job.parts
+      let moved = call(descriptor.raw, parts.baseAddress!, CInt(parts.count), off_t(job.offset))
+      if moved < 0, errno == EINTR || errno == EAGAIN { continue }
+      guard moved > 0 else { return false }
+      job.advance(by: moved)
     }
+    return true
   }
 }
 

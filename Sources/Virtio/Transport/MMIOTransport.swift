@@ -197,7 +197,7 @@ package final class MMIOTransport: KickHandler, @unchecked Sendable {
     reportFault(of: index, by: thread)
   }
 
-  /// Has the device push what was completed since requests were submitted. The device's lock is held.
+  /// Has the device push what its loop was woken up for. The device's lock is held.
   package func collect(memory: GuestMemory, by thread: ThreadContext) {
     device.collect(&queues, memory: memory, by: thread)
     var isWanted = false
@@ -206,6 +206,13 @@ package final class MMIOTransport: KickHandler, @unchecked Sendable {
       reportFault(of: index, by: thread)
     }
     if isWanted { raise(MMIOTransport.usedBuffer, by: thread) }
+  }
+
+  /// Has the device push what a queue's own loop was woken up for. The device's lock is held.
+  package func collect(queue index: Int, memory: GuestMemory, by thread: ThreadContext) {
+    device.collect(&queues[index], index: index, memory: memory, by: thread)
+    if queues[index].publish(memory) { raise(MMIOTransport.usedBuffer, by: thread) }
+    reportFault(of: index, by: thread)
   }
 
   private func reportFault(of index: Int, by thread: ThreadContext) {

@@ -31,8 +31,13 @@ package protocol VirtioDevice: AnyObject, Sendable {
   /// - Parameter index: which queue it is.
   func handle(_ queue: inout Virtqueue, index: Int, memory: GuestMemory, by thread: ThreadContext)
 
-  /// Pushes requests that were completed since they were submitted, each to its queue.
+  /// Pushes what its loop was woken up for (`arrival`), each to its queue.
   func collect(_ queues: inout [Virtqueue], memory: GuestMemory, by thread: ThreadContext)
+
+  /// Pushes what a queue's own loop was woken up for: requests that were completed since they were submitted.
+  ///
+  /// - Parameter index: which queue it is; it may not be in use any more.
+  func collect(_ queue: inout Virtqueue, index: Int, memory: GuestMemory, by thread: ThreadContext)
 
   /// Returns when guest memory is read and written no more for any request that was taken: their driver takes a queue back.
   func settle()
@@ -47,6 +52,11 @@ extension VirtioDevice {
 
   /// Nothing, for a device that completes all requests as it takes them.
   package func collect(_ queues: inout [Virtqueue], memory: GuestMemory, by thread: ThreadContext) {}
+
+  /// Nothing, for a device that completes all requests as it takes them.
+  package func collect(
+    _ queue: inout Virtqueue, index: Int, memory: GuestMemory, by thread: ThreadContext
+  ) {}
 
   /// Nothing, for a device that completes all requests as it takes them.
   package func settle() {}

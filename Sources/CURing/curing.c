@@ -1,0 +1,81 @@
+#define _GNU_SOURCE
+#include "CURing.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <stdlib.h>
+
+struct curing {
+    struct io_uring ring;
+};
+
+curing *curing_make(unsigned requests, int *error) {
+    curing *ring = calloc(1, sizeof *ring);
+    if (ring == NULL) {
+        *error = -ENOMEM;
+        return NULL;
+    }
+    // Of the sizes that the kernel offers the next larger one; the queue of completions is twice as long.
+    *error = io_uring_queue_init(requests, &ring->ring, 0);
+    if (*error < 0) {
+        free(ring);
+        return NULL;
+    }
+    return ring;
+}
+
+void curing_free(curing *ring) {
+    io_uring_queue_exit(&ring->ring);
+    free(ring);
+}
+
+int curing_descriptor(const curing *ring) { return ring->ring.ring_fd; }
+
+bool curing_read(curing *ring, int file, const struct iovec *parts, unsigned count, uint64_t offset, uint64_t tag) {
+    struct io_uring_sqe *entry = io_uring_get_sqe(&ring->ring);
+    if (entry == NULL) return false;
+    io_uring_prep_readv(entry, file, parts, count, offset);
+    io_uring_sqe_set_data64(entry, tag);
+    return true;
+}
+
+bool curing_write(
+    curing *ring, int file, const struct iovec *parts, unsigned count, uint64_t offset, bool durable, uint64_t tag) {
+    struct io_uring_sqe *entry = io_uring_get_sqe(&ring->ring);
+    if (entry == NULL) return false;
+    io_uring_prep_writev2(entry, file, parts, count, offset, durable ? RWF_DSYNC : 0);
+    io_uring_sqe_set_data64(entry, tag);
+    return true;
+}
+
+bool curing_synchronise(curing *ring, int file, uint64_t tag) {
+    struct io_uring_sqe *entry = io_uring_get_sqe(&ring->ring);
+    if (entry == NULL) return false;
+    io_uring_prep_fsync(entry, file, IORING_FSYNC_DATASYNC);
+    io_uring_sqe_set_data64(entry, tag);
+    return true;
+}
+
+bool curing_nothing(curing *ring, uint64_t tag) {
+    struct io_uring_sqe *entry = io_uring_get_sqe(&ring->ring);
+    if (entry == NULL) return false;
+    io_uring_prep_nop(entry);
+    io_uring_sqe_set_data64(entry, tag);
+    return true;
+}
+
+int curing_submit(curing *ring, unsigned wait) {
+    return wait > 0 ? io_uring_submit_and_wait(&ring->ring, wait) : io_uring_submit(&ring->ring);
+}
+
+unsigned curing_take(curing *ring, struct curing_completion *completions, unsigned count) {
+    struct io_uring_cqe *entry;
+    unsigned taken = 0;
+    while (taken < count && io_uring_peek_cqe(&ring->ring, &entry) == 0) {
+        completions[taken].tag = entry->user_data;
+        completions[taken].result = entry->res;
+        io_uring_cqe_seen(&ring->ring, entry);
+        taken++;
+    }
+    return taken;
+}

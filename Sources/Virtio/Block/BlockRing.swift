@@ -1,0 +1,212 @@
+import CURing
+import Glibc
+import Platform
+
+/// Has the kernel carry out a disk's requests: io_uring(7), `aio=io_uring` of QEMU. Each queue has a ring of its own, which
+/// the loop that serves the queue waits for.
+package final class BlockRings: BlockBackend, @unchecked Sendable {
+  private let file: DiskFile
+  private let rings: [BlockRing]
+
+  /// Makes a ring for each queue.
+  ///
+  /// - Parameters:
+  ///   - requests: how many the kernel is given at once for each queue; more wait here.
+  /// - Throws: what the kernel says: EPERM or ENOSYS where io_uring is not to be had.
+  package init(_ file: consuming DiskFile, queues: Int, requests: Int = 256) throws(Errno) {
+    var rings: [BlockRing] = []
+    for _ in 0..<queues { rings.append(try BlockRing(file: file.raw, requests: requests)) }
+    self.rings = rings
+    self.file = file
+  }
+
+  package var sectors: UInt64 { file.sectors }
+  package var isReadOnly: Bool { file.isReadOnly }
+  package func start(name: String) {}
+  package func end() { settle() }
+  package func submit(_ job: BlockJob) { rings[job.queue].submit(job) }
+  package func endBatch(queue: Int, into jobs: inout [BlockJob]) {
+    rings[queue].handOver()
+    // What the kernel had at hand.
+    rings[queue].takeCompleted(into: &jobs)
+  }
+  package func takeCompleted(queue: Int, into jobs: inout [BlockJob]) {
+    rings[queue].takeCompleted(into: &jobs)
+  }
+  package func arrival(queue: Int) -> CInt { rings[queue].descriptor }
+  package func wake(queue: Int) { rings[queue].wake() }
+  package func settle() { for ring in rings { ring.settle() } }
+}
+
+/// One queue's ring.
+private final class BlockRing {
+  /// Completions taken at once.
+  private static let batch = 64
+  /// How often handing over is tried where the kernel has no memory for it, and nothing is under way that would give some back.
+  private static let tries = 1000
+  /// The tag of what only wakes the loop; those of jobs are their places, and 1.
+  private static let wakeTag: UInt64 = 0
+
+  private let ring: OpaquePointer
+  private let file: CInt
+  /// Those under way, each at its place, and the places that are free.
+  private var underWay: [BlockJob?]
+  private var free: [Int]
+  /// Those whose turn comes when others have completed, from `firstWaiting` on.
+  private var waiting: [BlockJob] = []
+  private var firstWaiting = 0
+  /// Prepared, and not handed over yet: places, in their order; nil for a wake-up.
+  private var prepared: [Int?] = []
+  private var completed: [BlockJob] = []
+  private var isWaking = false
+  /// The kernel takes nothing any more.
+  private var isLost = false
+
+  init(file: CInt, requests: Int) throws(Errno) {
+    var error: CInt = 0
+    // One more for waking up.
+    guard let ring = curing_make(UInt32(requests) + 1, &error) else { throw Errno(rawValue: -error) }
+    self.ring = ring
+    self.file = file
+    underWay = Array(repeating: nil, count: requests)
+    free = Array((0..<requests).reversed())
+  }
+
+  deinit { curing_free(ring) }
+
+  var descriptor: CInt { curing_descriptor(ring) }
+
+  func submit(_ job: BlockJob) { waiting.append(job) }
+
+  func wake() {
+    guard !isWaking, !isLost, curing_nothing(ring, BlockRing.wakeTag) else { return }
+    isWaking = true
+    prepared.append(nil)
+    push()
+  }
+
+  /// Prepares what there is room for, and hands all of it over: one system call, whatever the number.
+  func handOver() {
+    while firstWaiting < waiting.count, !isLost, let place = free.last {
+      let job = waiting[firstWaiting]
+      // As many fit in as there are places.
+      guard prepare(job, tag: UInt64(place) + 1) else { break }
+      free.removeLast()
+      underWay[place] = job
+      prepared.append(place)
+      firstWaiting += 1
+    }
+    push()
+    if isLost {
+      for job in waiting[firstWaiting...] { fail(job) }
+      firstWaiting = waiting.count
+    }
+    guard firstWaiting == waiting.count else { return }
+    waiting.removeAll(keepingCapacity: true)
+    firstWaiting = 0
+  }
+
+  private func prepare(_ job: BlockJob, tag: UInt64) -> Bool {
+    let parts = job.parts
+    return switch job.work {
+    case .read: curing_read(ring, file, parts.baseAddress, UInt32(parts.count), job.offset, tag)
+    case .write, .writeThrough:
+      curing_write(
+        ring, file, parts.baseAddress, UInt32(parts.count), job.offset, job.work == .writeThrough, tag)
+    case .flush: curing_synchronise(ring, file, tag)
+    }
+  }
+
+  private func push() {
+    var tries = 0
+    while !prepared.isEmpty {
+      let taken = curing_submit(ring, 0)
+      if taken > 0 {
+        prepared.removeFirst(min(Int(taken), prepared.count))
+        continue
+      }
+      if taken == -EINTR { continue }
+      // No memory now, or more completions to be taken than there is room for: the next completion is the time to go on.
+      if taken == 0 || taken == -EAGAIN || taken == -EBUSY || taken == -ENOMEM {
+        if free.count + prepared.count(where: { $0 != nil }) < underWay.count { return }
+        tries += 1
+        sched_yield()
+        if tries < BlockRing.tries { continue }
+      }
+      isLost = true
+      for place in prepared.compactMap({ $0 }) { finish(place) { $0.succeeded = false } }
+      prepared.removeAll()
+    }
+  }
+
+  func takeCompleted(into jobs: inout [BlockJob]) {
+    reap()
+    jobs += completed
+    completed.removeAll(keepingCapacity: true)
+  }
+
+  /// Takes what the kernel has completed, and goes on with what waits for that.
+  private func reap() {
+    withUnsafeTemporaryAllocation(of: curing_completion.self, capacity: BlockRing.batch) { completions in
+      while true {
+        let count = Int(curing_take(ring, completions.baseAddress, UInt32(BlockRing.batch)))
+        for completion in completions.prefix(count) { take(completion) }
+        if count < BlockRing.batch { break }
+      }
+    }
+    if firstWaiting < waiting.count || !prepared.isEmpty { handOver() }
+  }
+
+  private func take(_ completion: curing_completion) {
+    guard completion.tag != BlockRing.wakeTag else {
+      isWaking = false
+      return
+    }
+    let place = Int(completion.tag) - 1
+    guard let job = underWay[place] else { return }
+    let result = completion.result
+    // Cancelled: the thread that handed it over has ended, as all do at the end of a run.
+    if [-EINTR, -EAGAIN, -ECANCELED].contains(result) { return again(place) }
+    guard result >= 0 else { return finish(place) { $0.succeeded = false } }
+    guard job.work != .flush else { return finish(place) { $0.succeeded = true } }
+    job.advance(by: Int(result))
+    if job.isDone { return finish(place) { $0.succeeded = true } }
+    // A file that others have cut has less than was asked for.
+    if result == 0 { return finish(place) { $0.succeeded = false } }
+    again(place)
+  }
+
+  /// Has the rest of a request carried out.
+  private func again(_ place: Int) {
+    guard let job = underWay[place] else { return }
+    underWay[place] = nil
+    free.append(place)
+    waiting.append(job)
+  }
+
+  private func finish(_ place: Int, _ outcome: (BlockJob) -> Void) {
+    guard let job = underWay[place] else { return }
+    underWay[place] = nil
+    free.append(place)
+    outcome(job)
+    completed.append(job)
+  }
+
+  private func fail(_ job: BlockJob) {
+    job.succeeded = false
+    completed.append(job)
+  }
+
+  /// Waits until nothing is under way and nothing waits.
+  func settle() {
+    handOver()
+    while free.count < underWay.count {
+      // Fails only when a signal comes, or as above.
+      let taken = curing_submit(ring, 1)
+      if taken > 0 { prepared.removeFirst(min(Int(taken), prepared.count)) }
+      reap()
+    }
+    // The ring has nothing to be read any more, and its loop still has these to take.
+    if !completed.isEmpty { wake() }
+  }
+}
