@@ -60,7 +60,7 @@ package enum GuestError: Error, Equatable, CustomStringConvertible {
     case .needsWritableDisk(let guest):
       "guest \(guest) writes to its disk, which is given as read-only; leave readonly=on away, or --disk for a scratch disk"
     case .tooFewDiskQueues(let guest, let needed, let given):
-      "guest \(guest) was told to use \(needed) queues and the disk has \(given); use a disk with more, or queues=\(given)"
+      "guest \(guest) was told to use \(needed) queues and the disk has \(given); use --device virtio-blk-device,num-queues=\(needed), or queues=\(given)"
     case .tooLittleMemory(let guest, let needed, let given):
       "guest \(guest) has a buffer for each request under way and needs \((needed + (1 << 20) - 1) >> 20) MiB of RAM; the "
         + "machine has \(given >> 20); use --memory \((needed + (1 << 20) - 1) >> 20)M, or a smaller depth or size"

@@ -100,7 +100,9 @@ struct GuestOptions: ParsableArguments {
       configuration.kickStamps = program.kickStamps
       switch program.requirements.virtio {
       case .disk where configuration.disks.isEmpty:
-        configuration.disks = [.scratch(bytes: GuestProgram.scratchDiskBytes)]
+        var disk = MachineConfiguration.Disk.scratch(bytes: GuestProgram.scratchDiskBytes)
+        disk.queues = Int(arguments.requests.queues)
+        configuration.disks = [disk]
       case .entropy: configuration.entropy = true
       case .disk, nil: break
       }

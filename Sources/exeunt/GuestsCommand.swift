@@ -116,7 +116,9 @@ extension GuestProgram {
       needs.append("--cpus \(requirements.minimumVcpus) to \(GuestRequirements.maximumVcpus)")
     }
     if requirements.interruptController { needs.append("--irqchip kernel or split") }
-    if requirements.virtio == .disk { needs.append("a disk, whose beginning it overwrites: --disk, or a scratch one") }
+    if requirements.virtio == .disk {
+      needs.append("a disk, whose beginning it overwrites: --disk, or a scratch one")
+    }
     if !needs.isEmpty { lines += Page.lines("  needs       ", needs.joined(separator: ", ")) }
     for parameter in parameters {
       let setting = "  " + padded("\(parameter.name.rawValue)=\(parameter.defaultValue)", to: 22)

@@ -26,7 +26,7 @@ struct KilledDiskTests {
         [
           "iterations=1000000", "reads=0", "places=\(Self.places)", "size=\(Self.size)", "depth=\(depth)",
           "flush=\(Self.writesAFlush)", "order=\(isRandom ? "random" : "sequential")",
-        ], flags: round % 3 == 0 ? ["--ioeventfd", "off"] : [])
+        ], keys: round % 5 < 2 ? ",aio=threads" : "", flags: round % 3 == 0 ? ["--ioeventfd", "off"] : [])
       _ = guest.awaitFlushes(Int.random(in: 1...40, using: &random))
       kill(guest.process.processIdentifier, SIGKILL)
       guest.process.waitUntilExit()

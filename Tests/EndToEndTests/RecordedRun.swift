@@ -58,6 +58,7 @@ struct RecordedRun {
       irqchip == "kernel" ? .kernel : irqchip == "split" ? .split : .none
     expectation = try program.expectation(
       program.arguments(parameters),
-      on: GuestMachine(vcpus: vcpus, doorbells: doorbells, interruptController: controller))
+      on: GuestMachine(
+        vcpus: vcpus, doorbells: doorbells, interruptController: controller, disk: GuestDevice(queues: 8)))
   }
 }

@@ -40,6 +40,9 @@ struct VirtioCase: Sendable, CustomTestStringConvertible {
         irqchip: "split", irqfd: false),
       VirtioCase(parameters: ["iterations=100", "reads=100", "places=20", "size=512"], irqchip: "none"),
       VirtioCase(parameters: ["iterations=100", "reads=0", "places=3", "depth=8", "flush=1"], irqfd: false),
+      VirtioCase(parameters: ["iterations=200", "places=64", "queues=4", "wait=interrupt"]),
+      VirtioCase(
+        parameters: ["iterations=300", "places=64", "depth=32", "queues=8", "order=random"], ioeventfd: false),
       VirtioCase(guest: "rng", parameters: ["iterations=200"]),
       VirtioCase(guest: "rng", parameters: ["iterations=200", "wait=interrupt"], ioeventfd: false),
       VirtioCase(
@@ -206,10 +209,12 @@ final class AnnouncingGuest {
   private let errors = Foundation.Pipe()
   private var flushes = 0
 
-  init(_ disk: URL, _ parameters: [String], flags: [String] = []) throws {
+  init(_ disk: URL, _ parameters: [String], keys: String = "", flags: [String] = []) throws {
     process.executableURL = Tools.exeunt
     process.arguments =
-      ["run", "--guest", "blk", "announce=flushes"] + parameters + ["--disk", disk.path, "--timeout", "60s"]
+      ["run", "--guest", "blk", "announce=flushes"] + parameters + [
+        "--disk", disk.path + keys, "--timeout", "60s",
+      ]
       + flags
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = output
