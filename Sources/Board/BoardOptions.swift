@@ -15,6 +15,8 @@ package struct BoardOptions: Sendable, Equatable {
   package static let maximumDoorbells = 4
   /// The most disks.
   package static let maximumDisks = 4
+  /// The most ports of the virtio console.
+  package static let maximumConsolePorts = 16
   /// The most virtual CPUs.
   package static let maximumVcpus = 1024
   /// The most I/O threads.
@@ -30,6 +32,8 @@ package struct BoardOptions: Sendable, Equatable {
   package var disks: [QueueService]
   /// Whether there is a virtio source of random bytes.
   package var entropy: Bool
+  /// Ports of the virtio console, 0 for none: one more than the highest number.
+  package var consolePorts: Int
   /// Event loops that all devices share, each on an I/O thread of its own.
   package var loops: Int
   /// Names of I/O threads that serve what is given to them.
@@ -38,13 +42,15 @@ package struct BoardOptions: Sendable, Equatable {
   /// Describes what is wanted; by default the smallest machine.
   package init(
     vcpus: Int = 1, interruptController: InterruptController = .kernel, doorbells: Int = 1,
-    disks: [QueueService] = [], entropy: Bool = false, loops: Int = 1, ioThreads: [String] = []
+    disks: [QueueService] = [], entropy: Bool = false, consolePorts: Int = 0, loops: Int = 1,
+    ioThreads: [String] = []
   ) {
     self.vcpus = vcpus
     self.interruptController = interruptController
     self.doorbells = doorbells
     self.disks = disks
     self.entropy = entropy
+    self.consolePorts = consolePorts
     self.loops = loops
     self.ioThreads = ioThreads
   }
@@ -62,6 +68,10 @@ package struct BoardOptions: Sendable, Equatable {
     try check("cpus", vcpus, BoardOptions.maximumVcpus)
     try check("iothreads", loops, BoardOptions.maximumLoops)
     try check("doorbells", doorbells, BoardOptions.maximumDoorbells)
+    guard consolePorts >= 0, consolePorts <= BoardOptions.maximumConsolePorts else {
+      throw BoardError(
+        "\(consolePorts) ports of the virtio console: give up to \(BoardOptions.maximumConsolePorts)")
+    }
     guard disks.count <= BoardOptions.maximumDisks else {
       throw BoardError("\(disks.count) disks: give up to \(BoardOptions.maximumDisks)")
     }

@@ -31,6 +31,13 @@ extension BoardLayout {
     if options.entropy {
       slots.append(virtio(Slot(23, "rng0", .entropy, [.memory(0xd011_0000, 0x1000)], line: 13), "RNG0", 16))
     }
+    if options.consolePorts > 0 {
+      slots.append(
+        virtio(
+          Slot(24, "console0", .console, [.memory(0xd011_1000, 0x1000)], line: 7), "CON0", 17,
+          // Two for each port, and two for what is said about them.
+          queues: 2 * (UInt16(options.consolePorts) + 1)))
+    }
     if options.interruptController == .split { slots.append(Slot(8, "ioapic", .ioapic, [ioapic])) }
     return slots
   }

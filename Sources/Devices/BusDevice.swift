@@ -87,6 +87,10 @@ public struct DeviceRequest: Sendable, Equatable {
     case write = 2
     /// What was written, made durable.
     case flush = 3
+    /// Data from the guest.
+    case transmit = 4
+    /// Data for the guest.
+    case receive = 5
     /// Something else.
     case other = 6
   }

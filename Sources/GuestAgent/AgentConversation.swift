@@ -79,12 +79,19 @@ extension AgentConnection {
     }
     let command = "guest-exec-status"
     var pause: UInt64 = 2_000_000
+    var isKnownToRun = false
     while true {
-      let status = try ask(command, .object(["pid": .integer(id)]))
+      let status: JSONValue
+      do {
+        status = try ask(command, .object(["pid": .integer(id)]))
+      } catch .silence where isKnownToRun {
+        throw .running(id)
+      }
       if let result = ProgramResult(status) { return result }
       guard status["exited"] == .bool(false) else {
         throw .nonsense(waitingFor: command, heard: AgentText.printable(status.json()))
       }
+      isKnownToRun = true
       guard remaining > pause else { throw .running(id) }
       usleep(UInt32(pause / 1000))
       pause = min(2 * pause, 250_000_000)

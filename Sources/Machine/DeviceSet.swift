@@ -14,6 +14,8 @@ struct DeviceParts {
   let disks: [any BlockBackend]
   /// How they are described.
   let diskOptions: [MachineConfiguration.Disk]
+  /// Ports of the virtio console, and what they lead to.
+  let ports: [(ConsolePortDescription, CharacterPeer)]
   /// Where the guest leaves time stamps of its requests.
   let stamps: KickStamps?
   let control: any PowerControl
@@ -75,6 +77,14 @@ struct DeviceSet {
         throw MachineError("eventfd for \(slot.name): \(error)")
       }
       return MMIOTransport(id: id, entropy, interrupt: try interrupt(of: slot, parts), faults: parts.faults)
+    case .console:
+      let console: ConsoleDevice
+      do {
+        console = try ConsoleDevice(id: id, parts.ports, observer: parts.observer)
+      } catch {
+        throw MachineError("preparing \(slot.name): \(error)")
+      }
+      return MMIOTransport(id: id, console, interrupt: try interrupt(of: slot, parts), faults: parts.faults)
     case .scratch: return ScratchRegister(id: id)
     case .marker: return MarkerPort(id: id, observer: parts.observer)
     case .keyboard: return KeyboardController(id: id, control: parts.control)

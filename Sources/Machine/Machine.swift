@@ -28,6 +28,7 @@ package final class Machine {
   let input: SerialInput?
   let output: SerialOutput
   let disks: DiskBackends
+  let ports: [(ConsolePortDescription, CharacterPeer)]
   let faults: QueueFaults
   var warnings: [String]
   var resets = 0
@@ -82,13 +83,14 @@ package final class Machine {
       machine: machine, routes: routes, isConnected: configuration.interruptController != .none)
     let clockTimer = try ClockTimer()
     disks = try DiskBackends(configuration.disks)
+    ports = try configuration.makePorts()
     faults = QueueFaults(layout)
     self.clockTimer = clockTimer
     devices = try DeviceSet(
       layout,
       DeviceParts(
         memory: memory, observer: observer, faults: faults, disks: disks.all,
-        diskOptions: configuration.disks,
+        diskOptions: configuration.disks, ports: ports,
         stamps: configuration.kickStamps.map { KickStamps(table: GuestAddress($0)) }, control: control,
         output: output, levels: levels,
         clockTimer: clockTimer, routes: routes

@@ -93,6 +93,8 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
   package var kickStamps: UInt64?
   /// Whether there is a virtio source of random bytes.
   package var entropy = false
+  /// Ports of the virtio console; nil for none.
+  package var ports: [Port]?
   /// How long an I/O thread polls before it blocks, nanoseconds.
   package var pollBudget: UInt32 = 0
   /// Host CPUs that threads are pinned to, by thread name (`vcpu0`, `io0`).

@@ -37,6 +37,7 @@ extension Machine {
       for thread in threads.loops { thread.join() }
       // What the guest wrote is written, whether or not it saw it completed.
       for disk in disks.all { disk.end() }
+      for port in ports { port.1.end() }
       housekeeping.finish()
       Terminal.restore()
       return summary(outcome)

@@ -6,7 +6,8 @@ public final class Epoll: Poller {
   /// As many are told at once; more are told the next time.
   private static let capacity = 64
 
-  private let descriptor: FileDescriptor
+  /// The set itself: it can be read while something in it is ready, so that one set can stand in another.
+  package let descriptor: FileDescriptor
   @usableFromInline let events: UnsafeMutableBufferPointer<epoll_event>
 
   /// Makes an empty set.

@@ -7,6 +7,10 @@ enum DeviceOption: Sendable {
   case block(BlockDeviceOption)
   /// A source of random bytes.
   case entropy
+  /// The virtio console, which ports are added to.
+  case console
+  /// A port of it.
+  case port(KeyedArgument, isConsole: Bool, chardev: String, name: String?)
 
   /// The drivers there are, each with what reads its keys.
   private static let drivers: [(name: String, read: @Sendable (KeyedArgument) throws -> DeviceOption)] = [
@@ -19,7 +23,25 @@ enum DeviceOption: Sendable {
         return .entropy
       }
     ),
+    (
+      "virtio-serial-device",
+      {
+        try $0.allow(["id"])
+        _ = try $0.identifier()
+        return .console
+      }
+    ),
+    ("virtserialport", { try port($0) }),
+    ("virtconsole", { try port($0) }),
   ]
+
+  private static func port(_ words: KeyedArgument) throws -> DeviceOption {
+    try words.allow(["chardev", "name", "id"])
+    _ = try words.identifier()
+    return .port(
+      words, isConsole: words.first == "virtconsole",
+      chardev: try words.required("chardev", "the id of a --chardev"), name: words.string("name"))
+  }
 
   /// Reads what a user gave.
   init(parsing argument: String) throws {
@@ -34,9 +56,16 @@ enum DeviceOption: Sendable {
   ///
   /// - Parameter drives: what is behind the disks among them.
   static func apply(
-    _ devices: [DeviceOption], drives: [DriveOption], to configuration: inout MachineConfiguration
+    _ devices: [DeviceOption], drives: [DriveOption], _ chardevs: [CharacterDeviceOption],
+    to configuration: inout MachineConfiguration
   ) throws {
     var disks: [BlockDeviceOption] = []
+    var ends: [String: CharacterDeviceOption] = [:]
+    for end in chardevs where ends.updateValue(end, forKey: end.id) != nil {
+      throw end.words.failure("the id \(end.id) is given twice")
+    }
+    var hasConsole = false
+    var ports: [MachineConfiguration.Port] = []
     for device in devices {
       switch device {
       case .block(let disk): disks.append(disk)
@@ -45,8 +74,30 @@ enum DeviceOption: Sendable {
           throw ValidationError("--device virtio-rng-device: given twice; one is enough for any guest")
         }
         configuration.entropy = true
+      case .console:
+        guard !hasConsole else {
+          throw ValidationError("--device virtio-serial-device: given twice; one takes up to 15 ports")
+        }
+        hasConsole = true
+      case .port(let words, let isConsole, let chardev, let name):
+        guard hasConsole else { throw words.failure("put --device virtio-serial-device before it") }
+        guard let end = ends.removeValue(forKey: chardev) else {
+          guard chardevs.contains(where: { $0.id == chardev }) else {
+            throw words.unknown("chardev", chardev, among: chardevs.map(\.id))
+          }
+          throw words.failure("another port has the chardev \(chardev)")
+        }
+        ports.append(.init(end.peer, isConsole: isConsole, name: name))
       }
     }
+    if let unused = chardevs.first(where: { ends[$0.id] != nil }) {
+      throw unused.words.failure("no port has it; give one chardev=\(unused.id)")
+    }
+    guard !hasConsole || !ports.isEmpty else {
+      throw ValidationError(
+        "--device virtio-serial-device: it has no port; add a virtconsole or virtserialport with a chardev")
+    }
+    configuration.ports = ports.isEmpty ? nil : ports
     configuration.disks += try BlockDeviceOption.disks(disks, drives)
   }
 }

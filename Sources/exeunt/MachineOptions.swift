@@ -48,7 +48,7 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "A device: virtio-rng-device; virtio-blk-device,drive=NAME and, as in QEMU, num-queues, iothread, ioeventfd, serial.",
+      "A device: virtio-rng-device; virtio-serial-device, and after it its ports, virtconsole and virtserialport,chardev=NAME; virtio-blk-device,drive=NAME and, as in QEMU, num-queues, iothread, ioeventfd, serial.",
       valueName: "driver[,key=value…]"), transform: DeviceOption.init(parsing:))
   var device: [DeviceOption] = []
 
@@ -57,6 +57,13 @@ struct MachineOptions: ParsableArguments {
       "A thread for the devices that are given to it (iothread=NAME).", valueName: "iothread,id=name"),
     transform: IOThreadOption.init(parsing:))
   var object: [IOThreadOption] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "What a port of the console leads to: a UNIX socket, a file, or nothing.",
+      valueName: "socket|file|null,id=id[,path=path][,server=on]"),
+    transform: CharacterDeviceOption.init(parsing:))
+  var chardev: [CharacterDeviceOption] = []
 
   @Option(
     help: ArgumentHelp(
@@ -102,7 +109,7 @@ struct MachineOptions: ParsableArguments {
     configuration.doorbells = doorbells
     configuration.namedIOThreads = object.map(\.name)
     configuration.disks = disk.map(\.disk)
-    try DeviceOption.apply(device, drives: drive, to: &configuration)
+    try DeviceOption.apply(device, drives: drive, chardev, to: &configuration)
     if ioeventfd == .off, configuration.disks.contains(where: { $0.kicksExit == false }) {
       throw ValidationError("--device with ioeventfd=on contradicts --ioeventfd off")
     }

@@ -20,7 +20,9 @@ import Virtio
                 disks: Array(
                   repeating: QueueService(queues: loops == 5 ? 16 : loops % 3 + 1),
                   count: (doorbells + loops + vcpus) % (BoardOptions.maximumDisks + 1)),
-                entropy: (loops + vcpus) % 2 == 0, loops: loops))
+                entropy: (loops + vcpus) % 2 == 0,
+                consolePorts: (doorbells * loops + vcpus) % (BoardOptions.maximumConsolePorts + 1),
+                loops: loops))
           }
         }
       }
@@ -50,6 +52,8 @@ import Virtio
       #expect(layout.slots(of: .doorbell).count == options.doorbells)
       #expect(layout.slots(of: .disk).count == options.disks.count)
       #expect(layout.slots(of: .entropy).count == (options.entropy ? 1 : 0))
+      let console = layout.slots(of: .console)
+      #expect(console.map(\.kicks.count) == (options.consolePorts == 0 ? [] : [2 * options.consolePorts + 2]))
       #expect(layout.slots(of: .ioapic).count == (options.interruptController == .split ? 1 : 0))
     }
   }

@@ -1,0 +1,93 @@
+import Platform
+import Virtio
+
+extension MachineConfiguration {
+  /// A port of the virtio console.
+  package struct Port: Sendable, Codable, Equatable {
+    /// What a port leads to.
+    package enum Peer: Sendable, Codable, Equatable {
+      /// Nothing: it takes all and says nothing.
+      case null
+      /// A file, written from its start.
+      case file(String)
+      /// A UNIX socket that is listened at.
+      case server(String)
+      /// A UNIX socket that is connected to before the guest runs.
+      case client(String)
+    }
+
+    /// Where it leads.
+    package var peer: Peer
+    /// Whether the guest's kernel makes a console of it: hvc0 and so on.
+    package var isConsole: Bool
+    /// The name by which programs in the guest find it; nil for none.
+    package var name: String?
+
+    /// Describes a port.
+    package init(_ peer: Peer, isConsole: Bool = false, name: String? = nil) {
+      self.peer = peer
+      self.isConsole = isConsole
+      self.name = name
+    }
+  }
+
+  /// The ports with their numbers. As with QEMU number 0 is a console's, for drivers that know no other.
+  var numberedPorts: [(number: Int, port: Port)] {
+    let ports = ports ?? []
+    let first = ports.firstIndex { $0.isConsole }
+    var next = 1
+    return ports.enumerated().map { index, port in
+      if index == first { return (0, port) }
+      defer { next += 1 }
+      return (next, port)
+    }
+  }
+
+  /// Opens what is behind the ports.
+  func makePorts() throws(MachineError) -> [(ConsolePortDescription, CharacterPeer)] {
+    var made: [(ConsolePortDescription, CharacterPeer)] = []
+    for (number, port) in numberedPorts {
+      let description = ConsolePortDescription(
+        number: UInt32(number), isConsole: port.isConsole, name: port.name)
+      made.append((description, try port.peer.open()))
+    }
+    return made
+  }
+}
+
+extension MachineConfiguration.Port.Peer {
+  fileprivate func open() throws(MachineError) -> CharacterPeer {
+    switch self {
+    case .null: return .null()
+    case .file(let path):
+      do {
+        return try .file(path)
+      } catch {
+        throw MachineError("--chardev file,path=\(path): cannot be written: \(error)")
+      }
+    case .server(let path):
+      do {
+        return try .server(path)
+      } catch {
+        throw MachineError("--chardev socket,path=\(path),server=on: \(Self.advice(error))")
+      }
+    case .client(let path):
+      do {
+        return try .client(path)
+      } catch {
+        throw MachineError("--chardev socket,path=\(path): \(Self.advice(error))")
+      }
+    }
+  }
+
+  private static func advice(_ error: Errno) -> String {
+    switch error {
+    case .addressInUse: "somebody listens there, or it is a file; name another path"
+    case .fileNameTooLong:
+      "the path is longer than \(UnixSocket.longestPath) bytes, which a socket's cannot be"
+    case .connectionRefused, .noSuchFileOrDirectory:
+      "\(error); start who listens there first, or let this program listen (server=on)"
+    default: "\(error)"
+    }
+  }
+}

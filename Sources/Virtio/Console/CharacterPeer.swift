@@ -1,0 +1,127 @@
+import Glibc
+import Platform
+
+/// What a port of the guest's leads to on the host. Nothing here blocks.
+///
+/// Whatever may have to be opened is open when this was made, before the guest runs; accept(2) is all that comes later.
+package final class CharacterPeer: @unchecked Sendable {
+  /// What became of reading or writing.
+  enum Progress: Equatable {
+    /// So many bytes, at least one.
+    case moved(Int)
+    /// None now.
+    case wouldBlock
+    /// The other side is gone.
+    case gone
+  }
+
+  private enum Way {
+    /// Sockets' listener; who listens is kept, and one at a time is connected.
+    case server(FileHolder)
+    /// A connection, a file, or nothing at all.
+    case fixed
+  }
+
+  private let way: Way
+  // Accessed under the lock of the device that has the port, and before it has one.
+  private var connection: FileHolder?
+  /// Whether nothing leads anywhere, which takes all and says nothing.
+  private let isNull: Bool
+  private let isFile: Bool
+  private let path: String?
+
+  /// An optional cannot hold a noncopyable descriptor and be asked for its number.
+  private final class FileHolder: Sendable {
+    let descriptor: FileDescriptor
+    init(_ descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
+  }
+
+  private init(
+    _ way: Way, _ connection: FileHolder?, isNull: Bool = false, isFile: Bool = false, path: String? = nil
+  ) {
+    self.way = way
+    self.connection = connection
+    self.isNull = isNull
+    self.isFile = isFile
+    self.path = path
+  }
+
+  deinit { end() }
+
+  /// Takes the name of a socket away, under which nobody is served any more.
+  package func end() { if let path { unlink(path) } }
+
+  /// Leads nowhere.
+  package static func null() -> CharacterPeer { CharacterPeer(.fixed, nil, isNull: true) }
+
+  /// Writes to a file, which is made or emptied; nothing comes from it.
+  package static func file(_ path: String) throws(PathError) -> CharacterPeer {
+    CharacterPeer(.fixed, FileHolder(try FileDescriptor.create(path)), isFile: true)
+  }
+
+  /// Listens at a UNIX socket, whose name goes away with this; one peer at a time.
+  package static func server(_ path: String) throws(Errno) -> CharacterPeer {
+    CharacterPeer(.server(FileHolder(try UnixSocket.listen(path))), nil, path: path)
+  }
+
+  /// Connects to a UNIX socket.
+  package static func client(_ path: String) throws(Errno) -> CharacterPeer {
+    CharacterPeer(.fixed, FileHolder(try UnixSocket.connect(path)))
+  }
+
+  /// Whether somebody takes what the guest sends.
+  var isConnected: Bool { isNull || connection != nil }
+  /// What is waited for to go on with a connection; nil where that never has to be, or there is none.
+  var descriptor: CInt? { isFile ? nil : connection?.descriptor.raw }
+  /// What is waited for to get a connection; nil where none comes.
+  var listener: CInt? {
+    if case .server(let holder) = way, connection == nil { holder.descriptor.raw } else { nil }
+  }
+
+  /// Takes the next who wants to be connected.
+  ///
+  /// - Returns: whether there was one.
+  func accept() -> Bool {
+    guard case .server(let holder) = way, connection == nil,
+      let accepted = try? UnixSocket.accept(holder.descriptor)
+    else { return false }
+    connection = FileHolder(accepted)
+    return true
+  }
+
+  /// Forgets the connection.
+  func close() { connection = nil }
+
+  /// Sends what it takes.
+  func send(_ bytes: UnsafeRawBufferPointer) -> Progress {
+    guard let connection else { return isNull ? .moved(bytes.count) : .gone }
+    let raw = connection.descriptor.raw
+    while true {
+      let count =
+        isFile
+        ? Glibc.write(raw, bytes.baseAddress, bytes.count)
+        : Glibc.send(raw, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL))
+      if count > 0 { return .moved(count) }
+      switch Errno.current {
+      case .interrupted: continue
+      case .wouldBlock: return .wouldBlock
+      default: return .gone
+      }
+    }
+  }
+
+  /// Takes what has come.
+  func receive(_ bytes: UnsafeMutableRawBufferPointer) -> Progress {
+    guard let connection, !isFile else { return .wouldBlock }
+    while true {
+      let count = Glibc.read(connection.descriptor.raw, bytes.baseAddress, bytes.count)
+      if count > 0 { return .moved(count) }
+      guard count < 0 else { return .gone }
+      switch Errno.current {
+      case .interrupted: continue
+      case .wouldBlock: return .wouldBlock
+      default: return .gone
+      }
+    }
+  }
+}

@@ -1,0 +1,389 @@
+import Devices
+import GuestRAM
+import Platform
+
+/// A console with several ports (virtio 1.2, section 5.3), each of which leads to something on the host.
+///
+/// What the guest sends is taken from a queue only as fast as the port's peer takes it, and what a peer sends is read only
+/// into buffers that the guest has given: nothing is kept in between, and a slow side holds back nobody but the other.
+package final class ConsoleDevice: VirtioDevice, @unchecked Sendable {
+  /// Feature bits (section 5.3.3).
+  package enum Feature {
+    /// VIRTIO_CONSOLE_F_MULTIPORT.
+    package static let multiport: UInt64 = 1 << 1
+  }
+
+  /// The most ports.
+  package static let maximumPorts = 16
+  /// The most entries of each queue.
+  package static let queueSize: UInt16 = 128
+  /// The driver's buffers for control messages, and its messages.
+  static let controlReceiveQueue = 2
+  static let controlTransmitQueue = 3
+  /// Bytes moved at once.
+  private static let pieceLimit = 64 << 10
+
+  package let kind: UInt32 = 3
+  package let features = Feature.multiport
+  package let queueSizes: [UInt16]
+  private let id: DeviceID
+  private let observer: any DeviceObserver
+  private let configuration: [UInt8]
+  private let poller: Epoll
+  private let wake: EventFD
+  // Everything below is accessed under the device's lock.
+  private var ports: [ConsolePort]
+  private var chain = DescriptorChain()
+  private var isMultiport = false
+
+  /// Makes a console.
+  ///
+  /// - Parameter ports: each with a number of its own below ``maximumPorts``, and its peer.
+  package init(
+    id: DeviceID, _ ports: [(ConsolePortDescription, CharacterPeer)], observer: any DeviceObserver
+  ) throws(Errno) {
+    self.id = id
+    self.observer = observer
+    self.ports = ports.map { ConsolePort($0.0, $0.1) }
+    let count = (ports.map(\.0.number).max() ?? 0) + 1
+    precondition(count <= UInt32(ConsoleDevice.maximumPorts))
+    queueSizes = [UInt16](repeating: ConsoleDevice.queueSize, count: 2 * (Int(count) + 1))
+    // Section 5.3.4: columns, rows (not offered), max_nr_ports.
+    configuration = [0, 0, 0, 0] + withUnsafeBytes(of: count.littleEndian, Array.init)
+    poller = try Epoll()
+    wake = try EventFD()
+    try poller.add(wake.descriptor.raw, for: .input, token: .max)
+    for index in self.ports.indices { try wait(index) }
+  }
+
+  /// The set of all that is waited for.
+  package var arrival: CInt? { poller.descriptor.raw }
+
+  package func readConfiguration(offset: UInt32, size: Int) -> UInt64 {
+    var value: UInt64 = 0
+    for index in 0..<size where Int(offset) + index < configuration.count {
+      value |= UInt64(configuration[Int(offset) + index]) << (8 * UInt64(index))
+    }
+    return value
+  }
+
+  package func start(features: UInt64) {
+    isMultiport = features & Feature.multiport != 0
+    // A driver that knows one port only has it open, always (section 5.3.5).
+    if !isMultiport {
+      for index in ports.indices where ports[index].description.number == 0 {
+        ports[index].isOpenInGuest = true
+      }
+    }
+  }
+
+  package func reset() {
+    for index in ports.indices {
+      ports[index].sending.isHeld = false
+      ports[index].receiving.isHeld = false
+      ports[index].isOpenInGuest = false
+      ports[index].debts = []
+      ports[index].mayHaveBuffers = false
+      waitAgain(index)
+    }
+    _ = wake.consume()
+    isMultiport = false
+  }
+
+  // MARK: Kicks
+
+  package func handle(
+    _ queue: inout Virtqueue, index: Int, memory: GuestMemory, by thread: ThreadContext
+  ) {
+    switch index {
+    case ConsoleDevice.controlReceiveQueue: pay(&queue, memory)
+    case ConsoleDevice.controlTransmitQueue: listen(&queue, memory)
+    default:
+      guard let port = ports.firstIndex(where: { $0.description.receiveQueue == index & ~1 }) else {
+        return discard(&queue, index, memory)
+      }
+      if index & 1 == 0 {
+        ports[port].mayHaveBuffers = true
+        waitAgain(port)
+      } else {
+        transmit(port, &queue, memory, by: thread)
+      }
+    }
+  }
+
+  package func collect(_ queues: inout [Virtqueue], memory: GuestMemory, by thread: ThreadContext) {
+    let count = (try? poller.wait(timeout: 0)) ?? 0
+    var ready: [Int: Readiness] = [:]
+    var isWoken = false
+    for place in 0..<count {
+      let (token, readiness) = poller.ready(at: place)
+      if token == .max { isWoken = wake.consume() > 0 } else { ready[Int(token)] = readiness }
+    }
+    for index in ports.indices {
+      let readiness = ready[index] ?? []
+      let port = ports[index].description
+      if ports[index].peer.listener != nil {
+        if readiness.contains(.input), ports[index].peer.accept() { connectionChanged(index) }
+        continue
+      }
+      if isWoken || readiness.contains(.output) {
+        transmit(index, &queues[port.transmitQueue], memory, by: thread)
+      }
+      if readiness.contains(.input), ports[index].interest.contains(.input) {
+        receive(index, &queues[port.receiveQueue], memory, by: thread)
+      }
+    }
+    if isWoken { listen(&queues[ConsoleDevice.controlTransmitQueue], memory) }
+    pay(&queues[ConsoleDevice.controlReceiveQueue], memory)
+  }
+
+  /// A queue of a port that there is not: what a driver sends there is nobody's.
+  private func discard(_ queue: inout Virtqueue, _ index: Int, _ memory: GuestMemory) {
+    guard index & 1 == 1 else { return }
+    var budget = Int(queue.maximumSize)
+    while budget > 0, queue.pop(into: &chain, memory) {
+      queue.push(head: chain.head, written: 0, memory)
+      budget -= 1
+    }
+  }
+
+  // MARK: Data
+
+  private func transmit(
+    _ index: Int, _ queue: inout Virtqueue, _ memory: GuestMemory, by thread: ThreadContext
+  ) {
+    if ports[index].sending.isHeld, ports[index].sending.generation != queue.generation {
+      finish(index, by: thread)
+    }
+    var budget = Int(queue.maximumSize)
+    repeat {
+      queue.suspendKicks(memory)
+      while budget > 0 {
+        if !ports[index].sending.isHeld {
+          guard queue.pop(into: &ports[index].sending.chain, memory) else { break }
+          budget -= 1
+          ports[index].sending.isHeld = true
+          ports[index].sending.generation = queue.generation
+          ports[index].sending.id = queue.taken &- 1
+          ports[index].sending.done = 0
+          observer.requestBegan(
+            sent(index), bytes: UInt32(clamping: ports[index].sending.chain.readableLength), by: thread)
+        }
+        // Where nobody is connected, what is sent is nobody's, as with a serial line that is not plugged in.
+        guard send(index, memory) else { return waitAgain(index) }
+        queue.push(head: ports[index].sending.chain.head, written: 0, memory)
+        finish(index, by: thread)
+      }
+      // A guest that sends as fast as it is served must not keep this thread from others' work.
+      if budget == 0 {
+        wake.signal()
+        return waitAgain(index)
+      }
+    } while queue.resumeKicks(memory)
+    waitAgain(index)
+  }
+
+  /// Sends what is left of the request that is held.
+  ///
+  /// - Returns: false where the peer does not take all of it now.
+  private func send(_ index: Int, _ memory: GuestMemory) -> Bool {
+    let held = ports[index].sending
+    let peer = ports[index].peer
+    var done = held.done
+    var isBlocked = false
+    var isGone = !peer.isConnected
+    try? DescriptorChain.pieces(
+      of: held.chain.readable, skipping: done, count: held.chain.readableLength - done
+    ) { (address, count) throws(GuestMemoryError) in
+      var rest = UnsafeRawBufferPointer(try memory.hostBytes(at: address, count: count))
+      while !rest.isEmpty, !isBlocked, !isGone {
+        switch peer.send(UnsafeRawBufferPointer(rebasing: rest.prefix(ConsoleDevice.pieceLimit))) {
+        case .moved(let count):
+          done += UInt64(count)
+          rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
+        case .wouldBlock: isBlocked = true
+        case .gone: isGone = true
+        }
+      }
+    }
+    ports[index].sending.done = done
+    if isGone, peer.isConnected { disconnect(index) }
+    return !isBlocked || isGone
+  }
+
+  private func receive(
+    _ index: Int, _ queue: inout Virtqueue, _ memory: GuestMemory, by thread: ThreadContext
+  ) {
+    defer { waitAgain(index) }
+    if ports[index].receiving.isHeld, ports[index].receiving.generation != queue.generation {
+      ports[index].receiving.isHeld = false
+    }
+    if !ports[index].receiving.isHeld {
+      guard queue.pop(into: &ports[index].receiving.chain, memory) else {
+        // A kick tells when there are more; where some have come meanwhile, none will.
+        ports[index].mayHaveBuffers = queue.resumeKicks(memory)
+        return
+      }
+      ports[index].receiving.isHeld = true
+      ports[index].receiving.generation = queue.generation
+      ports[index].receiving.id = queue.taken &- 1
+    }
+    guard let first = ports[index].receiving.chain.writable.first else {
+      return queue.fail(.request("no place for what a port receives"))
+    }
+    let length = min(Int(first.length), ConsoleDevice.pieceLimit)
+    guard let bytes = try? memory.hostBytes(at: first.address, count: length) else { return }
+    switch ports[index].peer.receive(bytes) {
+    case .moved(let count):
+      let request = DeviceRequest(
+        device: id, queue: UInt16(ports[index].description.receiveQueue), id: ports[index].receiving.id,
+        kind: .receive)
+      observer.requestBegan(request, bytes: UInt32(count), by: thread)
+      queue.push(head: ports[index].receiving.chain.head, written: UInt32(count), memory)
+      ports[index].receiving.isHeld = false
+      observer.requestEnded(request, status: 0, by: thread)
+    case .wouldBlock: break
+    case .gone: disconnect(index)
+    }
+  }
+
+  private func sent(_ index: Int) -> DeviceRequest {
+    DeviceRequest(
+      device: id, queue: UInt16(ports[index].description.transmitQueue), id: ports[index].sending.id,
+      kind: .transmit)
+  }
+
+  /// A request to send something is no more.
+  private func finish(_ index: Int, by thread: ThreadContext) {
+    ports[index].sending.isHeld = false
+    observer.requestEnded(sent(index), status: 0, by: thread)
+  }
+
+  // MARK: Connections
+
+  private func disconnect(_ index: Int) {
+    forget(index)
+    ports[index].peer.close()
+    connectionChanged(index)
+  }
+
+  private func connectionChanged(_ index: Int) {
+    if isMultiport { ports[index].debts.insert(.open) }
+    waitAgain(index)
+    wake.signal()
+  }
+
+  /// Takes a port's descriptor out of the set, before it is closed or another takes its place.
+  private func forget(_ index: Int) {
+    guard ports[index].waitedFor >= 0 else { return }
+    try? poller.change(ports[index].waitedFor, from: ports[index].interest, to: [], token: UInt32(index))
+    ports[index].waitedFor = -1
+    ports[index].interest = []
+  }
+
+  private func waitAgain(_ index: Int) {
+    // Fails where the kernel has no memory for it: the port stands still, and nothing else does.
+    try? wait(index)
+  }
+
+  /// Waits for what the port can go on with.
+  private func wait(_ index: Int) throws(Errno) {
+    let port = ports[index]
+    let wanted: Readiness
+    let descriptor: CInt
+    if let listener = port.peer.listener {
+      (descriptor, wanted) = (listener, .input)
+    } else if let connection = port.peer.descriptor {
+      descriptor = connection
+      var readiness: Readiness = port.sending.isHeld ? .output : []
+      if port.isOpenInGuest, port.receiving.isHeld || port.mayHaveBuffers { readiness.insert(.input) }
+      wanted = readiness
+    } else {
+      return forget(index)
+    }
+    if port.waitedFor != descriptor { forget(index) }
+    guard ports[index].interest != wanted else { return }
+    try poller.change(descriptor, from: ports[index].interest, to: wanted, token: UInt32(index))
+    ports[index].interest = wanted
+    ports[index].waitedFor = descriptor
+  }
+
+  // MARK: Control messages
+
+  private func listen(_ queue: inout Virtqueue, _ memory: GuestMemory) {
+    var budget = Int(queue.maximumSize)
+    repeat {
+      queue.suspendKicks(memory)
+      while budget > 0, queue.pop(into: &chain, memory) {
+        budget -= 1
+        do {
+          obey(try ConsoleControl(chain, memory))
+        } catch {
+          return queue.fail(error)
+        }
+        queue.push(head: chain.head, written: 0, memory)
+      }
+    } while budget > 0 && queue.resumeKicks(memory)
+    // The answers go another queue's way, and what is left waits for the others' turn.
+    if budget < Int(queue.maximumSize) { wake.signal() }
+  }
+
+  private func obey(_ message: ConsoleControl) {
+    guard isMultiport else { return }
+    switch message.event {
+    case .deviceReady?:
+      guard message.value == 1 else { return }
+      for index in ports.indices { ports[index].debts.insert(.add) }
+    case .portReady?:
+      guard message.value == 1, let index = index(of: message.port) else { return }
+      if ports[index].description.isConsole { ports[index].debts.insert(.console) }
+      if ports[index].description.name != nil { ports[index].debts.insert(.name) }
+      if ports[index].peer.isConnected { ports[index].debts.insert(.open) }
+    case .portOpen?:
+      guard let index = index(of: message.port) else { return }
+      ports[index].isOpenInGuest = message.value == 1
+      waitAgain(index)
+    case .portAdd?, .portRemove?, .consolePort?, .resize?, .portName?, nil: break
+    }
+  }
+
+  private func index(of port: UInt32) -> Int? { ports.firstIndex { $0.description.number == port } }
+
+  /// Tells the driver what it is to be told, as far as it has given buffers.
+  private func pay(_ queue: inout Virtqueue, _ memory: GuestMemory) {
+    for index in ports.indices {
+      while let (debt, message) = next(of: ports[index]) {
+        guard queue.pop(into: &chain, memory) else {
+          // A kick tells when there are more.
+          if queue.resumeKicks(memory) { wake.signal() }
+          return
+        }
+        guard chain.writableLength >= UInt64(message.count) else {
+          return queue.fail(
+            .request("\(chain.writableLength) bytes for a control message of \(message.count)"))
+        }
+        var place = 0
+        try? DescriptorChain.pieces(of: chain.writable, skipping: 0, count: UInt64(message.count)) {
+          (address, count) throws(GuestMemoryError) in
+          try memory.write(Array(message[place..<place + count]), at: address)
+          place += count
+        }
+        queue.push(head: chain.head, written: UInt32(message.count), memory)
+        ports[index].debts.remove(debt)
+      }
+    }
+  }
+
+  private func next(of port: ConsolePort) -> (ConsolePort.Debts, [UInt8])? {
+    func message(_ event: ConsoleControl.Event, _ value: UInt16 = 1) -> [UInt8] {
+      ConsoleControl(port: port.description.number, event, value: value).bytes
+    }
+    if port.debts.contains(.add) { return (.add, message(.portAdd)) }
+    if port.debts.contains(.console) { return (.console, message(.consolePort)) }
+    if port.debts.contains(.name) {
+      return (.name, message(.portName) + Array((port.description.name ?? "").utf8))
+    }
+    if port.debts.contains(.open) { return (.open, message(.portOpen, port.peer.isConnected ? 1 : 0)) }
+    return nil
+  }
+}

@@ -1,0 +1,33 @@
+import ArgumentParser
+import Machine
+
+/// `--chardev KIND,id=ID[,key=value…]`: what a port leads to.
+struct CharacterDeviceOption: Sendable {
+  let words: KeyedArgument
+  let id: String
+  let peer: MachineConfiguration.Port.Peer
+
+  init(parsing argument: String) throws {
+    let words = try KeyedArgument(argument, of: "--chardev", first: "a kind")
+    switch words.first {
+    case "socket":
+      try words.allow(["id", "path", "server", "wait"])
+      let path = try words.required("path", "the UNIX socket")
+      let isServer = try words.isOn("server") ?? false
+      if try words.isOn("wait") == true {
+        throw words.failure("the guest is started at once; leave wait=on away, or give wait=off")
+      }
+      peer = isServer ? .server(path) : .client(path)
+    case "file":
+      try words.allow(["id", "path"])
+      peer = .file(try words.required("path", "the file that is written"))
+    case "null":
+      try words.allow(["id"])
+      peer = .null
+    default: throw words.unknown("kind", words.first, among: ["socket", "file", "null"])
+    }
+    guard let id = try words.identifier() else { throw words.failure("id= is missing: ports name it") }
+    self.id = id
+    self.words = words
+  }
+}
