@@ -59,10 +59,11 @@ let analyzer: [Target] = [
   .target(name: "CTF", swiftSettings: swift),
   .target(name: "Analysis", dependencies: ["CTF"], swiftSettings: swift),
   .target(name: "Dump", dependencies: ["CTF"], swiftSettings: swift),
-  .target(name: "Reporting", dependencies: ["Analysis", "CTF", "Dump"], swiftSettings: swift),
+  .target(name: "Reports", swiftSettings: swift),
+  .target(name: "Reporting", dependencies: ["Reports", "Analysis", "CTF", "Dump"], swiftSettings: swift),
   .executableTarget(
     name: "exeunt-analyze",
-    dependencies: ["Reporting", "Dump", "Analysis", "CTF", "CArguments", argumentParser],
+    dependencies: ["Reporting", "Reports", "Dump", "Analysis", "CTF", "CArguments", argumentParser],
     swiftSettings: swift),
 ]
 
@@ -89,7 +90,7 @@ let package = Package(
       swiftSettings: swift),
     .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "CTF", histogram], swiftSettings: swift),
     .testTarget(
-      name: "ReportingTests", dependencies: ["Reporting", "Dump", "Analysis", "CTF"],
+      name: "ReportingTests", dependencies: ["Reporting", "Reports", "Dump", "Analysis", "CTF"],
       exclude: ["Golden"], swiftSettings: swift),
     .target(name: "CTestGuests", path: "Tests/TestGuests", cSettings: c),
     .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport", swiftSettings: swift),
@@ -98,7 +99,9 @@ let package = Package(
       swiftSettings: swift),
     .target(
       name: "FuzzTargets",
-      dependencies: ["Reporting", "Dump", "Analysis", "CTF", "Devices", "Board", "Boot", "GuestRAM"],
+      dependencies: [
+        "Reporting", "Reports", "Dump", "Analysis", "CTF", "Devices", "Board", "Boot", "GuestRAM",
+      ],
       path: "Tests/Fuzz/Targets", swiftSettings: swift),
     .testTarget(
       name: "FuzzTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Tests", swiftSettings: swift),
@@ -148,7 +151,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "Reporting", "GuestPrograms", "Board", "exeunt", "exeunt-analyze", "TestSupport", "Platform",
+        "Reporting", "Reports", "GuestPrograms", "Board", "exeunt", "exeunt-analyze", "TestSupport",
+        "Platform",
       ],
       swiftSettings: swift),
   ],

@@ -4,6 +4,7 @@ import CTF
 import Dump
 import Glibc
 import Reporting
+import Reports
 
 enum ReportFormat: String, ExpressibleByArgument, CaseIterable {
   case text

@@ -2,6 +2,7 @@ import Analysis
 import ArgumentParser
 import CTF
 import Reporting
+import Reports
 
 /// `exeunt-analyze compare`: two recordings side by side.
 struct CompareCommand: ParsableCommand {

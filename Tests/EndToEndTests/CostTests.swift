@@ -1,5 +1,6 @@
 import Foundation
 import Reporting
+import Reports
 import TestSupport
 import Testing
 

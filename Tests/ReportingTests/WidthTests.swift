@@ -1,6 +1,7 @@
 import Analysis
 import CTF
 import Foundation
+import Reports
 import Testing
 
 @testable import Reporting

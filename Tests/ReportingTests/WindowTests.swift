@@ -1,5 +1,6 @@
 import Analysis
 import CTF
+import Reports
 import Testing
 
 @testable import Reporting

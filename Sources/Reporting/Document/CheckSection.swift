@@ -1,3 +1,5 @@
+import Reports
+
 /// What a report says about its recording's being whole. Of a part of a recording nothing is said: the totals are at the
 /// end, and whether they are there, and right, only reading all of it shows.
 extension DocumentBuilder {

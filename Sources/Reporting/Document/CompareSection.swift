@@ -1,3 +1,5 @@
+import Reports
+
 /// Two recordings side by side.
 extension DocumentBuilder {
   mutating func compare() {

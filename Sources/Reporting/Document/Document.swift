@@ -1,3 +1,5 @@
+import Reports
+
 /// What a report says, in reading order, and nothing of how it looks: ``TextRenderer`` prints it on a terminal.
 ///
 /// Strings hold ``Text/space`` inside of what is read as one, as a number and its unit are.

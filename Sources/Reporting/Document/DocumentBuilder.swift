@@ -1,3 +1,5 @@
+import Reports
+
 /// Makes the document of a report. What each command says of it is in a file of its own, `…Section.swift`.
 struct DocumentBuilder {
   let report: Report

@@ -1,3 +1,5 @@
+import Reports
+
 extension DocumentBuilder {
   /// What stands behind a latency that is 100 times the median or more.
   private static let tailMark = "!"

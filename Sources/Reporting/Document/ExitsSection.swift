@@ -1,3 +1,5 @@
+import Reports
+
 extension DocumentBuilder {
   mutating func exits() {
     guard let exits = report.exits else { return }

@@ -1,3 +1,5 @@
+import Reports
+
 /// KVM's own counters: a row for each vCPU, and every explanation once.
 extension DocumentBuilder {
   mutating func kvm(_ kvm: [KvmReport]) {

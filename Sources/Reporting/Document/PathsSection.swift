@@ -1,3 +1,5 @@
+import Reports
+
 extension DocumentBuilder {
   mutating func paths() {
     guard let paths = report.paths else { return }

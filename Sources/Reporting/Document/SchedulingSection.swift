@@ -1,3 +1,5 @@
+import Reports
+
 /// What the host knows of threads: what their time in KVM_RUN was, and how they got at CPUs.
 extension DocumentBuilder {
   mutating func cpus(_ summary: SummaryReport) {

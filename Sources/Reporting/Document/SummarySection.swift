@@ -1,3 +1,5 @@
+import Reports
+
 extension DocumentBuilder {
   mutating func summary() {
     guard let summary = report.summary else { return }

@@ -1,3 +1,5 @@
+import Reports
+
 extension DocumentBuilder {
   mutating func timeline() {
     guard let timeline = report.timeline else { return }
@@ -82,5 +84,16 @@ extension TimelineReport {
     return devices.sorted().enumerated().map { place, device in
       (device, place < Self.deviceAlphabet.count ? Self.deviceAlphabet[place] : "*")
     }
+  }
+}
+
+extension FocusedExitReport {
+  /// In words, such as `exit 1234 of vcpu0: io out 0x3f8 serial0`.
+  var words: String {
+    var words = [reason]
+    if let direction { words.append(direction) }
+    if let address { words.append("0x" + String(address, radix: 16)) }
+    if let device { words.append(device) }
+    return "exit \(seq) of \(vcpu): " + words.joined(separator: " ")
   }
 }

@@ -1,4 +1,5 @@
 import Dump
+import Reports
 
 extension Report {
   /// The tables of `exits` and `paths` as RFC 4180 has them, with a header row: times are in ns, what is not known is

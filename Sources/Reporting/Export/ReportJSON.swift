@@ -1,4 +1,5 @@
 import Dump
+import Reports
 
 #if canImport(FoundationEssentials)
   import FoundationEssentials

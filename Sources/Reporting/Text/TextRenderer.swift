@@ -1,3 +1,5 @@
+import Reports
+
 /// Prints documents on a terminal. No line is wider than asked for, but for what is to be copied: a path in a
 /// command is not broken.
 package struct TextRenderer {

@@ -1,3 +1,5 @@
+import Reports
+
 /// Threads' states over time, a character for each cell.
 extension TextRenderer {
   /// The longest name of a thread that is shown whole.

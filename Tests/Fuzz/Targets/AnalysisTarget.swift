@@ -2,6 +2,7 @@ import Analysis
 import CTF
 import Glibc
 import Reporting
+import Reports
 
 /// Everything that the analyzer's commands do with a trace of `exeunt`.
 enum AnalysisTarget {

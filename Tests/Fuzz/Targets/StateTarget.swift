@@ -1,5 +1,6 @@
 import Analysis
 import Reporting
+import Reports
 
 /// Everything that the analyzer's commands do with a state file.
 enum StateTarget {

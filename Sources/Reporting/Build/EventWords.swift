@@ -1,0 +1,37 @@
+import Analysis
+import Reports
+
+/// Events of exeunt in words.
+struct EventWords {
+  let dump: StateDump
+
+  func words(_ event: ChainEvent) -> String {
+    let device = dump.deviceName(Int(clamping: event.field("device")))
+    switch event.tag {
+    case .vcpuRunExit:
+      let reason = ValueName.exitReason(UInt8(truncatingIfNeeded: event.field("reason")))
+      let address = String(event.field("address"), radix: 16)
+      return "vcpu_run_exit vcpu\(event.field("vcpu")) \(reason) 0x\(address)"
+    case .vcpuRunEnter: return "vcpu_run_enter vcpu\(event.field("vcpu"))"
+    case .dispatchBegin, .dispatchEnd: return "\(event.tag.schema.name) \(device)"
+    case .loopWait: return "loop_wait io\(event.field("loop"))"
+    case .loopWakeup: return "loop_wakeup io\(event.field("loop")), \(event.field("ready")) ready"
+    case .pollBegin, .pollEnd: return "\(event.tag.schema.name) io\(event.field("loop"))"
+    case .handlerBegin, .handlerEnd:
+      let source = Int(min(event.field("source"), 255))
+      if source == 0 { return "\(event.tag.schema.name) \(device) queue \(event.field("queue"))" }
+      let name =
+        ValueName.sourceKind.indices.contains(source) ? ValueName.sourceKind[source] : "source \(source)"
+      return "\(event.tag.schema.name) \(name)"
+    case .ioeventfdSignal: return "ioeventfd_signal, " + Text.number(event.field("counter"), "kick")
+    case .requestBegin, .requestEnd, .guestKickStamp: return "\(event.tag.schema.name) \(event.field("id"))"
+    case .interrupt:
+      let mechanism = Int(min(event.field("mechanism"), 255))
+      let name = ValueName.mechanism.indices.contains(mechanism) ? ValueName.mechanism[mechanism] : "?"
+      return "interrupt line \(event.field("line")) by \(name)"
+    case .lockWait, .lockAcquired, .lockReleased: return "\(event.tag.schema.name) \(event.field("lock"))"
+    case .guestMark: return "guest_mark \(event.field("value")) vcpu\(event.field("vcpu"))"
+    default: return event.tag.schema.name
+    }
+  }
+}

@@ -1,0 +1,52 @@
+/// Requests of one kind.
+package struct RequestReport: Codable, Equatable, Sendable {
+  /// The machine that it is of, where a report is about several; nil: about one.
+  package var machine: String?
+  /// Device.
+  package var device: String
+  /// Queue.
+  package var queue: Int
+  /// Kind.
+  package var kind: String
+  /// Requests begun.
+  package var count: UInt64
+  /// Bytes asked for.
+  package var bytes: UInt64
+  /// Requests that failed.
+  package var failed: UInt64
+  /// Requests without an end, although nothing is lost since they began; nil: none.
+  package var open: UInt64?
+  /// Begin to end.
+  package var duration: LatencyReport
+
+  package init(
+    machine: String? = nil, device: String, queue: Int, kind: String, count: UInt64, bytes: UInt64,
+    failed: UInt64, open: UInt64? = nil, duration: LatencyReport
+  ) {
+    self.machine = machine
+    self.device = device
+    self.queue = queue
+    self.kind = kind
+    self.count = count
+    self.bytes = bytes
+    self.failed = failed
+    self.open = open
+    self.duration = duration
+  }
+}
+
+/// Interrupts that a device raised.
+package struct InterruptReport: Codable, Equatable, Sendable {
+  /// The machine that it is of, where a report is about several; nil: about one.
+  package var machine: String?
+  /// Its name.
+  package var device: String
+  /// By mechanism.
+  package var mechanisms: [NamedCount]
+
+  package init(machine: String? = nil, device: String, mechanisms: [NamedCount]) {
+    self.machine = machine
+    self.device = device
+    self.mechanisms = mechanisms
+  }
+}
