@@ -8,6 +8,7 @@ import Reports
 
 enum ReportFormat: String, ExpressibleByArgument, CaseIterable {
   case text
+  case html
   case json
   case csv
 }
@@ -21,7 +22,9 @@ struct AnalysisOptions: ParsableArguments {
   var directories: [String]
 
   @Option(
-    help: ArgumentHelp("text, json (docs/report.md), or of exits and paths csv.", valueName: "text|json|csv"))
+    help: ArgumentHelp(
+      "text, html (one page that needs nothing else), json (docs/report.md), or of exits and paths csv.",
+      valueName: "text|html|json|csv"))
   var format = ReportFormat.text
 
   @Option(help: ArgumentHelp("Threads that read; by default one for each processor.", valueName: "n"))
@@ -187,6 +190,7 @@ struct AnalysisOptions: ParsableArguments {
     do {
       switch format {
       case .text: text = TextRenderer.render(report, style: style)
+      case .html: text = HTMLRenderer.render(report)
       case .json: text = try report.json(bigIntegers: integers.bigIntegers)
       case .csv:
         guard let table = report.csv() else {

@@ -1,6 +1,7 @@
 import Reports
 
-/// What a report says, in reading order, and nothing of how it looks: ``TextRenderer`` prints it on a terminal.
+/// What a report says, in reading order, and nothing of how it looks: ``TextRenderer`` prints it on a terminal, ``HTMLRenderer`` makes
+/// a page of it.
 ///
 /// Strings hold ``Text/space`` inside of what is read as one, as a number and its unit are.
 struct Document: Sendable, Equatable {
@@ -45,7 +46,7 @@ struct Document: Sendable, Equatable {
   var blocks: [Block] = []
 }
 
-/// Columns of a document. The first row is the titles.
+/// Columns of a document. The first row is the titles, if it has some.
 struct DocumentTable: Sendable, Equatable {
   enum Alignment: Sendable, Equatable {
     /// A text, which may be cut off.
@@ -85,6 +86,8 @@ struct DocumentTable: Sendable, Equatable {
   var indent = 0
   /// Whether the titles are the heading of a section.
   var isTitled = true
+  /// Whether the first row is the titles of the columns.
+  var hasTitles = true
   var narrowing = Narrowing.leavesOut
   /// Room for bars.
   var bars = BarRoom(beside: 0, most: 0)

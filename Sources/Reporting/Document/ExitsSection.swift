@@ -57,6 +57,7 @@ extension DocumentBuilder {
     let most = max(largest, bars.map(\.count).max() ?? 1)
     // Beside the bar: both limits, and the count.
     let beside = 4 + 7 + 2 + 9 + 2 + Text.count(most).count + 2
+    table.hasTitles = false
     table.bars = DocumentTable.BarRoom(beside: beside, most: 100)
     for bar in bars {
       table.add([

@@ -151,6 +151,7 @@ extension DocumentBuilder {
       }
       line("  \(name)" + (vcpus.count > 1 ? ", all vCPUs" : ""))
       var table = DocumentTable([.right, .leftNumber, .right, .left], ranks: [0, 0, 0, 0])
+      table.hasTitles = false
       table.bars = DocumentTable.BarRoom(beside: 48, most: 40)
       for row in rows {
         table.add([

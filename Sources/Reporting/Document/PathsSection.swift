@@ -105,6 +105,7 @@ extension DocumentBuilder {
     paragraph("the one with the longest \(measure): \(Text.duration(whole)) from @\(begin) s", indent: 2)
     var table = DocumentTable([.right, .right, .left, .left], ranks: [0, 1, 2, 0])
     var before = first.timestamp
+    table.hasTitles = false
     table.bars = DocumentTable.BarRoom(beside: 72, most: 60)
     for step in steps.prefix(24) {
       let spent = step.timestamp - before

@@ -37,6 +37,7 @@ extension DocumentBuilder {
       "Events around it"
         + (events.more > 0 ? ", of \(Text.number(events.more + UInt64(events.events.count), "event"))" : ""))
     var table = DocumentTable([.left, .right, .right, .left, .left], ranks: [0, 0, 2, 1, 0])
+    table.hasTitles = false
     for event in events.events {
       let distance = event.timestamp &- center
       table.add([

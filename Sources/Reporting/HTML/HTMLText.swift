@@ -1,0 +1,48 @@
+/// Text that is safe inside of a page.
+enum HTMLText {
+  /// The text as a page shows it, in elements and in quoted attributes alike.
+  ///
+  /// Control characters, and those that turn the direction of writing around, become U+FFFD: neither is part of a name, and
+  /// what follows them could be read as something else.
+  static func escaped(_ text: String) -> String {
+    var result = ""
+    for scalar in Text.printable(text, keepsColor: false).unicodeScalars {
+      switch scalar {
+      case "&": result += "&amp;"
+      case "<": result += "&lt;"
+      case ">": result += "&gt;"
+      case "\"": result += "&quot;"
+      case "'": result += "&#39;"
+      case "\u{202a}"..."\u{202e}", "\u{2066}"..."\u{2069}", "\u{fffe}", "\u{ffff}": result += "\u{fffd}"
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result
+  }
+
+  /// Without the spaces that align a text on a terminal.
+  static func trimmed(_ text: String) -> String {
+    var rest = Substring(text)
+    while rest.first == " " { rest.removeFirst() }
+    while rest.last == " " { rest.removeLast() }
+    return String(rest)
+  }
+
+  /// A name for a place of the page: lower-case letters, digits and single hyphens, never empty.
+  static func anchor(_ title: String) -> String {
+    var name = ""
+    for scalar in title.lowercased().unicodeScalars {
+      if ("a"..."z").contains(scalar) || ("0"..."9").contains(scalar) {
+        name.unicodeScalars.append(scalar)
+      } else if !name.isEmpty, !name.hasSuffix("-") {
+        name += "-"
+      }
+      if name.utf8.count >= 40 { break }
+    }
+    if name.hasSuffix("-") { name.removeLast() }
+    return name.isEmpty ? "section" : name
+  }
+
+  /// A number for an SVG attribute, to a hundredth.
+  static func number(_ value: Double) -> String { Text.fixed(value, 2) }
+}
