@@ -2,6 +2,8 @@
 import PackageDescription
 
 let swift: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+/// For targets where every step that the compiler cannot prove safe is marked (SE-0458).
+let strict = swift + [.strictMemorySafety()]
 let c: [CSetting] = [.treatAllWarnings(as: .error)]
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -29,11 +31,11 @@ let monitor: [Target] = [
   .target(name: "CGuestPrograms", cSettings: c),
   .target(name: "CVirtioGuests", dependencies: ["CGuestPrograms"], cSettings: guest),
   .target(name: "Platform", dependencies: ["CLinux", "CArguments", system], swiftSettings: swift),
-  .target(name: "GuestRAM", dependencies: ["Platform", "CLinux"], swiftSettings: swift),
+  .target(name: "GuestRAM", dependencies: ["Platform", "CLinux"], swiftSettings: strict),
   .target(name: "Engine", dependencies: ["GuestRAM", "Platform"], swiftSettings: swift),
-  .target(name: "KVM", dependencies: ["Engine", "GuestRAM", "Platform", "CKVM"], swiftSettings: swift),
+  .target(name: "KVM", dependencies: ["Engine", "GuestRAM", "Platform", "CKVM"], swiftSettings: strict),
   .target(name: "Board", swiftSettings: swift),
-  .target(name: "Devices", dependencies: ["GuestRAM"], swiftSettings: swift),
+  .target(name: "Devices", dependencies: ["GuestRAM"], swiftSettings: strict),
   .target(name: "Virtio", dependencies: ["Devices", "GuestRAM", "Platform", "CURing"], swiftSettings: swift),
   .target(name: "Boot", dependencies: ["Board", "GuestRAM", "Platform"], swiftSettings: swift),
   .target(name: "GuestPrograms", dependencies: ["CGuestPrograms", "CVirtioGuests"], swiftSettings: swift),

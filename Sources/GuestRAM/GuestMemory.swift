@@ -46,9 +46,13 @@ public final class GuestMemory: @unchecked Sendable {
 
   /// The host memory behind a region, for KVM_SET_USER_MEMORY_REGION.
   public func hostMemory(of region: RAMLayout.Region) -> UnsafeMutableRawBufferPointer {
-    UnsafeMutableRawBufferPointer(
+    // Regions are made by `RAMLayout` alone, and `init` has checked that all of them are in the mapping.
+    unsafe UnsafeMutableRawBufferPointer(
       start: mapping.base + Int(region.backingOffset), count: Int(region.length))
   }
+
+  // Every address of this process that is used below comes from here or from `checkedHost`, asked for as many bytes as are then
+  // touched. `init` has checked that the regions are in the mapping, which lives as long as this object.
 
   /// The host address of `count` bytes of RAM, or nil where they are not all in one region.
   @inline(__always)
@@ -56,35 +60,35 @@ public final class GuestMemory: @unchecked Sendable {
     let start = address.value
     let length = UInt64(UInt(bitPattern: count))
     if start <= lowLength, length <= lowLength - start {
-      return mapping.base + Int(start)
+      return unsafe mapping.base + Int(start)
     }
     if start >= RAMLayout.highStart {
       let offset = start - RAMLayout.highStart
       if offset <= highLength, length <= highLength - offset {
-        return mapping.base + Int(lowLength + offset)
+        return unsafe mapping.base + Int(lowLength + offset)
       }
     }
     return nil
   }
 
   /// Whether `count` bytes from an address on are RAM, in one region.
-  public func contains(_ address: GuestAddress, count: Int) -> Bool { host(address, count) != nil }
+  public func contains(_ address: GuestAddress, count: Int) -> Bool { unsafe host(address, count) != nil }
 
   private func checkedHost(_ address: GuestAddress, _ count: Int) throws(GuestMemoryError)
     -> UnsafeMutableRawPointer
   {
-    guard count >= 0, let pointer = host(address, count) else {
+    guard count >= 0, let pointer = unsafe host(address, count) else {
       throw .outside(address, count: count)
     }
-    return pointer
+    return unsafe pointer
   }
 
   /// Reads a number at any alignment.
   public func read<Value: FixedWidthInteger & BitwiseCopyable>(
     _ type: Value.Type = Value.self, at address: GuestAddress, _ order: ByteOrder
   ) throws(GuestMemoryError) -> Value {
-    let pointer = try checkedHost(address, MemoryLayout<Value>.size)
-    let value = pointer.loadUnaligned(as: Value.self)
+    let pointer = try unsafe checkedHost(address, MemoryLayout<Value>.size)
+    let value = unsafe pointer.loadUnaligned(as: Value.self)
     return order == .little ? Value(littleEndian: value) : Value(bigEndian: value)
   }
 
@@ -92,29 +96,29 @@ public final class GuestMemory: @unchecked Sendable {
   public func write<Value: FixedWidthInteger & BitwiseCopyable>(
     _ value: Value, at address: GuestAddress, _ order: ByteOrder
   ) throws(GuestMemoryError) {
-    let pointer = try checkedHost(address, MemoryLayout<Value>.size)
-    pointer.storeBytes(of: order == .little ? value.littleEndian : value.bigEndian, as: Value.self)
+    let pointer = try unsafe checkedHost(address, MemoryLayout<Value>.size)
+    unsafe pointer.storeBytes(of: order == .little ? value.littleEndian : value.bigEndian, as: Value.self)
   }
 
   /// Copies bytes into RAM; all or nothing.
   public func write(_ bytes: UnsafeRawBufferPointer, at address: GuestAddress) throws(GuestMemoryError) {
-    let pointer = try checkedHost(address, bytes.count)
+    let pointer = try unsafe checkedHost(address, bytes.count)
     guard let base = bytes.baseAddress else { return }
-    pointer.copyMemory(from: base, byteCount: bytes.count)
+    unsafe pointer.copyMemory(from: base, byteCount: bytes.count)
   }
 
   /// Copies bytes into RAM; all or nothing.
   public func write(_ bytes: [UInt8], at address: GuestAddress) throws(GuestMemoryError) {
-    let pointer = try checkedHost(address, bytes.count)
-    bytes.withUnsafeBytes { buffer in
-      if let base = buffer.baseAddress { pointer.copyMemory(from: base, byteCount: buffer.count) }
+    let pointer = try unsafe checkedHost(address, bytes.count)
+    unsafe bytes.withUnsafeBytes { buffer in
+      if let base = buffer.baseAddress { unsafe pointer.copyMemory(from: base, byteCount: buffer.count) }
     }
   }
 
   /// Copies bytes out of RAM.
   public func read(count: Int, at address: GuestAddress) throws(GuestMemoryError) -> [UInt8] {
-    let pointer = try checkedHost(address, count)
-    return Array(UnsafeRawBufferPointer(start: pointer, count: count))
+    let pointer = try unsafe checkedHost(address, count)
+    return unsafe Array(UnsafeRawBufferPointer(start: pointer, count: count))
   }
 
   /// Lets somebody fill bytes of RAM in place, such as from a file. No vCPU is running.
@@ -124,8 +128,8 @@ public final class GuestMemory: @unchecked Sendable {
   public func fill(
     at address: GuestAddress, count: Int, _ fill: (UnsafeMutableRawBufferPointer) throws -> Void
   ) throws {
-    let pointer = try checkedHost(address, count)
-    try fill(UnsafeMutableRawBufferPointer(start: pointer, count: count))
+    let pointer = try unsafe checkedHost(address, count)
+    try unsafe fill(UnsafeMutableRawBufferPointer(start: pointer, count: count))
   }
 
   /// The bytes of RAM at an address, for a system call that reads or writes them. The guest may change them at any moment.
@@ -133,20 +137,20 @@ public final class GuestMemory: @unchecked Sendable {
   public func hostBytes(at address: GuestAddress, count: Int) throws(GuestMemoryError)
     -> UnsafeMutableRawBufferPointer
   {
-    UnsafeMutableRawBufferPointer(start: try checkedHost(address, count), count: count)
+    unsafe UnsafeMutableRawBufferPointer(start: try checkedHost(address, count), count: count)
   }
 
   /// Sets bytes of RAM to zero.
   public func clear(count: Int, at address: GuestAddress) throws(GuestMemoryError) {
-    let pointer = try checkedHost(address, count)
-    pointer.initializeMemory(as: UInt8.self, repeating: 0, count: count)
+    let pointer = try unsafe checkedHost(address, count)
+    unsafe pointer.initializeMemory(as: UInt8.self, repeating: 0, count: count)
   }
 
   /// Reads a 32-bit number that the guest publishes with the data before it: an acquiring load.
   ///
   /// - Parameter address: a multiple of 4.
   public func loadAcquiring(at address: GuestAddress, _ order: ByteOrder) throws(GuestMemoryError) -> UInt32 {
-    let value = try atomic(UInt32.self, address).pointee.load(ordering: .acquiring)
+    let value = try unsafe atomic(UInt32.self, address).pointee.load(ordering: .acquiring)
     return order == .little ? UInt32(littleEndian: value) : UInt32(bigEndian: value)
   }
 
@@ -157,7 +161,7 @@ public final class GuestMemory: @unchecked Sendable {
     throws(GuestMemoryError)
   {
     let stored = order == .little ? value.littleEndian : value.bigEndian
-    try atomic(UInt32.self, address).pointee.store(stored, ordering: .releasing)
+    try unsafe atomic(UInt32.self, address).pointee.store(stored, ordering: .releasing)
   }
 
   /// Reads a 16-bit number that the guest publishes with the data before it, such as a ring's index: one acquiring load.
@@ -166,7 +170,7 @@ public final class GuestMemory: @unchecked Sendable {
   public func loadAcquiring16(
     at address: GuestAddress, _ order: ByteOrder
   ) throws(GuestMemoryError) -> UInt16 {
-    let value = try atomic(UInt16.self, address).pointee.load(ordering: .acquiring)
+    let value = try unsafe atomic(UInt16.self, address).pointee.load(ordering: .acquiring)
     return order == .little ? UInt16(littleEndian: value) : UInt16(bigEndian: value)
   }
 
@@ -177,7 +181,7 @@ public final class GuestMemory: @unchecked Sendable {
     _ value: UInt16, at address: GuestAddress, _ order: ByteOrder
   ) throws(GuestMemoryError) {
     let stored = order == .little ? value.littleEndian : value.bigEndian
-    try atomic(UInt16.self, address).pointee.store(stored, ordering: .releasing)
+    try unsafe atomic(UInt16.self, address).pointee.store(stored, ordering: .releasing)
   }
 
   // Atomic<Value> has the layout of Value and the pointer is in bounds and aligned: the only accesses through it are
@@ -186,8 +190,8 @@ public final class GuestMemory: @unchecked Sendable {
     _ type: Value.Type, _ address: GuestAddress
   ) throws(GuestMemoryError) -> UnsafeMutablePointer<Atomic<Value>> {
     let size = MemoryLayout<Value>.size
-    let pointer = try checkedHost(address, size)
+    let pointer = try unsafe checkedHost(address, size)
     guard address.value % UInt64(size) == 0 else { throw .misaligned(address, size: size) }
-    return pointer.assumingMemoryBound(to: Atomic<Value>.self)
+    return unsafe pointer.assumingMemoryBound(to: Atomic<Value>.self)
   }
 }

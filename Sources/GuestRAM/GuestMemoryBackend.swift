@@ -70,7 +70,7 @@ extension GuestMemory {
     _ mapping: borrowing MemoryMapping, descriptor: CInt?, of source: String, _ advice: String
   ) throws(GuestMemoryAllocationError) {
     do {
-      try Preallocation.run(mapping, descriptor: descriptor)
+      try unsafe Preallocation.run(mapping, descriptor: descriptor)
     } catch {
       throw GuestMemoryAllocationError(
         description:
@@ -123,7 +123,7 @@ extension GuestMemory {
   }
 }
 
-/// The file behind guest RAM.
+/// The file behind guest RAM. System calls below are given names, which end with NUL, and structures of the size that they fill.
 private struct BackingFile: ~Copyable {
   let descriptor: FileDescriptor
   let name: String
@@ -135,7 +135,7 @@ private struct BackingFile: ~Copyable {
   static func make(path: String, bytes: UInt64) throws(GuestMemoryAllocationError) -> BackingFile {
     let descriptor = try open(path)
     var information = statfs()
-    guard fstatfs(descriptor.raw, &information) == 0 else {
+    guard unsafe fstatfs(descriptor.raw, &information) == 0 else {
       throw GuestMemoryAllocationError(description: "--mem-path \(path): fstatfs failed: \(Errno.current)")
     }
     let kind = UInt32(truncatingIfNeeded: information.f_type)
@@ -164,7 +164,7 @@ private struct BackingFile: ~Copyable {
   /// Opens the file, or makes an unnamed one where the path is a directory, as QEMU does.
   private static func open(_ path: String) throws(GuestMemoryAllocationError) -> FileDescriptor {
     var information = stat()
-    let exists = stat(path, &information) == 0
+    let exists = unsafe stat(path, &information) == 0
     do {
       if exists, information.st_mode & S_IFMT == S_IFDIR {
         return try openUnnamed(in: path)
@@ -172,7 +172,7 @@ private struct BackingFile: ~Copyable {
       // Not even opened: what a device does then is anybody's guess.
       if exists, information.st_mode & S_IFMT != S_IFREG { throw PathError.system(.invalidArgument) }
       let file = try TrustedPath.open(path, O_RDWR | O_CREAT | O_NONBLOCK, mode: 0o600)
-      guard fstat(file.raw, &information) == 0, information.st_mode & S_IFMT == S_IFREG else {
+      guard unsafe fstat(file.raw, &information) == 0, information.st_mode & S_IFMT == S_IFREG else {
         throw PathError.system(.invalidArgument)
       }
       return file
@@ -188,12 +188,12 @@ private struct BackingFile: ~Copyable {
     let directory = try TrustedPath.openDirectory(path)
     while true {
       let name = "exeunt-ram-\(getpid())-\(UInt64.random(in: 0 ... .max))"
-      let raw = openat(directory.raw, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+      let raw = unsafe openat(directory.raw, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
       guard raw >= 0 else {
         if errno == EEXIST { continue }
         throw .system(.current)
       }
-      unlinkat(directory.raw, name, 0)
+      unsafe unlinkat(directory.raw, name, 0)
       return FileDescriptor(owning: raw)
     }
   }
@@ -201,7 +201,7 @@ private struct BackingFile: ~Copyable {
   /// Makes the file at least as large as RAM. A larger one is left as it is: its owner may want the rest.
   borrowing func resize(_ bytes: UInt64) throws(Errno) {
     var information = stat()
-    guard fstat(descriptor.raw, &information) == 0 else { throw Errno.current }
+    guard unsafe fstat(descriptor.raw, &information) == 0 else { throw Errno.current }
     if UInt64(information.st_size) < bytes, ftruncate(descriptor.raw, Int(bytes)) != 0 { throw Errno.current }
   }
 }

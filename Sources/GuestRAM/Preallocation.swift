@@ -11,11 +11,12 @@ enum Preallocation {
   ///   - advise: madvise(2); another one in tests, which stands for a kernel that is older.
   static func run(
     _ mapping: borrowing MemoryMapping, descriptor: CInt?,
-    advise: (UnsafeMutableRawPointer, Int, CInt) -> CInt = { madvise($0, $1, $2) }
+    advise: (UnsafeMutableRawPointer, Int, CInt) -> CInt = { unsafe madvise($0, $1, $2) }
   ) throws(Errno) {
     // MADV_POPULATE_WRITE (Linux 5.14) fails with an error where touching the pages would be killed by SIGBUS.
     let populateWrite: CInt = 23
-    if advise(mapping.base, mapping.length, populateWrite) == 0 { return }
+    // The mapping's own begin and length.
+    if unsafe advise(mapping.base, mapping.length, populateWrite) == 0 { return }
     switch Errno.current {
     // EFAULT (madvise(2)): touching a page would have been killed by SIGBUS, because the file system is full.
     case .badAddress: throw .noSpace
@@ -30,9 +31,10 @@ enum Preallocation {
     }
     let page = max(sysconf(CInt(_SC_PAGESIZE)), 1)
     for offset in stride(from: 0, to: mapping.length, by: page) {
-      // Nobody else has the mapping yet; a file's own bytes must survive, so each is written back as it was.
-      let byte = mapping.base.advanced(by: offset).assumingMemoryBound(to: UInt8.self)
-      clinux_touch(byte)
+      // `offset` is inside the mapping. Nobody else has it yet; a file's own bytes must survive, so each is written back as it
+      // was.
+      let byte = unsafe mapping.base.advanced(by: offset).assumingMemoryBound(to: UInt8.self)
+      unsafe clinux_touch(byte)
     }
   }
 }

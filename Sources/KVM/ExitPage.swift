@@ -2,14 +2,17 @@ import CKVM
 import Engine
 import Platform
 
+// `KVMSystem` has checked that a page holds a whole `kvm_run`, of which each exit reads its own part of the union: all of them are
+// plain numbers. Only the data of port I/O lies behind it, and is checked here.
+
 extension VcpuExit {
   /// Reads why KVM_RUN returned from the page that the vCPU shares with the kernel. The payload is borrowed from it: it is
   /// valid until the next KVM_RUN of the same vCPU.
   @inlinable @inline(__always)
   init(page: UnsafeMutablePointer<kvm_run>, mappingSize: Int) {
-    switch Int32(bitPattern: page.pointee.exit_reason) {
+    switch unsafe Int32(bitPattern: page.pointee.exit_reason) {
     case KVM_EXIT_IO:
-      let io = page.pointee.io
+      let io = unsafe page.pointee.io
       let bytes = Int(io.size) &* Int(io.count)
       // The kernel places the data behind kvm_run, inside the mapping; a kernel that does not is not used.
       guard io.data_offset <= UInt64(mappingSize), bytes <= mappingSize &- Int(io.data_offset), bytes > 0
@@ -17,23 +20,23 @@ extension VcpuExit {
         self = .other(reason: UInt32(KVM_EXIT_IO))
         return
       }
-      self = .port(
+      self = unsafe .port(
         PortAccess(
           port: io.port, size: Int(io.size), count: Int(io.count),
           isWrite: Int32(io.direction) == KVM_EXIT_IO_OUT,
           data: UnsafeMutableRawPointer(page) + Int(io.data_offset)))
     case KVM_EXIT_MMIO:
-      let size = Int(page.pointee.mmio.len)
+      let size = unsafe Int(page.pointee.mmio.len)
       guard size >= 1, size <= 8 else {
         self = .other(reason: UInt32(KVM_EXIT_MMIO))
         return
       }
-      self = .memory(
+      self = unsafe .memory(
         MemoryAccess(
           address: page.pointee.mmio.phys_addr, size: size, isWrite: page.pointee.mmio.is_write != 0,
           data: UnsafeMutableRawPointer(page) + Int(CKVM_RUN_MMIO_DATA_OFFSET)))
     default:
-      self = VcpuExit.rare(page: page)
+      self = unsafe VcpuExit.rare(page: page)
     }
   }
 
@@ -45,8 +48,8 @@ extension VcpuExit {
     case .interrupted, .resourceTemporarilyUnavailable: self = .interrupted
     // The one reason that comes with an error: EFAULT, or EHWPOISON (Documentation/virt/kvm/api.rst,
     // KVM_EXIT_MEMORY_FAULT). Kernels that know it clear the reason whenever a vCPU is run, so it is never an old one.
-    case _ where page.pointee.exit_reason == CKVM_EXIT_MEMORY_FAULT:
-      let fault = UnsafeRawPointer(page).load(
+    case _ where unsafe page.pointee.exit_reason == CKVM_EXIT_MEMORY_FAULT:
+      let fault = unsafe UnsafeRawPointer(page).load(
         fromByteOffset: Int(CKVM_RUN_REASON_OFFSET), as: ckvm_memory_fault.self)
       self = .memoryFault(MemoryFault(address: fault.gpa, size: fault.size, errno: error))
     default: self = .failed(error)
@@ -55,16 +58,16 @@ extension VcpuExit {
 
   @usableFromInline
   static func rare(page: UnsafeMutablePointer<kvm_run>) -> VcpuExit {
-    let reason = page.pointee.exit_reason
+    let reason = unsafe page.pointee.exit_reason
     switch Int32(bitPattern: reason) {
     case KVM_EXIT_HLT: return .halt
     case KVM_EXIT_INTR: return .interrupted
     case KVM_EXIT_SHUTDOWN: return .shutdown
     case KVM_EXIT_FAIL_ENTRY:
-      return .failedEntry(hardwareReason: page.pointee.fail_entry.hardware_entry_failure_reason)
+      return unsafe .failedEntry(hardwareReason: page.pointee.fail_entry.hardware_entry_failure_reason)
     case KVM_EXIT_INTERNAL_ERROR: return .internalError
-    case KVM_EXIT_SYSTEM_EVENT: return .systemEvent(type: page.pointee.system_event.type)
-    case KVM_EXIT_IOAPIC_EOI: return .endOfInterrupt(vector: page.pointee.eoi.vector)
+    case KVM_EXIT_SYSTEM_EVENT: return unsafe .systemEvent(type: page.pointee.system_event.type)
+    case KVM_EXIT_IOAPIC_EOI: return unsafe .endOfInterrupt(vector: page.pointee.eoi.vector)
     default: return .other(reason: reason)
     }
   }
@@ -72,18 +75,18 @@ extension VcpuExit {
 
 extension VcpuExit.InternalError {
   init(page: UnsafeMutablePointer<kvm_run>) {
-    let suberror = page.pointee.`internal`.suberror
-    let count = min(Int(page.pointee.`internal`.ndata), 16)
-    let data = withUnsafeBytes(of: page.pointee.`internal`.data) { raw in
-      Array(raw.bindMemory(to: UInt64.self).prefix(count))
+    let suberror = unsafe page.pointee.`internal`.suberror
+    let count = unsafe min(Int(page.pointee.`internal`.ndata), 16)
+    let data = unsafe withUnsafeBytes(of: page.pointee.`internal`.data) { raw in
+      unsafe Array(raw.bindMemory(to: UInt64.self).prefix(count))
     }
     // With KVM_CAP_EXIT_ON_EMULATION_FAILURE's layout, data[0] holds flags and data[1...2] a length and 15 bytes.
-    let failure = page.pointee.emulation_failure
+    let failure = unsafe page.pointee.emulation_failure
     let known = failure.flags & UInt64(CKVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES) != 0
     var instruction: [UInt8] = []
     if Int32(bitPattern: suberror) == KVM_INTERNAL_ERROR_EMULATION, count >= 3, known {
       let length = min(Int(failure.insn_size), 15)
-      instruction = withUnsafeBytes(of: failure.insn_bytes) { Array($0.prefix(length)) }
+      instruction = unsafe withUnsafeBytes(of: failure.insn_bytes) { unsafe Array($0.prefix(length)) }
     }
     self.init(suberror: suberror, instruction: instruction, data: data)
   }

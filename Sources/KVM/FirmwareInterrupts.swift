@@ -10,8 +10,9 @@ extension KVMVirtualMachine {
       var chip = kvm_irqchip()
       chip.chip_id = UInt32(id)
       try Request("KVM_GET_IRQCHIP", CKVM_GET_IRQCHIP)(descriptor, &chip)
-      chip.chip.pic.irq_base = vectors
-      chip.chip.pic.imr = mask
+      // The part of the union that these chips have.
+      unsafe chip.chip.pic.irq_base = vectors
+      unsafe chip.chip.pic.imr = mask
       try Request("KVM_SET_IRQCHIP", CKVM_SET_IRQCHIP)(descriptor, &chip)
     }
     guard hasTimer else { return }

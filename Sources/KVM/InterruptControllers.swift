@@ -51,22 +51,23 @@ extension KVMVirtualMachine {
   ///
   /// - Parameter messages: line and message; at most 64.
   public func setRoutes(_ messages: [(line: UInt32, message: InterruptMessage)]) throws {
+    // The table has room for so many, and nothing beyond is touched.
     precondition(messages.count <= Int(CKVM_ROUTE_CAPACITY))
     let table = UnsafeMutablePointer<ckvm_irq_routing>.allocate(capacity: 1)
-    defer { table.deallocate() }
-    table.initialize(to: ckvm_irq_routing())
-    table.pointee.nr = UInt32(messages.count)
-    withUnsafeMutableBytes(of: &table.pointee.entries) { raw in
-      let entries = raw.bindMemory(to: kvm_irq_routing_entry.self)
+    defer { unsafe table.deallocate() }
+    unsafe table.initialize(to: ckvm_irq_routing())
+    unsafe table.pointee.nr = UInt32(messages.count)
+    unsafe withUnsafeMutableBytes(of: &table.pointee.entries) { raw in
+      let entries = unsafe raw.bindMemory(to: kvm_irq_routing_entry.self)
       for (index, route) in messages.enumerated() {
-        entries[index].gsi = route.line
-        entries[index].type = UInt32(KVM_IRQ_ROUTING_MSI)
-        entries[index].u.msi.address_lo = UInt32(truncatingIfNeeded: route.message.address)
-        entries[index].u.msi.address_hi = UInt32(truncatingIfNeeded: route.message.address >> 32)
-        entries[index].u.msi.data = route.message.data
+        unsafe entries[index].gsi = route.line
+        unsafe entries[index].type = UInt32(KVM_IRQ_ROUTING_MSI)
+        unsafe entries[index].u.msi.address_lo = UInt32(truncatingIfNeeded: route.message.address)
+        unsafe entries[index].u.msi.address_hi = UInt32(truncatingIfNeeded: route.message.address >> 32)
+        unsafe entries[index].u.msi.data = route.message.data
       }
     }
-    try Request("KVM_SET_GSI_ROUTING", CKVM_SET_GSI_ROUTING)(descriptor, at: table)
+    try unsafe Request("KVM_SET_GSI_ROUTING", CKVM_SET_GSI_ROUTING)(descriptor, at: table)
   }
 
   /// The state of the kernel's interrupt controllers and timer, to be put back at a reset.

@@ -59,7 +59,7 @@ public final class KVMEngine: ExecutionEngine {
     try machine.setIdentityMapAddress(reserved.lowerBound)
     try machine.setTSSAddress(reserved.lowerBound + 4096)
     for (slot, region) in memory.layout.regions.enumerated() {
-      try machine.setMemory(
+      try unsafe machine.setMemory(
         slot: UInt32(slot), guestAddress: region.start.value, memory: memory.hostMemory(of: region))
     }
     switch requirements.interruptControllers {

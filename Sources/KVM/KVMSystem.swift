@@ -46,13 +46,14 @@ public struct KVMSystem: ~Copyable {
   /// The CPUID leaves that KVM can give a guest on this host: KVM_GET_SUPPORTED_CPUID.
   public func supportedCPUID() throws(KVMError) -> [kvm_cpuid_entry2] {
     let table = UnsafeMutablePointer<ckvm_cpuid>.allocate(capacity: 1)
-    defer { table.deallocate() }
-    table.initialize(to: ckvm_cpuid())
-    table.pointee.nent = UInt32(CKVM_CPUID_CAPACITY)
-    try Request("KVM_GET_SUPPORTED_CPUID", CKVM_GET_SUPPORTED_CPUID)(descriptor, at: table)
-    let count = min(Int(table.pointee.nent), Int(CKVM_CPUID_CAPACITY))
-    return withUnsafeBytes(of: &table.pointee.entries) { entries in
-      Array(entries.bindMemory(to: kvm_cpuid_entry2.self).prefix(count))
+    defer { unsafe table.deallocate() }
+    unsafe table.initialize(to: ckvm_cpuid())
+    unsafe table.pointee.nent = UInt32(CKVM_CPUID_CAPACITY)
+    try unsafe Request("KVM_GET_SUPPORTED_CPUID", CKVM_GET_SUPPORTED_CPUID)(descriptor, at: table)
+    // The table has no more than it has room for, whatever the kernel says.
+    let count = unsafe min(Int(table.pointee.nent), Int(CKVM_CPUID_CAPACITY))
+    return unsafe withUnsafeBytes(of: &table.pointee.entries) { entries in
+      unsafe Array(entries.bindMemory(to: kvm_cpuid_entry2.self).prefix(count))
     }
   }
 

@@ -85,7 +85,7 @@ extension KVMVcpu {
   }
 
   /// What KVM_EXIT_INTERNAL_ERROR tells.
-  public func internalError() -> VcpuExit.InternalError { VcpuExit.InternalError(page: page) }
+  public func internalError() -> VcpuExit.InternalError { unsafe VcpuExit.InternalError(page: page) }
 
   /// Executes an instruction that KVM's emulator lacks.
   public func recoverFromInternalError() -> Bool { InstructionMending.mend(internalError(), of: self) }

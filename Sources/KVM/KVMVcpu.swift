@@ -5,8 +5,10 @@ import Platform
 
 /// A virtual CPU of KVM: its descriptor, and the page that it shares with the kernel.
 ///
+/// The shared page is mapped as long as this object lives, and nobody outside is given its address.
+///
 /// KVM expects one thread to issue the requests of a vCPU; another may do so only while the first does not.
-public final class KVMVcpu: Vcpu, @unchecked Sendable {
+@safe public final class KVMVcpu: Vcpu, @unchecked Sendable {
   /// Its number, from 0; also its local APIC's.
   public let id: UInt32
   let descriptor: FileDescriptor
@@ -28,7 +30,7 @@ public final class KVMVcpu: Vcpu, @unchecked Sendable {
     mapping = try KVMVcpu.map(descriptor.raw, mappingSize, id)
     self.descriptor = descriptor
     // `KVMSystem` has checked that the mapping is at least as large as `kvm_run`.
-    page = mapping.base.assumingMemoryBound(to: kvm_run.self)
+    unsafe page = mapping.base.assumingMemoryBound(to: kvm_run.self)
     pageSize = mapping.length
   }
 
@@ -55,17 +57,17 @@ public final class KVMVcpu: Vcpu, @unchecked Sendable {
   @inlinable @inline(__always)
   public func enter() -> VcpuExit {
     let result = ckvm_ioctl(rawDescriptor, CKVM_RUN, 0)
-    guard result >= 0 else { return VcpuExit(error: Errno(rawValue: CInt(-result)), page: page) }
-    return VcpuExit(page: page, mappingSize: pageSize)
+    guard result >= 0 else { return unsafe VcpuExit(error: Errno(rawValue: CInt(-result)), page: page) }
+    return unsafe VcpuExit(page: page, mappingSize: pageSize)
   }
 
   /// Makes the current KVM_RUN, or the next one, return at once with `.interrupted`, after completing the access
   /// that the last exit was about (`kvm_run.immediate_exit`). To interrupt a KVM_RUN that is under way its thread must be
   /// sent a signal afterwards.
-  public func requestImmediateExit() { ckvm_set_immediate_exit(page, 1) }
+  public func requestImmediateExit() { unsafe ckvm_set_immediate_exit(page, 1) }
 
   /// Takes that back.
-  public func clearImmediateExit() { ckvm_set_immediate_exit(page, 0) }
+  public func clearImmediateExit() { unsafe ckvm_set_immediate_exit(page, 0) }
 
   /// This vCPU's own counters: KVM_GET_STATS_FD.
   public func statistics() throws(KVMError) -> Statistics {

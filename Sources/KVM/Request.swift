@@ -19,13 +19,16 @@ struct Request {
     return result
   }
 
+  // The kernel touches as many bytes as the request's number says, which its headers make of the struct's size; those of structs
+  // that end with an array say in a count how many entries there is room for.
+
   /// Issues the request with a struct that the kernel reads, writes or both.
   @discardableResult
   func callAsFunction<Value>(
     _ descriptor: borrowing FileDescriptor, _ value: inout Value
   ) throws(KVMError) -> Int {
     let raw = descriptor.raw
-    let result = withUnsafeMutablePointer(to: &value) { ckvm_ioctl_pointer(raw, number, $0) }
+    let result = unsafe withUnsafeMutablePointer(to: &value) { unsafe ckvm_ioctl_pointer(raw, number, $0) }
     guard result >= 0 else { throw KVMError(name, Errno(rawValue: CInt(-result))) }
     return result
   }
@@ -35,7 +38,7 @@ struct Request {
   func callAsFunction<Value>(
     _ descriptor: borrowing FileDescriptor, at pointer: UnsafeMutablePointer<Value>
   ) throws(KVMError) -> Int {
-    let result = ckvm_ioctl_pointer(descriptor.raw, number, pointer)
+    let result = unsafe ckvm_ioctl_pointer(descriptor.raw, number, pointer)
     guard result >= 0 else { throw KVMError(name, Errno(rawValue: CInt(-result))) }
     return result
   }

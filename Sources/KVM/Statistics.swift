@@ -18,9 +18,10 @@ public final class Statistics: CounterSource {
   init(of descriptor: borrowing FileDescriptor) throws(KVMError) {
     let raw = try Request("KVM_GET_STATS_FD", CKVM_GET_STATS_FD)(descriptor)
     let file = FileDescriptor(owning: CInt(raw))
+    // All that is read of the file below is read into arrays of the size asked for; `read` fails where there is less.
     let headerSize = MemoryLayout<kvm_stats_header>.size
-    let header = try Statistics.read(file, count: headerSize, at: 0).withUnsafeBytes {
-      $0.loadUnaligned(as: kvm_stats_header.self)
+    let header = try unsafe Statistics.read(file, count: headerSize, at: 0).withUnsafeBytes {
+      unsafe $0.loadUnaligned(as: kvm_stats_header.self)
     }
     // Bounds before anything is allocated from the file's numbers: the kernel has some 60 counters today.
     let nameSize = Int(header.name_size)
@@ -32,12 +33,12 @@ public final class Statistics: CounterSource {
     let table = try Statistics.read(file, count: number * (fixed + nameSize), at: Int(header.desc_offset))
     var counters: [Counter] = []
     var size = 0
-    table.withUnsafeBytes { bytes in
+    unsafe table.withUnsafeBytes { bytes in
       for index in 0..<number {
         let start = index * (fixed + nameSize)
-        let descriptor = bytes.loadUnaligned(fromByteOffset: start, as: kvm_stats_desc.self)
-        let name = bytes[(start + fixed)..<(start + fixed + nameSize)].prefix { $0 != 0 }
-        let counter = Counter(descriptor, name: String(decoding: name, as: UTF8.self))
+        let descriptor = unsafe bytes.loadUnaligned(fromByteOffset: start, as: kvm_stats_desc.self)
+        let name = unsafe bytes[(start + fixed)..<(start + fixed + nameSize)].prefix { $0 != 0 }
+        let counter = unsafe Counter(descriptor, name: String(decoding: name, as: UTF8.self))
         counters.append(counter)
         size = max(size, counter.offset + 8 * counter.count)
       }
@@ -62,11 +63,11 @@ public final class Statistics: CounterSource {
     var bytes = [UInt8](repeating: 0, count: count)
     var failure: Errno?
     var filled = 0
-    bytes.withUnsafeMutableBytes { buffer in
+    unsafe bytes.withUnsafeMutableBytes { buffer in
       while filled < count, failure == nil {
         do throws(Errno) {
-          let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
-          let got = try file.read(into: rest, at: offset + filled)
+          let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+          let got = try unsafe file.read(into: rest, at: offset + filled)
           if got == 0 { failure = .ioError }
           filled += got
         } catch {

@@ -32,15 +32,16 @@ extension KVMVcpu {
   ///
   /// - Parameter entries: at most 256.
   public func setCPUID(_ entries: [kvm_cpuid_entry2]) throws(KVMError) {
+    // The table has room for so many, and nothing beyond is touched.
     precondition(entries.count <= Int(CKVM_CPUID_CAPACITY))
     let table = UnsafeMutablePointer<ckvm_cpuid>.allocate(capacity: 1)
-    defer { table.deallocate() }
-    table.initialize(to: ckvm_cpuid())
-    table.pointee.nent = UInt32(entries.count)
-    withUnsafeMutableBytes(of: &table.pointee.entries) { raw in
-      entries.withUnsafeBytes { raw.copyMemory(from: $0) }
+    defer { unsafe table.deallocate() }
+    unsafe table.initialize(to: ckvm_cpuid())
+    unsafe table.pointee.nent = UInt32(entries.count)
+    unsafe withUnsafeMutableBytes(of: &table.pointee.entries) { raw in
+      unsafe entries.withUnsafeBytes { unsafe raw.copyMemory(from: $0) }
     }
-    try Request("KVM_SET_CPUID2", CKVM_SET_CPUID2)(descriptor, at: table)
+    try unsafe Request("KVM_SET_CPUID2", CKVM_SET_CPUID2)(descriptor, at: table)
   }
 
   /// The guest physical address behind a linear one, by the guest's own page tables: KVM_TRANSLATE.
@@ -103,9 +104,10 @@ extension KVMVcpu {
     var attribute = kvm_device_attr()
     attribute.group = UInt32(KVM_VCPU_TSC_CTRL)
     attribute.attr = UInt64(KVM_VCPU_TSC_OFFSET)
-    let result = withUnsafeMutablePointer(to: &offset) { pointer in
+    // The attribute is eight bytes, which are there until the call returns.
+    let result = unsafe withUnsafeMutablePointer(to: &offset) { pointer in
       attribute.addr = UInt64(UInt(bitPattern: pointer))
-      return ckvm_ioctl_pointer(descriptor.raw, CKVM_GET_DEVICE_ATTR, &attribute)
+      return unsafe ckvm_ioctl_pointer(descriptor.raw, CKVM_GET_DEVICE_ATTR, &attribute)
     }
     return result == 0 ? offset : nil
   }
@@ -117,9 +119,10 @@ extension KVMVcpu {
     var attribute = kvm_device_attr()
     attribute.group = UInt32(KVM_VCPU_TSC_CTRL)
     attribute.attr = UInt64(KVM_VCPU_TSC_OFFSET)
-    let result = withUnsafeMutablePointer(to: &offset) { pointer in
+    // The attribute is eight bytes, which are there until the call returns.
+    let result = unsafe withUnsafeMutablePointer(to: &offset) { pointer in
       attribute.addr = UInt64(UInt(bitPattern: pointer))
-      return ckvm_ioctl_pointer(descriptor.raw, CKVM_SET_DEVICE_ATTR, &attribute)
+      return unsafe ckvm_ioctl_pointer(descriptor.raw, CKVM_SET_DEVICE_ATTR, &attribute)
     }
     return result == 0
   }

@@ -4,7 +4,8 @@ import FoundationXML
 /// What an XML parser finds in a page, which is stricter than those of browsers.
 final class HTMLPage: NSObject, XMLParserDelegate {
   static let knownElements: Set<String> = [
-    "html", "head", "meta", "title", "style", "body", "header", "h1", "nav", "ul", "li", "a", "main", "section",
+    "html", "head", "meta", "title", "style", "body", "header", "h1", "nav", "ul", "li", "a", "main",
+    "section",
     "h2", "p", "code", "div", "table", "thead", "tbody", "tr", "th", "td", "svg", "rect", "text", "line",
   ]
   static let knownAttributes: Set<String> = [

@@ -66,7 +66,8 @@ struct HTMLTests {
     }
   }
 
-  @Test("align numbers to the right, and have as many cells in each row as columns", arguments: ReportTests.names)
+  @Test(
+    "align numbers to the right, and have as many cells in each row as columns", arguments: ReportTests.names)
   func tables(_ name: String) throws {
     for report in try Self.reports(name) {
       let tables = DocumentBuilder.document(report).blocks.compactMap { block -> DocumentTable? in

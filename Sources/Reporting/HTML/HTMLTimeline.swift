@@ -16,8 +16,8 @@ extension HTMLRenderer {
     let bottom = top + timeline.lanes.count * pitch
     beginWide()
     add(
-      html: "<svg class=\"lanes\" role=\"img\" aria-label=\"Threads' states over time\" width=\"\(left + width + 80)\" "
-        + "height=\"\(bottom + 36)\">\n")
+      html: "<svg class=\"lanes\" role=\"img\" aria-label=\"Threads' states over time\" "
+        + "width=\"\(left + width + 80)\" height=\"\(bottom + 36)\">\n")
     marks(timeline, left, top, width)
     for (place, lane) in timeline.lanes.enumerated() {
       let y = top + place * pitch
@@ -40,15 +40,19 @@ extension HTMLRenderer {
     var start = 0
     while start < lane.cells.count {
       let cell = lane.cells[start]
-      var end = start + 1
-      while end < lane.cells.count, lane.cells[end].state == cell.state, lane.cells[end].device == cell.device {
-        end += 1
+      // What a thread did else in a piece, while it was asleep for most of it, is no other state.
+      func isSame(_ other: CellReport) -> Bool {
+        other.state == cell.state
+          && (other.device == cell.device || cell.state != "dispatch" && cell.state != "handling")
       }
+      var end = start + 1
+      while end < lane.cells.count, isSame(lane.cells[end]) { end += 1 }
       if let state = cell.state, let (kind, sign) = look(state, cell.device, letters) {
         let (x, width) = (left + start * Self.cellWidth, (end - start) * Self.cellWidth)
-        let words = ([state] + [cell.device].compactMap { $0 }).joined(separator: " ")
-        var html = "<rect class=\"\(kind)\" x=\"\(x)\" y=\"\(y)\" width=\"\(width)\" height=\"\(Self.laneHeight)\">"
-        html += "<title>\(HTMLText.escaped(words))</title></rect>"
+        let device = kind == "dispatch" || kind == "handling" ? cell.device : nil
+        let words = ([state] + [device].compactMap { $0 }).joined(separator: " ")
+        var html = "<rect class=\"\(kind)\" x=\"\(x)\" y=\"\(y)\" width=\"\(width)\" "
+        html += "height=\"\(Self.laneHeight)\"><title>\(HTMLText.escaped(words))</title></rect>"
         if !sign.isEmpty {
           let style = kind == "asleep" || kind == "unknown" ? "\(kind)-sign" : "sign"
           html += "<text class=\"\(style)\" x=\"\(x + width / 2)\" y=\"\(y + 13)\">\(sign)</text>"
@@ -80,7 +84,8 @@ extension HTMLRenderer {
     for (place, cell) in lane.cells.enumerated() where cell.busyPermille > 0 {
       let height = max(1, min(Self.loadHeight, cell.busyPermille * Self.loadHeight / 1000))
       add(
-        html: "<rect class=\"load\" x=\"\(left + place * Self.cellWidth)\" y=\"\(y + Self.loadHeight - height)\" "
+        html:
+          "<rect class=\"load\" x=\"\(left + place * Self.cellWidth)\" y=\"\(y + Self.loadHeight - height)\" "
           + "width=\"\(Self.cellWidth - 1)\" height=\"\(height)\" />\n")
     }
   }
@@ -88,8 +93,7 @@ extension HTMLRenderer {
   // MARK: Around the lanes
 
   private func place(_ timestamp: Int64, _ timeline: TimelineReport, _ width: Int) -> Int {
-    let length = Double(timeline.end) - Double(timeline.begin)
-    let part = (Double(timestamp) - Double(timeline.begin)) / max(1, length)
+    let part = Double(timestamp &- timeline.begin) / Double(max(1, timeline.end &- timeline.begin))
     return Int(min(max(0, part), 1) * Double(width))
   }
 
@@ -124,7 +128,8 @@ extension HTMLRenderer {
   ) {
     let columns = timeline.columns
     add(html: "<line x1=\"\(left)\" x2=\"\(left + width)\" y1=\"\(bottom)\" y2=\"\(bottom)\" />\n")
-    let span = Double(timeline.end) - Double(timeline.begin)
+    // Not of both as doubles, which round such times to 256 ns.
+    let span = Double(timeline.end &- timeline.begin)
     for column in stride(from: 0, to: columns, by: 20) {
       let x = left + column * Self.cellWidth
       let time = timeline.begin &+ Int64(span * Double(column) / Double(columns))

@@ -1,5 +1,3 @@
-import Reports
-
 /// Integers of reports are read as numbers or as text: derived conformances to `Decodable` use these, in this module only.
 extension KeyedDecodingContainer {
   func decode(_ type: Int64.Type, forKey key: Key) throws -> Int64 { try exactInteger(forKey: key) }
