@@ -15,6 +15,8 @@ package struct BoardOptions: Sendable, Equatable {
   package static let maximumDoorbells = 4
   /// The most disks.
   package static let maximumDisks = 4
+  /// The most network interfaces: a line for more is not free.
+  package static let maximumNetworks = 1
   /// The most ports of the virtio console.
   package static let maximumConsolePorts = 16
   /// The most virtual CPUs.
@@ -30,6 +32,8 @@ package struct BoardOptions: Sendable, Equatable {
   package var doorbells: Int
   /// Disks, each a virtio device, and how each is served.
   package var disks: [QueueService]
+  /// Network interfaces, each a virtio device.
+  package var networks: Int
   /// Whether there is a virtio source of random bytes.
   package var entropy: Bool
   /// Ports of the virtio console, 0 for none: one more than the highest number.
@@ -42,13 +46,15 @@ package struct BoardOptions: Sendable, Equatable {
   /// Describes what is wanted; by default the smallest machine.
   package init(
     vcpus: Int = 1, interruptController: InterruptController = .kernel, doorbells: Int = 1,
-    disks: [QueueService] = [], entropy: Bool = false, consolePorts: Int = 0, loops: Int = 1,
+    disks: [QueueService] = [], networks: Int = 0, entropy: Bool = false, consolePorts: Int = 0,
+    loops: Int = 1,
     ioThreads: [String] = []
   ) {
     self.vcpus = vcpus
     self.interruptController = interruptController
     self.doorbells = doorbells
     self.disks = disks
+    self.networks = networks
     self.entropy = entropy
     self.consolePorts = consolePorts
     self.loops = loops
@@ -74,6 +80,9 @@ package struct BoardOptions: Sendable, Equatable {
     }
     guard disks.count <= BoardOptions.maximumDisks else {
       throw BoardError("\(disks.count) disks: give up to \(BoardOptions.maximumDisks)")
+    }
+    guard networks >= 0, networks <= BoardOptions.maximumNetworks else {
+      throw BoardError("--net, \(networks) times: give up to \(BoardOptions.maximumNetworks)")
     }
     guard loops + ioThreads.count <= BoardOptions.maximumLoops else {
       throw BoardError("\(ioThreads.count) I/O threads beside --iothreads \(loops): give up to 64 in all")

@@ -2,7 +2,8 @@
 package struct Slot: Sendable, Equatable {
   /// What stands in the slot.
   package enum Kind: Sendable, CaseIterable {
-    case serial, doorbell, disk, entropy, console, scratch, marker, keyboard, resetControl, debugExit,
+    case serial, doorbell, disk, network, entropy, console, scratch, marker, keyboard, resetControl,
+      debugExit,
       powerOff
     case clock, powerTimer, powerEvents, edgeLevels, firmwareConfiguration, testDevice, ioapic
   }

@@ -28,6 +28,7 @@ extension BoardLayout {
         [.ports(0xe0, 16), .ports(0x2000, UInt64(BoardLayout.lineCount), window: 1)]),
     ]
     for (index, service) in options.disks.enumerated() { slots.append(disk(index, service, threads)) }
+    for index in 0..<options.networks { slots.append(network(index, threads)) }
     if options.entropy {
       slots.append(virtio(Slot(23, "rng0", .entropy, [.memory(0xd011_0000, 0x1000)], line: 13), "RNG0", 16))
     }
@@ -77,16 +78,32 @@ extension BoardLayout {
     return slot
   }
 
-  /// A virtio device that the first loop serves, with its place known to drivers.
+  // A keyboard's, which no such machine has.
+  private static let networks: [(id: UInt16, line: UInt32)] = [(30, 1)]
+
+  private static func network(_ index: Int, _ threads: ThreadModel) -> Slot {
+    // Behind the disks, however many there are.
+    virtio(
+      Slot(
+        networks[index].id, "net\(index)", .network, [.memory(0xd020_0000 + 0x1000 * UInt64(index), 0x1000)],
+        line: networks[index].line),
+      "NET\(index)", 20 + UInt64(index), queues: 2,
+      loop: threads.loop(ofQueue: 0, device: 1 + BoardOptions.maximumDisks + index))
+  }
+
+  /// A virtio device: kicks at one register, and its place known to drivers.
   ///
   /// - Parameter unique: the firmware's number of it; those of disks come before.
-  private static func virtio(_ slot: Slot, _ name: String, _ unique: UInt64, queues: UInt16 = 1) -> Slot {
+  private static func virtio(
+    _ slot: Slot, _ name: String, _ unique: UInt64, queues: UInt16 = 1, loop: Int = 0
+  ) -> Slot {
     var slot = slot
+    slot.loop = loop
     slot.kicks = (0..<queues).map { queue in
       Kick(
         queue: queue,
         addresses: [.init(space: .memory, address: slot.ranges[0].start + UInt64(queueNotify))],
-        offset: queueNotify, size: 4, value: UInt64(queue), loop: 0)
+        offset: queueNotify, size: 4, value: UInt64(queue), loop: loop)
     }
     slot.firmware = FirmwareEntry(name: name, hardwareID: .text("LNRO0005"), uniqueID: unique)
     return slot

@@ -62,7 +62,8 @@ extension MachineConfiguration {
           vcpus: vcpus, interruptController: interruptController, doorbells: doorbells,
           disks: disks.map {
             QueueService(queues: $0.queues, ioThreads: $0.ioThreads ?? [], kicksExit: $0.kicksExit ?? false)
-          }, entropy: entropy, consolePorts: numberedPorts.map { $0.number + 1 }.max() ?? 0,
+          }, networks: networks.count, entropy: entropy,
+          consolePorts: numberedPorts.map { $0.number + 1 }.max() ?? 0,
           loops: ioThreads, ioThreads: namedIOThreads))
     } catch {
       throw MachineError(error.description)

@@ -18,6 +18,8 @@ struct DeviceParts {
   let ports: [(ConsolePortDescription, CharacterPeer)]
   /// Where the guest leaves time stamps of its requests.
   let stamps: KickStamps?
+  /// The network interfaces, without their registers.
+  let networks: [NetDevice]
   let control: any PowerControl
   /// Where the serial port's output goes.
   let output: any ByteSink
@@ -69,6 +71,12 @@ struct DeviceSet {
         serial: parts.diskOptions[index].serial ?? "exeunt-\(slot.name)", stamps: parts.stamps,
         observer: parts.observer)
       return MMIOTransport(id: id, disk, interrupt: try interrupt(of: slot, parts), faults: parts.faults)
+    case .network:
+      guard let network = parts.networks.first(where: { $0.id == id }) else {
+        throw MachineError("\(slot.name): nothing is behind it")
+      }
+      return MMIOTransport(
+        id: id, network, interrupt: try interrupt(of: slot, parts), faults: parts.faults)
     case .entropy:
       let entropy: EntropyDevice
       do {

@@ -50,9 +50,15 @@ final class IOThread: @unchecked Sendable {
   }
 
   /// Adds a source. Before the thread starts.
-  func add(_ source: Source) throws(Errno) {
+  @discardableResult
+  func add(_ source: Source) throws(Errno) -> Loop.SourceID {
     let label = LoopTracing.Label(kind: source.kind, device: source.device, queue: source.queue)
-    try loop.add(source.descriptor, label: label, source.handler)
+    return try loop.add(source.descriptor, label: label, source.handler)
+  }
+
+  /// Waits for something else of a source. On the loop's thread, or before it starts.
+  func setInterest(of source: Loop.SourceID, to interest: Readiness) throws(Errno) {
+    try loop.setInterest(of: source, to: interest)
   }
 
   /// Runs the loop until `end`.

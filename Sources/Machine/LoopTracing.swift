@@ -9,6 +9,7 @@ enum SourceKind: UInt8 {
   case serialInput = 2
   case control = 5
   case completion = 6
+  case packet = 7
 }
 
 /// Turns what an I/O thread's loop does into trace events, and numbers its iterations.

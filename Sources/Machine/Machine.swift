@@ -29,6 +29,7 @@ package final class Machine {
   let output: SerialOutput
   let disks: DiskBackends
   let ports: [(ConsolePortDescription, CharacterPeer)]
+  let networks: [NetDevice]
   let faults: QueueFaults
   var warnings: [String]
   var resets = 0
@@ -84,6 +85,7 @@ package final class Machine {
     let clockTimer = try ClockTimer()
     disks = try DiskBackends(configuration.disks)
     ports = try configuration.makePorts()
+    networks = try configuration.makeNetworks(layout, observer: observer)
     faults = QueueFaults(layout)
     self.clockTimer = clockTimer
     devices = try DeviceSet(
@@ -91,7 +93,8 @@ package final class Machine {
       DeviceParts(
         memory: memory, observer: observer, faults: faults, disks: disks.all,
         diskOptions: configuration.disks, ports: ports,
-        stamps: configuration.kickStamps.map { KickStamps(table: GuestAddress($0)) }, control: control,
+        stamps: configuration.kickStamps.map { KickStamps(table: GuestAddress($0)) },
+        networks: networks, control: control,
         output: output, levels: levels,
         clockTimer: clockTimer, routes: routes
       ) { device, line throws(MachineError) in
@@ -117,6 +120,7 @@ package final class Machine {
       } : nil
     try builder.attach(disks, of: devices, to: loops, dispatcher: dispatcher)
     try builder.attachArrivals(of: devices, to: loops, dispatcher: dispatcher)
+    try builder.attach(networks, of: devices, to: loops, dispatcher: dispatcher)
     let (clock, clockSlot) = devices.device(.clock, as: RealTimeClock.self)
     try clockTimer.attach(clock, to: loops[clockSlot.loop], dispatcher: dispatcher)
     let (serial, serialSlot) = devices.device(.serial, as: Serial16550A.self)

@@ -61,6 +61,20 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
     }
   }
 
+  /// A network interface.
+  package struct Network: Sendable, Codable, Equatable {
+    /// The tap on the host that it leads to.
+    package var tap: String
+    /// The guest's Ethernet address, six bytes.
+    package var address: [UInt8]
+
+    /// Describes one.
+    package init(tap: String, address: [UInt8]) {
+      self.tap = tap
+      self.address = address
+    }
+  }
+
   /// A name for the guest in reports: the built-in guest's, or the image's path.
   package var guest = ""
   /// The built-in guest's parameters as they were given.
@@ -91,6 +105,8 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
   package var disks: [Disk] = []
   /// The guest physical address at which a built-in guest leaves time stamps of its virtio requests; nil for others.
   package var kickStamps: UInt64?
+  /// Network interfaces; one at the most.
+  package var networks: [Network] = []
   /// Whether there is a virtio source of random bytes.
   package var entropy = false
   /// Ports of the virtio console; nil for none.

@@ -164,13 +164,20 @@ extension Machine {
     exit(reason?.exitStatus ?? 4)
   }
 
+  private func name(of device: DeviceID) -> String {
+    devices.layout.slots.first { $0.id == device.rawValue }?.name ?? "device \(device.rawValue)"
+  }
+
   private func summary(_ outcome: RunOutcome) -> RunSummary {
     let unclaimed = UnclaimedAccesses.merge(vcpus.map(\.unclaimed))
     return RunSummary(
       outcome: outcome, exits: vcpus.map(\.exits), resets: resets, unclaimed: unclaimed.accesses,
       unclaimedElsewhere: unclaimed.elsewhere, report: readReport(),
       eventsEmitted: threads.reduce(0) { $0 &+ $1.emitted },
-      warnings: warnings + faults.texts + [output.complaint].compactMap { $0 })
+      warnings: warnings + faults.texts
+        + networks.flatMap { network in
+          network.losses.texts.map { "\(name(of: network.id)): \($0)" }
+        } + [output.complaint].compactMap { $0 })
   }
 }
 

@@ -42,6 +42,13 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "A virtio network interface that leads to a tap of the host, which is made where it is not there.",
+      valueName: "tap:name[,mac=address]"),
+    transform: NetOption.init(parsing:))
+  var net: [NetOption] = []
+
+  @Option(
+    help: ArgumentHelp(
       "What is behind a disk of --device: file=FILE,id=NAME and, as in QEMU, readonly, aio.",
       valueName: "key=value…"), transform: DriveOption.init(parsing:))
   var drive: [DriveOption] = []
@@ -109,6 +116,7 @@ struct MachineOptions: ParsableArguments {
     configuration.doorbells = doorbells
     configuration.namedIOThreads = object.map(\.name)
     configuration.disks = disk.map(\.disk)
+    configuration.networks = net.map(\.network)
     try DeviceOption.apply(device, drives: drive, chardev, to: &configuration)
     if ioeventfd == .off, configuration.disks.contains(where: { $0.kicksExit == false }) {
       throw ValidationError("--device with ioeventfd=on contradicts --ioeventfd off")

@@ -157,6 +157,7 @@ package enum ValueName {
   /// `source_kind`.
   package static let sourceKind = [
     "kick", "timer", "serial_input", "signal", "statistics", "control", "completion",
+    "packet",
   ]
   /// `poll_outcome`.
   package static let pollOutcome = ["ready", "budget_spent"]

@@ -107,4 +107,14 @@ int clinux_remove_default_acl(int directory);
 // And of proc.
 #define CLINUX_PROC_MAGIC 0x9fa0
 
+// ioctl(2) is variadic, and struct ifreq has unnamed unions. Each returns 0 or -errno.
+// Attaches /dev/net/tun to a tap, or makes one: TUNSETIFF with IFF_TAP, IFF_NO_PI and IFF_VNET_HDR. The name has at most 15 bytes.
+int clinux_tap_attach(int tun, const char *name);
+// The bytes in front of each frame: TUNSETVNETHDRSZ.
+int clinux_tap_set_header_length(int tun, int length);
+// Which frames may be delivered unfinished, in virtio's order: 1 checksum, 2 TCPv4 and 4 TCPv6 segmentation, 8 ECN: TUNSETOFFLOAD.
+int clinux_tap_set_offloads(int tun, unsigned offloads);
+// Switches an interface on: SIOCSIFFLAGS with IFF_UP.
+int clinux_interface_up(const char *name);
+
 #endif

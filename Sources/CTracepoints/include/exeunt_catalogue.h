@@ -86,6 +86,7 @@ LTTNG_UST_TRACEPOINT_ENUM(exeunt, source_kind, LTTNG_UST_TP_ENUM_VALUES(
     lttng_ust_field_enum_value("statistics", 4)
     lttng_ust_field_enum_value("control", 5)
     lttng_ust_field_enum_value("completion", 6)
+    lttng_ust_field_enum_value("packet", 7)
 ))
 
 // How busy polling ended.

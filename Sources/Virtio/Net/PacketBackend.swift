@@ -1,0 +1,47 @@
+import Glibc
+import Platform
+
+/// What a network device's packets go to and come from, such as a tap.
+///
+/// Each packet has the header of virtio 1.2, section 5.1.6, in front of it, in both directions. Nothing here blocks.
+package protocol PacketBackend: AnyObject, Sendable {
+  /// Becomes readable when there is a packet, and writable when there is room for one. Valid as long as this object is.
+  var descriptor: CInt { get }
+  /// Whether checksums and segmentation can be left to it.
+  var hasOffloads: Bool { get }
+
+  /// Says what packets it may deliver as they are, to a guest that takes them.
+  func accept(_ offloads: PacketOffloads)
+  /// Sends one packet, whole or not at all.
+  func send(_ vectors: UnsafeMutableBufferPointer<iovec>) -> PacketTransfer
+  /// Receives one packet. One that is longer than the buffer is cut.
+  func receive(into buffer: UnsafeMutableRawBufferPointer) -> PacketTransfer
+}
+
+/// What became of a packet.
+package enum PacketTransfer: Sendable, Equatable {
+  /// It was moved: so many bytes, with its header.
+  case done(Int)
+  /// There is none, or no room for one: later.
+  case notNow
+  /// It was refused, or whatever it comes from is gone.
+  case failed(Errno)
+}
+
+/// What a guest takes without a host's having completed it (virtio 1.2, section 5.1.3).
+package struct PacketOffloads: OptionSet, Sendable {
+  /// One bit for each.
+  package let rawValue: UInt32
+
+  /// Makes a set of bits.
+  package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+  /// Packets with checksums that are not filled in: VIRTIO_NET_F_GUEST_CSUM.
+  package static let checksum = PacketOffloads(rawValue: 1)
+  /// TCP over IPv4 in segments larger than the link's: VIRTIO_NET_F_GUEST_TSO4.
+  package static let segmentation4 = PacketOffloads(rawValue: 2)
+  /// TCP over IPv6 in segments larger than the link's: VIRTIO_NET_F_GUEST_TSO6.
+  package static let segmentation6 = PacketOffloads(rawValue: 4)
+  /// The same with congestion notifications: VIRTIO_NET_F_GUEST_ECN.
+  package static let congestion = PacketOffloads(rawValue: 8)
+}
