@@ -133,7 +133,8 @@ private final class NetBench {
       _ = first
       var bytes: [UInt8] = []
       for part in used.prefix(count) {
-        bytes += try memory.read(count: Int(part.written), at: GuestAddress(NetBench.place(order.removeFirst())))
+        bytes += try memory.read(
+          count: Int(part.written), at: GuestAddress(NetBench.place(order.removeFirst())))
       }
       used = used.dropFirst(count)
       packets.append(bytes)
@@ -164,7 +165,8 @@ struct NetTests {
   @Test("The backend is told what the guest takes, and of the reset")
   func offloads() throws {
     let bench = try NetBench(features: NetBench.all)
-    #expect(bench.packets.state.withLock(\.offloads) == [[.checksum, .segmentation4, .segmentation6, .congestion]])
+    #expect(
+      bench.packets.state.withLock(\.offloads) == [[.checksum, .segmentation4, .segmentation6, .congestion]])
     bench.transport.reset()
     #expect(bench.packets.state.withLock(\.offloads).last == [])
     // Segmentation without checksums is no combination.
@@ -182,7 +184,8 @@ struct NetTests {
     #expect(bench.packets.state.withLock(\.sent) == expected)
     #expect(try bench.sending.takeUsed().map(\.written) == [0, 0, 0, 0])
     #expect(bench.line.pulses == 1)
-    #expect(bench.observer.events == (0..<4).flatMap { [.began(queue: 1, id: $0), .ended(queue: 1, id: $0)] })
+    #expect(
+      bench.observer.events == (0..<4).flatMap { [.began(queue: 1, id: $0), .ended(queue: 1, id: $0)] })
   }
 
   @Test("A received packet is in one buffer, or in as many as it needs", arguments: [20, 1000, 4000, 65_550])
@@ -258,7 +261,8 @@ struct NetTests {
     #expect(bench.packets.state.withLock(\.sent) == expected)
     #expect(bench.device.interest == .input)
     #expect(try bench.sending.takeUsed().count == 6)
-    #expect(bench.observer.events == (0..<6).flatMap { [.began(queue: 1, id: $0), .ended(queue: 1, id: $0)] })
+    #expect(
+      bench.observer.events == (0..<6).flatMap { [.began(queue: 1, id: $0), .ended(queue: 1, id: $0)] })
   }
 
   @Test("What was refused is completed, and told")
@@ -284,7 +288,8 @@ struct NetTests {
     try bench.kickReceiving()
     bench.packets.state.withLock { $0.incoming = [[3] + NetBench.packet(1, 60)[1...]] }
     bench.loop()
-    #expect(try bench.memory.read(UInt8.self, at: GuestAddress(NetBench.place(0)), .little) == (isTaken ? 3 : 0))
+    #expect(
+      try bench.memory.read(UInt8.self, at: GuestAddress(NetBench.place(0)), .little) == (isTaken ? 3 : 0))
   }
 
   @Test("A flood of packets is left for the next turn after as many as the queue has entries")
@@ -390,7 +395,9 @@ struct HostileNetTests {
     try bench.kickReceiving()
     bench.loop()
     #expect(bench.packets.state.withLock(\.sent).isEmpty)
-    #expect(try bench.memory.read(count: 32, at: GuestAddress(NetBench.place(0))) == [UInt8](repeating: 0xee, count: 32))
+    #expect(
+      try bench.memory.read(count: 32, at: GuestAddress(NetBench.place(0)))
+        == [UInt8](repeating: 0xee, count: 32))
     var order = [5]
     #expect(try bench.received(&order).map(\.count) == [512])
   }
