@@ -7,7 +7,7 @@ struct NetOption {
 
   init(parsing argument: String) throws {
     let keyed = try KeyedArgument(argument, of: "--net", first: "tap: and the name of an interface")
-    try keyed.allow("mac")
+    try keyed.allow(["mac"])
     let kind = "tap:"
     guard keyed.first.hasPrefix(kind), keyed.first.count > kind.count else {
       throw keyed.failure("begin with tap: and the name of an interface")
