@@ -99,12 +99,21 @@ struct LinuxBootTests {
     let trace = directory.url.appendingPathComponent("trace").path
     let disk = directory.url.appendingPathComponent("disk")
     try Data(count: 8 << 20).write(to: disk)
+    let console = directory.url.appendingPathComponent("hvc").path
+    let socket = directory.url.appendingPathComponent("ga.sock").path
     let made = try run(try #require(Tools.find("mkfs.ext2")), ["-q", "-F", disk.path])
     try #require(made.status == 0, "\(made.standardError)")
     let before = try Data(contentsOf: disk)
     let output = try GuestKernel.boot(
-      "vmlinux", ["--trace", trace, "--disk", disk.path, "--ioeventfd", ioeventfd],
-      " virtio_mmio.device=4K@0xd0100000:6 root=/dev/vda rootfstype=ext2 rw rdinit=/none")
+      "vmlinux",
+      [
+        "--trace", trace, "--disk", disk.path, "--ioeventfd", ioeventfd, "--device", "virtio-rng-device",
+        "--device", "virtio-serial-device", "--chardev", "file,id=hvc,path=\(console)",
+        "--device", "virtconsole,chardev=hvc", "--chardev", "socket,id=ga,server=on,path=\(socket)",
+        "--device", "virtserialport,chardev=ga,name=org.qemu.guest_agent.0",
+      ],
+      " virtio_mmio.device=4K@0xd0100000:6 virtio_mmio.device=4K@0xd0110000:13"
+        + " virtio_mmio.device=4K@0xd0111000:7 console=hvc0 root=/dev/vda rootfstype=ext2 rw rdinit=/none")
     #expect(output.status == 0, "\(output.standardError)")
     #expect(output.text.contains("[vda] 16384 512-byte logical blocks"), "\(output.text)")
     #expect(output.text.contains("VFS: Mounted root (ext2 filesystem)"), "\(output.text)")
@@ -132,6 +141,21 @@ struct LinuxBootTests {
     #expect(events.filter { $0.name == "interrupt" && $0.number("device") == number }.count >= 6)
     let kicks = events.filter { $0.name == "ioeventfd_signal" && $0.number("device") == number }
     #expect(kicks.isEmpty == (ioeventfd == "off"))
+
+    // The kernel's own drivers of the source of random bytes and of the console: each request answered.
+    #expect(output.text.contains("printk: console [hvc0] enabled"), "\(output.text)")
+    let shown = try String(contentsOfFile: console, encoding: .utf8)
+    #expect(shown.contains("Kernel panic"), "\(shown)")
+    for (name, kind) in [("rng0", "other"), ("console0", "transmit")] {
+      let number = try #require(
+        events.first { $0.name == "device_info" && $0.label("name") == name }?.number("device"))
+      let began = events.filter { $0.name == "request_begin" && $0.number("device") == number }
+      let ended = events.filter { $0.name == "request_end" && $0.number("device") == number }
+      #expect(!began.isEmpty && began.allSatisfy { $0.label("kind") == kind }, "\(name)")
+      #expect(began.map { $0.number("id") } == ended.map { $0.number("id") }, "\(name)")
+      #expect(ended.allSatisfy { $0.number("status") == 0 }, "\(name)")
+    }
+    #expect(access(socket, F_OK) != 0, "the socket's name goes away with the run")
   }
 
   @Test("A vmlinux by its 64-bit entry, with the self-test of int3, to /init")
