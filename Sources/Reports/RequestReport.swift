@@ -50,3 +50,30 @@ package struct InterruptReport: Codable, Equatable, Sendable {
     self.mechanisms = mechanisms
   }
 }
+
+/// A queue that the guest broke.
+package struct BrokenQueueReport: Codable, Equatable, Sendable {
+  /// The machine that it is of, where a report is about several; nil: about one.
+  package var machine: String?
+  /// The device's name.
+  package var device: String
+  /// The queue's number.
+  package var queue: Int
+  /// What the guest did, `queue_fault` of the event catalogue.
+  package var fault: String
+  /// How often.
+  package var count: UInt64
+  /// When first, ns since the clock's origin.
+  package var first: Int64
+
+  package init(
+    machine: String? = nil, device: String, queue: Int, fault: String, count: UInt64, first: Int64
+  ) {
+    self.machine = machine
+    self.device = device
+    self.queue = queue
+    self.fault = fault
+    self.count = count
+    self.first = first
+  }
+}

@@ -18,6 +18,8 @@ package struct SummaryReport: Codable, Equatable, Sendable {
   package var interrupts: [InterruptReport]
   /// Requests by device, queue and kind.
   package var requests: [RequestReport]
+  /// Queues that the guest broke; nil: none.
+  package var brokenQueues: [BrokenQueueReport]?
   /// Locks that were waited for.
   package var locks: [LockReport]
   /// KVM's own counters beside the trace's.
@@ -34,7 +36,8 @@ package struct SummaryReport: Codable, Equatable, Sendable {
   package init(
     dominant: DominantReport? = nil, vcpus: [VcpuReport], loops: [LoopReport], exits: [ExitReport],
     costs: ExitCostsReport? = nil, allExits: ExitTotalReport? = nil, paths: [PathReport],
-    interrupts: [InterruptReport], requests: [RequestReport], locks: [LockReport], kvm: [KvmReport],
+    interrupts: [InterruptReport], requests: [RequestReport],
+    brokenQueues: [BrokenQueueReport]? = nil, locks: [LockReport], kvm: [KvmReport],
     counting: String? = nil, phases: [PhaseReport], marks: UInt64, mainThread: SchedulingReport? = nil
   ) {
     self.dominant = dominant
@@ -46,6 +49,7 @@ package struct SummaryReport: Codable, Equatable, Sendable {
     self.paths = paths
     self.interrupts = interrupts
     self.requests = requests
+    self.brokenQueues = brokenQueues
     self.locks = locks
     self.kvm = kvm
     self.counting = counting

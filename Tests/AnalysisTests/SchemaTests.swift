@@ -50,7 +50,8 @@ struct SchemaTests {
       "direction": ValueName.direction,
       "source_kind": ValueName.sourceKind, "poll_outcome": ValueName.pollOutcome,
       "mechanism": ValueName.mechanism, "address_space": ValueName.addressSpace,
-      "request_kind": ValueName.requestKind, "stats_scope": ValueName.statsScope,
+      "request_kind": ValueName.requestKind, "queue_fault": ValueName.queueFault,
+      "stats_scope": ValueName.statsScope,
       "stats_moment": ValueName.statsMoment, "counter_type": ValueName.counterType,
       "counter_unit": ValueName.counterUnit,
     ]
@@ -101,7 +102,8 @@ struct TypedEventTests {
       VcpuRunEnter.self, VcpuRunExit.self, DispatchBegin.self, DispatchEnd.self, GuestMarkEvent.self,
       LockWait.self, LockAcquired.self, LockReleased.self, LoopWait.self, LoopWakeup.self, PollBegin.self,
       PollEnd.self, HandlerBegin.self, HandlerEnd.self, IoeventfdSignal.self, RequestBegin.self,
-      RequestEnd.self, Interrupt.self, GuestKickStamp.self, KvmStats.self, KvmCounterEvent.self,
+      RequestEnd.self, QueueBroken.self, Interrupt.self, GuestKickStamp.self, KvmStats.self,
+      KvmCounterEvent.self,
       ThreadStats.self, EventTotalsEvent.self, VmInfoEvent.self, VcpuInfoEvent.self, LoopInfoEvent.self,
       DeviceInfoEvent.self, IoeventfdInfoEvent.self, ClockSync.self, KvmCounterInfoEvent.self,
     ]

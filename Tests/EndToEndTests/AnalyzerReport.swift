@@ -47,11 +47,18 @@ struct AnalyzerReport: Decodable {
     let kind: String
     let count: UInt64
   }
+  struct BrokenQueue: Decodable, Equatable {
+    let device: String
+    let queue: UInt16
+    let fault: String
+    let count: UInt64
+  }
   struct Summary: Decodable {
     let vcpus: [Vcpu]
     let paths: [Path]
     let requests: [Requests]
     let marks: UInt64
+    let brokenQueues: [BrokenQueue]?
   }
 
   let trace: Trace

@@ -48,6 +48,27 @@ struct RequestEnd: Event {
   }
 }
 
+/// `queue_broken`.
+struct QueueBroken: Event {
+  static let tag = EventTag.queueBroken
+  let threadKind: UInt64
+  let thread: UInt64
+  let seq: UInt32
+  let device: UInt64
+  let queue: UInt64
+  let fault: UInt64
+
+  @inline(__always)
+  init(_ fields: inout EventFields) {
+    threadKind = fields.next()
+    thread = fields.next()
+    seq = fields.next()
+    device = fields.next()
+    queue = fields.next()
+    fault = fields.next()
+  }
+}
+
 /// `interrupt`.
 struct Interrupt: Event {
   static let tag = EventTag.interrupt

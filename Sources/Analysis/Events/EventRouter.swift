@@ -40,6 +40,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     case .requestBegin: requestBegin(row)
     case .requestEnd: requestEnd(row)
     case .interrupt: interrupt(row)
+    case .queueBroken: queueBroken(row)
     case .guestKickStamp: kickStamp(row)
     case .guestMark: mark(row)
     case .kvmStats: statistics(EventPlace(row: row), KvmStats(row: row))
@@ -269,6 +270,13 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     guard let thread = thread(kind: event.threadKind, id: event.thread) else { return }
     count(thread)
     contents(thread) { $0.interrupt(event.seq, at: at.timestamp) }
+  }
+
+  @inline(never)
+  private func queueBroken(_ row: UnsafePointer<UInt64>) {
+    let (at, event) = (EventPlace(row: row), QueueBroken(row: row))
+    pointee.brokenQueues.step(event, at)
+    if let thread = thread(kind: event.threadKind, id: event.thread) { count(thread) }
   }
 
   @inline(never)

@@ -16,15 +16,18 @@ package enum EventTag: UInt16, CaseIterable, Sendable {
     loopWakeup, pollBegin, pollEnd, handlerBegin, handlerEnd, ioeventfdSignal, requestBegin, requestEnd,
     interrupt,
     guestMark, guestKickStamp, kvmStats, vmInfo, vcpuInfo, loopInfo, deviceInfo, ioeventfdInfo, clockSync,
-    kvmCounter, threadStats, eventTotals, kvmCounterInfo
+    kvmCounter, threadStats, eventTotals, kvmCounterInfo, queueBroken
 
   /// The event of a row's tag; nil for other tags. Raw values count from 0 without holes, as the order of the
   /// cases does.
   @inline(__always)
   init?(tag: UInt16) {
-    guard tag <= EventTag.kvmCounterInfo.rawValue else { return nil }
+    guard tag <= EventTag.queueBroken.rawValue else { return nil }
     self = unsafeBitCast(UInt8(truncatingIfNeeded: tag), to: EventTag.self)
   }
+
+  /// Events that recordings of earlier builds, such as those in `traces/`, do not have.
+  static let latest: [EventTag] = [.queueBroken]
 
   /// Name and fields.
   package var schema: EventSchema {
@@ -58,6 +61,9 @@ package enum EventTag: UInt16, CaseIterable, Sendable {
     case .interrupt:
       EventSchema(
         name: "interrupt", fields: ["thread_kind", "thread", "seq", "device", "line", "mechanism"])
+    case .queueBroken:
+      EventSchema(
+        name: "queue_broken", fields: ["thread_kind", "thread", "seq", "device", "queue", "fault"])
     case .guestMark: EventSchema(name: "guest_mark", fields: ["vcpu", "seq", "value", "guest_tsc"])
     case .guestKickStamp:
       EventSchema(
@@ -167,6 +173,12 @@ package enum ValueName {
   package static let addressSpace = ["pio", "mmio"]
   /// `request_kind`.
   package static let requestKind = ["doorbell", "read", "write", "flush", "transmit", "receive", "other"]
+  /// `queue_fault`.
+  package static let queueFault = [
+    "size", "misaligned", "outside", "overlapping", "too_many_available", "head", "next", "chain_too_long",
+    "indirect_not_negotiated", "indirect_length", "indirect_outside", "indirect_nested", "indirect_continued",
+    "buffer", "empty_buffer", "total_too_long", "readable_after_writable", "request",
+  ]
   /// `stats_scope`.
   package static let statsScope = ["vm", "vcpu"]
   /// `stats_moment`.

@@ -22,6 +22,8 @@ package struct AnalysisResult: Sendable, Equatable {
   package let requests: [RequestResult]
   /// Contended locks by id.
   package let locks: [LockResult]
+  /// Queues that the guest broke.
+  package let brokenQueues: [BrokenQueueResult]
   /// Interrupts by device.
   package let interrupts: [InterruptResult]
   /// All that was counted.
@@ -60,7 +62,7 @@ extension SliceAnalysis {
       paths: paths(),
       otherPaths: state.pointee.paths.table.othersEstimate,
       requests: state.pointee.requests.results(gapEnd: state.pointee.gapEnd),
-      locks: locks(),
+      locks: locks(), brokenQueues: state.pointee.brokenQueues.results(),
       interrupts: state.pointee.interrupts.results(),
       counts: state.pointee.counts, markCount: state.pointee.markCount, marks: state.pointee.marks,
       markBefore: state.pointee.markBefore,

@@ -140,7 +140,9 @@ extension SliceAnalysis {
     var known = end == .present ? all : nil
     // What another session recorded was emitted too: of some events only, it can be told that all are there, not how
     // many are missing.
-    if let found = known, found.missing > 0, !unknownEvents.isEmpty { known = nil }
+    // Recordings of builds that had an event not yet do not declare it either.
+    let isSelection = unknownEvents.contains { !EventTag.latest.map(\.qualifiedName).contains($0) }
+    if let found = known, found.missing > 0, isSelection { known = nil }
     return Wholeness(
       end: end, emitted: known?.emitted, recorded: recorded, missing: known?.missing,
       unaccounted: known?.unaccounted ?? 0, excess: known?.excess ?? 0, since: known?.since, threads: threads,

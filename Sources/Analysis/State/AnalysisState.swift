@@ -15,6 +15,7 @@ struct AnalysisState {
   var paths = KeyedRows<PathStatistics>(limit: Limits.paths)
   var requests: RequestTracker
   var locks = KeyedRows<LockStatistics>(limit: Limits.locks)
+  var brokenQueues = BrokenQueueTracker()
 
   /// Events by tag.
   let events: UnsafeMutablePointer<UInt64>
@@ -68,6 +69,7 @@ struct AnalysisState {
     paths.free()
     requests.free()
     locks.free()
+    brokenQueues.free()
     events.deallocate()
     interrupts.free()
   }
@@ -141,6 +143,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     try pointee.paths.code(&coder, PathStatistics.isValid)
     try pointee.requests.code(&coder)
     try pointee.locks.code(&coder)
+    try pointee.brokenQueues.code(&coder)
     try pointee.interrupts.code(&coder)
   }
 

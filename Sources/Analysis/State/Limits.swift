@@ -15,6 +15,8 @@ enum Limits {
   static let paths = 256
   /// Locks with a row of their own.
   static let locks = 256
+  /// Queues that guests broke, by what they did.
+  static let brokenQueues = 256
   /// Traces, read together, whose event totals are told apart.
   static let runs = 64
   /// Processes that are told apart in a trace.

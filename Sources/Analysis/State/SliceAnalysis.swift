@@ -68,6 +68,7 @@ extension AnalysisState {
     paths.add(other.paths)
     requests.add(other.requests, gapEnd: gapEnd)
     locks.add(other.locks)
+    brokenQueues.add(other.brokenQueues)
     for tag in 0..<EventTag.allCases.count { events[tag] &+= other.events[tag] }
     interrupts.add(other.interrupts)
     unanalysed &+= other.unanalysed

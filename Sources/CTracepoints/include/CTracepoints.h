@@ -105,6 +105,11 @@ static inline void exeunt_trace_request_end(
     EXEUNT_EMIT(request_end, thread_kind, thread, seq, device, queue, id, status);
 }
 
+static inline void exeunt_trace_queue_broken(
+    uint8_t thread_kind, uint16_t thread, uint32_t seq, uint16_t device, uint16_t queue, uint8_t fault) {
+    EXEUNT_EMIT(queue_broken, thread_kind, thread, seq, device, queue, fault);
+}
+
 static inline void exeunt_trace_interrupt(
     uint8_t thread_kind, uint16_t thread, uint32_t seq, uint16_t device, uint32_t line, uint8_t mechanism) {
     EXEUNT_EMIT(interrupt, thread_kind, thread, seq, device, line, mechanism);

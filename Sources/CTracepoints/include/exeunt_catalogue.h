@@ -119,6 +119,28 @@ LTTNG_UST_TRACEPOINT_ENUM(exeunt, request_kind, LTTNG_UST_TP_ENUM_VALUES(
     lttng_ust_field_enum_value("other", 6)
 ))
 
+// What a guest did wrong with a queue (virtio 1.2, sections 2.7 and 5).
+LTTNG_UST_TRACEPOINT_ENUM(exeunt, queue_fault, LTTNG_UST_TP_ENUM_VALUES(
+    lttng_ust_field_enum_value("size", 0)
+    lttng_ust_field_enum_value("misaligned", 1)
+    lttng_ust_field_enum_value("outside", 2)
+    lttng_ust_field_enum_value("overlapping", 3)
+    lttng_ust_field_enum_value("too_many_available", 4)
+    lttng_ust_field_enum_value("head", 5)
+    lttng_ust_field_enum_value("next", 6)
+    lttng_ust_field_enum_value("chain_too_long", 7)
+    lttng_ust_field_enum_value("indirect_not_negotiated", 8)
+    lttng_ust_field_enum_value("indirect_length", 9)
+    lttng_ust_field_enum_value("indirect_outside", 10)
+    lttng_ust_field_enum_value("indirect_nested", 11)
+    lttng_ust_field_enum_value("indirect_continued", 12)
+    lttng_ust_field_enum_value("buffer", 13)
+    lttng_ust_field_enum_value("empty_buffer", 14)
+    lttng_ust_field_enum_value("total_too_long", 15)
+    lttng_ust_field_enum_value("readable_after_writable", 16)
+    lttng_ust_field_enum_value("request", 17)
+))
+
 // Whom a set of KVM statistics is about.
 LTTNG_UST_TRACEPOINT_ENUM(exeunt, stats_scope, LTTNG_UST_TP_ENUM_VALUES(
     lttng_ust_field_enum_value("vm", 0)
@@ -316,6 +338,18 @@ LTTNG_UST_TRACEPOINT_EVENT(exeunt, request_end,
         lttng_ust_field_integer(uint16_t, queue, queue)
         lttng_ust_field_integer(uint32_t, id, id)
         lttng_ust_field_integer(uint8_t, status, status)
+    ))
+
+// A device gave up a queue that its guest broke; it is of no use until the driver resets the device.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, queue_broken,
+    LTTNG_UST_TP_ARGS(uint8_t, thread_kind, uint16_t, thread, uint32_t, seq, uint16_t, device, uint16_t, queue, uint8_t, fault),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_enum(exeunt, thread_kind, uint8_t, thread_kind, thread_kind)
+        lttng_ust_field_integer(uint16_t, thread, thread)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+        lttng_ust_field_integer(uint16_t, device, device)
+        lttng_ust_field_integer(uint16_t, queue, queue)
+        lttng_ust_field_enum(exeunt, queue_fault, uint8_t, fault, fault)
     ))
 
 // An interrupt is about to be raised.

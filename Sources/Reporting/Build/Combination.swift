@@ -32,6 +32,13 @@ struct Combination {
     }
   }
 
+  private func brokenQueues() -> [BrokenQueueReport]? {
+    let queues = rows(\.summary?.brokenQueues) { member, row in
+      (row.machine, row.device) = (member.name, member.qualified(row.device))
+    }
+    return queues.isEmpty ? nil : queues
+  }
+
   // MARK: What was read
 
   private var trace: TraceReport {
@@ -139,6 +146,7 @@ struct Combination {
       requests: rows(\.summary?.requests) { member, row in
         (row.machine, row.device) = (member.name, member.qualified(row.device))
       },
+      brokenQueues: brokenQueues(),
       locks: rows(\.summary?.locks) { member, row in
         (row.machine, row.device) = (member.name, member.qualified(row.device ?? "lock"))
       },

@@ -29,6 +29,10 @@ struct EventWords {
       let mechanism = Int(min(event.field("mechanism"), 255))
       let name = ValueName.mechanism.indices.contains(mechanism) ? ValueName.mechanism[mechanism] : "?"
       return "interrupt line \(event.field("line")) by \(name)"
+    case .queueBroken:
+      let fault = Int(min(event.field("fault"), 255))
+      let name = ValueName.queueFault.indices.contains(fault) ? ValueName.queueFault[fault] : "fault \(fault)"
+      return "queue_broken \(device) queue \(event.field("queue")): \(name)"
     case .lockWait, .lockAcquired, .lockReleased: return "\(event.tag.schema.name) \(event.field("lock"))"
     case .guestMark: return "guest_mark \(event.field("value")) vcpu\(event.field("vcpu"))"
     default: return event.tag.schema.name

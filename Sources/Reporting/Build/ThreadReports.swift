@@ -115,6 +115,18 @@ extension ReportBuilder {
       open: request.open > 0 ? request.open : nil, duration: latency(request.duration))
   }
 
+  /// Queues that the guest broke; nil: none.
+  func brokenQueues() -> [BrokenQueueReport]? {
+    guard !result.brokenQueues.isEmpty else { return nil }
+    let faults = ValueName.queueFault
+    return result.brokenQueues.map { queue in
+      BrokenQueueReport(
+        device: result.dump.deviceName(queue.device), queue: queue.queue,
+        fault: faults.indices.contains(queue.fault) ? faults[queue.fault] : "fault \(queue.fault)",
+        count: queue.count, first: queue.first)
+    }
+  }
+
   func lock(_ lock: LockResult) -> LockReport {
     LockReport(
       lock: lock.lock, device: result.dump.devices.first { Int($0.lock) == lock.lock }?.name,

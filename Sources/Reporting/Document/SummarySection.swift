@@ -17,6 +17,7 @@ extension DocumentBuilder {
     interrupts(summary)
     kvm(summary.kvm)
     phases(summary)
+    brokenQueues(summary.brokenQueues ?? [])
     locks(summary.locks)
     hints(summary)
   }
@@ -207,6 +208,19 @@ extension DocumentBuilder {
       let parts = interrupt.mechanisms.map { "\(Text.count($0.count)) by \($0.name)" }
       paragraph("\(interrupt.device) interrupts: " + parts.joined(separator: ", "), indent: 2)
     }
+  }
+
+  private mutating func brokenQueues(_ queues: [BrokenQueueReport]) {
+    guard !queues.isEmpty else { return }
+    heading("Queues that the guest broke")
+    for queue in queues.prefix(12) {
+      let often = queue.count > 1 ? " · \(Text.count(queue.count)) times, first" : ""
+      paragraph(
+        "\(queue.device) q\(queue.queue): \(queue.fault.replacing("_", with: " "))\(often) @\(moment(queue.first))",
+        indent: 2)
+    }
+    if queues.count > 12 { paragraph("and \(queues.count - 12) more", indent: 2) }
+    paragraph("their devices did nothing more until the driver reset them", indent: 2)
   }
 
   // MARK: The rest

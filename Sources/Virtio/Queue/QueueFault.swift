@@ -74,3 +74,29 @@ package enum QueueFault: Error, Equatable, Sendable, CustomStringConvertible {
     }
   }
 }
+
+extension QueueFault {
+  /// Its number in the trace, `queue_fault` of the event catalogue.
+  package var number: UInt8 {
+    switch self {
+    case .size: 0
+    case .misaligned: 1
+    case .outside: 2
+    case .overlapping: 3
+    case .tooManyAvailable: 4
+    case .head: 5
+    case .next: 6
+    case .chainTooLong: 7
+    case .indirectNotNegotiated: 8
+    case .indirectLength: 9
+    case .indirectOutside: 10
+    case .indirectNested: 11
+    case .indirectContinued: 12
+    case .buffer: 13
+    case .emptyBuffer: 14
+    case .totalTooLong: 15
+    case .readableAfterWritable: 16
+    case .request: 17
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import Board
+import CTracepoints
+import Devices
+import Synchronization
+import Virtio
+
+/// Tells the trace which queues the guest broke, and remembers it for the user when the run is over.
+final class QueueFaults: FaultObserver {
+  /// A guest may break a queue after each reset of its device; more than these say nothing new.
+  private static let maximum = 8
+
+  private let names: [UInt16: String]
+  private let known = Mutex<[String]>([])
+
+  init(_ layout: BoardLayout) {
+    names = Dictionary(uniqueKeysWithValues: layout.slots.map { ($0.id, $0.name) })
+  }
+
+  /// One line for each.
+  var texts: [String] { known.withLock { $0 } }
+
+  func queueBroke(_ device: DeviceID, queue: Int, _ fault: QueueFault, by thread: ThreadContext) {
+    exeunt_trace_queue_broken(
+      thread.kind.rawValue, thread.id, thread.sequence, device.rawValue, UInt16(clamping: queue), fault.number
+    )
+    let name = names[device.rawValue] ?? "device \(device.rawValue)"
+    known.withLock {
+      guard $0.count < QueueFaults.maximum else { return }
+      $0.append("\(name): the guest broke queue \(queue) and has to reset the device: \(fault)")
+    }
+  }
+}
