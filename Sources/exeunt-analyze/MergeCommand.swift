@@ -62,6 +62,13 @@ struct MergeCommand: ParsableCommand {
           "\(other) and \(part.path) both have a machine called \(name); give one of the files another name")
       }
     }
+    for (index, part) in parts.enumerated() {
+      guard let twin = parts[..<index].first(where: { $0.recording.sharesRecording(with: part.recording) })
+      else { continue }
+      throw Terminal.mistake(
+        "\(twin.path) and \(part.path) are about the same recording, which is of one machine; "
+          + "parts of it are put together without --machines")
+    }
     guard parts.count <= StateFile.mostMachines else {
       throw Terminal.mistake("there are \(parts.count) machines; a state holds \(StateFile.mostMachines)")
     }

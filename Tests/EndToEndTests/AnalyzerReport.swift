@@ -52,6 +52,8 @@ struct AnalyzerReport: Decodable {
     let queue: UInt16
     let fault: String
     let count: UInt64
+    /// ns since the epoch, which are more than a double holds: text.
+    let first: String
   }
   struct Summary: Decodable {
     let vcpus: [Vcpu]

@@ -60,6 +60,17 @@ struct BrokenQueueTests {
     let state = try run(Tools.analyzer, ["state", "-o", path("state"), path("trace")])
     #expect(state.status == 0, "\(state.standardError)")
     #expect(try AnalyzerReport(["summary"], path("state")).summary?.brokenQueues == queues)
+    // And so do its parts, cut where the second one is, put together.
+    let second = queues[1].first
+    let moment = "[\(second.dropLast(9)).\(second.suffix(9))]"
+    for (option, name) in [("--to", "a"), ("--from", "b")] {
+      let part = try run(Tools.analyzer, ["state", option, moment, "-o", path(name), path("trace")])
+      #expect(part.status == 0, "\(part.standardError)")
+    }
+    #expect(try AnalyzerReport(["summary"], path("a")).summary?.brokenQueues?.map(\.count) == [1])
+    let merged = try run(Tools.analyzer, ["merge", "-o", path("merged"), path("b"), path("a")])
+    #expect(merged.status == 0, "\(merged.standardError)")
+    #expect(try AnalyzerReport(["summary"], path("merged")).summary?.brokenQueues == queues)
     let text = try run(Tools.analyzer, [path("trace")]).text
     #expect(text.contains("Queues that the guest broke"), "\(text)")
     #expect(text.contains("disk0 q0: size · 2 times, first @"), "\(text)")

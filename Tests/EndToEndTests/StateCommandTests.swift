@@ -102,6 +102,7 @@ struct StateCommandTests {
       (["merge", "-o", path("x"), path("gone.state")], 3, "No such file"),
       (["merge", "-o", path("x/y"), path("1.state")], 1, "cannot write"),
       (["merge", "--machines", "-o", path("x"), path("1.state"), path("1.state")], 2, "another name"),
+      (["merge", "--machines", "-o", path("x"), path("1.state"), path("3.state")], 2, "the same recording"),
       (["summary", path("cut.state")], 3, "it is cut"),
       (["summary", "--from", "0.001", path("all.state")], 2, "need the recording"),
       (["exits", "--by", "vcpu", path("all.state")], 2, "need the recording"),

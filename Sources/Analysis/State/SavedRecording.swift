@@ -17,6 +17,13 @@ package struct SavedRecording: Sendable {
   private var places: [UInt64: PacketPlace]
   private var slice: SliceAnalysis
 
+  /// Whether the two are about the same recording, or about parts of it: not whether their times overlap.
+  package func sharesRecording(with other: SavedRecording) -> Bool {
+    facts.recordings.contains { one in
+      !one.uuid.isEmpty && other.facts.recordings.contains { $0.uuid == one.uuid }
+    }
+  }
+
   /// Reads a trace or a part of it so that what comes before and what comes after can be added.
   ///
   /// The whole trace is read first: where events are missing that no packet tells of is known at its end only, and a part
