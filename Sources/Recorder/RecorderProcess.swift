@@ -31,10 +31,8 @@ package enum RecorderProcess {
     } catch {
       fail(socket, error)
     }
-    guard socket.answer(.ready(session.registration)) else {
-      session.abandon()
-      exit(0)
-    }
+    guard socket.answer(.ready(session.registration)) else { discard(session) }
+    var isRecording = false
     while let request = socket.next() {
       switch request {
       case .start:
@@ -47,6 +45,7 @@ package enum RecorderProcess {
           socket.working { session.abandon() }
           fail(socket, error)
         }
+        isRecording = true
         _ = socket.answer(
           .recording(directory: session.place, daemon: session.daemon.kind, warnings: session.warnings))
       case .stop(let emitted, let endsWithRun):
@@ -58,13 +57,19 @@ package enum RecorderProcess {
         }
         _ = socket.answer(.summary(summary))
         exit(0)
-      case .discard:
-        _ = session.finish(endsWithRun: true)
-        session.directory.empty()
-        exit(0)
+      case .discard: discard(session)
       }
     }
+    // A VMM that was ended before its recording began leaves nothing that a second try would find in its way.
+    if !isRecording { discard(session) }
     _ = session.finish(endsWithRun: true)
+    exit(0)
+  }
+
+  /// Ends a recording of nothing, and takes what there is of it out of its directory.
+  private static func discard(_ session: RecordingSession) -> Never {
+    _ = session.finish(endsWithRun: true)
+    session.directory.empty()
     exit(0)
   }
 

@@ -33,6 +33,32 @@ struct InterruptionTests {
     withExtendedLifetime(directory) {}
   }
 
+  /// What is in the way of a second try would have to be found and removed by hand.
+  @Test(
+    "Who ends a run while its recording is being started finds nothing of it", arguments: [SIGTERM, SIGKILL])
+  func whileStarting(signal: Int32) throws {
+    let directory = try TemporaryDirectory()
+    let trace = directory.url.appendingPathComponent("trace")
+    let process = try Subprocess.spawn(
+      Tools.exeunt.path, ["run", "--guest", "port-io", "iterations=1000000000", "--trace", trace.path])
+    func content() -> [String] { (try? FileManager.default.contentsOfDirectory(atPath: trace.path)) ?? [] }
+    func wait(_ condition: () -> Bool) -> Bool {
+      let deadline = Clock.monotonic + 30_000_000_000
+      while !condition(), Clock.monotonic < deadline { usleep(500) }
+      return condition()
+    }
+    // LTTng makes its directory there before it listens to anybody.
+    #expect(wait { !content().isEmpty })
+    kill(process, signal)
+    #expect(Subprocess.wait(for: process, until: Clock.monotonic + 30_000_000_000) == signal)
+    // Where it had begun all the same, there is a recording and not a rest of one.
+    func hasBegun() -> Bool {
+      let files = FileManager.default.enumerator(atPath: trace.path)?.allObjects as? [String] ?? []
+      return files.contains { $0.hasSuffix("/metadata") }
+    }
+    #expect(wait { content().isEmpty || hasBegun() }, "\(content())")
+  }
+
   /// Nobody is left to say what is in the trace, and the guest has nothing to do with that.
   @Test("A recorder that is killed costs the recording, which is said, and not the run")
   func recorderIsKilled() throws {
