@@ -60,12 +60,14 @@ struct HostileDirectoryTests {
           Tools.exeunt,
           ["run", "--guest", "port-io", "iterations=10", "--trace", trace]
             + (fails ? ["--serial", "/nonexistent/file"] : []))
-        #expect(output.status == (fails ? 2 : 0), "\(output.standardError)")
+        // The other one may be so fast that the directory is a link before it has been opened, which is refused.
+        let isRefused = !fails && output.standardError.contains("is a symbolic link that another user made")
+        #expect(output.status == (fails || isRefused ? 2 : 0), "\(output.standardError)")
         _ = Subprocess.wait(for: racer, until: Clock.monotonic + 5_000_000_000)
         #expect(try isUntouched(victim), "try \(number)")
         let moved = theirs.appendingPathComponent("moved\(number)")
         let inside = try FileManager.default.contentsOfDirectory(atPath: moved.path)
-        if fails {
+        if fails || isRefused {
           #expect(inside.isEmpty, "\(inside)")
         } else {
           #expect(inside == ["ust"])
