@@ -3,7 +3,7 @@ import Glibc
 /// Compares the contents of packets.
 final class ContentComparison {
   private static let bytes = 64 << 10
-  private let windows = (PacketWindow(capacity: 0), PacketWindow(capacity: 0))
+  private let buffers = (PacketBuffer(capacity: 0), PacketBuffer(capacity: 0))
 
   /// Whether two packets that say the same of themselves hold the same; false when they cannot be read.
   func isSame(_ a: String, _ first: PacketHeader, _ b: String, _ second: PacketHeader) -> Bool {
@@ -13,7 +13,7 @@ final class ContentComparison {
 
   /// Whether two stretches of files are the same.
   func isSame(_ a: String, _ first: Int, _ b: String, _ second: Int, count: Int) -> Bool {
-    let (left, right) = windows
+    let (left, right) = buffers
     if left.capacity == 0 {
       left.resize(Self.bytes)
       right.resize(Self.bytes)

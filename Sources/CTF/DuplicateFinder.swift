@@ -26,7 +26,7 @@ struct DuplicateFinder {
     var key: PacketOrder.Key
     /// Index in the file.
     var packet: Int
-    let window: PacketWindow?
+    let buffer: PacketBuffer?
     /// The piece that the next packet goes on with, or -1.
     var piece = -1
   }
@@ -40,7 +40,7 @@ struct DuplicateFinder {
   static let maximumPieces = 1 << 14
   /// So many packets of one time are remembered.
   static let maximumAlike = 1 << 14
-  private static let maximumWindows = 64
+  private static let maximumBuffers = 64
 
   private let plans: TracePlans
   private let order: PacketOrder
@@ -48,7 +48,7 @@ struct DuplicateFinder {
   private var sources: [Source] = []
   /// Indices into `sources`, the one with the next packet first.
   private var heap: [Int] = []
-  private let shared = PacketWindow(capacity: 8192)
+  private let shared = PacketBuffer(capacity: 8192)
   private var state: DecodeState
   private var finding = Finding()
   /// The packets of the current key.
@@ -81,10 +81,10 @@ struct DuplicateFinder {
 
   private mutating func add(_ result: FileIndexer.Result) throws(TraceError) {
     let key = PacketOrder.Key(first: 0)
-    let hasWindow = sources.count < Self.maximumWindows
+    let hasBuffer = sources.count < Self.maximumBuffers
     var source = Source(
       result: result, header: PacketHeader(), key: key, packet: -1,
-      window: hasWindow ? PacketWindow(capacity: 8192) : nil)
+      buffer: hasBuffer ? PacketBuffer(capacity: 8192) : nil)
     guard try advance(&source) else {
       throw TraceError(file: result.path, message: "the file has changed while it was read")
     }
@@ -107,14 +107,14 @@ struct DuplicateFinder {
 
   /// Goes to the next packet of the stream class; false at the end of what could be indexed.
   private mutating func advance(_ source: inout Source) throws(TraceError) -> Bool {
-    let window = source.window ?? shared
-    try window.open(source.result.path)
+    let buffer = source.buffer ?? shared
+    try buffer.open(source.result.path)
     var offset = source.packet < 0 ? 0 : source.header.offset + source.header.packetBits / 8
     var nothing = NoOutput()
     while source.packet + 1 < source.result.index.packetCount {
       source.packet += 1
       let header = try plans.readHeader(
-        window, at: offset, index: source.packet, expected: nil, &state, context: &nothing)
+        buffer, at: offset, index: source.packet, expected: nil, &state, context: &nothing)
       offset += header.packetBits / 8
       guard header.stream == source.result.stream else { continue }
       guard let key = order.key(header) else { return false }

@@ -8,15 +8,15 @@ struct DuplicateRemoval {
   }
 
   private let plans: TracePlans
-  private let window: PacketWindow
+  private let buffer: PacketBuffer
   /// Packets that were left out.
   private(set) var duplicates = 0
   /// Why some files are read as they are.
   private(set) var problems: [TraceError] = []
 
-  init(_ plans: TracePlans, _ window: PacketWindow) {
+  init(_ plans: TracePlans, _ buffer: PacketBuffer) {
     self.plans = plans
-    self.window = window
+    self.buffer = buffer
   }
 
   /// What is to be read: the results as they are, and pieces in place of those that share packets with others.
@@ -96,7 +96,7 @@ struct DuplicateRemoval {
           pieces.append([results[file]])
           continue
         }
-        guard let found = FileIndexer.index(results[file], wanted[number], plans, window) else {
+        guard let found = FileIndexer.index(results[file], wanted[number], plans, buffer) else {
           throw TraceError(file: results[file].path, message: "the file has changed while it was read")
         }
         pieces.append(found.reversed())

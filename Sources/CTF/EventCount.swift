@@ -7,12 +7,12 @@ extension Trace {
     if let many { return decode(many, threads: threads) }
     let pieces = packetRanges(pieces: max(1, threads))
     let results = ResultList(count: pieces.count)
-    let bytes = windowBytes(readers: 1)
+    let bytes = bufferBytes(readers: 1)
     if pieces.count == 1 {
-      results.set(0, decode(pieces[0], windowBytes: bytes))
+      results.set(0, decode(pieces[0], bufferBytes: bytes))
     } else {
       Workers.perform(pieces.count) { piece in
-        results.set(piece, self.decode(pieces[piece], windowBytes: bytes))
+        results.set(piece, self.decode(pieces[piece], bufferBytes: bytes))
       }
     }
     return results.sum
@@ -29,7 +29,7 @@ extension Trace {
       defer { tape.deallocate() }
       for number in many.count * piece / pieces..<many.count * (piece + 1) / pieces {
         guard let record = self.record(number) else { continue }
-        let cursor = EventCursor(record, windowBytes: 16 << 10, window: nil)
+        let cursor = EventCursor(record, bufferBytes: 16 << 10, window: nil)
         events += cursor.decodeAll(packets: 0..<Int.max, into: &tape)
         if diagnostics.count < TraceOpener.maximumDiagnostics { diagnostics += cursor.diagnostics }
       }
@@ -39,14 +39,14 @@ extension Trace {
   }
 
   private func decode(
-    _ ranges: [Range<Int>], windowBytes: Int
+    _ ranges: [Range<Int>], bufferBytes: Int
   ) -> (events: UInt64, diagnostics: [Diagnostic]) {
     var events: UInt64 = 0
     var diagnostics: [Diagnostic] = []
     var tape = TapeOutput()
     defer { tape.deallocate() }
     for (record, range) in zip(records, ranges) where !range.isEmpty {
-      let cursor = EventCursor(record, windowBytes: windowBytes, window: nil)
+      let cursor = EventCursor(record, bufferBytes: bufferBytes, window: nil)
       events += cursor.decodeAll(packets: range, into: &tape)
       diagnostics += cursor.diagnostics
     }

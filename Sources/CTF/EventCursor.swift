@@ -36,9 +36,9 @@ final class EventCursor {
   @exclusivity(unchecked) private(set) var gaps: [StreamWalker.Gap] = []
 
   /// - Parameter before: The packet before the stream's first one.
-  init(_ record: StreamRecord, windowBytes: Int, window: Range<Int64>?, before: PacketHeader? = nil) {
+  init(_ record: StreamRecord, bufferBytes: Int, window: Range<Int64>?, before: PacketHeader? = nil) {
     stream = record.number
-    walker = StreamWalker(record, windowBytes: windowBytes, timeWindow: window, before: before)
+    walker = StreamWalker(record, bufferBytes: bufferBytes, window: window, before: before)
     table = EventTable(record.plan)
     header = record.plan.header
     clock = record.plan.clock

@@ -1,12 +1,12 @@
-/// A window over metadata text that moves forward.
+/// A buffer over metadata text that moves forward.
 final class LexerInput {
-  private static let windowBytes = 64 << 10
+  private static let bufferBytes = 64 << 10
   /// How far ahead of the current byte may be looked.
   private static let lookahead = 4
 
-  private let window = UnsafeMutableRawBufferPointer.allocate(byteCount: windowBytes, alignment: 64)
+  private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferBytes, alignment: 64)
   private var text: MetadataText
-  /// `text` as it was before the window was filled.
+  /// `text` as it was before the buffer was filled.
   private var before: MetadataText
   private var position = 0
   private var end = 0
@@ -18,7 +18,7 @@ final class LexerInput {
     try fill()
   }
 
-  deinit { window.deallocate() }
+  deinit { buffer.deallocate() }
 
   var path: String { text.path }
 
@@ -26,18 +26,18 @@ final class LexerInput {
   var isCut: Bool { text.damage != nil }
 
   /// The current byte, nil at the end.
-  var current: UInt8? { position < end ? window[position] : nil }
+  var current: UInt8? { position < end ? buffer[position] : nil }
 
   /// The byte a few places ahead, 0 behind the end: there is no NUL in metadata.
-  func peek(_ ahead: Int) -> UInt8 { position + ahead < end ? window[position + ahead] : 0 }
+  func peek(_ ahead: Int) -> UInt8 { position + ahead < end ? buffer[position + ahead] : 0 }
 
   private func fill() throws(TraceError) {
-    // What has been looked at and not consumed is read again: then `before` belongs to the window's start.
+    // What has been looked at and not consumed is read again: then `before` belongs to the buffer's start.
     var reader = before
     try reader.skip(position)
     before = reader
-    end = try reader.read(into: window)
-    isLast = end < window.count
+    end = try reader.read(into: buffer)
+    isLast = end < buffer.count
     text = reader
     position = 0
   }
@@ -52,8 +52,8 @@ final class LexerInput {
     var lines = 0
     while true {
       var place = position
-      while place < end, window[place] <= 0x20 {
-        let byte = window[place]
+      while place < end, buffer[place] <= 0x20 {
+        let byte = buffer[place]
         if byte == 0x0a { lines += 1 }
         guard byte == 0x20 || (byte >= 0x09 && byte <= 0x0d) else { break }
         place += 1
@@ -68,15 +68,15 @@ final class LexerInput {
     var lines = 0
     while true {
       var place = position
-      while place < end, window[place] != byte {
-        if window[place] == 0x0a { lines += 1 }
+      while place < end, buffer[place] != byte {
+        if buffer[place] == 0x0a { lines += 1 }
         place += 1
       }
       if try move(to: place) { return lines }
     }
   }
 
-  /// Moves forward; false when that is the window's end but not that of the text.
+  /// Moves forward; false when that is the buffer's end but not that of the text.
   private func move(to place: Int) throws(TraceError) -> Bool {
     let isFound = place < end || isLast
     try advance(place - position)
@@ -90,7 +90,7 @@ final class LexerInput {
 
   private func wordEnd(_ from: Int) -> Int {
     var place = from
-    while place < end, Self.isWord(window[place]) { place += 1 }
+    while place < end, Self.isWord(buffer[place]) { place += 1 }
     return place
   }
 
@@ -102,10 +102,10 @@ final class LexerInput {
       place = wordEnd(position)
     }
     guard place == end, !isLast else { return place - position }
-    // Longer than the window: count on without keeping anything.
+    // Longer than the buffer: count on without keeping anything.
     var length = end
     var reader = text
-    let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.windowBytes, alignment: 64)
+    let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.bufferBytes, alignment: 64)
     defer { scratch.deallocate() }
     while length < limit {
       let count = try reader.read(into: scratch)
@@ -119,7 +119,7 @@ final class LexerInput {
   /// The next bytes as a text.
   func take(_ length: Int) throws(TraceError) -> String {
     if position + length <= end {
-      let text = String(decoding: window[position..<position + length], as: UTF8.self)
+      let text = String(decoding: buffer[position..<position + length], as: UTF8.self)
       try advance(length)
       return text
     }

@@ -96,9 +96,9 @@ struct ManyStreams: Sendable {
   /// Leaves out packets that are in several files, when all of a trace were added.
   ///
   /// - Returns: How many, and why some files are read as they are.
-  mutating func removeDuplicates(_ plans: TracePlans, _ window: PacketWindow) -> (Int, [TraceError]) {
+  mutating func removeDuplicates(_ plans: TracePlans, _ buffer: PacketBuffer) -> (Int, [TraceError]) {
     candidates.sort { ($0.group, $0.first, $0.entry) < ($1.group, $1.first, $1.entry) }
-    var removal = DuplicateRemoval(plans, window)
+    var removal = DuplicateRemoval(plans, buffer)
     var removed: Set<Int32> = []
     var begin = 0
     while begin < candidates.count {
@@ -112,7 +112,7 @@ struct ManyStreams: Sendable {
       }
       if end - begin > 1 {
         let places = candidates[begin..<end].map(\.entry).sorted()
-        remove(places, &removal, window, &removed)
+        remove(places, &removal, buffer, &removed)
       }
       begin = end
     }
@@ -122,12 +122,12 @@ struct ManyStreams: Sendable {
   }
 
   private mutating func remove(
-    _ places: [Int32], _ removal: inout DuplicateRemoval, _ window: PacketWindow, _ removed: inout Set<Int32>
+    _ places: [Int32], _ removal: inout DuplicateRemoval, _ buffer: PacketBuffer, _ removed: inout Set<Int32>
   ) {
     var files: [String: Int32] = [:]
     var results: [FileIndexer.Result] = []
     for place in places {
-      guard let result = self.results(Int(place), window).first else { continue }
+      guard let result = self.results(Int(place), buffer).first else { continue }
       files[result.path] = place
       results.append(result)
     }
@@ -189,7 +189,7 @@ struct ManyStreams: Sendable {
 
   /// What is known of a stream; nil when its file can no longer be read.
   func open(_ number: Int) -> (StreamInfo, StreamRecord)? {
-    let results = results(number, PacketWindow(capacity: 8192))
+    let results = results(number, PacketBuffer(capacity: 8192))
     guard !results.isEmpty else { return nil }
     let source = sources[Int(entries[number].source)]
     return TraceOpener.record(results, source.plans, trace: source.trace, number: number)
@@ -198,27 +198,27 @@ struct ManyStreams: Sendable {
   /// The last packet of the file before this one in a rotated stream.
   func packet(before number: Int) -> PacketHeader? {
     let before = Int(entries[number].before)
-    return before < 0 ? nil : results(before, PacketWindow(capacity: 8192)).last?.last
+    return before < 0 ? nil : results(before, PacketBuffer(capacity: 8192)).last?.last
   }
 
   /// What is in the file of an entry, or in its files; nothing when they can no longer be read.
-  private func results(_ number: Int, _ window: PacketWindow) -> [FileIndexer.Result] {
+  private func results(_ number: Int, _ buffer: PacketBuffer) -> [FileIndexer.Result] {
     let entry = entries[number]
     guard let parts = parts[Int32(number)] else {
-      return result(entry.source, entry.name, entry, window).map { [$0] } ?? []
+      return result(entry.source, entry.name, entry, buffer).map { [$0] } ?? []
     }
     return parts.flatMap { part in
-      result(part.source, part.name, entry, window).flatMap {
-        FileIndexer.index($0, [part.packets], sources[Int(part.source)].plans, window)
+      result(part.source, part.name, entry, buffer).flatMap {
+        FileIndexer.index($0, [part.packets], sources[Int(part.source)].plans, buffer)
       } ?? []
     }
   }
 
   private func result(
-    _ source: Int32, _ name: Int32, _ entry: Entry, _ window: PacketWindow
+    _ source: Int32, _ name: Int32, _ entry: Entry, _ buffer: PacketBuffer
   ) -> FileIndexer.Result? {
     let source = sources[Int(source)]
     let path = source.directory.path(source.directory.names[Int(name)])
-    return FileIndexer.index(path, source.plans, window).results.first { $0.stream == Int(entry.stream) }
+    return FileIndexer.index(path, source.plans, buffer).results.first { $0.stream == Int(entry.stream) }
   }
 }

@@ -31,7 +31,7 @@ public struct MergedEvents: ~Copyable {
       if let many = trace.many {
         heap.insert(.init(timestamp: many.begin(number), stream: number))
       } else {
-        let cursor = EventCursor(trace.records[number], windowBytes: trace.windowBytes(), window: window)
+        let cursor = EventCursor(trace.records[number], bufferBytes: trace.bufferBytes(), window: window)
         cursors[number] = cursor
         if cursor.nextHeader() { heap.insert(.init(timestamp: cursor.timestamp, stream: number)) }
       }
@@ -93,7 +93,7 @@ public struct MergedEvents: ~Copyable {
       return
     }
     let cursor = EventCursor(
-      record, windowBytes: 16 << 10, window: window, before: trace.many?.packet(before: number))
+      record, bufferBytes: 16 << 10, window: window, before: trace.many?.packet(before: number))
     cursors[number] = cursor
     openCount += 1
     advance(cursor)

@@ -115,7 +115,7 @@ public struct MergedRows: ~Copyable {
   private mutating func open(_ number: Int) -> RowCursor? {
     guard let plans = plans[number] else { return nil }
     let cursor = RowCursor(
-      trace.records[number], plans, stride: stride, capacity: capacity, windowBytes: trace.windowBytes(),
+      trace.records[number], plans, stride: stride, capacity: capacity, bufferBytes: trace.bufferBytes(),
       window: window, isSlice: isSlice, isOneOfMany: isMany)
     cursors[number] = cursor
     openCount += 1

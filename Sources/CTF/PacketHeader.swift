@@ -53,17 +53,17 @@ extension TracePlans {
   /// A header and context that need more than this are no header.
   private static let maximumHeaderBytes = 1 << 20
 
-  /// Reads the header and context of the packet at `offset` of the window's file.
+  /// Reads the header and context of the packet at `offset` of the buffer's file.
   ///
   /// - Parameters:
   ///   - index: Index of the packet in its file, for errors.
   ///   - expected: The stream that the packet has to belong to.
   /// - Returns: The header; `context` receives the packet context, decoded.
   func readHeader<Output: DecodeOutput>(
-    _ window: PacketWindow, at offset: Int, index: Int, expected: Int?, _ state: inout DecodeState,
+    _ buffer: PacketBuffer, at offset: Int, index: Int, expected: Int?, _ state: inout DecodeState,
     context: inout Output
   ) throws(TraceError) -> PacketHeader {
-    guard let file = window.file else { return PacketHeader() }
+    guard let file = buffer.file else { return PacketHeader() }
     func failure(_ bit: Int, _ message: String) -> TraceError {
       TraceError(
         file: file.path, packet: index, bitOffset: UInt64(offset) * 8 + UInt64(max(0, bit)), message: message)
@@ -71,12 +71,12 @@ extension TracePlans {
     var header = PacketHeader()
     header.offset = offset
     let fileBits = (file.size - offset) * 8
-    if offset < window.start || offset + min(4096, file.size - offset) > window.end {
-      try window.load(from: offset, upTo: file.size)
+    if offset < buffer.start || offset + min(4096, file.size - offset) > buffer.end {
+      try buffer.load(from: offset, upTo: file.size)
     }
     while true {
       var cursor = BitCursor(
-        base: window.address(offset), position: 0, limit: (window.end - offset) * 8, content: fileBits,
+        base: buffer.address(offset), position: 0, limit: (buffer.end - offset) * 8, content: fileBits,
         eventsEnd: fileBits)
       let clock = state.clock
       if model.format == .ctf2 { beginPacket(&state) }
@@ -85,9 +85,9 @@ extension TracePlans {
       if let packetHeader {
         var nothing = NoOutput()
         status = Interpreter.run(packetHeader.pointers, &cursor, &state, &nothing)
-        if status == .complete { try checkHeader(&header, window, state, failure) }
+        if status == .complete { try checkHeader(&header, buffer, state, failure) }
       } else if model.format == .ctf2 {
-        header.stream = try streamIndex(window, offset, state, failure)
+        header.stream = try streamIndex(buffer, offset, state, failure)
       }
       if let expected, status == .complete, header.stream != expected {
         throw failure(0, "the packet belongs to another stream class than the one before it")
@@ -101,26 +101,26 @@ extension TracePlans {
       }
       state.clock = clock
       guard status == .shortage else { throw failure(cursor.position, status.message) }
-      guard window.end < file.size, window.count < Self.maximumHeaderBytes else {
+      guard buffer.end < file.size, buffer.count < Self.maximumHeaderBytes else {
         throw failure(cursor.position, "the packet's header is cut off: the file ends")
       }
-      if offset > window.start {
-        try window.load(from: offset, upTo: file.size)
+      if offset > buffer.start {
+        try buffer.load(from: offset, upTo: file.size)
       } else {
-        guard window.grow() else { throw failure(cursor.position, "the packet's header is too large") }
-        try window.load(from: offset, upTo: file.size)
+        guard buffer.grow() else { throw failure(cursor.position, "the packet's header is too large") }
+        try buffer.load(from: offset, upTo: file.size)
       }
-      guard window.count > 0 else { throw failure(0, "the file was cut short while it was read") }
+      guard buffer.count > 0 else { throw failure(0, "the file was cut short while it was read") }
     }
     try readContext(&header, state, fileBits, failure)
-    if !header.isContentKnown { try findEventsEnd(&header, window) }
+    if !header.isContentKnown { try findEventsEnd(&header, buffer) }
     state.emptyLeft = min(
       state.emptyLeft + header.contentBits * DecodeState.emptyElementsForBit, 1 << 60)
     return header
   }
 
   private func checkHeader(
-    _ header: inout PacketHeader, _ window: PacketWindow, _ state: DecodeState,
+    _ header: inout PacketHeader, _ buffer: PacketBuffer, _ state: DecodeState,
     _ failure: (Int, String) -> TraceError
   ) throws(TraceError) {
     if hasMagic, state.registers[Register.magic] != Self.magic {
@@ -129,11 +129,11 @@ extension TracePlans {
     }
     if hasUUID, let uuid = model.uuid {
       let position = Int(state.registers[Register.uuidPosition])
-      let bytes = UnsafeRawBufferPointer(start: window.address(header.offset) + position, count: 16)
+      let bytes = UnsafeRawBufferPointer(start: buffer.address(header.offset) + position, count: 16)
       header.hasOtherUUID = !bytes.elementsEqual(uuid)
     }
     if model.format == .ctf2 {
-      header.stream = try streamIndex(window, header.offset, state, failure)
+      header.stream = try streamIndex(buffer, header.offset, state, failure)
       return
     }
     guard hasStreamID else {

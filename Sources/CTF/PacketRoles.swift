@@ -13,11 +13,11 @@ extension TracePlans {
 
   /// Checks the UUIDs of a packet header; returns the index of the stream class that it names, or of class 0.
   func streamIndex(
-    _ window: PacketWindow, _ offset: Int, _ state: DecodeState, _ failure: (Int, String) -> TraceError
+    _ buffer: PacketBuffer, _ offset: Int, _ state: DecodeState, _ failure: (Int, String) -> TraceError
   ) throws(TraceError) -> Int {
     for register in uuidRegisters where state.registers[register] != UInt64.max {
       let position = Int(state.registers[register])
-      let bytes = UnsafeRawBufferPointer(start: window.address(offset) + position, count: 16)
+      let bytes = UnsafeRawBufferPointer(start: buffer.address(offset) + position, count: 16)
       guard let uuid = model.uuid, bytes.elementsEqual(uuid) else {
         throw failure(position * 8, "the packet's UUID is not that of the metadata")
       }

@@ -48,8 +48,8 @@ extension TracePlans {
 
   /// Finds out where events may begin in a packet that does not say where its content ends: not in the zeros at its end,
   /// which are room that was never written to.
-  func findEventsEnd(_ header: inout PacketHeader, _ window: PacketWindow) throws(TraceError) {
-    guard let file = window.file else { return }
+  func findEventsEnd(_ header: inout PacketHeader, _ buffer: PacketBuffer) throws(TraceError) {
+    guard let file = buffer.file else { return }
     let begin = header.offset + header.eventBits / 8
     var end = header.offset + header.packetBits / 8
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.scanBytes, alignment: 16)

@@ -1,9 +1,9 @@
 /// Where the values of an event go that is read in pieces.
 protocol PieceOutput: DecodeOutput {
-  /// Takes what has been put so far: the window is about to move, or there is no more room. False when nothing is left
+  /// Takes what has been put so far: the buffer is about to move, or there is no more room. False when nothing is left
   /// to take, so that there will never be room.
   mutating func drain() -> Bool
-  /// A part of a text that is larger than the window, instead of `putText`; the last one may be empty.
+  /// A part of a text that is larger than the buffer, instead of `putText`; the last one may be empty.
   mutating func putPart(_ start: UnsafeRawPointer, _ count: Int, _ slot: UInt16, isFirst: Bool, isLast: Bool)
     -> Bool
 }
@@ -15,7 +15,7 @@ extension NoOutput: PieceOutput {
   { true }
 }
 
-/// Decodes events that are larger than the window or the tape: the window moves along, and values are handed on
+/// Decodes events that are larger than the buffer or the tape: the buffer moves along, and values are handed on
 /// whenever it does.
 enum PieceReader {
   /// Decodes contexts and payload of the event at the walker's cursor.
@@ -38,7 +38,7 @@ enum PieceReader {
         return cursor.position <= cursor.content ? .complete : .shortage
       case .tooLarge: guard output.drain() else { return .tooLarge }
       case .shortage:
-        // Texts that have been put are in the window.
+        // Texts that have been put are in the buffer.
         _ = output.drain()
         if walker.slide(to: cursor.position) { continue }
         let result = bytes(plan.steps[place.step], walker, &output)
@@ -74,7 +74,7 @@ enum PieceReader {
     }
   }
 
-  /// A text or BLOB that does not fit in the window.
+  /// A text or BLOB that does not fit in the buffer.
   private static func bytes<Output: PieceOutput>(
     _ step: Step, _ walker: StreamWalker, _ output: inout Output
   ) -> DecodeStatus {

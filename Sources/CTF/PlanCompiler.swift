@@ -5,7 +5,7 @@
 struct PlanCompiler {
   /// The most steps of one plan: metadata can make types that grow exponentially by naming each other.
   static let maximumSteps = 1 << 19
-  /// Runs are cut behind this many bits, so that the least window has room for one.
+  /// Runs are cut behind this many bits, so that the least buffer has room for one.
   static let maximumRunBits = 1 << 17
   /// The most structures that are searched for names of definitions which have to be found where they are used.
   static let maximumLookups = 1 << 22

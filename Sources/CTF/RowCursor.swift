@@ -24,7 +24,7 @@ struct RowOutput: PieceOutput {
     return value
   }
   mutating func drain() -> Bool { false }
-  /// Of texts that are larger than any window only those that are not wanted can be passed over.
+  /// Of texts that are larger than any buffer only those that are not wanted can be passed over.
   mutating func putPart(_ start: UnsafeRawPointer, _ count: Int, _ slot: UInt16, isFirst: Bool, isLast: Bool)
     -> Bool
   {
@@ -72,7 +72,7 @@ final class RowCursor {
   }
 
   private static let minimumStrings = 16 << 10
-  private static let maximumStrings = PacketWindow.maximumBytes
+  private static let maximumStrings = PacketBuffer.maximumBytes
 
   let stream: Int
   let stride: Int
@@ -116,7 +116,7 @@ final class RowCursor {
   ///   - isSlice: Whether the window is a slice, see ``RowFilter``.
   ///   - isOneOfMany: Whether memory is short: there are none for strings until there is one.
   init(
-    _ record: StreamRecord, _ plans: RowPlans, stride: Int, capacity: Int, windowBytes: Int,
+    _ record: StreamRecord, _ plans: RowPlans, stride: Int, capacity: Int, bufferBytes: Int,
     window: Range<Int64>?, isSlice: Bool, isOneOfMany: Bool = false
   ) {
     stream = record.number
@@ -130,7 +130,7 @@ final class RowCursor {
     table = plans.table
     fast = plans.fast
     stringCapacity = isOneOfMany ? 0 : Self.minimumStrings
-    walker = StreamWalker(record, windowBytes: windowBytes, timeWindow: window)
+    walker = StreamWalker(record, bufferBytes: bufferBytes, window: window)
     rows = .allocate(capacity: capacity * stride)
     rows.initialize(repeating: 0, count: capacity * stride)
     strings = .allocate(capacity: stringCapacity)
@@ -405,7 +405,7 @@ final class RowCursor {
     }
   }
 
-  /// Decodes an event that is larger than the window; false when that is not possible.
+  /// Decodes an event that is larger than the buffer; false when that is not possible.
   private func decodeLarge(from start: Int, _ stringCount: inout Int) -> Bool {
     var id: UInt64 = 0
     guard walker.move(to: start),

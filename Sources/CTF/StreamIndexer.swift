@@ -39,18 +39,18 @@ struct FileIndexer {
   /// - Returns: The streams in the file, none when it is empty, and what ended the walk before the file's end.
   ///
   /// - Parameters:
-  ///   - window: Used for reading; the same one for many files keeps the heap in one piece.
+  ///   - buffer: Used for reading; the same one for many files keeps the heap in one piece.
   ///   - isGrowing: Whether what cannot be read is not there yet: the walk ends before it, and nothing is wrong.
   static func index(
-    _ path: String, _ plans: TracePlans, _ window: PacketWindow, isGrowing: Bool = false
+    _ path: String, _ plans: TracePlans, _ buffer: PacketBuffer, isGrowing: Bool = false
   ) -> (results: [Result], damage: TraceError?) {
     var results: [Result] = []
     var index = PacketIndex()
     var damage: TraceError?
     var complete = 0
     do throws(TraceError) {
-      try window.open(path)
-      let size = window.file?.size ?? 0
+      try buffer.open(path)
+      let size = buffer.file?.size ?? 0
       guard size < 1 << 56 else { throw TraceError(file: path, message: "the file is too large") }
       var state = DecodeState(registerCount: plans.registerCount)
       defer { state.deallocate() }
@@ -61,7 +61,7 @@ struct FileIndexer {
       var places: [Int: Int] = [:]
       while offset < size {
         let header = try plans.readHeader(
-          window, at: offset, index: index.packetCount, expected: nil, &state, context: &nothing)
+          buffer, at: offset, index: index.packetCount, expected: nil, &state, context: &nothing)
         if isGrowing, header.defect != nil { break }
         let clock = plans.streams[header.stream].clock
         if results.isEmpty || results[current].stream != header.stream {
@@ -90,7 +90,7 @@ struct FileIndexer {
     } catch {
       if !isGrowing { damage = damage ?? error }
     }
-    window.close()
+    buffer.close()
     for place in results.indices {
       results[place].index = index
       results[place].byteCount = isGrowing ? complete : results[place].size
@@ -111,16 +111,16 @@ struct FileIndexer {
   ///   - pieces: Packets of the file, in its order.
   /// - Returns: A result for each piece; nil when the file is not what it was.
   static func index(
-    _ whole: Result, _ pieces: [Range<Int>], _ plans: TracePlans, _ window: PacketWindow
+    _ whole: Result, _ pieces: [Range<Int>], _ plans: TracePlans, _ buffer: PacketBuffer
   ) -> [Result]? {
     var state = DecodeState(registerCount: plans.registerCount)
     defer {
       state.deallocate()
-      window.close()
+      buffer.close()
     }
     var nothing = NoOutput()
     var results: [Result] = []
-    guard (try? window.open(whole.path)) != nil else { return nil }
+    guard (try? buffer.open(whole.path)) != nil else { return nil }
     let clock = plans.streams[whole.stream].clock
     for piece in pieces {
       let entry = piece.lowerBound / whole.index.stride
@@ -131,7 +131,7 @@ struct FileIndexer {
       for number in entry * whole.index.stride..<piece.upperBound {
         guard
           let header = try? plans.readHeader(
-            window, at: offset, index: number, expected: nil, &state, context: &nothing)
+            buffer, at: offset, index: number, expected: nil, &state, context: &nothing)
         else { return nil }
         offset += header.packetBits / 8
         guard number >= piece.lowerBound else { continue }

@@ -1,6 +1,6 @@
 /// One data stream: a sequence of packets, in one file or, with tracefile or session rotation, several.
 public struct StreamInfo: Sendable {
-  /// Index into ``Trace/traces``.
+  /// Index into ``Trace/members``.
   public let trace: Int
   /// The id of the stream's class in the metadata.
   public let classID: UInt64

@@ -1,4 +1,4 @@
-/// Goes through the packets of one stream, file after file, and keeps a window of the current one in memory.
+/// Goes through the packets of one stream, file after file, and keeps a piece of the current one in memory.
 final class StreamWalker {
   struct Gap {
     let kind: GapKind
@@ -24,8 +24,8 @@ final class StreamWalker {
   @exclusivity(unchecked) private(set) var gaps: [Gap] = []
   private(set) var diagnostics: [Diagnostic] = []
   private let streamIndex: Int
-  private let window: PacketWindow
-  private let timeWindow: Range<Int64>?
+  private let buffer: PacketBuffer
+  private let window: Range<Int64>?
   /// The timestamps wanted of the current packet's events.
   @exclusivity(unchecked) private(set) var wanted = Int64.min..<Int64.max
   private let allWanted: Range<Int64>
@@ -43,18 +43,18 @@ final class StreamWalker {
   var packetLimit = Int.max
 
   /// - Parameters:
-  ///   - timeWindow: Only packets that may have events in this half-open range of ns.
+  ///   - window: Only packets that may have events in this half-open range of ns.
   ///   - before: The packet before the first one of the record, in a file that is a stream of its own.
-  init(_ record: StreamRecord, windowBytes: Int, timeWindow: Range<Int64>?, before: PacketHeader? = nil) {
+  init(_ record: StreamRecord, bufferBytes: Int, window: Range<Int64>?, before: PacketHeader? = nil) {
     self.record = record
-    self.timeWindow = record.isOrdered ? timeWindow : nil
+    self.window = record.isOrdered ? window : nil
     isContinued = before != nil
     streamIndex = record.plans.streams.firstIndex { $0 === record.plan } ?? 0
-    allWanted = timeWindow ?? Int64.min..<Int64.max
-    window = PacketWindow(capacity: windowBytes, largest: windowBytes * 16)
+    allWanted = window ?? Int64.min..<Int64.max
+    buffer = PacketBuffer(capacity: bufferBytes, largest: bufferBytes * 16)
     state = DecodeState(registerCount: record.plans.registerCount)
-    cursor = BitCursor(base: window.address(0), position: 0, limit: 0, content: 0, eventsEnd: 0)
-    guard let window = self.timeWindow else {
+    cursor = BitCursor(base: buffer.address(0), position: 0, limit: 0, content: 0, eventsEnd: 0)
+    guard let window = self.window else {
       previous = before
       return
     }
@@ -126,10 +126,10 @@ final class StreamWalker {
       guard packet < packetLimit else { break }
       let clock = state.clock
       do throws(TraceError) {
-        try window.open(file.path)
+        try buffer.open(file.path)
         let isFirst = packet == 0 && !isContinued
         header = try record.plans.readHeader(
-          window, at: nextOffset, index: file.packetsBefore + packetInFile,
+          buffer, at: nextOffset, index: file.packetsBefore + packetInFile,
           expected: file.isMixed ? nil : streamIndex, &state,
           context: &context)
         nextOffset += header.packetBits / 8
@@ -139,7 +139,7 @@ final class StreamWalker {
         }
         findGaps(isFirst: isFirst)
         // A gap that reaches up to this packet may begin inside the window.
-        if let upper = timeWindow?.upperBound, let begin = header.begin, record.plan.clock(begin) >= upper {
+        if let upper = window?.upperBound, let begin = header.begin, record.plan.clock(begin) >= upper {
           isFinished = true
           return false
         }
@@ -186,7 +186,7 @@ final class StreamWalker {
     wanted = allWanted
     // Packets are chosen by their own times. An event outside of its packet's, as LTTng-UST before 2.11 wrote them,
     // goes with the packet's begin or end, so that windows side by side have each event once.
-    if timeWindow != nil, let begin = header.begin.map({ record.plan.clock($0) }) {
+    if window != nil, let begin = header.begin.map({ record.plan.clock($0) }) {
       let end = header.end.map { record.plan.clock($0) } ?? Int64.max
       let isOver = end < wanted.lowerBound
       let lower = begin >= wanted.lowerBound ? Int64.min : wanted.lowerBound
@@ -194,14 +194,14 @@ final class StreamWalker {
       wanted = isOver ? lower..<lower : lower..<upper
     }
     cursor = BitCursor(
-      base: window.address(header.offset), position: header.eventBits, limit: 0, content: header.contentBits,
+      base: buffer.address(header.offset), position: header.eventBits, limit: 0, content: header.contentBits,
       eventsEnd: header.eventsEnd)
     setLimit()
   }
 
   private func setLimit() {
-    cursor.base = window.address(header.offset)
-    cursor.limit = min(header.contentBits, (window.end - header.offset) * 8)
+    cursor.base = buffer.address(header.offset)
+    cursor.limit = min(header.contentBits, (buffer.end - header.offset) * 8)
   }
 
   /// Gets more of the packet into memory, from the event on that begins at bit `position`; decoding has to begin
@@ -211,11 +211,11 @@ final class StreamWalker {
     let first = header.offset + position / 8
     let end = header.offset + (header.contentBits + 7) / 8
     do throws(TraceError) {
-      let before = window.end
-      if window.start == first, window.count == window.capacity, !window.grow() { return false }
-      try window.load(from: first, upTo: end)
+      let before = buffer.end
+      if buffer.start == first, buffer.count == buffer.capacity, !buffer.grow() { return false }
+      try buffer.load(from: first, upTo: end)
       // The file is shorter than it was.
-      if window.end <= before { return false }
+      if buffer.end <= before { return false }
     } catch {
       diagnostics.append(error)
       return false
@@ -225,12 +225,12 @@ final class StreamWalker {
     return true
   }
 
-  /// Moves the window so that it begins at bit `position`, to read in pieces from there. False when that gives no
+  /// Moves the buffer so that it begins at bit `position`, to read in pieces from there. False when that gives no
   /// bits that were not in memory before.
   func slide(to position: Int) -> Bool {
     guard cursor.limit < header.contentBits else { return false }
-    let before = window.end
-    return move(to: position) && window.end > before
+    let before = buffer.end
+    return move(to: position) && buffer.end > before
   }
 
   /// Loads what begins at bit `position` of the packet, before or behind what is in memory.
@@ -238,8 +238,8 @@ final class StreamWalker {
     let first = header.offset + position / 8
     let end = header.offset + (header.contentBits + 7) / 8
     do throws(TraceError) {
-      if window.capacity < PacketWindow.sufficientBytes { window.resize(PacketWindow.sufficientBytes) }
-      try window.load(from: min(first, end), upTo: end)
+      if buffer.capacity < PacketBuffer.sufficientBytes { buffer.resize(PacketBuffer.sufficientBytes) }
+      try buffer.load(from: min(first, end), upTo: end)
     } catch {
       diagnostics.append(error)
       return false
@@ -251,8 +251,8 @@ final class StreamWalker {
 
   /// Gives back the buffer and closes the file.
   func park() {
-    window.close()
-    window.resize(0)
+    buffer.close()
+    buffer.resize(0)
     state.park()
   }
 
@@ -261,10 +261,10 @@ final class StreamWalker {
     let position = cursor.position
     state.unpark()
     if packet < 0 || fileIndex >= record.files.count {
-      window.resize(PacketWindow.sufficientBytes)
+      buffer.resize(PacketBuffer.sufficientBytes)
       return false
     }
-    guard fileIndex < record.files.count, (try? window.open(record.files[fileIndex].path)) != nil else {
+    guard fileIndex < record.files.count, (try? buffer.open(record.files[fileIndex].path)) != nil else {
       return false
     }
     return move(to: position) && (cursor.limit >= position)

@@ -5,7 +5,7 @@
 /// stream and instance id) are one stream.
 public final class Trace: Sendable {
   /// The traces found, in the order of their paths.
-  public let traces: [TraceInfo]
+  public let members: [TraceInfo]
   /// The streams of all traces; none when it was opened for very many streams and has them: see ``stream(_:)``.
   public let streams: [StreamInfo]
   /// The number of streams.
@@ -24,7 +24,7 @@ public final class Trace: Sendable {
   public let hasOwnOrigin: Bool
   let records: [StreamRecord]
   let many: ManyStreams?
-  private let windowMemory: Int
+  private let bufferMemory: Int
 
   /// Opens traces and indexes their packets.
   ///
@@ -47,12 +47,12 @@ public final class Trace: Sendable {
 
   /// - Parameters:
   ///   - threshold: With more files only the places of streams are kept.
-  ///   - windowMemory: How many bytes the buffers of all readers may have together, as long as nothing is larger.
+  ///   - bufferMemory: How many bytes the buffers of all readers may have together, as long as nothing is larger.
   init(
-    opening paths: [String], manyBeyond threshold: Int, windowMemory: Int = 16 << 20, isStrict: Bool = false,
+    opening paths: [String], manyBeyond threshold: Int, bufferMemory: Int = 16 << 20, isStrict: Bool = false,
     isGrowing: Bool = false
   ) throws(TraceError) {
-    self.windowMemory = windowMemory
+    self.bufferMemory = bufferMemory
     var finder = TraceFinder()
     for path in paths { try finder.search(path) }
     finder.finish()
@@ -69,7 +69,7 @@ public final class Trace: Sendable {
     many = opener.many
     streamCount = opener.many?.count ?? opener.records.count
     if streamCount == 0, let reason = opener.diagnostics.first { throw reason }
-    traces = opener.traces
+    members = opener.traces
     streams = opener.streams
     records = opener.records
     diagnostics = opener.diagnostics
@@ -81,7 +81,7 @@ public final class Trace: Sendable {
   }
 
   /// The environment of the first trace.
-  public var environment: [(name: String, value: String)] { traces.first?.environment ?? [] }
+  public var environment: [(name: String, value: String)] { members.first?.environment ?? [] }
   /// The first packet's begin in ns since the clock's origin.
   public var beginTimestamp: Int64? { streams.lazy.compactMap(\.begin).min() }
   /// The last packet's end in ns since the clock's origin.
@@ -136,14 +136,14 @@ public final class Trace: Sendable {
     let number = packet - file.firstPacket
     var offset = file.index.entries[number / file.index.stride].offset
     var rest = number % file.index.stride
-    let window = PacketWindow(capacity: 8192)
+    let buffer = PacketBuffer(capacity: 8192)
     var state = DecodeState(registerCount: record.plans.registerCount)
     defer { state.deallocate() }
     var nothing = NoOutput()
     while rest > 0 {
-      guard (try? window.open(file.path)) != nil,
+      guard (try? buffer.open(file.path)) != nil,
         let header = try? record.plans.readHeader(
-          window, at: offset, index: file.packetsBefore + number - rest, expected: nil, &state,
+          buffer, at: offset, index: file.packetsBefore + number - rest, expected: nil, &state,
           context: &nothing)
       else { return nil }
       offset += header.packetBits / 8
@@ -157,15 +157,15 @@ public final class Trace: Sendable {
   public func sequence(stream: Int, packet: Int) -> UInt64? {
     guard let place = location(stream: stream, packet: packet) else { return nil }
     let record = records[stream]
-    let window = PacketWindow(capacity: 8192)
+    let buffer = PacketBuffer(capacity: 8192)
     var state = DecodeState(registerCount: record.plans.registerCount)
     defer { state.deallocate() }
     var nothing = NoOutput()
     guard let file = record.files.last(where: { $0.firstPacket <= packet }),
-      (try? window.open(file.path)) != nil
+      (try? buffer.open(file.path)) != nil
     else { return nil }
     return try? record.plans.readHeader(
-      window, at: place.byteOffset, index: place.packet, expected: nil, &state, context: &nothing
+      buffer, at: place.byteOffset, index: place.packet, expected: nil, &state, context: &nothing
     ).sequence
   }
 
@@ -181,8 +181,8 @@ public final class Trace: Sendable {
   }
 
   /// The size of the buffer of each stream's reader, so that all together stay small.
-  func windowBytes(readers: Int = 1) -> Int {
-    let share = windowMemory / max(1, streamCount * readers)
+  func bufferBytes(readers: Int = 1) -> Int {
+    let share = bufferMemory / max(1, streamCount * readers)
     return max(8 << 10, min(256 << 10, share))
   }
 }

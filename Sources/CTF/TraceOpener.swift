@@ -25,7 +25,7 @@ struct TraceOpener {
   private var earliest: Int128?
   /// Packets that are in several files, and read once.
   private(set) var duplicates = 0
-  private let window = PacketWindow(capacity: 8192)
+  private let buffer = PacketBuffer(capacity: 8192)
   private let isStrict: Bool
   private let isGrowing: Bool
   /// More problems than this are counted, not kept.
@@ -128,13 +128,13 @@ struct TraceOpener {
     var results: [FileIndexer.Result] = []
     for directory in group.directories {
       for name in directory.repeats {
-        duplicates += FileIndexer.index(directory.path(name), plans, window).results.reduce(0) {
+        duplicates += FileIndexer.index(directory.path(name), plans, buffer).results.reduce(0) {
           $0 + $1.packetCount
         }
       }
       for (place, name) in directory.names.enumerated() {
         let path = directory.path(name)
-        let (found, damage) = FileIndexer.index(path, plans, window, isGrowing: isGrowing)
+        let (found, damage) = FileIndexer.index(path, plans, buffer, isGrowing: isGrowing)
         if let damage, diagnostics.count < Self.maximumDiagnostics { diagnostics.append(damage) }
         if found.isEmpty {
           if damage != nil { hasUnreadFiles = true } else { hasEmptyFiles = true }
@@ -151,12 +151,12 @@ struct TraceOpener {
         }
       }
     }
-    if let found = many?.removeDuplicates(plans, window) {
+    if let found = many?.removeDuplicates(plans, buffer) {
       duplicates += found.0
       diagnostics += found.1
     }
     many?.link()
-    var removal = DuplicateRemoval(plans, window)
+    var removal = DuplicateRemoval(plans, buffer)
     results = removal.remove(from: results)
     duplicates += removal.duplicates
     diagnostics += removal.problems

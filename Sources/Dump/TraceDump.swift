@@ -106,7 +106,7 @@ package struct TraceDump: ~Copyable {
     let index = trace.traceNumber(of: number)
     let key = Key(streamClass: ObjectIdentifier(streamClass), trace: index)
     let program = DumpProgram(style, quotesBigIntegers: quotesBigIntegers)
-    let info = trace.traces[index]
+    let info = trace.members[index]
     let events =
       classes[key]
       ?? DeepStack.run(levels: streamClass.height) { DumpEvents(streamClass, info, program, trace: index) }

@@ -85,9 +85,9 @@ struct StateCodingTests {
     var random = Random(11)
     var rows: [SyntheticRow] = []
     // All in one set of the table.
-    let set = RequestTable.set(of: RequestRow.key(device: 3, queue: 0, id: 0) ?? 0)
+    let set = RequestTable.set(of: RequestStep.key(device: 3, queue: 0, id: 0) ?? 0)
     let ids = (0..<60_000 as Range<UInt64>).filter {
-      RequestTable.set(of: RequestRow.key(device: 3, queue: 0, id: $0) ?? 0) == set
+      RequestTable.set(of: RequestStep.key(device: 3, queue: 0, id: $0) ?? 0) == set
     }.prefix(7)
     for step in 0..<600 as Range<Int64> {
       let id = ids.randomElement(using: &random) ?? 0

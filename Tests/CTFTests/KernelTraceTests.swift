@@ -139,7 +139,7 @@ import Testing
   func kernelBesideProgram() throws {
     let program = fixture("kinds")
     let alone = try Trace(opening: [program])
-    let offset = try #require(alone.traces.first?.clocks.first).offsetCycles
+    let offset = try #require(alone.members.first?.clocks.first).offsetCycles
     let begin = try #require(alone.beginTimestamp)
     let metadataFile = "\(program)/ust/uid/0/64-bit/metadata"
     let text = String(decoding: try Data(contentsOf: URL(fileURLWithPath: metadataFile)), as: UTF8.self)

@@ -8,7 +8,7 @@ import Testing
 /// BLOBs and texts of CTF 2 that are larger than any window, and what stands around them.
 @Suite struct LargeFragmentsTests {
   /// Windows of 16 KiB that grow up to 256 KiB: what is larger than a window need not be large.
-  private static let windowMemory = 16 << 10
+  private static let bufferMemory = 16 << 10
 
   private static func metadata(_ encoding: String) -> [UInt8] {
     let integer =
@@ -61,13 +61,13 @@ import Testing
           + "m = \(encoded.count), t = \"\(text)\", last = 3 }")
     }
     let trace = try TemporaryTrace(metadata: Self.metadata(encoding), files: ["s": bytes])
-    let (lines, diagnostics) = try trace.dump(windowMemory: Self.windowMemory)
+    let (lines, diagnostics) = try trace.dump(bufferMemory: Self.bufferMemory)
     #expect(diagnostics == [])
     #expect(lines.count == expected.count)
     // Not in one expectation: a failure would print megabytes.
     for (line, wanted) in zip(lines, expected) { #expect((line == wanted) == true) }
     let opened = try Trace(
-      opening: [trace.path], manyBeyond: Int.max, windowMemory: Self.windowMemory)
+      opening: [trace.path], manyBeyond: Int.max, bufferMemory: Self.bufferMemory)
     #expect(largeEvents(opened) == 2)
     let decoded = opened.decodeAll(threads: 1)
     #expect(decoded.events == 3)
@@ -80,7 +80,7 @@ import Testing
     let size = (0..<4).map { UInt8(truncatingIfNeeded: text.count >> (8 * $0)) }
     let bytes = [0, 0, 0, 0, 0, 0] + size + text + [3]
     let trace = try TemporaryTrace(metadata: Self.metadata("utf-16le"), files: ["s": bytes])
-    let (lines, diagnostics) = try trace.dump(windowMemory: Self.windowMemory)
+    let (lines, diagnostics) = try trace.dump(bufferMemory: Self.bufferMemory)
     #expect(lines == [])
     #expect(diagnostics.first?.message == DecodeStatus.cutCharacter.message)
   }

@@ -50,7 +50,7 @@ import Testing
   }
 
   /// Windows of 16 KiB that grow up to 256 KiB: what is larger than a window need not be large.
-  private static let windowMemory = 16 << 10
+  private static let bufferMemory = 16 << 10
   private static let euros = String(repeating: "a€", count: 80_000)
 
   @Test func largeEventsAreRead() throws {
@@ -62,15 +62,15 @@ import Testing
       event(numbers: 0, structures: 0, long: Self.euros, text: Self.euros, textSize: 320_001), small,
     ]
     let directory = try TemporaryTrace(metadata: Self.metadata, stream: events.flatMap(\.bytes))
-    let (lines, diagnostics) = try directory.dump(windowMemory: Self.windowMemory)
+    let (lines, diagnostics) = try directory.dump(bufferMemory: Self.bufferMemory)
     #expect(diagnostics == [])
     // Not in one expectation: a failure would print megabytes.
     #expect(lines.count == events.count)
     for (line, expected) in zip(lines, events) { #expect((line == expected.text) == true) }
-    let objects = try directory.dump(.json, windowMemory: Self.windowMemory).lines
+    let objects = try directory.dump(.json, bufferMemory: Self.bufferMemory).lines
     for (line, expected) in zip(objects, events) { #expect(line.hasSuffix(expected.json) == true) }
     let trace = try Trace(
-      opening: [directory.path], manyBeyond: Int.max, windowMemory: Self.windowMemory)
+      opening: [directory.path], manyBeyond: Int.max, bufferMemory: Self.bufferMemory)
     #expect(largeEvents(trace) == 4)
     #expect(trace.decodeAll(threads: 2).events == UInt64(events.count))
     var selection = FieldSelection()
@@ -90,11 +90,11 @@ import Testing
     for cut in [1, 9, 20, 100_000, 500_000] {
       let directory = try TemporaryTrace(
         metadata: Self.metadata, stream: small.bytes + large.bytes.dropLast(cut))
-      let (lines, diagnostics) = try directory.dump(windowMemory: Self.windowMemory)
+      let (lines, diagnostics) = try directory.dump(bufferMemory: Self.bufferMemory)
       #expect(lines == [small.text])
       #expect(diagnostics.count == 1)
       let trace = try Trace(
-        opening: [directory.path], manyBeyond: Int.max, windowMemory: Self.windowMemory)
+        opening: [directory.path], manyBeyond: Int.max, bufferMemory: Self.bufferMemory)
       #expect(trace.decodeAll(threads: 1).events == 1)
     }
   }

@@ -60,8 +60,8 @@ import Testing
 
   @Test func chunksOfOneSessionAreOneTrace() throws {
     let trace = try Trace(opening: [fixture("chunks")])
-    #expect(trace.traces.count == 1)
-    #expect(trace.traces[0].directories.count == 3)
+    #expect(trace.members.count == 1)
+    #expect(trace.members[0].directories.count == 3)
     #expect(trace.streams.count == 2)
     #expect(trace.streams.allSatisfy { $0.files.count >= 2 && $0.lostPackets == 0 })
   }
@@ -106,14 +106,14 @@ import Testing
       count += 1
     }
     #expect(count == separate)
-    #expect(trace.traces.count == 3)
+    #expect(trace.members.count == 3)
   }
 
   @Test func informationIsThere() throws {
     let trace = try Trace(opening: [fixture("kinds")])
     #expect(trace.environment.contains { $0 == ("tracer_name", "lttng-ust") })
-    #expect(trace.traces[0].clocks.first?.frequency == 1_000_000_000)
-    #expect(trace.traces[0].uuid?.count == 16)
+    #expect(trace.members[0].clocks.first?.frequency == 1_000_000_000)
+    #expect(trace.members[0].uuid?.count == 16)
     let begin = try #require(trace.beginTimestamp)
     let end = try #require(trace.endTimestamp)
     #expect(begin < end)

@@ -62,7 +62,7 @@ import Testing
       #expect(diagnostics.count == problems.count)
     }
     let (before, after) = (try Trace(opening: [original]), try Trace(opening: [translation.path]))
-    #expect(after.traces.count == before.traces.count)
+    #expect(after.members.count == before.members.count)
     for (stream, other) in zip(after.streams, before.streams) {
       #expect(stream.begin == other.begin && stream.end == other.end && stream.cpu == other.cpu)
       #expect(stream.discardedEvents == other.discardedEvents && stream.lostPackets == other.lostPackets)

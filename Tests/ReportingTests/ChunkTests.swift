@@ -21,7 +21,7 @@ struct ChunkTests {
         .appendingPathComponent("exeunt-chunks-\(UUID().uuidString)")
       self.directory = directory
       paths = (0...moments.count).map { directory.appendingPathComponent("\($0)").path }
-      let metadata = URL(fileURLWithPath: trace.traces[0].directories[0]).appendingPathComponent("metadata")
+      let metadata = URL(fileURLWithPath: trace.members[0].directories[0]).appendingPathComponent("metadata")
       for path in paths {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         try FileManager.default.copyItem(

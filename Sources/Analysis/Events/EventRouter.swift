@@ -75,10 +75,10 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
   private func enter(_ row: UnsafePointer<UInt64>) {
     let (at, event) = (EventPlace(row: row), VcpuRunEnter(row: row))
     guard let thread = vcpu(event.vcpu) else { return }
-    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+    clock(thread, ClockStep(event, at, gapEnd: pointee.gapEnd))
     exits(
       thread,
-      ExitRow(
+      ExitStep(
         timestamp: at.timestamp, location: at.location, site: Key(high: 0, low: 0), seq: event.seq,
         isExit: false, isCounted: false, epoch: pointee.markCount))
     leaves(thread, PathRow(at, .leave, event.seq, .exitAccess, gapEnd: pointee.gapEnd))
@@ -88,7 +88,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
   private func exit(_ row: UnsafePointer<UInt64>) {
     let (at, event) = (EventPlace(row: row), VcpuRunExit(row: row))
     guard let thread = vcpu(event.vcpu) else { return }
-    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+    clock(thread, ClockStep(event, at, gapEnd: pointee.gapEnd))
     exit(thread, at, event)
     arrives(thread, PathRow(at, .arrive, event.seq, .exitAccess, gapEnd: pointee.gapEnd))
   }
@@ -100,7 +100,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     guard let thread = thread(kind: event.threadKind, id: event.thread) else { return }
     count(thread)
     guard thread.pointee.kind == .vcpu else { return }
-    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+    clock(thread, ClockStep(event, at, gapEnd: pointee.gapEnd))
     begins(
       thread,
       PathRow(at, .begin, event.seq, .exitAccess, device: event.device, queue: 0xffff, gapEnd: pointee.gapEnd)
@@ -113,7 +113,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     guard let thread = thread(kind: event.threadKind, id: event.thread) else { return }
     count(thread)
     guard thread.pointee.kind == .vcpu else { return }
-    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+    clock(thread, ClockStep(event, at, gapEnd: pointee.gapEnd))
     ends(
       thread,
       PathRow(at, .end, event.seq, .exitAccess, device: event.device, queue: 0xffff, gapEnd: pointee.gapEnd))
@@ -133,7 +133,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     let (at, event) = (EventPlace(row: row), LockWait(row: row))
     guard let thread = thread(kind: event.threadKind, id: event.thread) else { return }
     count(thread)
-    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+    clock(thread, ClockStep(event, at, gapEnd: pointee.gapEnd))
   }
 
   @inline(never)
@@ -141,7 +141,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     let (at, event) = (EventPlace(row: row), LockAcquired(row: row))
     guard let thread = thread(kind: event.threadKind, id: event.thread) else { return }
     count(thread)
-    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+    clock(thread, ClockStep(event, at, gapEnd: pointee.gapEnd))
   }
 
   @inline(never)
@@ -157,10 +157,10 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     let (at, event) = (EventPlace(row: row), LoopWait(row: row))
     guard let thread = loop(event.loop) else { return }
     count(thread)
-    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+    clock(thread, ClockStep(event, at, gapEnd: pointee.gapEnd))
     sleeps(
       thread,
-      SleepRow(timestamp: at.timestamp, location: at.location, seq: event.seq, isWakeup: false))
+      SleepStep(timestamp: at.timestamp, location: at.location, seq: event.seq, isWakeup: false))
     leaves(thread, PathRow(at, .leave, event.seq, .loopKick, gapEnd: pointee.gapEnd))
   }
 
@@ -169,10 +169,10 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     let (at, event) = (EventPlace(row: row), LoopWakeup(row: row))
     guard let thread = loop(event.loop) else { return }
     count(thread)
-    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+    clock(thread, ClockStep(event, at, gapEnd: pointee.gapEnd))
     sleeps(
       thread,
-      SleepRow(timestamp: at.timestamp, location: at.location, seq: event.seq, isWakeup: true))
+      SleepStep(timestamp: at.timestamp, location: at.location, seq: event.seq, isWakeup: true))
     thread.pointee.loop?.wakeups &+= 1
     thread.pointee.loop?.ready &+= event.ready
     if event.ready == 0 { thread.pointee.loop?.timeouts &+= 1 }
@@ -184,7 +184,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     let (at, event) = (EventPlace(row: row), PollBegin(row: row))
     guard let thread = loop(event.loop) else { return }
     count(thread)
-    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+    clock(thread, ClockStep(event, at, gapEnd: pointee.gapEnd))
     thread.pointee.loop?.polls &+= 1
   }
 
@@ -193,7 +193,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     let (at, event) = (EventPlace(row: row), PollEnd(row: row))
     guard let thread = loop(event.loop) else { return }
     count(thread)
-    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+    clock(thread, ClockStep(event, at, gapEnd: pointee.gapEnd))
     guard event.outcome == 0 else { return }
     // Handlers follow at once, without wait and wakeup.
     thread.pointee.loop?.pollsReady &+= 1
@@ -206,7 +206,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     guard let thread = loop(event.loop) else { return }
     count(thread)
     thread.pointee.loop?.handlers &+= 1
-    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+    clock(thread, ClockStep(event, at, gapEnd: pointee.gapEnd))
     let target = HandlerTarget(event)
     begins(
       thread,
@@ -220,7 +220,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     let (at, event) = (EventPlace(row: row), HandlerEnd(row: row))
     guard let thread = loop(event.loop) else { return }
     count(thread)
-    clock(thread, ClockRow(event, at, gapEnd: pointee.gapEnd))
+    clock(thread, ClockStep(event, at, gapEnd: pointee.gapEnd))
     let target = HandlerTarget(event)
     ends(
       thread,

@@ -100,7 +100,7 @@ struct CalibrationReader {
   private func traceTime(_ sync: Sync) -> Int64? {
     guard sync.monotonic <= UInt64(Int64.max) else { return nil }
     let monotonic = Int64(sync.monotonic)
-    for clock in trace.traces.flatMap(\.clocks) where clock.frequency == 1_000_000_000 {
+    for clock in trace.members.flatMap(\.clocks) where clock.frequency == 1_000_000_000 {
       let (seconds, overflow) = clock.offsetSeconds.multipliedReportingOverflow(by: 1_000_000_000)
       guard !overflow else { continue }
       let (offset, offsetOverflow) = seconds.addingReportingOverflow(clock.offsetCycles)

@@ -107,7 +107,7 @@ package enum ChainReader {
   private static func owner(
     _ tag: EventTag, _ row: UnsafePointer<UInt64>
   ) -> (kind: UInt64, id: UInt64, seq: UInt32)? {
-    if let step = ClockRow.read(tag, row, gapEnd: .min), tag != .pollBegin {
+    if let step = ClockStep.read(tag, row, gapEnd: .min), tag != .pollBegin {
       let isVcpu = step.thread < AnalysisState.loopBase
       return (
         kind: isVcpu ? ThreadKind.vcpu.rawValue : ThreadKind.loop.rawValue,

@@ -48,7 +48,7 @@ package struct GrowingRecording {
   /// - Returns: Whether something was. Not while metadata or a stream has not been written yet.
   package mutating func advance() -> Bool {
     guard let trace = try? Trace(opening: paths, isStrict: isStrict, isGrowing: true),
-      trace.traces.count == 1
+      trace.members.count == 1
     else { return false }
     let size = trace.streams.reduce(0) { $0 + $1.byteCount }
     // A CPU that idles holds back what is analysed, so the end is looked for in all that is there, when nothing comes any more.
@@ -70,7 +70,7 @@ package struct GrowingRecording {
     do throws(TraceError) { trace = try Trace(opening: paths, isStrict: isStrict) } catch {
       throw .trace(error)
     }
-    if !isUnsure, saved != nil, trace.diagnostics.isEmpty, trace.traces.count == 1, !trace.hasUnreadFiles,
+    if !isUnsure, saved != nil, trace.diagnostics.isEmpty, trace.members.count == 1, !trace.hasUnreadFiles,
       !trace.hasEmptyFiles, add(trace, upTo: .max), var saved, isFinal(saved, trace)
     {
       saved.calibrate(CalibrationReader.read(trace))

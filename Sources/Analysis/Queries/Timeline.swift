@@ -94,7 +94,7 @@ package struct Timeline: Sendable {
         window, cells: max(1, cells), opensTrace: isAll || window.lowerBound <= traceBegin,
         gapEnd: trace.completeFrom, doubtFrom: doubtFrom)
       var rows = MergedRows(
-        trace, selection: EventTag.selection(ClockRow.tags + [.guestMark]), window: begin..<Int64.max)
+        trace, selection: EventTag.selection(ClockStep.tags + [.guestMark]), window: begin..<Int64.max)
       while let run = rows.nextRun() {
         collector.consume(run)
         if collector.isComplete(after: run) { break }
@@ -154,7 +154,7 @@ private final class TimelineCollector {
         let event = GuestMarkEvent(row: row)
         marks.append(GuestMark(event, EventPlace(row: row), counts: ExitCounts()))
       } else if let event = EventTag(rawValue: tag),
-        let (thread, step) = ClockRow.read(event, row, gapEnd: gapEnd)
+        let (thread, step) = ClockStep.read(event, row, gapEnd: gapEnd)
       {
         apply(thread, step)
       }
@@ -167,8 +167,8 @@ private final class TimelineCollector {
     return lanes.values.allSatisfy { $0.isFinished || ($0.clock.waits && gapEnd <= $0.clock.last) }
   }
 
-  private func apply(_ thread: Int, _ row: ClockRow) {
-    let isAfter = row.timestamp >= window.upperBound
+  private func apply(_ thread: Int, _ step: ClockStep) {
+    let isAfter = step.timestamp >= window.upperBound
     if lanes[thread] == nil {
       guard !isAfter else { return }
       guard lanes.count < Timeline.maximumLanes else {
@@ -176,7 +176,7 @@ private final class TimelineCollector {
         return
       }
       lanes[thread] = Lane(cells: Array(repeating: TimelineCell(), count: count))
-      if row.timestamp < window.lowerBound { knownBefore += 1 }
+      if step.timestamp < window.lowerBound { knownBefore += 1 }
     }
     guard var lane = lanes[thread], !lane.isFinished else { return }
     lanes[thread] = nil
@@ -184,18 +184,18 @@ private final class TimelineCollector {
     lane.isFinished = isAfter
     let from = lane.clock.last
     let isFirst = !lane.clock.started
-    _ = withUnsafeMutablePointer(to: &lane.totals) { lane.clock.step(row, totals: $0) }
+    _ = withUnsafeMutablePointer(to: &lane.totals) { lane.clock.step(step, totals: $0) }
     if isFirst {
       // What an event ends was going on since before the window.
-      let before = row.stateBefore(opensTrace: opensTrace)
-      if let before, gapEnd <= window.lowerBound, row.timestamp > window.lowerBound {
-        add(before, window.lowerBound, row.timestamp, &lane.cells)
+      let before = step.stateBefore(opensTrace: opensTrace)
+      if let before, gapEnd <= window.lowerBound, step.timestamp > window.lowerBound {
+        add(before, window.lowerBound, step.timestamp, &lane.cells)
       }
     } else {
       add(lane.totals.lastCategory, from, lane.clock.last, &lane.cells)
     }
-    if window.contains(row.timestamp) && (row.operation == .exit || row.operation == .wake) {
-      lane.cells[cell(row.timestamp)].events += 1
+    if window.contains(step.timestamp) && (step.operation == .exit || step.operation == .wake) {
+      lane.cells[cell(step.timestamp)].events += 1
     }
   }
 
@@ -238,7 +238,7 @@ private final class TimelineCollector {
   }
 }
 
-extension ClockRow {
+extension ClockStep {
   /// What the thread must have been doing before this event, when the event tells.
   func stateBefore(opensTrace: Bool) -> Int? {
     switch operation {

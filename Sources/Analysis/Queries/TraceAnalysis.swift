@@ -73,7 +73,7 @@ package struct TraceAnalysis: Sendable {
   ) -> Int64? {
     if lacksUnexplained(known, trace, diagnostics) { return .min }
     // Nobody says how long the streams were. Recordings that follow each other do not make gaps in one another.
-    guard known.end == .missing, trace.traces.count == 1 else { return nil }
+    guard known.end == .missing, trace.members.count == 1 else { return nil }
     if trace.hasEmptyFiles { return .min }
     guard let end = trace.streams.compactMap(\.end).min(), end < last else { return nil }
     return end
@@ -135,7 +135,7 @@ package struct TraceAnalysis: Sendable {
   ) -> TraceAnalysis {
     var configuration = configuration
     configuration.calibration = CalibrationReader.read(trace)
-    configuration.runs = trace.traces.count > 1 ? trace.streams.map(\.trace) : []
+    configuration.runs = trace.members.count > 1 ? trace.streams.map(\.trace) : []
     let supply = Supply(trace, configuration, slices, window, before, progress)
     Workers.run(min(workers, max(1, slices.count))) { supply.work() }
     return supply.merged(workers: workers)

@@ -86,7 +86,7 @@ extension TraceAnalysis {
   ///
   /// - Parameter trace: The trace that was analysed, without a window.
   package func wholeness(of trace: Trace) -> Wholeness {
-    var recorded = [UInt64](repeating: 0, count: trace.traces.count)
+    var recorded = [UInt64](repeating: 0, count: trace.members.count)
     for (stream, count) in zip(trace.streams, deliveredEvents) { recorded[stream.trace] &+= count }
     return models.wholeness(recordedByRun: recorded, unknownEvents: unknownEvents)
   }

@@ -29,7 +29,7 @@ extension SliceAnalysis {
     }
     var gapEnd = gapEnd
     var rows = MergedRows(
-      trace, selection: EventTag.selection(ClockRow.tags), window: moment..<Int64.max)
+      trace, selection: EventTag.selection(ClockStep.tags), window: moment..<Int64.max)
     while !open.isEmpty, let run = rows.nextRun() {
       for index in 0..<run.count {
         let row = run.base + index * run.stride
@@ -37,7 +37,7 @@ extension SliceAnalysis {
         if tag == Row.gapTag {
           gapEnd = max(gapEnd, StreamGap(row: row).end)
         } else if let event = EventTag(rawValue: tag),
-          let next = ClockRow.read(event, row, gapEnd: gapEnd), open.remove(next.thread) != nil,
+          let next = ClockStep.read(event, row, gapEnd: gapEnd), open.remove(next.thread) != nil,
           let thread = state.pointee.threads[next.thread]
         {
           var step = next.step
@@ -85,7 +85,7 @@ extension Trace {
   /// files begin in the middle of a recording, each stream at another time; before the last of them has begun, events
   /// can be missing as in a gap. Recordings that follow each other do not make gaps of this kind in one another.
   var completeFrom: Int64 {
-    guard traces.count == 1 else { return .min }
+    guard members.count == 1 else { return .min }
     return streams.lazy.filter { $0.earlierPackets > 0 }.compactMap(\.begin).max() ?? .min
   }
 }

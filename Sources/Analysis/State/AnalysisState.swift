@@ -11,10 +11,10 @@ struct AnalysisState {
   static let main = Limits.vcpus + Limits.loops
   static let threadCount = main + 1
 
-  var sites = KeyedRows<ExitSite>(limit: Limits.sites)
-  var paths = KeyedRows<PathStatistics>(limit: Limits.paths)
+  var sites = StatisticsTable<ExitSite>(limit: Limits.sites)
+  var paths = StatisticsTable<PathStatistics>(limit: Limits.paths)
   var requests: RequestTracker
-  var locks = KeyedRows<LockStatistics>(limit: Limits.locks)
+  var locks = StatisticsTable<LockStatistics>(limit: Limits.locks)
   var brokenQueues = BrokenQueueTracker()
 
   /// Events by tag.

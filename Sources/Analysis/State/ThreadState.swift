@@ -18,11 +18,11 @@ struct ThreadState {
 
   var clock = ThreadClock()
   var clockSynchronized = false
-  var clockHead: UnsafeMutablePointer<ClockRow>?
+  var clockHead: UnsafeMutablePointer<ClockStep>?
   var clockHeadCount = 0
 
   var exits = ExitPairing()
-  var exitHead: ExitRow?
+  var exitHead: ExitStep?
   var exitTotals = ExitTotals()
   /// Events of this thread that are neither enters nor exits.
   var otherEvents: UInt64 = 0
@@ -43,8 +43,8 @@ struct ThreadState {
   /// Handlers cut by lost events or out of sequence.
   var brokenHandlers: UInt64 = 0
 
-  var sleep: SleepRow?
-  var sleepHead: SleepRow?
+  var sleep: SleepStep?
+  var sleepHead: SleepStep?
   var loop: LoopStatistics?
 
   static let reasonCount = 64
@@ -129,7 +129,7 @@ extension ThreadState {
       clockHeadCount, limit: Limits.lockRun + (clockSynchronized ? 1 : 0), "events of locks")
     guard count > 0 else { return }
     if coder.isReading {
-      let head = UnsafeMutablePointer<ClockRow>.allocate(capacity: Limits.lockRun + 1)
+      let head = UnsafeMutablePointer<ClockStep>.allocate(capacity: Limits.lockRun + 1)
       head.initialize(repeating: .blank, count: Limits.lockRun + 1)
       clockHead = head
       clockHeadCount = count

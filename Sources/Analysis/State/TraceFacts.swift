@@ -76,7 +76,7 @@ package struct TraceFacts: Sendable, Equatable {
 extension TraceFacts {
   /// What is to say of a trace that was analysed.
   package init(_ trace: Trace, _ analysis: TraceAnalysis) {
-    recordings = trace.traces.map { Recording(directories: $0.directories, uuid: $0.uuid ?? []) }
+    recordings = trace.members.map { Recording(directories: $0.directories, uuid: $0.uuid ?? []) }
     streams = trace.streams.enumerated().map { number, stream in
       func count(_ counts: [UInt64]) -> UInt64 { number < counts.count ? counts[number] : 0 }
       return Stream(
@@ -88,7 +88,7 @@ extension TraceFacts {
         firstPacket: stream.firstPacket, lastPacket: stream.lastPacket)
     }
     isUnixTime =
-      trace.traces.first?.clocks.first.map {
+      trace.members.first?.clocks.first.map {
         ($0.isAbsolute || $0.name == "monotonic") && !trace.hasOwnOrigin
       } ?? false
     problems = []

@@ -1,6 +1,6 @@
 /// Queues that guests broke, by device, queue and what they did.
 struct BrokenQueueTracker {
-  private var queues = KeyedRows<BrokenQueue>(limit: Limits.brokenQueues)
+  private var queues = StatisticsTable<BrokenQueue>(limit: Limits.brokenQueues)
 
   func free() { queues.free() }
 

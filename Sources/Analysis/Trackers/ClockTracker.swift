@@ -3,31 +3,31 @@
 
 extension UnsafeMutablePointer where Pointee == AnalysisState {
   @inline(__always)
-  func clock(_ thread: UnsafeMutablePointer<ThreadState>, _ row: ClockRow) {
+  func clock(_ thread: UnsafeMutablePointer<ThreadState>, _ step: ClockStep) {
     if thread.pointee.clockSynchronized {
-      applyClock(thread, row)
+      applyClock(thread, step)
     } else {
-      keepClock(thread, row)
+      keepClock(thread, step)
     }
   }
 
   @inline(__always)
-  func applyClock(_ thread: UnsafeMutablePointer<ThreadState>, _ row: ClockRow) {
+  func applyClock(_ thread: UnsafeMutablePointer<ThreadState>, _ step: ClockStep) {
     let waited = withUnsafeMutablePointer(to: &thread.pointee.totals) {
-      thread.pointee.clock.step(row, totals: $0)
+      thread.pointee.clock.step(step, totals: $0)
     }
-    if let waited { recordLockWait(row, waited) }
+    if let waited { recordLockWait(step, waited) }
   }
 
   @inline(never)
-  private func keepClock(_ thread: UnsafeMutablePointer<ThreadState>, _ row: ClockRow) {
+  private func keepClock(_ thread: UnsafeMutablePointer<ThreadState>, _ step: ClockStep) {
     let head =
-      thread.pointee.clockHead ?? UnsafeMutablePointer<ClockRow>.allocate(capacity: Limits.lockRun + 1)
+      thread.pointee.clockHead ?? UnsafeMutablePointer<ClockStep>.allocate(capacity: Limits.lockRun + 1)
     thread.pointee.clockHead = head
-    (head + thread.pointee.clockHeadCount).initialize(to: row)
+    (head + thread.pointee.clockHeadCount).initialize(to: step)
     thread.pointee.clockHeadCount += 1
-    _ = thread.pointee.clock.step(row, totals: nil)
-    if row.synchronizes || thread.pointee.clockHeadCount == Limits.lockRun + 1 {
+    _ = thread.pointee.clock.step(step, totals: nil)
+    if step.synchronizes || thread.pointee.clockHeadCount == Limits.lockRun + 1 {
       thread.pointee.clockSynchronized = true
     }
   }
@@ -39,9 +39,9 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
   ) {
     guard right.pointee.clock.started else { return }
     for index in 0..<right.pointee.clockHeadCount {
-      guard var row = right.pointee.clockHead?[index] else { continue }
-      row.gapEnd = Swift.max(row.gapEnd, gapEnd)
-      clock(left, row)
+      guard var head = right.pointee.clockHead?[index] else { continue }
+      head.gapEnd = Swift.max(head.gapEnd, gapEnd)
+      clock(left, head)
     }
     if right.pointee.clockSynchronized { left.pointee.clock.follow(right.pointee.clock) }
     for category in 0..<TimeCategory.count {

@@ -1,5 +1,5 @@
 /// The last enter or exit of a vCPU, or its next one not yet applied.
-struct ExitRow {
+struct ExitStep {
   var timestamp: Int64
   var location: UInt64
   var site: Key
@@ -66,14 +66,14 @@ struct ExitPairing {
   /// The begin of the window analysed: a KVM_RUN that began before it is not one of the window's.
   var openedAt = Int64.min
   /// Site and `isCounted` are those of the last exit.
-  var last = ExitRow(
+  var last = ExitStep(
     timestamp: 0, location: 0, site: unseenSite, seq: 0, isExit: false, isCounted: false)
   /// How long the exit before the last enter was handled.
   var handled = unseen
   /// Of the latest interruption.
   var interrupted: InterruptedExit?
 
-  /// Goes on with what the slice that follows knows, after its first row was replayed on this one.
+  /// Goes on with what the slice that follows knows, after its first step was replayed on this one.
   mutating func follow(_ next: ExitPairing) {
     let before = self
     self = next
@@ -95,12 +95,12 @@ struct ExitPairing {
   }
 
   /// The sequence numbers between two consecutive rows of a vCPU: exits that must have been there.
-  static func missing(_ last: ExitRow, _ row: ExitRow) -> UInt32 {
-    switch (last.isExit, row.isExit) {
-    case (false, true): row.seq &- last.seq
-    case (true, true): row.seq &- last.seq &- 1
-    case (true, false): row.seq &- 1 &- last.seq
-    case (false, false): row.seq &- last.seq
+  static func missing(_ last: ExitStep, _ step: ExitStep) -> UInt32 {
+    switch (last.isExit, step.isExit) {
+    case (false, true): step.seq &- last.seq
+    case (true, true): step.seq &- last.seq &- 1
+    case (true, false): step.seq &- 1 &- last.seq
+    case (false, false): step.seq &- last.seq
     }
   }
 }
@@ -121,7 +121,7 @@ extension Key {
 
 // MARK: Kept in a file
 
-extension ExitRow {
+extension ExitStep {
   /// - Parameter thread: Index of its thread.
   mutating func code(_ coder: inout StateCoder, thread: Int) throws(StateError) {
     try coder.code(moment: &timestamp)
@@ -133,8 +133,8 @@ extension ExitRow {
     try coder.code(count: &epoch)
   }
 
-  static var blank: ExitRow {
-    ExitRow(
+  static var blank: ExitStep {
+    ExitStep(
       timestamp: 0, location: 0, site: ExitPairing.unseenSite, seq: 0, isExit: false, isCounted: false)
   }
 }

@@ -133,12 +133,12 @@ struct ExitParts {
   }
 
   /// Notes an event of an epoch that is over: a pair that a cut between slices parted.
-  mutating func addLate(_ elapsed: Int64, _ row: ExitRow, _ handled: LongestHandling) {
-    earlier.add(elapsed, isExit: row.isExit)
-    if row.epoch == 0 {
-      first.add(elapsed, isExit: row.isExit)
-      if !row.isExit { firstLongest.raise(handled) }
-    } else if !row.isExit {
+  mutating func addLate(_ elapsed: Int64, _ step: ExitStep, _ handled: LongestHandling) {
+    earlier.add(elapsed, isExit: step.isExit)
+    if step.epoch == 0 {
+      first.add(elapsed, isExit: step.isExit)
+      if !step.isExit { firstLongest.raise(handled) }
+    } else if !step.isExit {
       middleLongest.raise(handled)
     }
   }
@@ -189,15 +189,15 @@ extension ExitSite {
   ///
   /// - Parameter isFirst: It is an exit, the first one of its vCPU that begins in what is analysed.
   mutating func prepare(
-    _ elapsed: Int64, _ row: ExitRow, _ handled: LongestHandling, isFirst: Bool = false
+    _ elapsed: Int64, _ step: ExitStep, _ handled: LongestHandling, isFirst: Bool = false
   ) {
-    if row.epoch > parts.epoch {
-      parts.turn(to: row.epoch, all)
-    } else if row.epoch < parts.epoch {
-      parts.addLate(elapsed, row, handled)
+    if step.epoch > parts.epoch {
+      parts.turn(to: step.epoch, all)
+    } else if step.epoch < parts.epoch {
+      parts.addLate(elapsed, step, handled)
     }
     guard isFirst else { return }
-    if row.epoch == 0 {
+    if step.epoch == 0 {
       parts.setup.add(elapsed, isExit: true)
     } else {
       parts.laterSetup.add(elapsed, isExit: true)

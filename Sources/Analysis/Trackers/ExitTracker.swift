@@ -17,23 +17,23 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
       vcpu: vcpu, reason: reason & 0xff, direction: event.direction & 0xff, address: hasAddress ? address : 0)
     exits(
       thread,
-      ExitRow(
+      ExitStep(
         timestamp: at.timestamp, location: at.location, site: site, seq: event.seq, isExit: true,
         isCounted: !pointee.isFiltered || pointee.configuration.allows(event), epoch: pointee.markCount))
   }
 
   @inline(__always)
-  func exits(_ thread: UnsafeMutablePointer<ThreadState>, _ row: ExitRow) {
-    if row.isExit {
+  func exits(_ thread: UnsafeMutablePointer<ThreadState>, _ step: ExitStep) {
+    if step.isExit {
       thread.pointee.exitTotals.exits &+= 1
-      if row.isCounted {
-        site(thread, row.site).pointee.count &+= 1
+      if step.isCounted {
+        site(thread, step.site).pointee.count &+= 1
       }
     } else {
       thread.pointee.exitTotals.enters &+= 1
     }
-    if !thread.pointee.exits.hasLast, !pointee.isLeading { thread.pointee.exitHead = row }
-    applyExit(thread, row)
+    if !thread.pointee.exits.hasLast, !pointee.isLeading { thread.pointee.exitHead = step }
+    applyExit(thread, step)
   }
 
   @inline(__always)
@@ -47,49 +47,49 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     return row
   }
 
-  /// Pairs a row with the one before it.
+  /// Pairs a step with the one before it.
   @inline(__always)
-  func applyExit(_ thread: UnsafeMutablePointer<ThreadState>, _ row: ExitRow) {
+  func applyExit(_ thread: UnsafeMutablePointer<ThreadState>, _ step: ExitStep) {
     let last = thread.pointee.exits.last
-    if row.isExit && row.site.reason == ExitReason.intr { interrupt(thread, last, row) }
-    thread.pointee.exits.last.timestamp = row.timestamp
-    thread.pointee.exits.last.location = row.location
-    thread.pointee.exits.last.seq = row.seq
-    thread.pointee.exits.last.isExit = row.isExit
-    if row.isExit {
-      thread.pointee.exits.last.isCounted = row.isCounted
-      thread.pointee.exits.last.site = row.site
+    if step.isExit && step.site.reason == ExitReason.intr { interrupt(thread, last, step) }
+    thread.pointee.exits.last.timestamp = step.timestamp
+    thread.pointee.exits.last.location = step.location
+    thread.pointee.exits.last.seq = step.seq
+    thread.pointee.exits.last.isExit = step.isExit
+    if step.isExit {
+      thread.pointee.exits.last.isCounted = step.isCounted
+      thread.pointee.exits.last.site = step.site
     }
     guard thread.pointee.exits.hasLast else {
       thread.pointee.exits.hasLast = true
-      thread.pointee.exits.firstSeq = row.seq
+      thread.pointee.exits.firstSeq = step.seq
       return
     }
-    let missing = ExitPairing.missing(last, row)
-    guard missing == 0, last.isExit != row.isExit else {
-      unpaired(thread, last, row, missing)
+    let missing = ExitPairing.missing(last, step)
+    guard missing == 0, last.isExit != step.isExit else {
+      unpaired(thread, last, step, missing)
       return
     }
-    let elapsed = row.timestamp &- last.timestamp
-    if row.isExit {
-      guard row.isCounted else { return }
-      let site = site(thread, row.site)
-      let isFirst = row.seq == 0 || last.timestamp < thread.pointee.exits.openedAt
-      if row.epoch != site.pointee.parts.epoch || isFirst {
-        site.pointee.prepare(max(elapsed, 0), row, LongestHandling(), isFirst: isFirst)
+    let elapsed = step.timestamp &- last.timestamp
+    if step.isExit {
+      guard step.isCounted else { return }
+      let site = site(thread, step.site)
+      let isFirst = step.seq == 0 || last.timestamp < thread.pointee.exits.openedAt
+      if step.epoch != site.pointee.parts.epoch || isFirst {
+        site.pointee.prepare(max(elapsed, 0), step, LongestHandling(), isFirst: isFirst)
       }
-      site.pointee.inKvmRun.record(elapsed, timestamp: row.timestamp, location: row.location)
+      site.pointee.inKvmRun.record(elapsed, timestamp: step.timestamp, location: step.location)
     } else {
       thread.pointee.exits.handled = elapsed
       guard last.isCounted else { return }
       let site = site(thread, last.site)
-      if row.epoch != site.pointee.parts.epoch {
+      if step.epoch != site.pointee.parts.epoch {
         site.pointee.prepare(
-          max(elapsed, 0), row,
+          max(elapsed, 0), step,
           LongestHandling(time: elapsed, timestamp: last.timestamp, location: last.location))
       }
       site.pointee.handling.record(elapsed, timestamp: last.timestamp, location: last.location)
-      if elapsed >= site.pointee.parts.longest.time, row.epoch == site.pointee.parts.epoch {
+      if elapsed >= site.pointee.parts.longest.time, step.epoch == site.pointee.parts.epoch {
         site.pointee.parts.longest.raise(
           LongestHandling(time: elapsed, timestamp: last.timestamp, location: last.location))
       }
@@ -97,21 +97,21 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
   }
 
   @inline(never)
-  private func interrupt(_ thread: UnsafeMutablePointer<ThreadState>, _ last: ExitRow, _ row: ExitRow) {
+  private func interrupt(_ thread: UnsafeMutablePointer<ThreadState>, _ last: ExitStep, _ step: ExitStep) {
     guard thread.pointee.exits.hasLast else { return }
     // Two exits after each other, or a re-entry of another number: what was handled before is not known.
-    let follows = !last.isExit && last.seq == row.seq
+    let follows = !last.isExit && last.seq == step.seq
     thread.pointee.exits.interrupted = InterruptedExit(
-      seq: row.seq, site: last.site, isCounted: last.isCounted,
+      seq: step.seq, site: last.site, isCounted: last.isCounted,
       handling: follows ? thread.pointee.exits.handled : ExitPairing.unknown, reentry: last.timestamp)
   }
 
   @inline(never)
   private func unpaired(
-    _ thread: UnsafeMutablePointer<ThreadState>, _ last: ExitRow, _ row: ExitRow, _ missing: UInt32
+    _ thread: UnsafeMutablePointer<ThreadState>, _ last: ExitStep, _ step: ExitStep, _ missing: UInt32
   ) {
-    if !row.isExit { thread.pointee.exits.handled = ExitPairing.unknown }
-    if row.isExit { thread.pointee.exitTotals.exitsWithoutEnter &+= 1 }
+    if !step.isExit { thread.pointee.exits.handled = ExitPairing.unknown }
+    if step.isExit { thread.pointee.exitTotals.exitsWithoutEnter &+= 1 }
     if last.isExit {
       thread.pointee.exitTotals.exitsWithoutReentry &+= 1
     } else {
@@ -129,9 +129,9 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
   func mergeExits(
     _ left: UnsafeMutablePointer<ThreadState>, _ right: UnsafeMutablePointer<ThreadState>
   ) {
-    if let row = right.pointee.exitHead {
-      if !left.pointee.exits.hasLast, !pointee.isLeading { left.pointee.exitHead = row }
-      applyExit(left, row)
+    if let head = right.pointee.exitHead {
+      if !left.pointee.exits.hasLast, !pointee.isLeading { left.pointee.exitHead = head }
+      applyExit(left, head)
     }
     if right.pointee.exits.hasLast { left.pointee.exits.follow(right.pointee.exits) }
     left.pointee.exitTotals += right.pointee.exitTotals

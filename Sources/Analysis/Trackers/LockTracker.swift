@@ -17,10 +17,10 @@ struct LockStatistics: KeyedStatistics {
 
 extension UnsafeMutablePointer where Pointee == AnalysisState {
   @inline(never)
-  func recordLockWait(_ row: ClockRow, _ waited: Int64) {
-    let lock = pointee.locks.row(for: Key(high: 0, low: row.argument))
+  func recordLockWait(_ step: ClockStep, _ waited: Int64) {
+    let lock = pointee.locks.row(for: Key(high: 0, low: step.argument))
     lock.pointee.waits &+= 1
-    lock.pointee.wait.record(waited, timestamp: row.timestamp, location: row.location)
+    lock.pointee.wait.record(waited, timestamp: step.timestamp, location: step.location)
   }
 }
 

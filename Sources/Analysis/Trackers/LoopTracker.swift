@@ -1,7 +1,7 @@
 // What event loops do: waits and wakeups, polls, handlers, signals.
 
 /// `loop_wait` or `loop_wakeup`.
-struct SleepRow {
+struct SleepStep {
   var timestamp: Int64
   var location: UInt64
   var seq: UInt32
@@ -40,28 +40,28 @@ struct LoopStatistics {
 
 extension UnsafeMutablePointer where Pointee == AnalysisState {
   @inline(__always)
-  func sleeps(_ thread: UnsafeMutablePointer<ThreadState>, _ row: SleepRow) {
+  func sleeps(_ thread: UnsafeMutablePointer<ThreadState>, _ step: SleepStep) {
     if thread.pointee.sleepHead != nil || pointee.isLeading {
-      applySleep(thread, row)
+      applySleep(thread, step)
     } else {
-      thread.pointee.sleepHead = row
-      thread.pointee.sleep = row
+      thread.pointee.sleepHead = step
+      thread.pointee.sleep = step
     }
   }
 
   @inline(__always)
-  func applySleep(_ thread: UnsafeMutablePointer<ThreadState>, _ row: SleepRow) {
+  func applySleep(_ thread: UnsafeMutablePointer<ThreadState>, _ step: SleepStep) {
     let last = thread.pointee.sleep
-    thread.pointee.sleep = row
-    guard let last, !last.isWakeup, row.isWakeup, last.seq == row.seq else { return }
+    thread.pointee.sleep = step
+    guard let last, !last.isWakeup, step.isWakeup, last.seq == step.seq else { return }
     thread.pointee.loop?.sleeps.record(
-      row.timestamp &- last.timestamp, timestamp: row.timestamp, location: row.location)
+      step.timestamp &- last.timestamp, timestamp: step.timestamp, location: step.location)
   }
 
   // MARK: Merge
 
   func mergeLoop(_ left: UnsafeMutablePointer<ThreadState>, _ right: UnsafeMutablePointer<ThreadState>) {
-    if let row = right.pointee.sleepHead { sleeps(left, row) }
+    if let head = right.pointee.sleepHead { sleeps(left, head) }
     if let sleep = right.pointee.sleep { left.pointee.sleep = sleep }
     if let loop = right.pointee.loop { left.pointee.loop?.add(loop) }
   }
@@ -124,8 +124,8 @@ extension SliceAnalysis {
 
 // MARK: Kept in a file
 
-extension SleepRow {
-  static var blank: SleepRow { SleepRow(timestamp: 0, location: 0, seq: 0, isWakeup: false) }
+extension SleepStep {
+  static var blank: SleepStep { SleepStep(timestamp: 0, location: 0, seq: 0, isWakeup: false) }
 
   /// - Parameter thread: Index of its thread.
   mutating func code(_ coder: inout StateCoder, thread: Int) throws(StateError) {

@@ -30,12 +30,12 @@ struct RequestTable {
     var statisticsKey: Key { Key(high: UInt64(kind), low: key >> 32) }
 
     @inline(__always)
-    mutating func open(_ row: RequestRow, as state: State) {
+    mutating func open(_ step: RequestStep, as state: State) {
       self.state = state
-      timestamp = row.timestamp
-      location = row.location
-      thread = row.thread
-      kind = row.detail
+      timestamp = step.timestamp
+      location = step.location
+      thread = step.thread
+      kind = step.detail
       isCounted = true
     }
   }

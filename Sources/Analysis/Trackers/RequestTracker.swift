@@ -8,11 +8,11 @@
 /// second one if the first was a begin, are kept for merging (`heads`); after them nothing depends on what was before.
 struct RequestTracker {
   private var table: RequestTable
-  private var statistics = KeyedRows<RequestStatistics>(limit: Limits.paths)
+  private var statistics = StatisticsTable<RequestStatistics>(limit: Limits.paths)
   /// Ends without a begin, and begins whose end is not to be had, by the thread that they are on.
   private var unmatched: [UInt16: UInt64] = [:]
   /// What could not be applied yet, in order.
-  private var heads: [RequestRow] = []
+  private var heads: [RequestStep] = []
 
   /// - Parameter isLeading: Nothing comes before this slice.
   init(isLeading: Bool) { table = RequestTable(isLeading: isLeading) }
@@ -31,7 +31,7 @@ struct RequestTracker {
     // A device or queue beyond what the catalogue's types hold counts as 65535, none.
     count(Key(high: kind, low: min(event.device, 0xffff) << 16 | min(event.queue, 0xffff)), event.bytes)
     step(
-      RequestRow.key(device: event.device, queue: event.queue, id: event.id), .begin, at, thread,
+      RequestStep.key(device: event.device, queue: event.queue, id: event.id), .begin, at, thread,
       UInt8(kind), gapEnd)
   }
 
@@ -39,13 +39,13 @@ struct RequestTracker {
   @inline(__always)
   mutating func step(_ event: RequestEnd, _ at: EventPlace, thread: Int, gapEnd: Int64) {
     step(
-      RequestRow.key(device: event.device, queue: event.queue, id: event.id), .end, at, thread,
+      RequestStep.key(device: event.device, queue: event.queue, id: event.id), .end, at, thread,
       UInt8(min(event.status, 255)), gapEnd)
   }
 
   @inline(__always)
   private mutating func step(
-    _ key: UInt64?, _ operation: RequestRow.Operation, _ at: EventPlace, _ thread: Int, _ detail: UInt8,
+    _ key: UInt64?, _ operation: RequestStep.Operation, _ at: EventPlace, _ thread: Int, _ detail: UInt8,
     _ gapEnd: Int64
   ) {
     let thread = UInt16(truncatingIfNeeded: thread)
@@ -55,7 +55,7 @@ struct RequestTracker {
       return
     }
     step(
-      RequestRow(
+      RequestStep(
         timestamp: at.timestamp, location: at.location, gapEnd: gapEnd, key: key, operation: operation,
         thread: thread, detail: detail))
   }
@@ -68,16 +68,16 @@ struct RequestTracker {
   }
 
   @inline(__always)
-  mutating func end(_ row: RequestRow) { step(row) }
+  mutating func end(_ last: RequestStep) { step(last) }
 
   @inline(__always)
-  private mutating func step(_ row: RequestRow) {
-    let place = table.find(row.key) ?? insert(row.key)
+  private mutating func step(_ step: RequestStep) {
+    let place = table.find(step.key) ?? insert(step.key)
     table.touch(place)
     if place.pointee.isSettled {
-      apply(row, place)
+      apply(step, place)
     } else {
-      keep(row, place)
+      keep(step, place)
     }
   }
 
@@ -90,38 +90,38 @@ struct RequestTracker {
 
   /// Keeps an event of which not all is known; what follows from it in any case is done.
   @inline(never)
-  private mutating func keep(_ row: RequestRow, _ place: UnsafeMutablePointer<RequestTable.Entry>) {
-    heads.append(row)
+  private mutating func keep(_ step: RequestStep, _ place: UnsafeMutablePointer<RequestTable.Entry>) {
+    heads.append(step)
     let isFirst = place.pointee.state == .closed
-    place.pointee.isSettled = !isFirst || row.operation == .end
-    switch row.operation {
+    place.pointee.isSettled = !isFirst || step.operation == .end
+    switch step.operation {
     case .begin:
-      let isReused = !isFirst && row.gapEnd <= place.pointee.timestamp
-      place.pointee.open(row, as: isReused ? .doubtful : .open)
+      let isReused = !isFirst && step.gapEnd <= place.pointee.timestamp
+      place.pointee.open(step, as: isReused ? .doubtful : .open)
     case .end, .evict: place.pointee.state = .closed
     }
   }
 
   @inline(__always)
-  private mutating func apply(_ row: RequestRow, _ place: UnsafeMutablePointer<RequestTable.Entry>) {
-    switch row.operation {
+  private mutating func apply(_ step: RequestStep, _ place: UnsafeMutablePointer<RequestTable.Entry>) {
+    switch step.operation {
     case .begin:
       guard place.pointee.state != .closed else {
-        place.pointee.open(row, as: .open)
+        place.pointee.open(step, as: .open)
         return
       }
-      reuse(row, place)
+      reuse(step, place)
     case .end:
-      guard place.pointee.state == .open, row.gapEnd <= place.pointee.timestamp else {
-        refuse(row, place)
+      guard place.pointee.state == .open, step.gapEnd <= place.pointee.timestamp else {
+        refuse(step, place)
         return
       }
       place.pointee.state = .closed
       guard place.pointee.isCounted else { return }
       let statistics = statistics.row(for: place.pointee.statisticsKey)
-      if row.detail != 0 { statistics.pointee.failed &+= 1 }
+      if step.detail != 0 { statistics.pointee.failed &+= 1 }
       statistics.pointee.duration.record(
-        row.timestamp &- place.pointee.timestamp, timestamp: place.pointee.timestamp,
+        step.timestamp &- place.pointee.timestamp, timestamp: place.pointee.timestamp,
         location: place.pointee.location)
     case .evict:
       if place.pointee.state == .open { unmatched[place.pointee.thread, default: 0] &+= 1 }
@@ -131,19 +131,19 @@ struct RequestTracker {
 
   /// A begin of a request that has begun.
   @inline(never)
-  private mutating func reuse(_ row: RequestRow, _ place: UnsafeMutablePointer<RequestTable.Entry>) {
+  private mutating func reuse(_ step: RequestStep, _ place: UnsafeMutablePointer<RequestTable.Entry>) {
     if place.pointee.state == .open { unmatched[place.pointee.thread, default: 0] &+= 1 }
     // In a gap the end of the one before can be lost.
-    let isReused = row.gapEnd <= place.pointee.timestamp
-    if isReused { unmatched[row.thread, default: 0] &+= 1 }
-    place.pointee.open(row, as: isReused ? .doubtful : .open)
+    let isReused = step.gapEnd <= place.pointee.timestamp
+    if isReused { unmatched[step.thread, default: 0] &+= 1 }
+    place.pointee.open(step, as: isReused ? .doubtful : .open)
   }
 
   /// An end that belongs to no begin, or to one before a gap.
   @inline(never)
-  private mutating func refuse(_ row: RequestRow, _ place: UnsafeMutablePointer<RequestTable.Entry>) {
+  private mutating func refuse(_ step: RequestStep, _ place: UnsafeMutablePointer<RequestTable.Entry>) {
     if place.pointee.state == .open { unmatched[place.pointee.thread, default: 0] &+= 1 }
-    unmatched[row.thread, default: 0] &+= 1
+    unmatched[step.thread, default: 0] &+= 1
     place.pointee.state = .closed
   }
 
@@ -152,7 +152,7 @@ struct RequestTracker {
   private mutating func evict(_ entry: RequestTable.Entry) {
     if !entry.isSettled {
       heads.append(
-        RequestRow(
+        RequestStep(
           timestamp: 0, location: 0, gapEnd: .min, key: entry.key, operation: .evict, thread: 0, detail: 0))
     } else if entry.state == .open {
       unmatched[entry.thread, default: 0] &+= 1
@@ -166,12 +166,12 @@ struct RequestTracker {
   /// - Parameter gapEnd: End of the latest gap that began before it.
   mutating func add(_ next: RequestTracker, gapEnd: Int64) {
     let before = table.clock
-    for var row in next.heads {
-      row.gapEnd = max(row.gapEnd, gapEnd)
-      if row.operation != .evict {
-        step(row)
-      } else if let place = table.find(row.key) {
-        if place.pointee.isSettled { apply(row, place) } else { keep(row, place) }
+    for var head in next.heads {
+      head.gapEnd = max(head.gapEnd, gapEnd)
+      if head.operation != .evict {
+        step(head)
+      } else if let place = table.find(head.key) {
+        if place.pointee.isSettled { apply(head, place) } else { keep(head, place) }
       }
     }
     table.adopt(next.table, since: before)
@@ -223,7 +223,7 @@ struct RequestTracker {
 }
 
 /// `request_begin` or `request_end`.
-struct RequestRow {
+struct RequestStep {
   enum Operation: UInt8 {
     case begin, end
     /// Other requests need its place.
@@ -305,9 +305,9 @@ extension RequestTracker {
   }
 }
 
-extension RequestRow: StateCoded {
-  static var blank: RequestRow {
-    RequestRow(timestamp: 0, location: 0, gapEnd: .min, key: 0, operation: .end, thread: 0, detail: 0)
+extension RequestStep: StateCoded {
+  static var blank: RequestStep {
+    RequestStep(timestamp: 0, location: 0, gapEnd: .min, key: 0, operation: .end, thread: 0, detail: 0)
   }
 
   mutating func code(_ coder: inout StateCoder) throws(StateError) {

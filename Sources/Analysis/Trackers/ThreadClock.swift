@@ -4,17 +4,17 @@ enum ClockOperation: UInt8 {
 }
 
 /// One step of a thread's clock, kept verbatim while it cannot be applied yet.
-struct ClockRow {
+struct ClockStep {
   var timestamp: Int64
   var location: UInt64
   /// Category for `begin` and `end`, lock for the lock operations.
   var argument: UInt64
-  /// End of the latest gap before this row, as far as this slice knows.
+  /// End of the latest gap before this step, as far as this slice knows.
   var gapEnd: Int64
   var seq: UInt32
   var operation: ClockOperation
 
-  /// Whether the state after this row depends on the row alone.
+  /// Whether the state after this step depends on the step alone.
   @inline(__always)
   var synchronizes: Bool { operation != .lockWait && operation != .lockAcquired }
 }
@@ -70,13 +70,13 @@ extension ThreadClock {
     return rounds &- (beginning.isAfterWakeup ? min(rounds, 1) : 0)
   }
 
-  fileprivate mutating func begin(with row: ClockRow) {
+  fileprivate mutating func begin(with step: ClockStep) {
     started = true
-    first = row.timestamp
-    let isWakeup = row.operation == .wake || row.operation == .pollEnd
-    let opens = row.operation == .enter || row.operation == .sleep || row.operation == .pollBegin
+    first = step.timestamp
+    let isWakeup = step.operation == .wake || step.operation == .pollEnd
+    let opens = step.operation == .enter || step.operation == .sleep || step.operation == .pollBegin
     beginning = Beginning(
-      gapEnd: row.gapEnd, seq: row.seq, isFirstOfNumber: opens, isAfterWakeup: !opens && !isWakeup)
+      gapEnd: step.gapEnd, seq: step.seq, isFirstOfNumber: opens, isAfterWakeup: !opens && !isWakeup)
   }
 
   /// Goes on in a window with what is known at its begin.
@@ -111,35 +111,35 @@ struct ClockTotals {
 }
 
 extension ThreadClock {
-  /// Applies a row.
+  /// Applies a step.
   ///
-  /// - Returns: How long a lock was waited for, when this row proves it.
+  /// - Returns: How long a lock was waited for, when this step proves it.
   @inline(__always)
-  mutating func step(_ row: ClockRow, totals: UnsafeMutablePointer<ClockTotals>?) -> Int64? {
-    let now = started ? max(row.timestamp, last) : row.timestamp
-    let clean = row.gapEnd <= last
+  mutating func step(_ step: ClockStep, totals: UnsafeMutablePointer<ClockTotals>?) -> Int64? {
+    let now = started ? max(step.timestamp, last) : step.timestamp
+    let clean = step.gapEnd <= last
     var expected = false
     var proven = false
     var next = TimeCategory.unknown
-    switch row.operation {
+    switch step.operation {
     case .enter:
-      expected = category == TimeCategory.other && seq &+ 1 == row.seq
+      expected = category == TimeCategory.other && seq &+ 1 == step.seq
       next = TimeCategory.inKvmRun
     case .exit:
-      proven = category == TimeCategory.inKvmRun && seq == row.seq
+      proven = category == TimeCategory.inKvmRun && seq == step.seq
       expected = proven
       next = TimeCategory.other
     case .begin:
-      expected = category == TimeCategory.other && seq == row.seq
-      next = Int(row.argument)
+      expected = category == TimeCategory.other && seq == step.seq
+      next = Int(step.argument)
     case .end:
-      expected = category == Int(row.argument) && seq == row.seq
+      expected = category == Int(step.argument) && seq == step.seq
       next = TimeCategory.other
     case .sleep:
       expected = category == TimeCategory.other
       next = TimeCategory.asleep
     case .wake:
-      proven = category == TimeCategory.asleep && seq == row.seq
+      proven = category == TimeCategory.asleep && seq == step.seq
       expected = proven || category == TimeCategory.other
       next = TimeCategory.other
     case .pollBegin:
@@ -150,15 +150,15 @@ extension ThreadClock {
       next = TimeCategory.other
     case .lockWait:
       expected = category == TimeCategory.other || category >= TimeCategory.sources
-      expected = expected && seq == row.seq
+      expected = expected && seq == step.seq
       under = expected && clean ? category : TimeCategory.unknown
-      lock = row.argument
+      lock = step.argument
       next = TimeCategory.lock
     case .lockAcquired:
-      expected = category == TimeCategory.lock && lock == row.argument && seq == row.seq
+      expected = category == TimeCategory.lock && lock == step.argument && seq == step.seq
       next = expected && clean ? under : TimeCategory.unknown
     }
-    if row.synchronizes {
+    if step.synchronizes {
       lockRun = 0
     } else if lockRun >= Limits.lockRun {
       next = TimeCategory.unknown
@@ -175,13 +175,13 @@ extension ThreadClock {
       totals.pointee.lastCategory = counted
       if !expected && clean && !isCut && category != TimeCategory.unknown { totals.pointee.unexplained &+= 1 }
     }
-    if !started { begin(with: row) }
+    if !started { begin(with: step) }
     last = now
     category = next
-    seq = row.seq
+    seq = step.seq
     let isWhole = !isCut
     isCut = false
-    return row.operation == .lockAcquired && expected && clean && isWhole ? spent : nil
+    return step.operation == .lockAcquired && expected && clean && isWhole ? spent : nil
   }
 }
 
@@ -193,9 +193,9 @@ extension StateCoder {
   }
 }
 
-extension ClockRow {
-  static var blank: ClockRow {
-    ClockRow(timestamp: 0, location: 0, argument: 0, gapEnd: .min, seq: 0, operation: .enter)
+extension ClockStep {
+  static var blank: ClockStep {
+    ClockStep(timestamp: 0, location: 0, argument: 0, gapEnd: .min, seq: 0, operation: .enter)
   }
 
   /// - Parameter thread: Index of its thread.

@@ -3,7 +3,7 @@ import CTF
 // What events mean for the clock of their thread. The summary and the timeline both take these steps, so they show the same
 // spans.
 
-extension ClockRow {
+extension ClockStep {
   @inline(__always)
   private init(
     _ at: EventPlace, _ operation: ClockOperation, _ seq: UInt32, _ argument: UInt64, _ gapEnd: Int64
@@ -99,7 +99,7 @@ struct HandlerTarget {
   var category: UInt64 { UInt64(TimeCategory.handler(source: source, device: device)) }
 }
 
-extension ClockRow {
+extension ClockStep {
   /// Events that `read` understands.
   static let tags: [EventTag] = [
     .vcpuRunEnter, .vcpuRunExit, .dispatchBegin, .dispatchEnd, .lockWait, .lockAcquired, .loopWait,
@@ -110,57 +110,57 @@ extension ClockRow {
   /// is analysed.
   static func read(
     _ event: EventTag, _ row: UnsafePointer<UInt64>, gapEnd: Int64
-  ) -> (thread: Int, step: ClockRow)? {
+  ) -> (thread: Int, step: ClockStep)? {
     let at = EventPlace(row: row)
-    func vcpu(_ id: UInt64, _ step: ClockRow) -> (thread: Int, step: ClockRow)? {
+    func vcpu(_ id: UInt64, _ step: ClockStep) -> (thread: Int, step: ClockStep)? {
       thread(ThreadKind.vcpu.rawValue, id, step)
     }
-    func loop(_ id: UInt64, _ step: ClockRow) -> (thread: Int, step: ClockRow)? {
+    func loop(_ id: UInt64, _ step: ClockStep) -> (thread: Int, step: ClockStep)? {
       thread(ThreadKind.loop.rawValue, id, step)
     }
-    func thread(_ kind: UInt64, _ id: UInt64, _ step: ClockRow) -> (thread: Int, step: ClockRow)? {
+    func thread(_ kind: UInt64, _ id: UInt64, _ step: ClockStep) -> (thread: Int, step: ClockStep)? {
       let index = AnalysisState.index(kind: kind, id: id)
       return index < AnalysisState.main ? (index, step) : nil
     }
     switch event {
     case .vcpuRunEnter:
       let event = VcpuRunEnter(row: row)
-      return vcpu(event.vcpu, ClockRow(event, at, gapEnd: gapEnd))
+      return vcpu(event.vcpu, ClockStep(event, at, gapEnd: gapEnd))
     case .vcpuRunExit:
       let event = VcpuRunExit(row: row)
-      return vcpu(event.vcpu, ClockRow(event, at, gapEnd: gapEnd))
+      return vcpu(event.vcpu, ClockStep(event, at, gapEnd: gapEnd))
     case .dispatchBegin:
       let event = DispatchBegin(row: row)
       guard event.threadKind == ThreadKind.vcpu.rawValue else { return nil }
-      return vcpu(event.thread, ClockRow(event, at, gapEnd: gapEnd))
+      return vcpu(event.thread, ClockStep(event, at, gapEnd: gapEnd))
     case .dispatchEnd:
       let event = DispatchEnd(row: row)
       guard event.threadKind == ThreadKind.vcpu.rawValue else { return nil }
-      return vcpu(event.thread, ClockRow(event, at, gapEnd: gapEnd))
+      return vcpu(event.thread, ClockStep(event, at, gapEnd: gapEnd))
     case .lockWait:
       let event = LockWait(row: row)
-      return thread(event.threadKind, event.thread, ClockRow(event, at, gapEnd: gapEnd))
+      return thread(event.threadKind, event.thread, ClockStep(event, at, gapEnd: gapEnd))
     case .lockAcquired:
       let event = LockAcquired(row: row)
-      return thread(event.threadKind, event.thread, ClockRow(event, at, gapEnd: gapEnd))
+      return thread(event.threadKind, event.thread, ClockStep(event, at, gapEnd: gapEnd))
     case .loopWait:
       let event = LoopWait(row: row)
-      return loop(event.loop, ClockRow(event, at, gapEnd: gapEnd))
+      return loop(event.loop, ClockStep(event, at, gapEnd: gapEnd))
     case .loopWakeup:
       let event = LoopWakeup(row: row)
-      return loop(event.loop, ClockRow(event, at, gapEnd: gapEnd))
+      return loop(event.loop, ClockStep(event, at, gapEnd: gapEnd))
     case .pollBegin:
       let event = PollBegin(row: row)
-      return loop(event.loop, ClockRow(event, at, gapEnd: gapEnd))
+      return loop(event.loop, ClockStep(event, at, gapEnd: gapEnd))
     case .pollEnd:
       let event = PollEnd(row: row)
-      return loop(event.loop, ClockRow(event, at, gapEnd: gapEnd))
+      return loop(event.loop, ClockStep(event, at, gapEnd: gapEnd))
     case .handlerBegin:
       let event = HandlerBegin(row: row)
-      return loop(event.loop, ClockRow(event, at, gapEnd: gapEnd))
+      return loop(event.loop, ClockStep(event, at, gapEnd: gapEnd))
     case .handlerEnd:
       let event = HandlerEnd(row: row)
-      return loop(event.loop, ClockRow(event, at, gapEnd: gapEnd))
+      return loop(event.loop, ClockStep(event, at, gapEnd: gapEnd))
     default: return nil
     }
   }

@@ -59,7 +59,7 @@ package final class MomentSearch {
       return FoundMoment(timestamp: sum)
     case .clock(let time): return FoundMoment(timestamp: time)
     case .cycles(let cycles):
-      guard let clock = trace.traces.lazy.compactMap(\.clocks.first).first else {
+      guard let clock = trace.members.lazy.compactMap(\.clocks.first).first else {
         throw MomentError(description: "this trace has no clock whose cycles could be meant")
       }
       guard let time = clock.nanoseconds(cycles: cycles) else { throw beyond }

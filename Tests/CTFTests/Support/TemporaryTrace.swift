@@ -34,9 +34,9 @@ final class TemporaryTrace {
 
   /// What `exeunt-analyze dump` prints, and what it complains about.
   func dump(
-    _ format: TraceDump.Format = .text, windowMemory: Int = 16 << 20, isStrict: Bool = false
+    _ format: TraceDump.Format = .text, bufferMemory: Int = 16 << 20, isStrict: Bool = false
   ) throws -> (lines: [String], diagnostics: [Diagnostic]) {
-    try CTFTests.dump([path], format: format, windowMemory: windowMemory, isStrict: isStrict)
+    try CTFTests.dump([path], format: format, bufferMemory: bufferMemory, isStrict: isStrict)
   }
 }
 
@@ -51,11 +51,11 @@ func largeEvents(_ trace: Trace) -> Int {
 /// The lines of a dump of some directories, with all diagnostics.
 func dump(
   _ paths: [String], format: TraceDump.Format = .text, manyBeyond: Int = Int.max,
-  windowMemory: Int = 16 << 20,
+  bufferMemory: Int = 16 << 20,
   isStrict: Bool = false
 ) throws -> (lines: [String], diagnostics: [Diagnostic]) {
   let trace = try Trace(
-    opening: paths, manyBeyond: manyBeyond, windowMemory: windowMemory, isStrict: isStrict)
+    opening: paths, manyBeyond: manyBeyond, bufferMemory: bufferMemory, isStrict: isStrict)
   let file = FileManager.default.temporaryDirectory.appendingPathComponent("dump-\(UUID().uuidString)").path
   let descriptor = open(file, O_CREAT | O_RDWR, 0o600)
   defer {

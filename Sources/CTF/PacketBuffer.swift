@@ -1,9 +1,9 @@
 /// A stretch of a data file in memory, from which packets are decoded.
-final class PacketWindow {
+final class PacketBuffer {
   /// Room for a run of fields (``PlanCompiler/maximumRunBits``, the largest padding and integer on top) and some text:
-  /// with a window of this size everything can be read, if need be in pieces.
+  /// with a buffer of this size everything can be read, if need be in pieces.
   static let sufficientBytes = 64 << 10
-  /// Windows never grow beyond this: larger events are read in pieces.
+  /// Buffers never grow beyond this: larger events are read in pieces.
   static let maximumBytes = 4 << 20
   /// Bytes behind the buffer that may be loaded, but mean nothing: fields are loaded eight bytes at a time.
   private static let slack = 8

@@ -11,7 +11,7 @@ protocol KeyedStatistics {
 }
 
 /// Statistics by key with a bound on the number of keys; row 0 is for all others. See ``KeyTable``.
-struct KeyedRows<Row: KeyedStatistics> {
+struct StatisticsTable<Row: KeyedStatistics> {
   private(set) var table: KeyTable
   private let rows: UnsafeMutablePointer<UnsafeMutablePointer<Row>?>
   /// What keys without rows of their own add up to.
@@ -72,7 +72,7 @@ struct KeyedRows<Row: KeyedStatistics> {
     row.deallocate()
   }
 
-  mutating func add(_ other: KeyedRows) {
+  mutating func add(_ other: StatisticsTable) {
     // The highest row first: dropping moves the last row into the place of the dropped one.
     for row in table.lowerThreshold(to: other.table.threshold).reversed() {
       surrender(row)
@@ -104,7 +104,7 @@ struct KeyedRows<Row: KeyedStatistics> {
 
 // MARK: Kept in a file
 
-extension KeyedRows {
+extension StatisticsTable {
   /// - Parameter isValid: Whether a key can be one of this table.
   mutating func code(_ coder: inout StateCoder, _ isValid: (Key) -> Bool = { _ in true }) throws(StateError) {
     var threshold = table.threshold
