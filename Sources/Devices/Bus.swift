@@ -69,7 +69,7 @@ public struct Bus: Sendable {
     var low = 0
     var high = starts.count
     while low < high {
-      let middle = (low &+ high) / 2
+      let middle = (low &+ high) &>> 1
       if starts[middle] <= address { low = middle &+ 1 } else { high = middle }
     }
     guard low > 0 else { return nil }

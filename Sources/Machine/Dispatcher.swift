@@ -13,10 +13,11 @@ final class Dispatcher: @unchecked Sendable {
   let memory: Bus
   /// What devices are given with each call that may use it.
   let guestMemory: GuestMemory
-  // By device number; nil where the device needs none.
-  private let locks: [Lock?]
-  // By device number, for devices that have a lock.
-  private let backlogs: [(any Backlog)?]
+  // By device number; nil where no such device is known here.
+  private let targets: [DispatchTarget?]
+  // By index into the ranges of each bus.
+  private let portTargets: [Unmanaged<DispatchTarget>]
+  private let memoryTargets: [Unmanaged<DispatchTarget>]
   private let tracesFreeLocks: Bool
 
   /// Dispatches to the devices of a board.
@@ -40,15 +41,16 @@ final class Dispatcher: @unchecked Sendable {
     self.memory = memory
     self.guestMemory = guestMemory
     self.tracesFreeLocks = tracesFreeLocks
-    let numbers = ((ports.ranges + memory.ranges).map(\.device) + locked).map { Int($0.id.rawValue) }
-    var locks = [Lock?](repeating: nil, count: (numbers.max() ?? 0) + 1)
-    var backlogs = [(any Backlog)?](repeating: nil, count: locks.count)
-    for device in locked {
-      locks[Int(device.id.rawValue)] = Lock()
-      backlogs[Int(device.id.rawValue)] = device.backlog
+    let devices = (ports.ranges + memory.ranges).map(\.device) + locked
+    var targets = [DispatchTarget?](
+      repeating: nil, count: (devices.map { Int($0.id.rawValue) }.max() ?? 0) + 1)
+    for device in devices where targets[Int(device.id.rawValue)] == nil {
+      targets[Int(device.id.rawValue)] = DispatchTarget(device, hasLock: locked.contains { $0 === device })
     }
-    self.locks = locks
-    self.backlogs = backlogs
+    self.targets = targets
+    // Every device of a range has its target, in the loop above.
+    portTargets = ports.ranges.map { .passUnretained(targets[Int($0.device.id.rawValue)]!) }
+    memoryTargets = memory.ranges.map { .passUnretained(targets[Int($0.device.id.rawValue)]!) }
   }
 
   /// Handles a port access; a string instruction's elements are handled one by one, under one pair of events.
@@ -63,12 +65,21 @@ final class Dispatcher: @unchecked Sendable {
       }
       return false
     }
-    let range = ports.ranges[index]
-    let offset = UInt32(truncatingIfNeeded: address &- range.start)
-    withDevice(range.device, offset: offset, by: thread) {
-      for element in 0..<access.count {
-        let data = access.data + element * access.size
-        transfer(range, offset: offset, size: access.size, isWrite: access.isWrite, data: data, by: thread)
+    let (start, window) = (ports.ranges[index].start, ports.ranges[index].window)
+    let offset = UInt32(truncatingIfNeeded: address &- start)
+    // `targets` keeps it for as long as this object is there.
+    portTargets[index]._withUnsafeGuaranteedRef { target in
+      dispatch(to: target, offset: offset, by: thread) {
+        var data = access.data
+        // `count` is that of an exit: less than 2^32.
+        var rest = access.count
+        while rest > 0 {
+          transfer(
+            target, window, offset: offset, size: access.size, isWrite: access.isWrite, data: data, by: thread
+          )
+          data += access.size
+          rest &-= 1
+        }
       }
     }
     return true
@@ -83,41 +94,54 @@ final class Dispatcher: @unchecked Sendable {
       if !access.isWrite { access.data.initializeMemory(as: UInt8.self, repeating: 0xff, count: access.size) }
       return false
     }
-    let range = memory.ranges[index]
-    let offset = UInt32(truncatingIfNeeded: access.address &- range.start)
-    withDevice(range.device, offset: offset, by: thread) {
-      transfer(
-        range, offset: offset, size: access.size, isWrite: access.isWrite, data: access.data, by: thread)
+    let (start, window) = (memory.ranges[index].start, memory.ranges[index].window)
+    let offset = UInt32(truncatingIfNeeded: access.address &- start)
+    memoryTargets[index]._withUnsafeGuaranteedRef { target in
+      dispatch(to: target, offset: offset, by: thread) {
+        transfer(
+          target, window, offset: offset, size: access.size, isWrite: access.isWrite, data: access.data,
+          by: thread)
+      }
     }
     return true
   }
 
   /// Runs a device's handler with its lock held, and then what it left behind, between the events that say so.
-  @inline(__always)
   func withDevice(_ device: any BusDevice, offset: UInt32, by thread: ThreadContext, _ handler: () -> Void) {
-    let id = device.id.rawValue
-    exeunt_trace_dispatch_begin(thread.kind.rawValue, thread.id, thread.sequence, id, offset)
-    if let lock = locks[Int(id)] {
-      let traced = acquire(lock, id, by: thread)
-      handler()
-      lock.release()
-      if traced { exeunt_trace_lock_released(id, thread.kind.rawValue, thread.id, thread.sequence) }
-      if let backlog = backlogs[Int(id)] { backlog.workOff(by: thread) }
-    } else {
-      handler()
-    }
-    exeunt_trace_dispatch_end(thread.kind.rawValue, thread.id, thread.sequence, id)
+    dispatch(to: target(of: device), offset: offset, by: thread, handler)
   }
 
   /// Runs something with a device's lock held that is no dispatch, such as feeding it input.
   func withLock(of device: any BusDevice, by thread: ThreadContext, _ body: () -> Void) {
-    guard let lock = locks[Int(device.id.rawValue)] else { return body() }
-    let traced = acquire(lock, device.id.rawValue, by: thread)
+    let target = target(of: device)
+    guard let lock = target.lock else { return body() }
+    let traced = acquire(lock, target.id, by: thread)
     body()
-    lock.release()
-    if traced {
-      exeunt_trace_lock_released(device.id.rawValue, thread.kind.rawValue, thread.id, thread.sequence)
+    release(lock, target.id, traced: traced, by: thread)
+  }
+
+  private func target(of device: any BusDevice) -> DispatchTarget {
+    let id = Int(device.id.rawValue)
+    guard id < targets.count, let target = targets[id] else {
+      preconditionFailure("device \(id) is not on this board")
     }
+    return target
+  }
+
+  @inline(__always)
+  private func dispatch(
+    to target: DispatchTarget, offset: UInt32, by thread: ThreadContext, _ handler: () -> Void
+  ) {
+    exeunt_trace_dispatch_begin(thread.kind.rawValue, thread.id, thread.sequence, target.id, offset)
+    if let lock = target.lock {
+      let traced = acquire(lock, target.id, by: thread)
+      handler()
+      release(lock, target.id, traced: traced, by: thread)
+      if let backlog = target.backlog { backlog.workOff(by: thread) }
+    } else {
+      handler()
+    }
+    exeunt_trace_dispatch_end(thread.kind.rawValue, thread.id, thread.sequence, target.id)
   }
 
   /// Says whether the acquisition was traced, and so whether the release must be.
@@ -132,16 +156,22 @@ final class Dispatcher: @unchecked Sendable {
   }
 
   @inline(__always)
+  private func release(_ lock: Lock, _ id: UInt16, traced: Bool, by thread: ThreadContext) {
+    lock.release()
+    if traced { exeunt_trace_lock_released(id, thread.kind.rawValue, thread.id, thread.sequence) }
+  }
+
+  @inline(__always)
   private func transfer(
-    _ range: Bus.Range, offset: UInt32, size: Int, isWrite: Bool, data: UnsafeMutableRawPointer,
-    by thread: ThreadContext
+    _ target: DispatchTarget, _ window: Int, offset: UInt32, size: Int, isWrite: Bool,
+    data: UnsafeMutableRawPointer, by thread: ThreadContext
   ) {
     if isWrite {
       let value = Dispatcher.load(data, size)
-      range.device.write(
-        offset: offset, size: size, value: value, window: range.window, memory: guestMemory, by: thread)
+      target.device.write(
+        offset: offset, size: size, value: value, window: window, memory: guestMemory, by: thread)
     } else {
-      let value = range.device.read(offset: offset, size: size, window: range.window, by: thread)
+      let value = target.device.read(offset: offset, size: size, window: window, by: thread)
       Dispatcher.store(value, data, size)
     }
   }
