@@ -1,7 +1,3 @@
-import Board
-import Devices
-import Platform
-import Synchronization
 import Virtio
 
 /// What is behind the disks, in their order.
@@ -43,36 +39,6 @@ struct DiskBackends {
       return try DiskFile(path: disk.path, isReadOnly: disk.isReadOnly)
     } catch {
       throw MachineError(error.description)
-    }
-  }
-}
-
-extension MachineBuilder {
-  /// Has the loop of each disk's queue push what was completed. Before the loops' threads start.
-  func attach(
-    _ disks: DiskBackends, of devices: DeviceSet, to loops: [IOThread], dispatcher: Dispatcher
-  ) throws(MachineError) {
-    var rest = disks.all[...]
-    for (slot, device) in zip(devices.layout.slots, devices.devices) where slot.kind == .disk {
-      guard let transport = device as? MMIOTransport, let backend = rest.popFirst() else {
-        throw MachineError("\(slot.name) is no disk")
-      }
-      do {
-        for kick in slot.kicks {
-          let queue = Int(kick.queue)
-          try loops[kick.loop].add(
-            .init(
-              kind: .completion, device: transport.id, queue: kick.queue,
-              descriptor: backend.arrival(queue: queue)
-            ) { context, _ in
-              dispatcher.withDevice(transport, offset: 0, by: context) {
-                transport.collect(queue: queue, memory: dispatcher.guestMemory, by: context)
-              }
-            })
-        }
-      } catch {
-        throw MachineError("waiting for \(slot.name): \(error)")
-      }
     }
   }
 }

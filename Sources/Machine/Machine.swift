@@ -118,9 +118,7 @@ package final class Machine {
       ) { context, device, queue, count in
         exeunt_trace_ioeventfd_signal(context.id, context.sequence, device.rawValue, queue, count)
       } : nil
-    try builder.attach(disks, of: devices, to: loops, dispatcher: dispatcher)
-    try builder.attachArrivals(of: devices, to: loops, dispatcher: dispatcher)
-    try builder.attach(networks, of: devices, to: loops, dispatcher: dispatcher)
+    try builder.attachSources(of: devices, to: loops, dispatcher: dispatcher)
     let (clock, clockSlot) = devices.device(.clock, as: RealTimeClock.self)
     try clockTimer.attach(clock, to: loops[clockSlot.loop], dispatcher: dispatcher)
     let (serial, serialSlot) = devices.device(.serial, as: Serial16550A.self)

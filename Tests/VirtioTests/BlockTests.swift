@@ -99,7 +99,7 @@ private final class DiskBench {
     var used = try ring.takeUsed()
     let deadline = Clock.monotonic + 20_000_000_000
     while used.count < count, Clock.monotonic < deadline {
-      transport.collect(queue: 0, memory: memory, by: vcpu0)
+      transport.collect(source: 0, memory: memory, by: vcpu0)
       used += try ring.takeUsed()
     }
     return used
@@ -317,14 +317,14 @@ struct BlockTests {
     #expect(observer.answered == 256)
     #expect(bench.isSignalled(queue: 0), "the loop is asked to come back")
     for round in 2...4 {
-      transport.collect(queue: 0, memory: bench.memory, by: vcpu0)
+      transport.collect(source: 0, memory: bench.memory, by: vcpu0)
       #expect(observer.answered == 256 * round)
       #expect(try bench.ring.usedIndex == UInt16(256 * round))
     }
     observer.refill = {}
-    transport.collect(queue: 0, memory: bench.memory, by: vcpu0)
+    transport.collect(source: 0, memory: bench.memory, by: vcpu0)
     let answered = observer.answered
-    transport.collect(queue: 0, memory: bench.memory, by: vcpu0)
+    transport.collect(source: 0, memory: bench.memory, by: vcpu0)
     #expect(observer.answered == answered)
     #expect(bench.faults.faults.isEmpty)
   }
@@ -349,7 +349,7 @@ struct BlockTests {
     for round in 0..<50 {
       for place in 0..<16 { _ = try bench.add(0, UInt64(place), data: 2048, at: place) }
       try bench.kick()
-      if Bool.random(using: &random) { bench.transport.collect(queue: 0, memory: bench.memory, by: vcpu0) }
+      if Bool.random(using: &random) { bench.transport.collect(source: 0, memory: bench.memory, by: vcpu0) }
       if round % 2 == 0 {
         bench.transport.write(0, MMIODriver.status)
       } else {
@@ -358,7 +358,7 @@ struct BlockTests {
       }
       // The guest uses its memory for something else.
       try bench.memory.clear(count: 1 << 20, at: GuestAddress(0))
-      bench.transport.collect(queue: 0, memory: bench.memory, by: vcpu0)
+      bench.transport.collect(source: 0, memory: bench.memory, by: vcpu0)
       #expect(try bench.memory.read(count: 1 << 20, at: GuestAddress(0)).allSatisfy { $0 == 0 })
       try bench.ring.restart()
       bench.connect()

@@ -51,7 +51,7 @@ private final class ConsoleBench {
   }
 
   /// Has the device's loop come round once.
-  func turn() { transport.collect(memory: memory, by: vcpu0) }
+  func turn() { transport.collect(source: 0, memory: memory, by: vcpu0) }
 
   /// Says something about a port.
   func tell(_ port: UInt32, _ event: ConsoleControl.Event, _ value: UInt16) throws {

@@ -105,14 +105,14 @@ struct DiskQueueTests {
         var seen: [UInt16] = try bench.rings[queue].takeUsed().map(\.head)
         while seen.count < expected[queue].count {
           try #require(bench.waitForArrival(queue: queue), "queue \(queue) of \(method) was forgotten")
-          bench.transport.collect(queue: queue, memory: bench.memory, by: vcpu0)
+          bench.transport.collect(source: queue, memory: bench.memory, by: vcpu0)
           seen += try bench.rings[queue].takeUsed().map(\.head)
         }
         #expect(seen.count == expected[queue].count)
         #expect(Set(seen) == expected[queue])
       }
       for queue in 0..<Self.queues {
-        bench.transport.collect(queue: queue, memory: bench.memory, by: vcpu0)
+        bench.transport.collect(source: queue, memory: bench.memory, by: vcpu0)
         #expect(try bench.rings[queue].takeUsed().isEmpty, "once only")
       }
     }

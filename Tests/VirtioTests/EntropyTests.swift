@@ -117,11 +117,11 @@ struct EntropyTests {
     // The budget was spent exactly: the loop is asked to look again, finds more that no kick was sent for, then nothing.
     for _ in 0..<5 { _ = try bench.ring.add([.init(EntropyBench.data, 8, isWritable: true)]) }
     _ = try bench.ring.publish()
-    bench.transport.collect(memory: bench.memory, by: vcpu0)
+    bench.transport.collect(source: 0, memory: bench.memory, by: vcpu0)
     #expect(try bench.ring.takeUsed().count == 5)
     _ = try bench.ring.add([.init(EntropyBench.data, 8, isWritable: true)])
     _ = try bench.ring.publish()
-    bench.transport.collect(memory: bench.memory, by: vcpu0)
+    bench.transport.collect(source: 0, memory: bench.memory, by: vcpu0)
     #expect(try bench.ring.takeUsed().isEmpty)
   }
 }

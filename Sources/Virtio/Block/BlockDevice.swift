@@ -81,6 +81,11 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
 
   package func start(features: UInt64) { flushes = features & Feature.flush != 0 }
 
+  /// One for each queue.
+  package var sources: [DeviceSource] {
+    queueSizes.indices.map { DeviceSource(queues: $0..<$0 + 1, arrival: backend.arrival(queue: $0)) }
+  }
+
   package func settle() { backend.settle() }
 
   package func reset() {
@@ -187,11 +192,11 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
   }
 
   package func collect(
-    _ queue: inout Virtqueue, index: Int, memory: GuestMemory, by thread: ThreadContext
+    source index: Int, _ queues: inout [Virtqueue], memory: GuestMemory, by thread: ThreadContext
   ) {
     backend.takeCompleted(queue: index, into: &completed)
-    complete(&queue, memory, by: thread)
-    if unfinished.contains(index) { handle(&queue, index: index, memory: memory, by: thread) }
+    complete(&queues[index], memory, by: thread)
+    if unfinished.contains(index) { handle(&queues[index], index: index, memory: memory, by: thread) }
   }
 
   /// Completes a request, where its queue is still the one that it came from.

@@ -56,8 +56,10 @@ package final class ConsoleDevice: VirtioDevice, @unchecked Sendable {
     for index in self.ports.indices { try wait(index) }
   }
 
-  /// The set of all that is waited for.
-  package var arrival: CInt? { poller.descriptor.raw }
+  /// The set of all that is waited for, for all queues.
+  package var sources: [DeviceSource] {
+    [DeviceSource(queues: 0..<queueSizes.count, arrival: poller.descriptor.raw)]
+  }
 
   package func readConfiguration(offset: UInt32, size: Int) -> UInt64 {
     var value: UInt64 = 0
@@ -111,7 +113,9 @@ package final class ConsoleDevice: VirtioDevice, @unchecked Sendable {
     }
   }
 
-  package func collect(_ queues: inout [Virtqueue], memory: GuestMemory, by thread: ThreadContext) {
+  package func collect(
+    source: Int, _ queues: inout [Virtqueue], memory: GuestMemory, by thread: ThreadContext
+  ) {
     let count = (try? poller.wait(timeout: 0)) ?? 0
     var ready: [Int: Readiness] = [:]
     var isWoken = false

@@ -30,7 +30,7 @@ package final class EntropyDevice: VirtioDevice, @unchecked Sendable {
     left = try EventFD()
   }
 
-  package var arrival: CInt? { left.descriptor.raw }
+  package var sources: [DeviceSource] { [DeviceSource(queues: 0..<1, arrival: left.descriptor.raw)] }
 
   package func readConfiguration(offset: UInt32, size: Int) -> UInt64 { 0 }
 
@@ -53,7 +53,9 @@ package final class EntropyDevice: VirtioDevice, @unchecked Sendable {
     } while queue.resumeKicks(memory)
   }
 
-  package func collect(_ queues: inout [Virtqueue], memory: GuestMemory, by thread: ThreadContext) {
+  package func collect(
+    source: Int, _ queues: inout [Virtqueue], memory: GuestMemory, by thread: ThreadContext
+  ) {
     guard left.consume() > 0 else { return }
     handle(&queues[0], index: 0, memory: memory, by: thread)
   }

@@ -55,7 +55,7 @@ package final class NetDevice: VirtioDevice, @unchecked Sendable {
   private let observer: any DeviceObserver
   private let configuration: [UInt8]
   /// Signalled when the loop has to look at `interest` again, or to go on with what is unfinished.
-  package let wakeup: EventFD
+  private let wakeup: EventFD
   // Everything below is accessed under the device's lock.
   private var isStarted = false
   private var hasGuestChecksum = false
@@ -114,11 +114,12 @@ package final class NetDevice: VirtioDevice, @unchecked Sendable {
     wakeup.signal()
   }
 
-  /// What packets come from, for the loop to wait for.
-  package var descriptor: CInt { backend.descriptor }
+  package var sources: [DeviceSource] {
+    [DeviceSource(queues: 0..<2, arrival: wakeup.descriptor.raw, packets: backend.descriptor)]
+  }
 
-  /// What its loop is to wait for: packets as long as there are buffers for them, and room where one waits for it.
-  package var interest: Readiness {
+  /// Packets as long as there are buffers for them, and room where one waits for it.
+  package func interest(source: Int) -> Readiness {
     guard isStarted, !losses.isGone else { return [] }
     let packets: Readiness = receiver.isStarved ? [] : .input
     return isBlocked ? packets.union(.output) : packets
@@ -136,7 +137,9 @@ package final class NetDevice: VirtioDevice, @unchecked Sendable {
     wakeup.signal()
   }
 
-  package func collect(_ queues: inout [Virtqueue], memory: GuestMemory, by thread: ThreadContext) {
+  package func collect(
+    source: Int, _ queues: inout [Virtqueue], memory: GuestMemory, by thread: ThreadContext
+  ) {
     _ = wakeup.consume()
     guard isStarted else { return }
     if isBlocked || isUnfinished { transmit(&queues[NetDevice.transmitQueue], memory, by: thread) }

@@ -1,5 +1,6 @@
 import Devices
 import GuestRAM
+import Platform
 
 /// A virtio device behind memory-mapped registers, without the legacy interface (virtio 1.2, section 4.2).
 ///
@@ -25,6 +26,8 @@ package final class MMIOTransport: KickHandler, @unchecked Sendable {
   private let interrupt: any InterruptLine
   private let faults: any FaultObserver
   private let offered: UInt64
+  /// What loops wait for to call `collect`.
+  package let sources: [DeviceSource]
   // Everything below is accessed under the device's lock.
   private var queues: [Virtqueue]
   private var status: DeviceStatus = []
@@ -46,11 +49,9 @@ package final class MMIOTransport: KickHandler, @unchecked Sendable {
     self.interrupt = interrupt
     self.faults = faults
     offered = device.features | CommonFeature.offered
+    sources = device.sources
     queues = device.queueSizes.map { Virtqueue(maximumSize: $0) }
   }
-
-  /// What the device's loop waits for to call `collect`; nil for nothing.
-  package var arrival: CInt? { device.arrival }
 
   // MARK: Registers
 
@@ -197,22 +198,19 @@ package final class MMIOTransport: KickHandler, @unchecked Sendable {
     reportFault(of: index, by: thread)
   }
 
-  /// Has the device push what its loop was woken up for. The device's lock is held.
-  package func collect(memory: GuestMemory, by thread: ThreadContext) {
-    device.collect(&queues, memory: memory, by: thread)
+  /// Has the device push what a loop was woken up for. The device's lock is held.
+  ///
+  /// - Returns: what the source's packets are waited for from now on.
+  @discardableResult
+  package func collect(source: Int, memory: GuestMemory, by thread: ThreadContext) -> Readiness {
+    device.collect(source: source, &queues, memory: memory, by: thread)
     var isWanted = false
-    for index in queues.indices {
+    for index in sources[source].queues {
       if queues[index].publish(memory) { isWanted = true }
       reportFault(of: index, by: thread)
     }
     if isWanted { raise(MMIOTransport.usedBuffer, by: thread) }
-  }
-
-  /// Has the device push what a queue's own loop was woken up for. The device's lock is held.
-  package func collect(queue index: Int, memory: GuestMemory, by thread: ThreadContext) {
-    device.collect(&queues[index], index: index, memory: memory, by: thread)
-    if queues[index].publish(memory) { raise(MMIOTransport.usedBuffer, by: thread) }
-    reportFault(of: index, by: thread)
+    return device.interest(source: source)
   }
 
   private func reportFault(of index: Int, by thread: ThreadContext) {

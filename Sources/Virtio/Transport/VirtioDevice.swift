@@ -1,5 +1,6 @@
 import Devices
 import GuestRAM
+import Platform
 
 /// What is behind a transport: one kind of virtio device (virtio 1.2, chapter 5).
 ///
@@ -11,9 +12,8 @@ package protocol VirtioDevice: AnyObject, Sendable {
   var features: UInt64 { get }
   /// The most entries of each of its queues; powers of two.
   var queueSizes: [UInt16] { get }
-  /// A descriptor that can be read when there is something to collect; nil for a device that tells its loop otherwise, or
-  /// never has anything.
-  var arrival: CInt? { get }
+  /// What its loops wait for to have it collect.
+  var sources: [DeviceSource] { get }
 
   /// Reads a field of the configuration, little-endian (section 4.2.2.2); what is not defined reads zero.
   ///
@@ -31,13 +31,15 @@ package protocol VirtioDevice: AnyObject, Sendable {
   /// - Parameter index: which queue it is.
   func handle(_ queue: inout Virtqueue, index: Int, memory: GuestMemory, by thread: ThreadContext)
 
-  /// Pushes what its loop was woken up for (`arrival`), each to its queue.
-  func collect(_ queues: inout [Virtqueue], memory: GuestMemory, by thread: ThreadContext)
-
-  /// Pushes what a queue's own loop was woken up for: requests that were completed since they were submitted.
+  /// Pushes what a loop was woken up for, such as requests that were completed since they were submitted, each to its queue.
   ///
-  /// - Parameter index: which queue it is; it may not be in use any more.
-  func collect(_ queue: inout Virtqueue, index: Int, memory: GuestMemory, by thread: ThreadContext)
+  /// - Parameters:
+  ///   - source: which of its sources is ready.
+  ///   - queues: all of the device's, of which it uses the source's; they may not be in use any more.
+  func collect(source: Int, _ queues: inout [Virtqueue], memory: GuestMemory, by thread: ThreadContext)
+
+  /// What a source's packets are waited for from now on. Asked after each `collect` for it; before the first, nothing is.
+  func interest(source: Int) -> Readiness
 
   /// Returns when guest memory is read and written no more for any request that was taken: their driver takes a queue back.
   func settle()
@@ -47,16 +49,16 @@ package protocol VirtioDevice: AnyObject, Sendable {
 }
 
 extension VirtioDevice {
-  /// None.
-  package var arrival: CInt? { nil }
-
-  /// Nothing, for a device that completes all requests as it takes them.
-  package func collect(_ queues: inout [Virtqueue], memory: GuestMemory, by thread: ThreadContext) {}
+  /// None, for a device that completes all requests as it takes them.
+  package var sources: [DeviceSource] { [] }
 
   /// Nothing, for a device that completes all requests as it takes them.
   package func collect(
-    _ queue: inout Virtqueue, index: Int, memory: GuestMemory, by thread: ThreadContext
+    source: Int, _ queues: inout [Virtqueue], memory: GuestMemory, by thread: ThreadContext
   ) {}
+
+  /// Nothing, for a device without packets.
+  package func interest(source: Int) -> Readiness { [] }
 
   /// Nothing, for a device that completes all requests as it takes them.
   package func settle() {}
