@@ -15,8 +15,10 @@ package struct BoardOptions: Sendable, Equatable {
   package static let maximumDoorbells = 4
   /// The most disks.
   package static let maximumDisks = 4
-  /// The most network interfaces: a line for more is not free.
-  package static let maximumNetworks = 1
+  /// The most network interfaces. All but the first have the interrupt lines of doorbells.
+  package static let maximumNetworks = 4
+  /// The most pairs of queues of each.
+  package static let maximumQueuePairs = 8
   /// The most ports of the virtio console.
   package static let maximumConsolePorts = 16
   /// The most virtual CPUs.
@@ -32,12 +34,12 @@ package struct BoardOptions: Sendable, Equatable {
   package var doorbells: Int
   /// Disks, each a virtio device, and how each is served.
   package var disks: [QueueService]
-  /// Network interfaces, each a virtio device.
-  package var networks: Int
-  /// Whether there is a virtio source of random bytes.
-  package var entropy: Bool
-  /// Ports of the virtio console, 0 for none: one more than the highest number.
-  package var consolePorts: Int
+  /// Network interfaces, each a virtio device, and how the pairs of queues of each are served.
+  package var networks: [QueueService]
+  /// How the virtio source of random bytes is served; nil: there is none.
+  package var entropy: QueueService?
+  /// How the ports of the virtio console are served, one more than the highest number; nil: there is none.
+  package var console: QueueService?
   /// Event loops that all devices share, each on an I/O thread of its own.
   package var loops: Int
   /// Names of I/O threads that serve what is given to them.
@@ -46,9 +48,8 @@ package struct BoardOptions: Sendable, Equatable {
   /// Describes what is wanted; by default the smallest machine.
   package init(
     vcpus: Int = 1, interruptController: InterruptController = .kernel, doorbells: Int = 1,
-    disks: [QueueService] = [], networks: Int = 0, entropy: Bool = false, consolePorts: Int = 0,
-    loops: Int = 1,
-    ioThreads: [String] = []
+    disks: [QueueService] = [], networks: [QueueService] = [], entropy: QueueService? = nil,
+    console: QueueService? = nil, loops: Int = 1, ioThreads: [String] = []
   ) {
     self.vcpus = vcpus
     self.interruptController = interruptController
@@ -56,7 +57,7 @@ package struct BoardOptions: Sendable, Equatable {
     self.disks = disks
     self.networks = networks
     self.entropy = entropy
-    self.consolePorts = consolePorts
+    self.console = console
     self.loops = loops
     self.ioThreads = ioThreads
   }
@@ -74,15 +75,17 @@ package struct BoardOptions: Sendable, Equatable {
     try check("cpus", vcpus, BoardOptions.maximumVcpus)
     try check("iothreads", loops, BoardOptions.maximumLoops)
     try check("doorbells", doorbells, BoardOptions.maximumDoorbells)
-    guard consolePorts >= 0, consolePorts <= BoardOptions.maximumConsolePorts else {
-      throw BoardError(
-        "\(consolePorts) ports of the virtio console: give up to \(BoardOptions.maximumConsolePorts)")
-    }
     guard disks.count <= BoardOptions.maximumDisks else {
       throw BoardError("\(disks.count) disks: give up to \(BoardOptions.maximumDisks)")
     }
-    guard networks >= 0, networks <= BoardOptions.maximumNetworks else {
-      throw BoardError("--net, \(networks) times: give up to \(BoardOptions.maximumNetworks)")
+    guard networks.count <= BoardOptions.maximumNetworks else {
+      throw BoardError("\(networks.count) network interfaces: give up to \(BoardOptions.maximumNetworks)")
+    }
+    // One line is the interfaces' own.
+    guard networks.count - 1 + doorbells <= BoardOptions.maximumDoorbells else {
+      throw BoardError(
+        "\(networks.count) network interfaces with --doorbells \(doorbells): there are interrupt lines for "
+          + "\(BoardOptions.maximumDoorbells + 1) of both together; give fewer doorbells")
     }
     guard loops + ioThreads.count <= BoardOptions.maximumLoops else {
       throw BoardError("\(ioThreads.count) I/O threads beside --iothreads \(loops): give up to 64 in all")
@@ -97,6 +100,12 @@ package struct BoardOptions: Sendable, Equatable {
     }
     let threads = threads
     for (index, disk) in disks.enumerated() { try disk.validate("disk\(index)", threads) }
+    for (index, network) in networks.enumerated() {
+      try network.validate(
+        "net\(index)", threads, "pairs of queues", maximum: BoardOptions.maximumQueuePairs)
+    }
+    try entropy?.validate("rng0", threads)
+    try console?.validate("console0", threads, "ports", maximum: BoardOptions.maximumConsolePorts)
   }
 }
 

@@ -1,11 +1,12 @@
-/// How the queues of a virtio device are served.
+/// What of a virtio device is served, and by whom: the queues of a disk, the pairs of queues of a network interface, the ports
+/// of a console with two queues each.
 package struct QueueService: Sendable, Equatable {
-  /// The most queues of a device.
+  /// The most of a device's.
   package static let maximumQueues = 16
 
-  /// Queues.
+  /// Queues, or pairs of them, or ports.
   package var queues: Int
-  /// Names of the threads that serve them: queue q is served by the one at q modulo their number. Empty: the shared ones.
+  /// Names of the threads that serve them: number q is served by the one at q modulo their number. Empty: the shared ones.
   package var ioThreads: [String]
   /// Whether kicks exit to this process even where the kernel could consume them.
   package var kicksExit: Bool
@@ -19,14 +20,20 @@ package struct QueueService: Sendable, Equatable {
 
   /// Checks that there is such a service.
   ///
-  /// - Parameter device: its name, for messages.
-  func validate(_ device: String, _ threads: ThreadModel) throws(BoardError) {
-    guard queues >= 1, queues <= QueueService.maximumQueues else {
-      throw BoardError("\(device): \(queues) queues; give 1 to \(QueueService.maximumQueues)")
+  /// - Parameters:
+  ///   - device: its name, for messages.
+  ///   - noun: what is counted.
+  func validate(
+    _ device: String, _ threads: ThreadModel, _ noun: String = "queues",
+    maximum: Int = QueueService.maximumQueues
+  ) throws(BoardError) {
+    guard queues >= 1, queues <= maximum else {
+      throw BoardError("\(device): \(queues) \(noun); give 1 to \(maximum)")
     }
     guard ioThreads.count <= queues else {
       throw BoardError(
-        "\(device): \(ioThreads.count) I/O threads for \(queues) queues; give it more queues (num-queues)")
+        "\(device): \(ioThreads.count) I/O threads for \(queues) \(noun); give it more of these, or fewer threads"
+      )
     }
     for name in ioThreads where !threads.loopNames.contains(name) {
       throw BoardError(

@@ -28,16 +28,21 @@ extension BoardLayout {
         [.ports(0xe0, 16), .ports(0x2000, UInt64(BoardLayout.lineCount), window: 1)]),
     ]
     for (index, service) in options.disks.enumerated() { slots.append(disk(index, service, threads)) }
-    for index in 0..<options.networks { slots.append(network(index, threads)) }
-    if options.entropy {
-      slots.append(virtio(Slot(23, "rng0", .entropy, [.memory(0xd011_0000, 0x1000)], line: 13), "RNG0", 16))
-    }
-    if options.consolePorts > 0 {
+    for (index, service) in options.networks.enumerated() { slots.append(network(index, service, threads)) }
+    if let service = options.entropy {
+      let slot = Slot(23, "rng0", .entropy, [.memory(0xd011_0000, 0x1000)], line: 13)
       slots.append(
-        virtio(
-          Slot(24, "console0", .console, [.memory(0xd011_1000, 0x1000)], line: 7), "CON0", 17,
-          // Two for each port, and two for what is said about them.
-          queues: 2 * (UInt16(options.consolePorts) + 1)))
+        virtio(slot, "RNG0", 16, queues: service.queues, service) {
+          service.loop(ofQueue: $0, device: 0, threads)
+        })
+    }
+    if let service = options.console {
+      let slot = Slot(24, "console0", .console, [.memory(0xd011_1000, 0x1000)], line: 7)
+      // Two queues for each port, and two for what is said about them; one loop waits for all peers.
+      slots.append(
+        virtio(slot, "CON0", 17, queues: 2 * (service.queues + 1), service) { _ in
+          service.loop(ofQueue: 0, device: 0, threads)
+        })
     }
     if options.interruptController == .split { slots.append(Slot(8, "ioapic", .ioapic, [ioapic])) }
     return slots
@@ -60,51 +65,51 @@ extension BoardLayout {
   private static let queueNotify: UInt32 = 0x50
 
   private static func disk(_ index: Int, _ service: QueueService, _ threads: ThreadModel) -> Slot {
-    let memory: UInt64 = 0xd010_0000 + 0x1000 * UInt64(index)
-    var slot = Slot(
-      disks[index].id, "disk\(index)", .disk, [.memory(memory, 0x1000)], line: disks[index].line)
-    slot.kicks = (0..<UInt16(service.queues)).map { queue in
-      Kick(
-        queue: queue, addresses: [.init(space: .memory, address: memory + UInt64(queueNotify))],
-        offset: queueNotify, size: 4, value: UInt64(queue),
-        // As if one doorbell came before them: how many there are does not move disks.
-        loop: service.loop(ofQueue: queue, device: 1 + index, threads))
+    let slot = Slot(
+      disks[index].id, "disk\(index)", .disk, [.memory(0xd010_0000 + 0x1000 * UInt64(index), 0x1000)],
+      line: disks[index].line)
+    return virtio(slot, "DSK\(index)", UInt64(index), queues: service.queues, service) {
+      // As if one doorbell came before them: how many there are does not move disks.
+      service.loop(ofQueue: $0, device: 1 + index, threads)
     }
-    slot.loop = slot.kicks[0].loop
-    slot.kicksExit = service.kicksExit
-    // What Linux's driver of virtio behind memory-mapped registers knows them by.
-    slot.firmware = FirmwareEntry(
-      name: "DSK\(index)", hardwareID: .text("LNRO0005"), uniqueID: UInt64(index))
-    return slot
   }
 
-  // A keyboard's, which no such machine has.
-  private static let networks: [(id: UInt16, line: UInt32)] = [(30, 1)]
+  // The first has a keyboard's, which no such machine has; the others those of doorbells, from the last on.
+  private static let networks: [(id: UInt16, line: UInt32)] = [(30, 1), (31, 12), (32, 11), (33, 10)]
 
-  private static func network(_ index: Int, _ threads: ThreadModel) -> Slot {
-    // Behind the disks, however many there are.
-    virtio(
-      Slot(
-        networks[index].id, "net\(index)", .network, [.memory(0xd020_0000 + 0x1000 * UInt64(index), 0x1000)],
-        line: networks[index].line),
-      "NET\(index)", 20 + UInt64(index), queues: 2,
-      loop: threads.loop(ofQueue: 0, device: 1 + BoardOptions.maximumDisks + index))
+  private static func network(_ index: Int, _ service: QueueService, _ threads: ThreadModel) -> Slot {
+    let slot = Slot(
+      networks[index].id, "net\(index)", .network, [.memory(0xd020_0000 + 0x1000 * UInt64(index), 0x1000)],
+      line: networks[index].line)
+    // With several pairs, behind them the queue by which their number is changed (virtio 1.2, section 5.1.2).
+    let pairs = UInt16(service.queues)
+    return virtio(
+      slot, "NET\(index)", 20 + UInt64(index), queues: Int(pairs > 1 ? 2 * pairs + 1 : 2), service
+    ) {
+      // Behind the disks, however many there are.
+      service.loop(ofQueue: $0 / 2 % pairs, device: 1 + BoardOptions.maximumDisks + index, threads)
+    }
   }
 
   /// A virtio device: kicks at one register, and its place known to drivers.
   ///
-  /// - Parameter unique: the firmware's number of it; those of disks come before.
+  /// - Parameters:
+  ///   - unique: the firmware's number of it; those of disks come before.
+  ///   - loop: of each queue. What is no queue's is served by the first one's.
   private static func virtio(
-    _ slot: Slot, _ name: String, _ unique: UInt64, queues: UInt16 = 1, loop: Int = 0
+    _ slot: Slot, _ name: String, _ unique: UInt64, queues: Int, _ service: QueueService,
+    loop: (UInt16) -> Int
   ) -> Slot {
     var slot = slot
-    slot.loop = loop
-    slot.kicks = (0..<queues).map { queue in
+    slot.kicks = (0..<UInt16(queues)).map { queue in
       Kick(
         queue: queue,
         addresses: [.init(space: .memory, address: slot.ranges[0].start + UInt64(queueNotify))],
-        offset: queueNotify, size: 4, value: UInt64(queue), loop: loop)
+        offset: queueNotify, size: 4, value: UInt64(queue), loop: loop(queue))
     }
+    slot.loop = slot.kicks[0].loop
+    slot.kicksExit = service.kicksExit
+    // What Linux's driver of virtio behind memory-mapped registers knows them by.
     slot.firmware = FirmwareEntry(name: name, hardwareID: .text("LNRO0005"), uniqueID: unique)
     return slot
   }

@@ -60,10 +60,10 @@ extension MachineConfiguration {
       return try BoardLayout(
         BoardOptions(
           vcpus: vcpus, interruptController: interruptController, doorbells: doorbells,
-          disks: disks.map {
-            QueueService(queues: $0.queues, ioThreads: $0.ioThreads ?? [], kicksExit: $0.kicksExit ?? false)
-          }, networks: networks.count, entropy: entropy,
-          consolePorts: numberedPorts.map { $0.number + 1 }.max() ?? 0,
+          disks: disks.map { QueueService($0.queues, $0.service) },
+          networks: networks.map { QueueService(1, $0.service) },
+          entropy: entropy ? QueueService(1, entropyService) : nil,
+          console: numberedPorts.map { $0.number + 1 }.max().map { QueueService($0, consoleService) },
           loops: ioThreads, ioThreads: namedIOThreads))
     } catch {
       throw MachineError(error.description)
@@ -103,6 +103,12 @@ extension MachineConfiguration {
     } catch {
       throw MachineError("preparing standard input for the serial port: \(error)")
     }
+  }
+}
+
+extension QueueService {
+  fileprivate init(_ queues: Int, _ service: MachineConfiguration.Service) {
+    self.init(queues: queues, ioThreads: service.ioThreads ?? [], kicksExit: service.kicksExit ?? false)
   }
 }
 

@@ -42,10 +42,8 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
     package var queues = 1
     /// Its serial number, of which 20 bytes are shown; nil for one made of its place.
     package var serial: String?
-    /// Names of I/O threads that serve its queues in turns; nil for those that all devices share.
-    package var ioThreads: [String]?
-    /// Whether kicks exit to this process even with `ioeventfd`.
-    package var kicksExit: Bool?
+    /// Who serves it.
+    package var service = Service()
 
     /// A disk for one run, all zeros.
     package static func scratch(bytes: UInt64) -> Disk {
@@ -67,11 +65,27 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
     package var tap: String
     /// The guest's Ethernet address, six bytes.
     package var address: [UInt8]
+    /// Who serves it.
+    package var service = Service()
 
     /// Describes one.
     package init(tap: String, address: [UInt8]) {
       self.tap = tap
       self.address = address
+    }
+  }
+
+  /// Who serves a device's queues.
+  package struct Service: Sendable, Codable, Equatable {
+    /// Names of I/O threads that take turns; nil for those that all devices share.
+    package var ioThreads: [String]?
+    /// Whether kicks exit to this process even with `ioeventfd`.
+    package var kicksExit: Bool?
+
+    /// Describes who does; by default those who serve all.
+    package init(ioThreads: [String]? = nil, kicksExit: Bool? = nil) {
+      self.ioThreads = ioThreads
+      self.kicksExit = kicksExit
     }
   }
 
@@ -105,12 +119,16 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
   package var disks: [Disk] = []
   /// The guest physical address at which a built-in guest leaves time stamps of its virtio requests; nil for others.
   package var kickStamps: UInt64?
-  /// Network interfaces; one at the most.
+  /// Network interfaces, in their order; up to 4.
   package var networks: [Network] = []
   /// Whether there is a virtio source of random bytes.
   package var entropy = false
+  /// Who serves it.
+  package var entropyService = Service()
   /// Ports of the virtio console; nil for none.
   package var ports: [Port]?
+  /// Who serves them.
+  package var consoleService = Service()
   /// How long an I/O thread polls before it blocks, nanoseconds.
   package var pollBudget: UInt32 = 0
   /// Host CPUs that threads are pinned to, by thread name (`vcpu0`, `io0`).

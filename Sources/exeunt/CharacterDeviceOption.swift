@@ -3,7 +3,6 @@ import Machine
 
 /// `--chardev KIND,id=ID[,key=value…]`: what a port leads to.
 struct CharacterDeviceOption: Sendable {
-  let words: KeyedArgument
   let id: String
   let peer: MachineConfiguration.Port.Peer
 
@@ -28,6 +27,27 @@ struct CharacterDeviceOption: Sendable {
     }
     guard let id = try words.identifier() else { throw words.failure("id= is missing: ports name it") }
     self.id = id
+  }
+}
+
+/// `--device virtserialport,chardev=NAME…`, or `virtconsole`: a port of the virtio console.
+struct PortOption: Sendable {
+  let words: KeyedArgument
+  private let chardev: String
+  private let name: String?
+
+  /// Reads what a user gave.
+  init(_ words: KeyedArgument) throws {
+    try words.allow(["chardev", "name", "id"])
+    _ = try words.identifier()
+    chardev = try words.required("chardev", "the id of a --chardev")
+    name = words.string("name")
     self.words = words
+  }
+
+  /// The port with what it leads to.
+  func port(_ chardevs: inout ReferredOptions<CharacterDeviceOption>) throws -> MachineConfiguration.Port {
+    .init(
+      try chardevs.take(chardev, for: words).peer, isConsole: words.first == "virtconsole", name: name)
   }
 }

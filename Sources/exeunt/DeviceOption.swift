@@ -5,100 +5,85 @@ import Machine
 enum DeviceOption: Sendable {
   /// A disk.
   case block(BlockDeviceOption)
+  /// A network interface.
+  case network(NetDeviceOption)
   /// A source of random bytes.
-  case entropy
+  case entropy(MachineConfiguration.Service)
   /// The virtio console, which ports are added to.
-  case console
+  case console(MachineConfiguration.Service)
   /// A port of it.
-  case port(KeyedArgument, isConsole: Bool, chardev: String, name: String?)
+  case port(PortOption)
 
   /// The drivers there are, each with what reads its keys.
   private static let drivers: [(name: String, read: @Sendable (KeyedArgument) throws -> DeviceOption)] = [
     ("virtio-blk-device", { .block(try BlockDeviceOption($0)) }),
-    (
-      "virtio-rng-device",
-      {
-        try $0.allow(["id"])
-        _ = try $0.identifier()
-        return .entropy
-      }
-    ),
-    (
-      "virtio-serial-device",
-      {
-        try $0.allow(["id"])
-        _ = try $0.identifier()
-        return .console
-      }
-    ),
-    ("virtserialport", { try port($0) }),
-    ("virtconsole", { try port($0) }),
+    ("virtio-net-device", { .network(try NetDeviceOption($0)) }),
+    ("virtio-rng-device", { .entropy(try simple($0)) }),
+    ("virtio-serial-device", { .console(try simple($0)) }),
+    ("virtserialport", { .port(try PortOption($0)) }),
+    ("virtconsole", { .port(try PortOption($0)) }),
   ]
 
-  private static func port(_ words: KeyedArgument) throws -> DeviceOption {
-    try words.allow(["chardev", "name", "id"])
+  /// A device of which no more is said than who serves it.
+  private static func simple(_ words: KeyedArgument) throws -> MachineConfiguration.Service {
+    try words.allow(["id"] + ServiceKeys.ofOneThread)
     _ = try words.identifier()
-    return .port(
-      words, isConsole: words.first == "virtconsole",
-      chardev: try words.required("chardev", "the id of a --chardev"), name: words.string("name"))
+    return try ServiceKeys.service(words)
   }
 
   /// Reads what a user gave.
   init(parsing argument: String) throws {
     let argument = try KeyedArgument(argument, of: "--device", first: "a driver")
     guard let driver = DeviceOption.drivers.first(where: { $0.name == argument.first }) else {
+      let parts = argument.first.split(separator: "-")
+      let twin = parts.dropLast().joined(separator: "-") + "-device"
+      if parts.last == "pci", DeviceOption.drivers.contains(where: { $0.name == twin }) {
+        throw argument.failure("there is no PCI bus; give \(twin), which is behind memory-mapped registers")
+      }
       throw argument.unknown("driver", argument.first, among: DeviceOption.drivers.map(\.name))
     }
     self = try driver.read(argument)
   }
 
-  /// Adds the devices to a machine.
-  ///
-  /// - Parameter drives: what is behind the disks among them.
+  /// Adds the devices to a machine, each with what is behind it.
   static func apply(
-    _ devices: [DeviceOption], drives: [DriveOption], _ chardevs: [CharacterDeviceOption],
-    to configuration: inout MachineConfiguration
+    _ devices: [DeviceOption], drives: [DriveOption], netdevs: [NetdevOption],
+    chardevs: [CharacterDeviceOption], to configuration: inout MachineConfiguration
   ) throws {
-    var disks: [BlockDeviceOption] = []
-    var ends: [String: CharacterDeviceOption] = [:]
-    for end in chardevs where ends.updateValue(end, forKey: end.id) != nil {
-      throw end.words.failure("the id \(end.id) is given twice")
-    }
+    var drives = try ReferredOptions("drive", of: "virtio-blk-device", drives, id: \.id)
+    var netdevs = try ReferredOptions("netdev", of: "virtio-net-device", netdevs, id: \.id)
+    var chardevs = try ReferredOptions("chardev", of: "virtserialport", chardevs, id: \.id)
     var hasConsole = false
     var ports: [MachineConfiguration.Port] = []
     for device in devices {
       switch device {
-      case .block(let disk): disks.append(disk)
-      case .entropy:
+      case .block(let disk): configuration.disks.append(try disk.disk(&drives))
+      case .network(let network): configuration.networks.append(try network.network(&netdevs))
+      case .entropy(let service):
         guard !configuration.entropy else {
           throw ValidationError("--device virtio-rng-device: given twice; one is enough for any guest")
         }
         configuration.entropy = true
-      case .console:
+        configuration.entropyService = service
+      case .console(let service):
         guard !hasConsole else {
           throw ValidationError("--device virtio-serial-device: given twice; one takes up to 15 ports")
         }
         hasConsole = true
-      case .port(let words, let isConsole, let chardev, let name):
-        guard hasConsole else { throw words.failure("put --device virtio-serial-device before it") }
-        guard let end = ends.removeValue(forKey: chardev) else {
-          guard chardevs.contains(where: { $0.id == chardev }) else {
-            throw words.unknown("chardev", chardev, among: chardevs.map(\.id))
-          }
-          throw words.failure("another port has the chardev \(chardev)")
-        }
-        ports.append(.init(end.peer, isConsole: isConsole, name: name))
+        configuration.consoleService = service
+      case .port(let port):
+        guard hasConsole else { throw port.words.failure("put --device virtio-serial-device before it") }
+        ports.append(try port.port(&chardevs))
       }
     }
-    if let unused = chardevs.first(where: { ends[$0.id] != nil }) {
-      throw unused.words.failure("no port has it; give one chardev=\(unused.id)")
-    }
+    try drives.checkAllTaken()
+    try netdevs.checkAllTaken()
+    try chardevs.checkAllTaken()
     guard !hasConsole || !ports.isEmpty else {
       throw ValidationError(
         "--device virtio-serial-device: it has no port; add a virtconsole or virtserialport with a chardev")
     }
     configuration.ports = ports.isEmpty ? nil : ports
-    configuration.disks += try BlockDeviceOption.disks(disks, drives)
   }
 }
 
@@ -119,26 +104,17 @@ struct IOThreadOption: Sendable {
 }
 
 /// Who serves a device's queues: the keys that all devices with queues share, as QEMU has them.
-struct QueueKeys: Sendable {
-  /// `num-queues`.
-  let queues: Int?
-  /// Names of I/O threads that take turns; nil for the shared ones.
-  let ioThreads: [String]?
-  /// Whether kicks exit to this process (`ioeventfd=off`); nil for what `--ioeventfd` says.
-  let kicksExit: Bool?
-
-  /// The keys, for `KeyedArgument.allow`.
-  static let names = ["iothread", "iothread-vq-mapping", "num-queues", "ioeventfd"]
+enum ServiceKeys {
+  /// The keys of a device that one thread serves, for `KeyedArgument.allow`.
+  static let ofOneThread = ["iothread", "ioeventfd"]
+  /// Those of a device whose queues may be served by several.
+  static let names = ofOneThread + ["iothread-vq-mapping"]
 
   /// Reads them.
-  ///
-  /// - Parameter maximum: the most queues that the device may have.
-  init(_ argument: KeyedArgument, maximum: Int) throws {
-    queues = try argument.number("num-queues", in: 1...maximum)
-    kicksExit = try argument.isOn("ioeventfd").map { !$0 }
+  static func service(_ argument: KeyedArgument) throws -> MachineConfiguration.Service {
+    let kicksExit = try argument.isOn("ioeventfd").map { !$0 }
     guard let mapping = argument.string("iothread-vq-mapping") else {
-      ioThreads = try argument.identifier("iothread").map { [$0] }
-      return
+      return .init(ioThreads: try argument.identifier("iothread").map { [$0] }, kicksExit: kicksExit)
     }
     guard !argument.has("iothread") else {
       throw argument.failure("iothread and iothread-vq-mapping both say who serves it; give one of them")
@@ -148,6 +124,6 @@ struct QueueKeys: Sendable {
       throw argument.failure(
         "iothread-vq-mapping=\(mapping): give threads with ':' between them, such as io1:io2")
     }
-    ioThreads = names
+    return .init(ioThreads: names, kicksExit: kicksExit)
   }
 }

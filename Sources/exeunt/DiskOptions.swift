@@ -48,55 +48,33 @@ struct DiskOption: Sendable {
 
 /// `--device virtio-blk-device,drive=NAME…`.
 struct BlockDeviceOption: Sendable {
-  private let argument: KeyedArgument
+  private let words: KeyedArgument
   private let drive: String
   private let serial: String?
-  private let service: QueueKeys
+  private let queues: Int?
+  private let service: MachineConfiguration.Service
 
   /// Reads what a user gave.
-  init(_ argument: KeyedArgument) throws {
-    try argument.allow(["drive", "serial"] + QueueKeys.names)
-    drive = try argument.required("drive", "the id of a --drive")
-    serial = argument.string("serial")
+  init(_ words: KeyedArgument) throws {
+    try words.allow(["drive", "serial", "id", "num-queues"] + ServiceKeys.names)
+    _ = try words.identifier()
+    drive = try words.required("drive", "the id of a --drive")
+    serial = words.string("serial")
     if let serial, serial.utf8.count > BlockRequest.identityLength {
-      throw argument.failure("serial=\(serial): a disk shows \(BlockRequest.identityLength) bytes of it")
+      throw words.failure("serial=\(serial): a disk shows \(BlockRequest.identityLength) bytes of it")
     }
-    service = try QueueKeys(argument, maximum: BlockDevice.maximumQueues)
-    self.argument = argument
+    queues = try words.number("num-queues", in: 1...BlockDevice.maximumQueues)
+    service = try ServiceKeys.service(words)
+    self.words = words
   }
 
   /// The disk with what is behind it.
-  fileprivate func disk(_ drives: [DriveOption]) throws -> MachineConfiguration.Disk {
-    guard var disk = drives.first(where: { $0.id == drive })?.disk else {
-      guard !drives.isEmpty else {
-        throw argument.failure("there is no drive '\(drive)'; give --drive …,id=\(drive)")
-      }
-      throw argument.unknown("drive", drive, among: drives.map(\.id))
-    }
+  func disk(_ drives: inout ReferredOptions<DriveOption>) throws -> MachineConfiguration.Disk {
+    var disk = try drives.take(drive, for: words).disk
     // Each thread has a queue to serve.
-    disk.queues = service.queues ?? max(1, service.ioThreads?.count ?? 1)
-    disk.ioThreads = service.ioThreads
-    disk.kicksExit = service.kicksExit
+    disk.queues = queues ?? max(1, service.ioThreads?.count ?? 1)
+    disk.service = service
     disk.serial = serial
     return disk
-  }
-
-  /// The disks of devices, in their order. Each drive belongs to one.
-  static func disks(
-    _ devices: [BlockDeviceOption], _ drives: [DriveOption]
-  ) throws -> [MachineConfiguration.Disk] {
-    for (index, drive) in drives.enumerated() where drives[..<index].contains(where: { $0.id == drive.id }) {
-      throw ValidationError("two of --drive have id=\(drive.id)")
-    }
-    let disks = try devices.map { try $0.disk(drives) }
-    for drive in drives {
-      let users = devices.count { $0.drive == drive.id }
-      if users == 0 {
-        throw ValidationError(
-          "--drive with id=\(drive.id): no device has it; give --device virtio-blk-device,drive=\(drive.id)")
-      }
-      if users > 1 { throw ValidationError("--drive with id=\(drive.id): \(users) devices have it") }
-    }
-    return disks
   }
 }

@@ -49,13 +49,19 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "What is behind a network interface of --device: a tap of the host.",
+      valueName: "tap,id=name,ifname=tap"), transform: NetdevOption.init(parsing:))
+  var netdev: [NetdevOption] = []
+
+  @Option(
+    help: ArgumentHelp(
       "What is behind a disk of --device: file=FILE,id=NAME and, as in QEMU, readonly, aio.",
       valueName: "key=value…"), transform: DriveOption.init(parsing:))
   var drive: [DriveOption] = []
 
   @Option(
     help: ArgumentHelp(
-      "A device: virtio-rng-device; virtio-serial-device, and after it its ports, virtconsole and virtserialport,chardev=NAME; virtio-blk-device,drive=NAME and, as in QEMU, num-queues, iothread, ioeventfd, serial.",
+      "A device: virtio-blk-device,drive=NAME; virtio-net-device,netdev=NAME; virtio-rng-device; virtio-serial-device, and after it its ports, virtconsole and virtserialport,chardev=NAME. As in QEMU with iothread and ioeventfd; disks with num-queues and serial, interfaces with mac.",
       valueName: "driver[,key=value…]"), transform: DeviceOption.init(parsing:))
   var device: [DeviceOption] = []
 
@@ -117,8 +123,9 @@ struct MachineOptions: ParsableArguments {
     configuration.namedIOThreads = object.map(\.name)
     configuration.disks = disk.map(\.disk)
     configuration.networks = net.map(\.network)
-    try DeviceOption.apply(device, drives: drive, chardev, to: &configuration)
-    if ioeventfd == .off, configuration.disks.contains(where: { $0.kicksExit == false }) {
+    try DeviceOption.apply(
+      device, drives: drive, netdevs: netdev, chardevs: chardev, to: &configuration)
+    if ioeventfd == .off, configuration.services.contains(where: { $0.kicksExit == false }) {
       throw ValidationError("--device with ioeventfd=on contradicts --ioeventfd off")
     }
     configuration.pollBudget = iothreadPoll.nanoseconds
@@ -134,6 +141,13 @@ struct MachineOptions: ParsableArguments {
     default: configuration.serial = .file(serial)
     }
     return configuration
+  }
+}
+
+extension MachineConfiguration {
+  /// Who serves each of the devices with queues.
+  fileprivate var services: [Service] {
+    disks.map(\.service) + networks.map(\.service) + [entropyService, consoleService]
   }
 }
 

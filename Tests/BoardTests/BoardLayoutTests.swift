@@ -14,14 +14,18 @@ import Virtio
       for doorbells in 1...BoardOptions.maximumDoorbells {
         for loops in [1, 2, 3, 5, 16, BoardOptions.maximumLoops] {
           for vcpus in [1, 2, BoardOptions.maximumVcpus] {
+            let ports = (doorbells * loops + vcpus) % (BoardOptions.maximumConsolePorts + 1)
             all.append(
               BoardOptions(
                 vcpus: vcpus, interruptController: controller, doorbells: doorbells,
                 disks: Array(
                   repeating: QueueService(queues: loops == 5 ? 16 : loops % 3 + 1),
                   count: (doorbells + loops + vcpus) % (BoardOptions.maximumDisks + 1)),
-                entropy: (loops + vcpus) % 2 == 0,
-                consolePorts: (doorbells * loops + vcpus) % (BoardOptions.maximumConsolePorts + 1),
+                networks: Array(
+                  repeating: QueueService(queues: (loops + vcpus) % BoardOptions.maximumQueuePairs + 1),
+                  count: min((loops + vcpus) % 5, BoardOptions.maximumDoorbells + 1 - doorbells)),
+                entropy: (loops + vcpus) % 2 == 0 ? QueueService() : nil,
+                console: ports == 0 ? nil : QueueService(queues: ports),
                 loops: loops))
           }
         }
@@ -51,9 +55,12 @@ import Virtio
       }
       #expect(layout.slots(of: .doorbell).count == options.doorbells)
       #expect(layout.slots(of: .disk).count == options.disks.count)
-      #expect(layout.slots(of: .entropy).count == (options.entropy ? 1 : 0))
+      #expect(layout.slots(of: .entropy).count == (options.entropy == nil ? 0 : 1))
       let console = layout.slots(of: .console)
-      #expect(console.map(\.kicks.count) == (options.consolePorts == 0 ? [] : [2 * options.consolePorts + 2]))
+      #expect(console.map(\.kicks.count) == (options.console.map { [2 * $0.queues + 2] } ?? []))
+      #expect(
+        layout.slots(of: .network).map(\.kicks.count)
+          == options.networks.map { $0.queues == 1 ? 2 : 2 * $0.queues + 1 })
       #expect(layout.slots(of: .ioapic).count == (options.interruptController == .split ? 1 : 0))
     }
   }

@@ -36,12 +36,11 @@ struct DiskOptionTests {
     var first = MachineConfiguration.Disk(path: "x")
     first.method = .ring
     first.queues = 4
-    first.ioThreads = ["io1", "fast"]
+    first.service.ioThreads = ["io1", "fast"]
     first.serial = "abc"
     var second = MachineConfiguration.Disk(path: "a,b=c", isReadOnly: true)
     second.method = .threads
-    second.ioThreads = ["io1"]
-    second.kicksExit = true
+    second.service = .init(ioThreads: ["io1"], kicksExit: true)
     #expect(found.disks == [short, first, second])
     let layout = try found.boardLayout()
     #expect(layout.threads.loopNames == ["io0", "io1", "fast"])
@@ -68,7 +67,7 @@ struct DiskOptionTests {
       (device, "there is no drive 'd'; give --drive"),
       ("\(device) --drive file=x,id=dd", "did you mean 'dd'?"),
       ("\(drive) \(drive) \(device)", "two of --drive have id=d"),
-      ("\(drive) \(device) \(device)", "2 devices have it"),
+      ("\(drive) \(device) \(device)", "another device has the drive d"),
       (
         "--device virtio-blk-devise,drive=d",
         "unknown driver 'virtio-blk-devise'; did you mean 'virtio-blk-device'?"

@@ -1,0 +1,169 @@
+import ArgumentParser
+import Testing
+
+@testable import Machine
+@testable import exeunt
+
+/// Network interfaces, and other devices' threads, as QEMU's users spell them.
+@Suite("Network interfaces on the command line")
+struct NetOptionTests {
+  private func configuration(_ arguments: String) throws -> MachineConfiguration {
+    try MachineOptions.parse(arguments.split(separator: " ").map(String.init)).configuration()
+  }
+
+  private func message(_ arguments: String) -> String {
+    do {
+      try configuration(arguments).validate()
+      return ""
+    } catch let error as MachineError {
+      return error.description
+    } catch {
+      return MachineOptions.message(for: error)
+    }
+  }
+
+  @Test("A netdev with its device is what the short form is")
+  func forms() throws {
+    let short = try configuration("--net tap:tap7").networks
+    let long = try configuration(
+      "--device virtio-net-device,netdev=n0 --netdev tap,id=n0,ifname=tap7,script=no,downscript=no,vhost=off"
+    ).networks
+    #expect(short == long)
+    #expect(short[0].address[..<3] == [0x52, 0x54, 0])
+    let mac = "mac=52:54:00:12:34:56"
+    let given = try configuration("--net tap:tap7,\(mac)").networks
+    #expect(given[0].address == [0x52, 0x54, 0, 0x12, 0x34, 0x56])
+    #expect(
+      try configuration("--netdev tap,id=n0,ifname=tap7 --device virtio-net-device,netdev=n0,\(mac)").networks
+        == given)
+  }
+
+  @Test("Each device is served by the thread that it is given to, and kicked as is said")
+  func service() throws {
+    let found = try configuration(
+      "--object iothread,id=fast --object iothread,id=slow --net tap:a "
+        + "--netdev tap,id=n,ifname=b --device virtio-net-device,netdev=n,iothread=fast,ioeventfd=off "
+        + "--device virtio-rng-device,id=r,iothread=slow "
+        + "--device virtio-serial-device,iothread=fast,ioeventfd=off --chardev null,id=c "
+        + "--device virtserialport,chardev=c")
+    #expect(found.networks.map(\.tap) == ["a", "b"])
+    let layout = try found.boardLayout()
+    #expect(layout.threads.loopNames == ["io0", "fast", "slow"])
+    func loops(_ name: String) -> Set<Int> {
+      Set(layout.slots.filter { $0.name == name }.flatMap { $0.kicks.map(\.loop) + [$0.loop] })
+    }
+    #expect(loops("net0") == [0])
+    #expect(loops("net1") == [1])
+    #expect(loops("rng0") == [2])
+    #expect(loops("console0") == [1])
+    #expect(layout.slots.filter(\.kicksExit).map(\.name) == ["net1", "console0"])
+  }
+
+  @Test("What is unknown or contradicts itself is refused, with what to do")
+  func refused() {
+    let device = "--device virtio-net-device,netdev=n"
+    let netdev = "--netdev tap,id=n,ifname=t"
+    let serial = "--device virtio-serial-device"
+    for (arguments, words) in [
+      ("--netdev tap,id=n", "ifname= is missing"), ("--netdev tap,ifname=t", "id= is missing"),
+      ("--netdev tpa,id=n", "unknown kind 'tpa'; did you mean 'tap'?"),
+      ("--netdev tap,id=n,ifnam=t", "unknown key 'ifnam'; did you mean 'ifname'?"),
+      ("--netdev tap,id=n,ifname=t,script=/etc/qemu-ifup", "script=/etc/qemu-ifup: give no"),
+      ("--netdev tap,id=n,ifname=t,vhost=on", "vhost=on: give off"),
+      (netdev, "no device has it; give --device virtio-net-device,netdev=n"),
+      (device, "there is no netdev 'n'; give --netdev"),
+      ("\(device) --netdev tap,id=nn,ifname=t", "did you mean 'nn'?"),
+      ("\(netdev) \(netdev) \(device)", "two of --netdev have id=n"),
+      ("\(netdev) \(device) \(device)", "another device has the netdev n"),
+      ("--device virtio-net-pci,netdev=n", "there is no PCI bus; give virtio-net-device,"),
+      ("--device virtio-net-devise,netdev=n", "did you mean 'virtio-net-device'?"),
+      ("\(netdev) \(device),mac=53:54:00:12:34:56", "the first one even"),
+      ("\(netdev) \(device),mac=52:54:00:12:34", "give six bytes"),
+      ("\(netdev) \(device),iothread=io7", "net0: there is no I/O thread 'io7'; there are io0"),
+      ("\(netdev) \(device),iothread-vq-mapping=io0:io0", "2 I/O threads for 1 pairs of queues"),
+      ("\(netdev) \(device),ioeventfd=on --ioeventfd off", "contradicts --ioeventfd off"),
+      ("--device virtio-rng-device,ioeventfd=on --ioeventfd off", "contradicts --ioeventfd off"),
+      ("--device virtio-rng-device,iothread=io7", "rng0: there is no I/O thread 'io7'"),
+      ("--device virtio-rng-device,iothread-vq-mapping=io0", "unknown key 'iothread-vq-mapping'"),
+      ("--device virtio-rng-device --device virtio-rng-device", "given twice"),
+      ("--net tap:", "begin with tap:"), ("--net tpa:x", "begin with tap:"),
+      ("--net tap:x,mca=1", "did you mean 'mac'?"),
+      ("--net tap:a --net tap:b --net tap:c --net tap:d --net tap:e", "5 network interfaces: give up to 4"),
+      ("--net tap:a --net tap:b --doorbells 4", "2 network interfaces with --doorbells 4"),
+      ("\(serial) --device virtserialport,chardev=c", "there is no chardev 'c'; give --chardev"),
+      ("\(serial),iothread=io9 --chardev null,id=c --device virtconsole,chardev=c", "console0: there is no"),
+    ] {
+      #expect(message(arguments).contains(words), "\(arguments): \(message(arguments))")
+    }
+    #expect(message("\(netdev) \(device)") == "")
+    #expect(message("--net tap:a --net tap:b --doorbells 3") == "")
+  }
+}
+
+/// The console's ports, and what they lead to.
+@Suite("Ports on the command line")
+struct PortOptionTests {
+  private func configuration(_ arguments: String) throws -> MachineConfiguration {
+    try MachineOptions.parse(arguments.split(separator: " ").map(String.init)).configuration()
+  }
+
+  @Test("Ports are numbered as QEMU numbers them, whatever order the options come in")
+  func numbers() throws {
+    let found = try configuration(
+      "--chardev socket,id=s,path=/a,,b,server=on,wait=off --chardev file,id=f,path=log "
+        + "--device virtio-serial-device --device virtserialport,chardev=s,name=org.qemu.guest_agent.0 "
+        + "--device virtconsole,chardev=f,id=c0 --device virtserialport,chardev=n "
+        + "--device virtconsole,chardev=d --chardev null,id=n --chardev socket,id=d,path=x,server=off")
+    #expect(
+      found.ports == [
+        .init(.server("/a,b"), name: "org.qemu.guest_agent.0"), .init(.file("log"), isConsole: true),
+        .init(.null), .init(.client("x"), isConsole: true),
+      ])
+    #expect(found.numberedPorts.map(\.number) == [1, 0, 2, 3])
+    #expect(try found.boardLayout().slots(of: .console).map(\.kicks.count) == [10])
+    // Without a console number 0 is nobody's.
+    let port = "--device virtio-serial-device --device virtserialport,chardev=c --chardev null,id=c"
+    #expect(try configuration(port).numberedPorts.map(\.number) == [1])
+  }
+
+  @Test("What is unknown or contradicts itself is refused, with what to do")
+  func refused() {
+    let bus = "--device virtio-serial-device"
+    let port = "--device virtserialport,chardev=c"
+    for (arguments, words) in [
+      ("\(port) --chardev null,id=c", "put --device virtio-serial-device before it"),
+      ("\(port) \(bus) --chardev null,id=c", "put --device virtio-serial-device before it"),
+      (bus, "it has no port"), ("\(bus) \(bus)", "given twice"),
+      ("\(bus) --device virtserialport", "chardev= is missing"),
+      ("\(bus) --device virtserialprt,chardev=c", "did you mean 'virtserialport'?"),
+      ("\(bus) \(port),nam=x --chardev null,id=c", "unknown key 'nam'; did you mean 'name'?"),
+      ("\(bus) \(port) \(port) --chardev null,id=c", "another device has the chardev c"),
+      ("--chardev null,id=c", "no device has it; give --device virtserialport,chardev=c"),
+      ("--chardev null,id=c --chardev null,id=c", "two of --chardev have id=c"),
+      ("--chardev null", "id= is missing"), ("--chardev nul,id=c", "did you mean 'null'?"),
+      ("--chardev null,id=c,path=x", "unknown key 'path'; there are id"),
+      ("--chardev file,id=c", "path= is missing"),
+      ("--chardev socket,id=c", "path= is missing"),
+      ("--chardev socket,id=c,path=x,wait=on", "leave wait=on away"),
+      ("--chardev socket,id=c,path=x,sever=on", "did you mean 'server'?"),
+      ("--chardev socket,id=c,path=x,server=yes", "server=yes: give on or off"),
+    ] {
+      var message = ""
+      do { _ = try configuration(arguments) } catch { message = MachineOptions.message(for: error) }
+      #expect(message.contains(words), "\(arguments): \(message)")
+    }
+  }
+
+  @Test("More ports than there may be are refused")
+  func tooMany() throws {
+    let ports = (0..<17).map {
+      "--chardev null,id=c\($0) --device virtconsole,chardev=c\($0)"
+    }.joined(separator: " ")
+    let found = try configuration("--device virtio-serial-device \(ports)")
+    #expect {
+      try found.validate()
+    } throws: {
+      "\($0)".contains("console0: 17 ports; give 1 to 16")
+    }
+  }
+}
