@@ -17,6 +17,7 @@ from pathlib import Path
 
 import boot
 import decoding
+import disk
 import exits
 import measure
 import reading
@@ -53,6 +54,7 @@ class Tools:
         self.run = measure.Launcher(self._compile("launch", [HERE / "launch.c"], []), cache).run
         self.bare = self._compile("bare_kvm", [HERE / "bare_kvm.c"], [])
         self.ctf_decode = self._compile("ctf_decode", [HERE / "ctf_decode.c"], [])
+        self.disk_io = self._compile("disk_io", [HERE / "disk_io.c"], ["-luring"])
         provider = ROOT / "Sources" / "CTracepoints"
         self.tracepoint_cost = self._compile(
             "tracepoint_cost", [HERE / "tracepoint_cost.c", *sorted(provider.glob("*.c"))],
@@ -139,6 +141,10 @@ def parts(options):
     if "boot" in options.parts:
         with tempfile.TemporaryDirectory(prefix="work-", dir=options.cache) as directory:
             yield boot.compare(tools, options.guest_kernel, Path(directory), options.boots)
+    if "disk" in options.parts:
+        with tempfile.TemporaryDirectory(prefix="work-", dir=options.cache) as directory:
+            yield from disk.compare(
+                tools, Path(directory), {1: options.requests, 32: 8 * options.requests}, options.rounds)
     if "tracepoints" in options.parts:
         yield tracing.cost(
             tools, options.cache, options.tracepoints, 100 * options.tracepoints, options.rounds)
@@ -168,8 +174,11 @@ def main():
         help="streams of one more trace, as large as the largest; a multiple of the CPUs, 0 for none "
         "(default: %(default)s)")
     parser.add_argument(
-        "--parts", nargs="+", choices=["exits", "boot", "tracepoints", "reading"],
-        default=["exits", "boot", "tracepoints", "reading"], help="which comparisons to make (default: all)")
+        "--parts", nargs="+", choices=["exits", "boot", "disk", "tracepoints", "reading"],
+        default=["exits", "boot", "disk", "tracepoints", "reading"], help="which comparisons to make (default: all)")
+    parser.add_argument(
+        "--requests", type=int, default=20_000,
+        help="requests to a disk, one at a time; eight times as many where 32 are under way (default: %(default)s)")
     parser.add_argument(
         "--babeltrace2", default=os.environ.get("BABELTRACE2"), metavar="PROGRAM",
         help="another babeltrace2 to read with, beside the installed one (default: $BABELTRACE2)")
@@ -183,7 +192,7 @@ def main():
         "--cache", type=Path, default=ROOT / ".cache" / "bench", help="recorded traces and C programs")
     options = parser.parse_args()
     if min([options.iterations - 1, options.rounds, options.reading_rounds, options.tracepoints, options.boots,
-            *options.events]) < 1:
+            options.requests - disk.FEW, *options.events]) < 1:
         parser.error("counts must be at least 1, and iterations at least 2")
     if options.streams < 0 or options.streams % CPU_STREAMS:
         parser.error("each recording has a stream for each CPU: the number of streams has to be a multiple")
