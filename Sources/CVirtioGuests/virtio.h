@@ -140,6 +140,12 @@ static inline uint64_t virtio_configuration(uint32_t offset) {
     }
 }
 
+// Reads a byte from the configuration.
+static inline uint8_t virtio_configuration8(uint32_t offset) {
+    REPORT->memory_accesses++;
+    return *(volatile uint8_t *)(uintptr_t)(PARAMETERS->registers + VIRTIO_CONFIGURATION + offset);
+}
+
 // Reads a number of 16 bits from the configuration.
 static inline uint16_t virtio_configuration16(uint32_t offset) {
     REPORT->memory_accesses++;
@@ -257,13 +263,16 @@ static inline int all_are_empty(const struct queue *queues, uint32_t count) {
 }
 
 #define SECONDS_TO_GIVE_UP 30
+#define FOR_EVER 0
+// What an interrupt may be late.
+#define SECONDS_OF_GRACE 1
 #define SPINS_BETWEEN_CLOCK_READINGS 1024
 
-static inline void queues_poll(const struct queue *queues, uint32_t count) {
+static inline void queues_poll(const struct queue *queues, uint32_t count, uint32_t seconds) {
     uint64_t start = time_stamp();
     for (uint32_t spins = SPINS_BETWEEN_CLOCK_READINGS; all_are_empty(queues, count); pause())
         if (--spins == 0) {
-            if (time_stamp() - start > ticks_in_seconds(SECONDS_TO_GIVE_UP))
+            if (seconds != FOR_EVER && time_stamp() - start > ticks_in_seconds(seconds))
                 fail(FAILURE_COMPLETION);
             spins = SPINS_BETWEEN_CLOCK_READINGS;
         }
@@ -271,13 +280,24 @@ static inline void queues_poll(const struct queue *queues, uint32_t count) {
 
 // Sleeps until the device has interrupted, and acknowledges that (section 4.2.3.3). Rings are looked at only then: after
 // `queue_ask` an interrupt comes for whatever is completed.
-static inline void queues_sleep(const struct queue *queues, uint32_t count) {
+static inline void queues_sleep(const struct queue *queues, uint32_t count, uint32_t seconds) {
+    uint32_t limit = (seconds == FOR_EVER ? SECONDS_TO_GIVE_UP : seconds) * WATCHDOG_TICKS_A_SECOND;
     uint32_t ticks = INTERRUPT_COUNTS->timer;
     do {
         uint32_t before = INTERRUPT_COUNTS->device;
         while (INTERRUPT_COUNTS->device == before) {
-            if (INTERRUPT_COUNTS->timer - ticks > SECONDS_TO_GIVE_UP * WATCHDOG_TICKS_A_SECOND)
-                fail(all_are_empty(queues, count) ? FAILURE_COMPLETION : FAILURE_INTERRUPT);
+            uint32_t waited = INTERRUPT_COUNTS->timer - ticks;
+            if (waited > limit) {
+                if (!all_are_empty(queues, count)) {
+                    // One that has just been completed has its interrupt under way.
+                    if (waited > limit + SECONDS_OF_GRACE * WATCHDOG_TICKS_A_SECOND)
+                        fail(FAILURE_INTERRUPT);
+                } else if (seconds == FOR_EVER) {
+                    ticks = INTERRUPT_COUNTS->timer;
+                } else {
+                    fail(FAILURE_COMPLETION);
+                }
+            }
             halt();
         }
         REPORT->interrupts++;
@@ -289,10 +309,15 @@ static inline void queues_sleep(const struct queue *queues, uint32_t count) {
     } while (all_are_empty(queues, count));
 }
 
-// Waits until something is completed.
-static inline void queues_wait(const struct queue *queues, uint32_t count) {
+// Waits until something is completed, so many seconds at the most.
+static inline void queues_wait_for(const struct queue *queues, uint32_t count, uint32_t seconds) {
     if (waits_for_interrupts())
-        queues_sleep(queues, count);
+        queues_sleep(queues, count, seconds);
     else
-        queues_poll(queues, count);
+        queues_poll(queues, count, seconds);
+}
+
+// Waits until something is completed, which the device alone has to do.
+static inline void queues_wait(const struct queue *queues, uint32_t count) {
+    queues_wait_for(queues, count, SECONDS_TO_GIVE_UP);
 }

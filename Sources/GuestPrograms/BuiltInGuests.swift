@@ -4,7 +4,7 @@ extension GuestProgram {
   /// All built-in guests, in the order in which they are listed.
   package static let all: [GuestProgram] = [
     .portIO, .mmio, .doorbell, .timer, .serial, .kernelExits, .smp, .multiqueue, .mixed, .costs, .port80,
-    .blk, .rng,
+    .blk, .rng, .net, .console,
   ]
 
   /// The built-in guest of this name.

@@ -1,4 +1,4 @@
-/// What a guest asks of a disk.
+/// What a guest asks of its virtio device.
 package struct RequestArguments: Sendable, Equatable {
   /// Which places requests are about.
   package enum Order: String, Sendable, CaseIterable {
@@ -44,10 +44,20 @@ package struct RequestArguments: Sendable, Equatable {
   package internal(set) var announcement = Announcement.nothing
 
   /// Bytes of RAM with all buffers.
-  var memoryNeeded: UInt64 { RequestArguments.buffers + UInt64(depth) * UInt64(size) }
+  func memoryNeeded(of kind: VirtioKind) -> UInt64 {
+    let bytes: UInt64 =
+      switch kind {
+      case .disk, .entropy: UInt64(size)
+      // net.c: the packet that comes is the one that goes.
+      case .network: 2048
+      // console.c: two queues of each of two ports.
+      case .console: 4 * UInt64(size)
+      }
+    return RequestArguments.buffers + UInt64(depth) * bytes
+  }
 }
 
-/// Requests to a disk, by kind.
+/// Requests to a disk, by kind. Of other devices reads are what the guest received, and writes what it sent.
 package struct DiskRequests: Sendable, Equatable, Codable {
   package var reads: UInt64
   package var writes: UInt64

@@ -26,7 +26,9 @@ package struct GuestArguments: Sendable, Equatable {
   package internal(set) var devices: UInt32 = 1
   /// How it waits for completions.
   package internal(set) var wait: Wait = .poll
-  /// What it asks of a disk.
+  /// The Internet address that it has, 10.0.2.15 as 0x0a00020f; 0 if it has none.
+  package internal(set) var address: UInt32 = 0
+  /// What it asks of its virtio device.
   package internal(set) var requests = RequestArguments()
   /// The parameter that is this guest's own (access size, batch, period, …); 0 if it has none.
   package internal(set) var parameter: UInt32 = 0
@@ -78,6 +80,13 @@ extension GuestProgram {
           guest: self.name, parameter: name, value: value, allowed: words.joined(separator: " or "))
       }
       arguments.assign(parameter, value)
+    case .address:
+      guard UInt32(address: value) != nil else {
+        throw .badValue(
+          guest: self.name, parameter: name, value: value,
+          allowed: "an address of one host, such as \(parameter.defaultValue)")
+      }
+      arguments.assign(parameter, value)
     }
   }
 
@@ -103,6 +112,7 @@ extension GuestArguments {
     case .devices: devices = UInt32(value) ?? 1
     case .wait: wait = Wait(rawValue: value) ?? .poll
     case .period, .accesses: self.parameter = UInt32(value) ?? 0
+    case .address: address = UInt32(address: value) ?? 0
     // In the parameter for guests that have only one of them, and for those with requests in a place of its own.
     case .size:
       self.parameter = UInt32(value) ?? 0
@@ -123,6 +133,16 @@ extension GuestArguments {
     case .polls: self.parameter = self.parameter & 0xffff_0000 | (UInt32(value) ?? 0) & 0xffff
     case .writes: self.parameter = self.parameter & 0xffff | (UInt32(value) ?? 0) << 16
     }
+  }
+}
+
+extension UInt32 {
+  /// Reads an address of IPv4 that a host can have: not one of this network (0), the host itself (127) or many (224 and more).
+  fileprivate init?(address text: String) {
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    let bytes = parts.compactMap { $0.allSatisfy(\.isWholeNumber) ? UInt8($0) : nil }
+    guard parts.count == 4, bytes.count == 4, 1..<224 ~= bytes[0], bytes[0] != 127 else { return nil }
+    self = bytes.reduce(0) { $0 << 8 | UInt32($1) }
   }
 }
 

@@ -38,6 +38,8 @@ package struct GuestParameter: Sendable, Equatable {
     case places
     /// What is told over the serial port.
     case announce
+    /// The Internet address that a guest has.
+    case address
   }
 
   /// What values it takes.
@@ -46,6 +48,8 @@ package struct GuestParameter: Sendable, Equatable {
     case number(ClosedRange<UInt64>)
     /// One of these words.
     case choice([String])
+    /// An address of IPv4: four numbers with full stops between them.
+    case address
   }
 
   /// What it is called on the command line.
@@ -62,6 +66,7 @@ package struct GuestParameter: Sendable, Equatable {
     switch values {
     case .number(let range): "\(range.lowerBound)-\(range.upperBound)"
     case .choice(let words): words.joined(separator: "|")
+    case .address: "a.b.c.d"
     }
   }
 

@@ -85,7 +85,7 @@ extension GuestProgram {
     guard Int(requests.queues) <= device.queues else {
       throw .tooFewDiskQueues(guest: name, needed: Int(requests.queues), given: device.queues)
     }
-    let needed = requests.memoryNeeded
+    let needed = requests.memoryNeeded(of: kind)
     guard needed <= machine.memory else {
       throw .tooLittleMemory(guest: name, needed: needed, given: machine.memory)
     }
@@ -145,12 +145,20 @@ package enum VirtioKind: Sendable, Equatable, CaseIterable {
   case disk
   /// A source of random bytes.
   case entropy
+  /// A network interface.
+  case network
+  /// A console with two ports at the least, of which one is the kernel's.
+  case console
 
   /// The option that gives a machine one.
   var option: String {
     switch self {
     case .disk: "--disk FILE, of which it overwrites the beginning"
     case .entropy: "--device virtio-rng-device"
+    case .network: "--net tap:NAME"
+    case .console:
+      "--device virtio-serial-device with a virtconsole and a virtserialport, whose peers send back what they get, or none "
+        + "of the three for two ports that lead to each other"
     }
   }
 }
@@ -199,6 +207,10 @@ package struct GuestMachine: Sendable, Equatable {
   package var disk: GuestDevice?
   /// The source of random bytes; nil if there is none.
   package var entropy: GuestDevice?
+  /// The first network interface; nil if there is none.
+  package var network: GuestDevice?
+  /// The console; nil if there is none, or one without two ports.
+  package var console: GuestDevice?
   /// Guest RAM, bytes.
   package var memory: UInt64
   /// The guest's TSC frequency in kHz, 0 if unknown; guests measure their deadlines with it.
@@ -208,14 +220,18 @@ package struct GuestMachine: Sendable, Equatable {
   package init(
     vcpus: Int = 1, doorbells: Int = 1, interruptController: InterruptController = .kernel,
     disk: GuestDevice? = GuestDevice(),
-    entropy: GuestDevice? = GuestDevice(registers: 0xd011_0000, line: 13), memory: UInt64 = 64 << 20,
-    tscKilohertz: UInt32 = 0
+    entropy: GuestDevice? = GuestDevice(registers: 0xd011_0000, line: 13),
+    network: GuestDevice? = GuestDevice(registers: 0xd020_0000, line: 1, queues: 2),
+    console: GuestDevice? = GuestDevice(registers: 0xd011_1000, line: 7, queues: 6),
+    memory: UInt64 = 64 << 20, tscKilohertz: UInt32 = 0
   ) {
     self.vcpus = vcpus
     self.doorbells = doorbells
     self.interruptController = interruptController
     self.disk = disk
     self.entropy = entropy
+    self.network = network
+    self.console = console
     self.memory = memory
     self.tscKilohertz = tscKilohertz
   }
@@ -225,6 +241,8 @@ package struct GuestMachine: Sendable, Equatable {
     switch kind {
     case .disk: disk
     case .entropy: entropy
+    case .network: network
+    case .console: console
     }
   }
 }

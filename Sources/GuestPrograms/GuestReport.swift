@@ -58,7 +58,8 @@ package struct GuestReport: Sendable, Equatable {
   package var portAccesses: UInt64 = 0
   /// Memory-mapped accesses that exit to the VMM, other than kicks and the I/O APIC's.
   package var memoryAccesses: UInt64 = 0
-  /// Requests to a disk that were completed, by kind.
+  /// Requests to a disk that were completed, by kind. Of a network interface or console, reads are the buffers that were
+  /// received, and writes those that were sent.
   package var diskRequests = DiskRequests()
   /// What a failure is about (docs/guest-abi.md), such as the sector; 0 where that says nothing.
   package var detail: UInt64 = 0

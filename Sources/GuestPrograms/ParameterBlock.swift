@@ -33,7 +33,11 @@ extension GuestProgram {
     block.append(littleEndian: arguments.spacing)
     block.append(littleEndian: flags)
     block.append(littleEndian: machine.tscKilohertz)
-    block.append(littleEndian: requirements.virtio == .disk ? requests.queues : arguments.parameter)
+    switch requirements.virtio {
+    case .disk: block.append(littleEndian: requests.queues)
+    case .network: block.append(littleEndian: arguments.address)
+    case .entropy, .console, nil: block.append(littleEndian: arguments.parameter)
+    }
     block.append(littleEndian: device?.registers ?? 0)
     block.append(littleEndian: device?.line ?? 0)
     for number in [

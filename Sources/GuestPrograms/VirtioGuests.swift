@@ -65,7 +65,70 @@ extension GuestProgram {
     })
 }
 
+extension GuestProgram {
+  static let net = GuestProgram(
+    name: "net",
+    summary: "packets through virtio: answers ARP, pings and datagrams",
+    detail: """
+      Has the address `address` on the network interface net0, and answers who asks for it (ARP), pings, and datagrams \
+      (UDP), which go back from the port that they came to. The packet that comes is the one that goes back. Ends after \
+      `iterations` answers to pings and datagrams; until then it waits for packets, for ever. Has no other host's address, \
+      sends nothing that it was not asked for, and passes over fragments. There are `depth` packets on their way at once \
+      at the most. Fails when a packet is lost between device and guest, or comes back twice or with an error; when a \
+      checksum is wrong, or the device says what it was not asked for; and when an interrupt does not come within 30 s.
+      """,
+    mode: .long,
+    parameters: [
+      .iterations(10_000, "answers to pings and datagrams"), .address, .packets, .requestBatch, .wait,
+      .spacing,
+    ],
+    requirements: GuestRequirements(virtio: .network),
+    phases: [GuestPhase(mark: 1, meaning: "answers"), GuestPhase(mark: 0, meaning: "done")],
+    locate: exeunt_guest_image_net,
+    expect: { arguments, machine in
+      var expectation = GuestExpectation.powerOff
+      expectation.iterations = arguments.iterations
+      for mark: UInt32 in [1, 0] { expectation.mark(mark) }
+      expectation.network(arguments, machine)
+      return expectation
+    })
+
+  static let console = GuestProgram(
+    name: "console",
+    summary: "data over two ports of a virtio console, checked as they come back",
+    detail: """
+      Writes `size` bytes to port 0 (hvc0) and port 1 in turn, `iterations` times, with up to `depth` writes under way, \
+      and expects all of it to come back whole and in order, over the same port or the other. Without --device \
+      virtio-serial-device the two ports lead to each other; with it, it waits until both have a peer, which has to send \
+      back what it gets. It kicks after `batch` requests, or when it has to wait, where the device asks for a kick. Fails \
+      when a request is lost, or comes back twice or with an error; when bytes are missing, altered, or written behind the \
+      end; when a peer leaves; and when an interrupt does not come within 30 s.
+      """,
+    mode: .long,
+    parameters: [.iterations(10_000, "writes"), .answerSize, .depth, .requestBatch, .wait, .spacing],
+    requirements: GuestRequirements(virtio: .console),
+    phases: [
+      GuestPhase(mark: 1, meaning: "ports are made known and opened"),
+      GuestPhase(mark: 2, meaning: "data over both ports"), GuestPhase(mark: 0, meaning: "done"),
+    ],
+    locate: exeunt_guest_image_console,
+    expect: { arguments, machine in
+      var expectation = GuestExpectation.powerOff
+      expectation.iterations = arguments.iterations
+      for mark: UInt32 in [1, 2, 0] { expectation.mark(mark) }
+      expectation.console(arguments, machine)
+      return expectation
+    })
+}
+
 extension GuestParameter {
+  static let address = GuestParameter(
+    name: .address, meaning: "the Internet address that it has", values: .address, defaultValue: "10.0.2.15")
+
+  static let packets = GuestParameter(
+    name: .depth, meaning: "packets on their way at once", values: .number(1...RequestArguments.maximumDepth),
+    defaultValue: "32")
+
   static let answerSize = GuestParameter(
     name: .size, meaning: "bytes of a request", values: .choice((3...12).map { "\(1 << $0)" }),
     defaultValue: "64")
@@ -143,6 +206,48 @@ extension GuestExpectation {
     closeVirtio(device)
     otherRequests = arguments.iterations
     request(otherRequests, device, arguments)
+  }
+
+  /// net.c. Who sends it what is not the guest's doing, beside what it waits for.
+  mutating func network(_ arguments: GuestArguments, _ machine: GuestMachine) {
+    guard let device = machine.network else { return }
+    openVirtio(device)
+    for byte: UInt64 in 0..<6 {
+      access(GuestAccess(.memory, .in, UInt64(device.registers) + 0x100 + byte, size: 1))
+    }
+    for _ in 0..<2 { openVirtioQueue(device) }
+    if arguments.wait == .interrupt { enableInterrupts(machine) }
+    closeVirtio(device)
+    received = arguments.iterations ... .max
+    sent = received
+    // One at the least for the first buffers, and for the first answer.
+    transfer(device, arguments, kicks: 2 ... .max)
+  }
+
+  /// console.c. Whether what was written comes back in as many pieces is up to whoever sends it.
+  mutating func console(_ arguments: GuestArguments, _ machine: GuestMachine) {
+    guard let device = machine.console else { return }
+    openVirtio(device)
+    virtio(device, .in, 0x104)
+    for _ in 0..<6 { openVirtioQueue(device) }
+    if arguments.wait == .interrupt { enableInterrupts(machine) }
+    closeVirtio(device)
+    sent = arguments.iterations...arguments.iterations
+    received = arguments.iterations...arguments.iterations * UInt64(arguments.requests.size)
+    let ports = min(arguments.iterations, 2)
+    // Its buffers for data and for messages, five messages of its own in one kick or more, and data.
+    let fewest = 4 + (arguments.requests.depth == 1 ? arguments.iterations : ports)
+    transfer(device, arguments, kicks: fewest ... .max)
+  }
+
+  private mutating func transfer(
+    _ device: GuestDevice, _ arguments: GuestArguments, kicks: ClosedRange<UInt64>
+  ) {
+    virtioKicks = kicks
+    virtioKick = register(device, .out, 0x50)
+    guard arguments.wait == .interrupt else { return }
+    deviceInterrupts = 1 ... .max
+    interruptAccesses = [register(device, .in, 0x60), register(device, .out, 0x64)]
   }
 
   /// Requests go to the queues in turn. Where only one is under way, each has a kick and an interrupt.

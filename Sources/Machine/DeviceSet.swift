@@ -88,7 +88,7 @@ struct DeviceSet {
     case .console:
       let console: ConsoleDevice
       do {
-        console = try ConsoleDevice(id: id, parts.ports, observer: parts.observer)
+        console = try ConsoleDevice(id: id, parts.ports, stamps: parts.stamps, observer: parts.observer)
       } catch {
         throw MachineError("preparing \(slot.name): \(error)")
       }

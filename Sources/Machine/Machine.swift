@@ -85,7 +85,8 @@ package final class Machine {
     let clockTimer = try ClockTimer()
     disks = try DiskBackends(configuration.disks)
     ports = try configuration.makePorts()
-    networks = try configuration.makeNetworks(layout, observer: observer)
+    let stamps = configuration.kickStamps.map { KickStamps(table: GuestAddress($0)) }
+    networks = try configuration.makeNetworks(layout, stamps: stamps, observer: observer)
     faults = QueueFaults(layout)
     self.clockTimer = clockTimer
     devices = try DeviceSet(
@@ -93,7 +94,7 @@ package final class Machine {
       DeviceParts(
         memory: memory, observer: observer, faults: faults, disks: disks.all,
         diskOptions: configuration.disks, ports: ports,
-        stamps: configuration.kickStamps.map { KickStamps(table: GuestAddress($0)) },
+        stamps: stamps,
         networks: networks, control: control,
         output: output, levels: levels,
         clockTimer: clockTimer, routes: routes

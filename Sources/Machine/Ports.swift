@@ -14,6 +14,8 @@ extension MachineConfiguration {
       case server(String)
       /// A UNIX socket that is connected to before the guest runs.
       case client(String)
+      /// The next port with this peer: what is sent over one of the two is received over the other.
+      case port
     }
 
     /// Where it leads.
@@ -46,19 +48,33 @@ extension MachineConfiguration {
   /// Opens what is behind the ports.
   func makePorts() throws(MachineError) -> [(ConsolePortDescription, CharacterPeer)] {
     var made: [(ConsolePortDescription, CharacterPeer)] = []
+    // The other end of a port that waits for its peer.
+    var loose: CharacterPeer?
     for (number, port) in numberedPorts {
       let description = ConsolePortDescription(
         number: UInt32(number), isConsole: port.isConsole, name: port.name)
-      made.append((description, try port.peer.open()))
+      made.append((description, try port.peer.open(&loose)))
     }
     return made
   }
 }
 
 extension MachineConfiguration.Port.Peer {
-  fileprivate func open() throws(MachineError) -> CharacterPeer {
+  fileprivate func open(_ loose: inout CharacterPeer?) throws(MachineError) -> CharacterPeer {
     switch self {
     case .null: return .null()
+    case .port:
+      if let peer = loose {
+        loose = nil
+        return peer
+      }
+      do {
+        let (peer, other) = try CharacterPeer.pair()
+        loose = other
+        return peer
+      } catch {
+        throw MachineError("sockets for two ports that lead to each other: \(error)")
+      }
     case .file(let path):
       do {
         return try .file(path)

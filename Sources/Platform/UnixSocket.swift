@@ -34,6 +34,13 @@ package enum UnixSocket {
     return socket
   }
 
+  /// Two sockets that are connected to each other, for the caller to own.
+  package static func pair() throws(Errno) -> (CInt, CInt) {
+    var ends: [CInt] = [-1, -1]
+    guard socketpair(AF_UNIX, kind, 0, &ends) == 0 else { throw .current }
+    return (ends[0], ends[1])
+  }
+
   /// Takes the next of those who wait for a listener; nil where none does, or it went away again.
   ///
   /// - Throws: EMFILE and its kin: who waits goes on waiting.
@@ -46,9 +53,10 @@ package enum UnixSocket {
     }
   }
 
+  private static let kind = CInt(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+
   private static func make() throws(Errno) -> FileDescriptor {
-    let kind = SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
-    let raw = socket(AF_UNIX, CInt(kind), 0)
+    let raw = socket(AF_UNIX, kind, 0)
     guard raw >= 0 else { throw .current }
     return FileDescriptor(owning: raw)
   }

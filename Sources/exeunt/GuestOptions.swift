@@ -104,7 +104,9 @@ struct GuestOptions: ParsableArguments {
         disk.queues = Int(arguments.requests.queues)
         configuration.disks = [disk]
       case .entropy: configuration.entropy = true
-      case .disk, nil: break
+      case .console where configuration.ports == nil:
+        configuration.ports = [.init(.port, isConsole: true), .init(.port, name: "exeunt")]
+      case .disk, .network, .console, nil: break
       }
       try program.check(arguments, on: GuestMachine(configuration))
       return .builtIn(program, arguments)
@@ -190,7 +192,12 @@ extension GuestMachine {
     self.init(
       vcpus: configuration.vcpus, doorbells: configuration.doorbells,
       interruptController: InterruptController(configuration.interruptController),
-      disk: configuration.firstDisk, entropy: configuration.place(of: .entropy), memory: configuration.memory)
+      disk: configuration.firstDisk, entropy: configuration.place(of: .entropy),
+      network: configuration.place(of: .network),
+      // Two of its queues are for what is said about ports; the guest drives the kernel's and another.
+      console: configuration.hasConsolePort
+        ? configuration.place(of: .console).flatMap { $0.queues >= 6 ? $0 : nil } : nil,
+      memory: configuration.memory)
   }
 }
 
@@ -202,6 +209,9 @@ extension MachineConfiguration {
     device.isReadOnly = disk.isReadOnly
     return device
   }
+
+  /// Whether a port of the console is the kernel's.
+  fileprivate var hasConsolePort: Bool { ports?.contains { $0.isConsole } == true }
 
   /// The first device of a kind, if there is one.
   fileprivate func place(of kind: Slot.Kind) -> GuestDevice? {

@@ -84,6 +84,7 @@ private struct GuestDescription: Encodable {
   let maximumVcpus: Int
   let needsInterruptController: Bool
   let needsDisk: Bool
+  let needsNetwork: Bool
   let parameters: [Parameter]
   let phases: [GuestPhase]
 
@@ -97,6 +98,7 @@ private struct GuestDescription: Encodable {
     maximumVcpus = GuestRequirements.maximumVcpus
     needsInterruptController = program.requirements.interruptController
     needsDisk = program.requirements.virtio == .disk
+    needsNetwork = program.requirements.virtio == .network
     phases = program.phases
     parameters = program.parameters.map {
       Parameter(
@@ -119,6 +121,7 @@ extension GuestProgram {
     if requirements.virtio == .disk {
       needs.append("a disk, whose beginning it overwrites: --disk, or a scratch one")
     }
+    if requirements.virtio == .network { needs.append("a network interface: --net") }
     if !needs.isEmpty { lines += Page.lines("  needs       ", needs.joined(separator: ", ")) }
     for parameter in parameters {
       let setting = "  " + padded("\(parameter.name.rawValue)=\(parameter.defaultValue)", to: 22)

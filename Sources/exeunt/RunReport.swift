@@ -30,11 +30,13 @@ struct RunReport {
   let run: TimedRun
   let report: GuestReport?
   let recorded: RecordingSummary?
+  private let isTransfer: Bool
 
   init(_ run: TimedRun, selection: GuestSelection, recorded: RecordingSummary?) {
     self.run = run
     self.recorded = recorded
     report = run.summary.guestReport
+    isTransfer = selection.isTransfer
   }
 
   func print() {
@@ -50,7 +52,7 @@ struct RunReport {
     }
     if summary.resets > 0 { line += ", \(summary.resets) resets" }
     Diagnostics.report(line)
-    if let report { Diagnostics.report("the guest reports: " + report.text) }
+    if let report { Diagnostics.report("the guest reports: " + report.text(isTransfer)) }
     printUnclaimed()
     printRecording()
   }
@@ -113,11 +115,14 @@ extension RunSummary {
 
 extension GuestReport {
   /// The counters that are not zero, in words.
-  var text: String {
+  ///
+  /// - Parameter isTransfer: whether the guest receives and sends rather than reading and writing.
+  func text(_ isTransfer: Bool) -> String {
     let counters: [(UInt64, String)] = [
       (iterations, "iterations"), (kicks, "kicks"), (completions, "completions"), (interrupts, "interrupts"),
       (marks, "marks"), (portAccesses, "port accesses"), (memoryAccesses, "memory-mapped accesses"),
-      (diskRequests.reads, "reads"), (diskRequests.writes, "writes"), (diskRequests.flushes, "flushes"),
+      (diskRequests.reads, isTransfer ? "received" : "reads"),
+      (diskRequests.writes, isTransfer ? "sent" : "writes"), (diskRequests.flushes, "flushes"),
     ]
     let parts = counters.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
     let about = detail == 0 ? "" : " (\(detail))"
@@ -147,6 +152,8 @@ struct RunResult: Encodable {
     let failureCode: UInt32
     let iterations, kicks, completions, interrupts, marks, portAccesses, memoryAccesses: UInt64
     let diskRequests: DiskRequests?
+    /// Buffers that a guest received and sent over a network interface or console.
+    let received, sent: UInt64?
     let detail: UInt64
   }
 
@@ -177,12 +184,15 @@ struct RunResult: Encodable {
     unclaimed = run.summary.unclaimed.map {
       Unclaimed(space: $0.isPort ? "pio" : "mmio", address: $0.address, count: $0.count)
     }
+    let isTransfer = selection.isTransfer
     guest = run.summary.guestReport.map {
       Guest(
         failureCode: $0.failureCode, iterations: $0.iterations, kicks: $0.kicks, completions: $0.completions,
         interrupts: $0.interrupts, marks: $0.marks, portAccesses: $0.portAccesses,
         memoryAccesses: $0.memoryAccesses,
-        diskRequests: $0.diskRequests.total > 0 ? $0.diskRequests : nil, detail: $0.detail)
+        diskRequests: $0.diskRequests.total > 0 && !isTransfer ? $0.diskRequests : nil,
+        received: isTransfer ? $0.diskRequests.reads : nil, sent: isTransfer ? $0.diskRequests.writes : nil,
+        detail: $0.detail)
     }
     trace = recorded.map { recorded in
       Trace(
@@ -190,6 +200,14 @@ struct RunResult: Encodable {
         eventsRecorded: recorded.eventsRecorded, eventsLost: recorded.eventsLost,
         isComplete: recorded.isComplete)
     }
+  }
+}
+
+extension GuestSelection {
+  /// Whether what is run counts what it receives and sends.
+  fileprivate var isTransfer: Bool {
+    guard case .builtIn(let program, _) = self else { return false }
+    return program.requirements.virtio == .network || program.requirements.virtio == .console
   }
 }
 

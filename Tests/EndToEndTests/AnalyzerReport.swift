@@ -40,12 +40,18 @@ struct AnalyzerReport: Decodable {
     let kind: String
     let queue: UInt16?
     let kicks, requests, interrupts, stamps: UInt64
+    let stages: [Stage]
+  }
+  struct Stage: Decodable {
+    let name: String
+    let latency: Latency
   }
   struct Requests: Decodable {
     let device: String
     let queue: UInt16?
     let kind: String
     let count: UInt64
+    let duration: Latency
   }
   struct BrokenQueue: Decodable, Equatable {
     let device: String

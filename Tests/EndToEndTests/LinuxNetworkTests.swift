@@ -1,63 +1,17 @@
 import Foundation
 import Testing
 
-/// A network namespace with a tap in it, and the host's end of the wire.
-private final class Namespace: Sendable {
-  let name: String
-  static let host = "10.77.0.1"
-  static let guest = "10.77.0.2"
-
-  static var isPossible: Bool {
-    geteuid() == 0 && FileManager.default.fileExists(atPath: "/dev/net/tun") && Tools.find("ip") != nil
-      && Tools.find("ping") != nil
-  }
-
-  init() throws {
-    name = "exeunt-\(UUID().uuidString.prefix(8))"
-    try ip("netns", "add", name)
-    try ip("-n", name, "tuntap", "add", "tap0", "mode", "tap")
-    // Neighbours of IPv6 would talk whenever they like, and packets are counted.
-    try ip("netns", "exec", name, "sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/tap0/disable_ipv6")
-    try ip("-n", name, "address", "add", Namespace.host + "/24", "dev", "tap0")
-    try ip("-n", name, "link", "set", "tap0", "up")
-  }
-
-  deinit { _ = try? ip("netns", "delete", name) }
-
-  @discardableResult
-  func ip(_ arguments: String...) throws -> String {
-    let output = try run(try #require(Tools.find("ip")), arguments)
-    try #require(output.status == 0, "ip \(arguments): \(output.standardError)")
-    return output.text
-  }
-
-  /// Packets that the host had from the guest and gave it, as the kernel counts.
-  func packets() throws -> (fromGuest: Int, toGuest: Int) {
-    struct Link: Decodable {
-      struct Statistics: Decodable {
-        struct Direction: Decodable { let packets: Int }
-        let rx: Direction
-        let tx: Direction
-      }
-      let stats64: Statistics
-    }
-    let text = try ip("-n", name, "-s", "-j", "link", "show", "tap0")
-    let link = try #require(try JSONDecoder().decode([Link].self, from: Data(text.utf8)).first)
-    return (link.stats64.rx.packets, link.stats64.tx.packets)
-  }
-}
-
 @Suite(
   "Linux on a network", .serialized, .enabled(if: Tools.hasKVM, "needs /dev/kvm"),
   .enabled(if: GuestKernel.isBuilt, "needs the kernel that `make guest-kernel` builds"),
   .enabled(if: Tools.canRecord, "needs lttng-sessiond and babeltrace2"),
-  .enabled(if: Namespace.isPossible, "needs root, /dev/net/tun, ip and ping"))
+  .enabled(if: NetworkNamespace.isPossible, "needs root, /dev/net/tun, ip and ping"))
 struct LinuxNetworkTests {
   @Test(
     "A kernel answers the host's pings over a tap, by ioeventfd and by exits; every packet is in the report",
     arguments: ["on", "off"])
   func pings(ioeventfd: String) throws {
-    let namespace = try Namespace()
+    let namespace = try NetworkNamespace()
     let directory = try TemporaryDirectory()
     let trace = directory.url.appendingPathComponent("trace").path
     let console = directory.url.appendingPathComponent("console")
@@ -65,7 +19,7 @@ struct LinuxNetworkTests {
     let process = Process()
     process.executableURL = tool
     let words =
-      " virtio_mmio.device=4K@0xd0200000:1 ip=\(Namespace.guest):::255.255.255.0:guest:eth0:off root=/dev/none rootwait"
+      " virtio_mmio.device=4K@0xd0200000:1 ip=\(NetworkNamespace.guest):::255.255.255.0:guest:eth0:off root=/dev/none rootwait"
     process.arguments =
       [
         "netns", "exec", namespace.name, Tools.exeunt.path, "run", "--kernel", GuestKernel.path("vmlinux"),
@@ -88,7 +42,7 @@ struct LinuxNetworkTests {
       process.terminate()
       process.waitUntilExit()
     }
-    try #require(text.contains("hwaddr=52:54:00:77:00:02, ipaddr=\(Namespace.guest)"), "\(text)")
+    try #require(text.contains("hwaddr=52:54:00:77:00:02, ipaddr=\(NetworkNamespace.guest)"), "\(text)")
     // Each of the large ones is in two Ethernet frames each way. One at a time: this guest may be slower than they come.
     let count = 20
     for size in ["56", "2000"] {
@@ -96,7 +50,7 @@ struct LinuxNetworkTests {
         tool,
         [
           "netns", "exec", namespace.name, try #require(Tools.find("ping")).path, "-q", "-A", "-c",
-          "\(count)", "-s", size, "-W", "30", Namespace.guest,
+          "\(count)", "-s", size, "-W", "30", NetworkNamespace.guest,
         ])
       #expect(
         pinged.text.contains("\(count) received, 0% packet loss"), "\(pinged.text) \(pinged.standardError)")

@@ -17,6 +17,7 @@ struct RecordedRun {
       let failureCode: UInt32
       let kicks, completions, interrupts, marks: UInt64
       let diskRequests: DiskRequests?
+      let received, sent: UInt64?
     }
     struct Trace: Decodable {
       let eventsEmitted: UInt64

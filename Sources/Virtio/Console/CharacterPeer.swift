@@ -69,6 +69,15 @@ package final class CharacterPeer: @unchecked Sendable {
     CharacterPeer(.fixed, FileHolder(try UnixSocket.connect(path)))
   }
 
+  /// Two that lead to each other.
+  package static func pair() throws(Errno) -> (CharacterPeer, CharacterPeer) {
+    let (one, other) = try UnixSocket.pair()
+    return (
+      CharacterPeer(.fixed, FileHolder(FileDescriptor(owning: one))),
+      CharacterPeer(.fixed, FileHolder(FileDescriptor(owning: other)))
+    )
+  }
+
   /// Whether somebody takes what the guest sends.
   var isConnected: Bool { isNull || connection != nil }
   /// What is waited for to go on with a connection; nil where that never has to be, or there is none.

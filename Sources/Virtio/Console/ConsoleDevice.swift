@@ -28,6 +28,7 @@ package final class ConsoleDevice: VirtioDevice, @unchecked Sendable {
   package let queueSizes: [UInt16]
   private let id: DeviceID
   private let observer: any DeviceObserver
+  private let stamps: KickStamps?
   private let configuration: [UInt8]
   private let poller: Epoll
   private let wake: EventFD
@@ -38,11 +39,15 @@ package final class ConsoleDevice: VirtioDevice, @unchecked Sendable {
 
   /// Makes a console.
   ///
-  /// - Parameter ports: each with a number of its own below ``maximumPorts``, and its peer.
+  /// - Parameters:
+  ///   - ports: each with a number of its own below ``maximumPorts``, and its peer.
+  ///   - stamps: where its guest leaves time stamps of what it sends; nil where it leaves none.
   package init(
-    id: DeviceID, _ ports: [(ConsolePortDescription, CharacterPeer)], observer: any DeviceObserver
+    id: DeviceID, _ ports: [(ConsolePortDescription, CharacterPeer)], stamps: KickStamps? = nil,
+    observer: any DeviceObserver
   ) throws(Errno) {
     self.id = id
+    self.stamps = stamps
     self.observer = observer
     self.ports = ports.map { ConsolePort($0.0, $0.1) }
     let count = (ports.map(\.0.number).max() ?? 0) + 1
@@ -170,6 +175,8 @@ package final class ConsoleDevice: VirtioDevice, @unchecked Sendable {
           ports[index].sending.generation = queue.generation
           ports[index].sending.id = queue.taken &- 1
           ports[index].sending.done = 0
+          stamps?.tell(
+            observer, sent(index), head: ports[index].sending.chain.head, memory, by: thread)
           observer.requestBegan(
             sent(index), bytes: UInt32(clamping: ports[index].sending.chain.readableLength), by: thread)
         }

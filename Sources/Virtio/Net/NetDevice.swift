@@ -53,6 +53,7 @@ package final class NetDevice: VirtioDevice, @unchecked Sendable {
   package let queueSizes = [NetDevice.queueSize, NetDevice.queueSize]
   private let backend: any PacketBackend
   private let observer: any DeviceObserver
+  private let stamps: KickStamps?
   private let configuration: [UInt8]
   /// Signalled when the loop has to look at `interest` again, or to go on with what is unfinished.
   private let wakeup: EventFD
@@ -72,14 +73,18 @@ package final class NetDevice: VirtioDevice, @unchecked Sendable {
 
   /// Makes an interface.
   ///
-  /// - Parameter address: the Ethernet address, 6 bytes.
+  /// - Parameters:
+  ///   - address: the Ethernet address, 6 bytes.
+  ///   - stamps: where its guest leaves time stamps of packets that it sends; nil where it leaves none.
   package init(
-    id: DeviceID, _ backend: any PacketBackend, address: [UInt8], observer: any DeviceObserver
+    id: DeviceID, _ backend: any PacketBackend, address: [UInt8], stamps: KickStamps? = nil,
+    observer: any DeviceObserver
   ) throws(Errno) {
     precondition(address.count == 6)
     self.id = id
     self.backend = backend
     self.observer = observer
+    self.stamps = stamps
     wakeup = try EventFD()
     features =
       Feature.address | Feature.status | Feature.mergedBuffers
@@ -165,9 +170,10 @@ package final class NetDevice: VirtioDevice, @unchecked Sendable {
         guard length >= UInt64(NetDevice.headerLength) else {
           return queue.fail(.request("a packet that is shorter than its header"))
         }
+        let subject = subject(NetDevice.transmitQueue, queue.taken &- 1, .transmit)
+        stamps?.tell(observer, subject, head: chain.head, memory, by: thread)
         observer.requestBegan(
-          subject(NetDevice.transmitQueue, queue.taken &- 1, .transmit),
-          bytes: UInt32(clamping: length - UInt64(NetDevice.headerLength)), by: thread)
+          subject, bytes: UInt32(clamping: length - UInt64(NetDevice.headerLength)), by: thread)
         send(&queue, memory, by: thread)
         if isBlocked {
           // The loop waits for room, and the driver's kicks say nothing meanwhile.

@@ -1,3 +1,4 @@
+import Devices
 import GuestRAM
 
 /// Where a built-in guest leaves the time stamp counter of each request as it shows it to its device, just before the kick
@@ -19,5 +20,17 @@ package struct KickStamps: Sendable, Equatable {
     guard UInt64(head) < KickStamps.entriesEachQueue else { return 0 }
     let entry = UInt64(truncatingIfNeeded: queue) &* KickStamps.entriesEachQueue &+ UInt64(head)
     return (try? memory.read(at: GuestAddress(table.value &+ 8 &* entry), .little)) ?? 0
+  }
+
+  /// Tells of a request's stamp, where there is one and somebody wants to know.
+  ///
+  /// - Parameter head: the request's first descriptor.
+  func tell(
+    _ observer: any DeviceObserver, _ request: DeviceRequest, head: UInt16, _ memory: GuestMemory,
+    by thread: ThreadContext
+  ) {
+    guard observer.wantsKickStamps else { return }
+    let stamp = stamp(queue: Int(request.queue), head: head, memory)
+    if stamp != 0 { observer.kickStamp(request, timeStampCounter: stamp, by: thread) }
   }
 }

@@ -1,0 +1,40 @@
+import Foundation
+import Testing
+
+/// What a trace has of requests to a device, from babeltrace2's text.
+struct RequestTally {
+  /// In the order of the trace.
+  struct Queue {
+    /// The numbers of requests that have ended.
+    var ended: [UInt64] = []
+    /// The numbers of requests that left stamps, and these.
+    var stamped: [UInt64] = []
+    var stamps: [UInt64] = []
+  }
+
+  /// By their kinds.
+  var begun: [String: UInt64] = [:]
+  var failed = 0
+  var queues: [UInt64: Queue] = [:]
+  var kicks: UInt64 = 0
+
+  init(_ trace: String, of name: String) throws {
+    let output = try run(try #require(Tools.find("babeltrace2")), [trace])
+    var device: UInt64?
+    for event in output.lines.map(OracleEvent.init) {
+      switch event.name {
+      case "device_info" where event.label("name") == name: device = event.number("device")
+      case "request_begin" where event.number("device") == device:
+        begun[event.label("kind"), default: 0] += 1
+      case "request_end" where event.number("device") == device:
+        queues[event.number("queue"), default: Queue()].ended.append(event.number("id"))
+        if event.number("status") != 0 { failed += 1 }
+      case "guest_kick_stamp" where event.number("device") == device:
+        queues[event.number("queue"), default: Queue()].stamped.append(event.number("id"))
+        queues[event.number("queue"), default: Queue()].stamps.append(event.number("tsc"))
+      case "ioeventfd_signal" where event.number("device") == device: kicks += event.number("counter")
+      default: break
+      }
+    }
+  }
+}
