@@ -42,35 +42,102 @@ struct FollowTests {
     withExtendedLifetime(directory) {}
   }
 
+  /// A recording without its end, of which one file is open for writing as long as this lives.
+  private final class Unfinished {
+    let directory: TemporaryDirectory
+    let trace: URL
+    private let writer: FileHandle
+
+    init() throws {
+      directory = try TemporaryDirectory()
+      trace = directory.url.appendingPathComponent("trace")
+      try FileManager.default.copyItem(at: Tools.root.appendingPathComponent("traces/lossy"), to: trace)
+      let file = trace.appendingPathComponent("ust/uid/0/64-bit/events_1")
+      try Data(contentsOf: file).prefix(100_000).write(to: file)
+      writer = try FileHandle(forWritingTo: file)
+    }
+
+    func close() throws { try writer.close() }
+  }
+
+  /// Waits until a program waits for signals, with these blocked.
+  private static func awaitWaiting(_ process: Process) -> Bool {
+    let call = "/proc/\(process.processIdentifier)/syscall"
+    let deadline = Clock.monotonic + 20_000_000_000
+    while Clock.monotonic < deadline {
+      // rt_sigtimedwait(2) of x86-64.
+      if (try? String(contentsOfFile: call, encoding: .utf8))?.hasPrefix("128 ") == true { return true }
+      usleep(1000)
+    }
+    return false
+  }
+
   @Test("that never end are reported when somebody wants to wait no longer", arguments: [SIGINT, SIGTERM])
   func interrupted(_ signal: Int32) throws {
-    let directory = try TemporaryDirectory()
-    let source = Tools.root.appendingPathComponent("traces/lossy")
-    let trace = directory.url.appendingPathComponent("trace")
-    try FileManager.default.copyItem(at: source, to: trace)
-    // Without its end.
-    let file = trace.appendingPathComponent("ust/uid/0/64-bit/events_1")
-    try Data(contentsOf: file).prefix(100_000).write(to: file)
-    let output = directory.url.appendingPathComponent("followed")
+    let unfinished = try Unfinished()
+    let trace = unfinished.trace.path
+    let output = unfinished.directory.url.appendingPathComponent("followed")
     let follower = try Self.start(
-      Tools.analyzer, ["summary", "--follow", "--format", "json", trace.path], output: output)
-    // Until it waits with the signals blocked, one would end it.
-    let status = "/proc/\(follower.processIdentifier)/status"
-    let deadline = Clock.monotonic + 20_000_000_000
-    var isBlocked = false
-    while !isBlocked, Clock.monotonic < deadline {
-      let line = try? String(contentsOfFile: status, encoding: .utf8).split(separator: "\n").first {
-        $0.hasPrefix("SigBlk:")
-      }
-      let mask = line.flatMap { UInt64($0.dropFirst(7).trimmingPrefix { $0 == "\t" }, radix: 16) } ?? 0
-      isBlocked = mask & (1 << UInt64(signal - 1)) != 0
-    }
+      Tools.analyzer, ["summary", "--follow", "--format", "json", trace], output: output)
+    #expect(Self.awaitWaiting(follower))
     kill(follower.processIdentifier, signal)
     follower.waitUntilExit()
-    let afterwards = try run(Tools.analyzer, ["summary", "--format", "json", trace.path])
+    let afterwards = try run(Tools.analyzer, ["summary", "--format", "json", trace])
     #expect(follower.terminationReason == .exit && follower.terminationStatus == afterwards.status)
     #expect(try Data(contentsOf: output) == afterwards.standardOutput)
-    withExtendedLifetime(directory) {}
+    withExtendedLifetime(unfinished) {}
+  }
+
+  @Test("are reported when nobody has them open for writing any more, and not before")
+  func abandoned() throws {
+    let unfinished = try Unfinished()
+    let trace = unfinished.trace.path
+    let output = unfinished.directory.url.appendingPathComponent("followed")
+    let follower = try Self.start(
+      Tools.analyzer, ["summary", "--follow", "--format", "json", trace], output: output)
+    for _ in 0..<10 {
+      #expect(Self.awaitWaiting(follower))
+      usleep(100_000)
+    }
+    #expect(follower.isRunning)
+    try unfinished.close()
+    follower.waitUntilExit()
+    let afterwards = try run(Tools.analyzer, ["summary", "--format", "json", trace])
+    #expect(follower.terminationReason == .exit && follower.terminationStatus == afterwards.status)
+    #expect(try Data(contentsOf: output) == afterwards.standardOutput)
+  }
+
+  @Test("that are removed are reported as far as they were read")
+  func removed() throws {
+    struct Report: Decodable {
+      struct Trace: Decodable {
+        let events: UInt64
+        let end: String
+        let isPartial: Bool
+        let diagnostics: [String]
+      }
+      let trace: Trace
+    }
+    let unfinished = try Unfinished()
+    let trace = unfinished.trace.path
+    let kept = unfinished.directory.url.appendingPathComponent("kept")
+    try FileManager.default.copyItem(atPath: trace, toPath: kept.path)
+    let output = unfinished.directory.url.appendingPathComponent("followed")
+    let follower = try Self.start(
+      Tools.analyzer, ["summary", "--follow", "--format", "json", trace], output: output)
+    #expect(Self.awaitWaiting(follower))
+    try FileManager.default.removeItem(atPath: trace)
+    follower.waitUntilExit()
+    #expect(follower.terminationReason == .exit && follower.terminationStatus == 3)
+    let report = try JSONDecoder().decode(Report.self, from: Data(contentsOf: output)).trace
+    #expect(report.isPartial)
+    #expect(report.diagnostics.contains { $0.contains("removed while it was followed") })
+    // All that there is up to the last of them.
+    let end = try #require(Int64(report.end))
+    let window = try run(
+      Tools.analyzer, ["summary", "--format", "json", "--to", String(end + 1), kept.path])
+    let expected = try JSONDecoder().decode(Report.self, from: window.standardOutput).trace
+    #expect(report.events > 0 && report.events == expected.events)
   }
 
   @Test("need a directory, and no window")

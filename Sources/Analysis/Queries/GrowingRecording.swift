@@ -40,6 +40,10 @@ package struct GrowingRecording {
 
   /// Whether the files have what a run ends with: the totals of all threads.
   package private(set) var hasEnded = false
+  /// Whether the last look found nothing more than the look before.
+  package private(set) var isQuiet = false
+  /// The files that the last look found, those of streams in time order.
+  package private(set) var files: [String] = []
   /// Size of the files when they were looked at last, and when the end was looked for.
   private var sizes = (seen: 0, searched: 0)
 
@@ -47,18 +51,30 @@ package struct GrowingRecording {
   ///
   /// - Returns: Whether something was. Not while metadata or a stream has not been written yet.
   package mutating func advance() -> Bool {
-    guard let trace = try? Trace(opening: paths, isStrict: isStrict, isGrowing: true),
-      trace.members.count == 1
-    else { return false }
+    isQuiet = true
+    guard let trace = try? Trace(opening: paths, isStrict: isStrict, isGrowing: true) else { return false }
+    files = trace.members.flatMap { $0.directories.map { "\($0)/metadata" } } + trace.streams.flatMap(\.files)
     let size = trace.streams.reduce(0) { $0 + $1.byteCount }
+    isQuiet = size == sizes.seen
+    sizes.seen = size
+    guard trace.members.count == 1 else { return false }
     // A CPU that idles holds back what is analysed, so the end is looked for in all that is there, when nothing comes any more.
-    if size == sizes.seen, size > sizes.searched {
+    if isQuiet, size > sizes.searched {
       sizes.searched = size
       hasEnded = TotalsReader.hasEnd(trace)
     }
-    sizes.seen = size
     guard !isUnsure, let limit = trace.completeUpTo, limit > reached else { return false }
     return add(trace, upTo: limit)
+  }
+
+  /// What was found while the files could be read: a part of the recording, from its beginning on.
+  ///
+  /// - Parameter problem: Why they cannot be any more.
+  /// - Returns: nil where nothing was found.
+  package func partial(_ problem: Diagnostic) -> SavedRecording? {
+    var saved = saved
+    saved?.add(problem)
+    return saved
   }
 
   /// Analyses the rest.

@@ -67,6 +67,9 @@ package struct SavedRecording: Sendable {
     slice = try SliceAnalysis.read(&reader, runs: facts.runs)
   }
 
+  /// Adds what was wrong in the files.
+  mutating func add(_ problem: Diagnostic) { facts.add(problems: [problem]) }
+
   /// Whether it comes before another part.
   package func precedes(_ other: SavedRecording) -> Bool {
     (part.lowerBound, slice.state.pointee.begin) < (other.part.lowerBound, other.slice.state.pointee.begin)

@@ -265,7 +265,9 @@ package struct ReportBuilder {
     }
     if let saved, !saved.isWhole {
       notes.append(
-        "this is a part of a recording: what was going on when it begins is not known, nor what came after it"
+        saved.part.lowerBound == .min
+          ? "this is the beginning of a recording: what came after it is not known"
+          : "this is a part of a recording: what was going on when it begins is not known, nor what came after it"
       )
     }
     return notes + facts.notes + facts.warnings
