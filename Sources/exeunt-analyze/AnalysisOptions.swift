@@ -63,12 +63,10 @@ struct AnalysisOptions: ParsableArguments {
   /// Opens some of the directories as one trace.
   func open(_ directories: [String]) throws -> Trace {
     signal(SIGPIPE, SIG_IGN)
-    if let state = directories.first(where: StateInput.isState) {
-      throw Terminal.mistake(
-        directories.count > 1
-          ? "\(state) is a state: put it together with others by exeunt-analyze merge"
-          : "\(state) is a state, which has no events: this needs the recording")
+    if directories.count > 1, let state = directories.first(where: StateInput.isState) {
+      throw Terminal.mistake("\(state) is a state: put it together with others by exeunt-analyze merge")
     }
+    try StateInput.refuse(directories)
     do throws(TraceError) {
       return try Trace(opening: directories, isStrict: strictness.strict)
     } catch {

@@ -64,6 +64,7 @@ struct DumpCommand: ParsableCommand {
   func run() throws {
     // A reader that goes away is an ordinary end.
     signal(SIGPIPE, SIG_IGN)
+    try StateInput.refuse(directories)
     let trace: Trace
     do throws(TraceError) {
       trace = try Trace(opening: directories, allowsMany: true, isStrict: strictness.strict)

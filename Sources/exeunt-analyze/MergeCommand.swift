@@ -32,7 +32,7 @@ struct MergeCommand: ParsableCommand {
     for path in states {
       let recordings = try StateInput.read(path)
       for var recording in recordings {
-        if machines, recordings.count == 1 { recording.label = Self.name(path) }
+        if machines, recordings.count == 1 { recording.label = try Self.name(path) }
         parts.append(Part(path: path, recording: recording))
       }
     }
@@ -46,10 +46,14 @@ struct MergeCommand: ParsableCommand {
   }
 
   /// The machine that a file is called after.
-  private static func name(_ path: String) -> String {
+  private static func name(_ path: String) throws -> String {
     let file = path.split(separator: "/").last.map(String.init) ?? path
     let stem = file.hasSuffix(".state") ? String(file.dropLast(6)) : file
-    return PathText.shown(stem.isEmpty ? file : stem)
+    guard !stem.isEmpty else {
+      throw Terminal.mistake(
+        "\(PathText.shown(path)): a machine is called after its file, and this one has no name before .state")
+    }
+    return PathText.shown(stem)
   }
 
   /// Each recording under its name.

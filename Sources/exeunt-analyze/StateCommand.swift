@@ -44,6 +44,7 @@ struct StateCommand: ParsableCommand {
   }
 
   func run() throws {
+    try StateInput.refuse(directories)
     let trace: Trace
     do throws(TraceError) {
       trace = try Trace(opening: directories, isStrict: strictness.strict)
@@ -83,6 +84,8 @@ struct StateCommand: ParsableCommand {
     let lower = try from.map { try find($0, "--from") } ?? .min
     let upper = try to.map { try find($0, "--to") } ?? .max
     guard lower < upper else { throw Terminal.mistake("--to has to be later than --from") }
+    // Of nothing there is no state: it would be a recording without a machine.
+    _ = try WindowOptions.window(lower..<upper, in: trace)
     return lower..<upper
   }
 }

@@ -13,6 +13,30 @@ enum StateInput {
     return Glibc.read(descriptor, &bytes, bytes.count) == bytes.count && StateFile.isState(bytes)
   }
 
+  /// Ends the program with one line where a file is given and only a recording can be read: status 2 for a state, else 3.
+  ///
+  /// - Parameter paths: Directories, as the user gave them.
+  static func refuse(_ paths: [String]) throws {
+    if let state = paths.first(where: isState) {
+      throw Terminal.mistake(
+        "\(PathText.shown(state)) is a state, which has no events: this needs the recording")
+    }
+    for path in paths {
+      guard let size = fileSize(path) else { continue }
+      let what = size == 0 ? "an empty file" : "a file, and no state"
+      Terminal.report(
+        "cannot read the trace: \(PathText.shown(path)): \(what); give the directory that holds the trace")
+      throw ExitCode(3)
+    }
+  }
+
+  /// The bytes of a regular file; nil: it is none.
+  private static func fileSize(_ path: String) -> Int? {
+    var status = stat()
+    guard withPath(path, { stat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+    return Int(status.st_size)
+  }
+
   /// Reads a state, or ends the program with one line and status 3.
   static func read(_ path: String) throws -> [SavedRecording] {
     guard let descriptor = open(path) else {

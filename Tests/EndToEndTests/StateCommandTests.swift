@@ -92,6 +92,8 @@ struct StateCommandTests {
     let whole = try Data(contentsOf: URL(fileURLWithPath: path("all.state")))
     try whole.prefix(whole.count / 2).write(to: URL(fileURLWithPath: path("cut.state")))
     try Data("no state".utf8).write(to: URL(fileURLWithPath: path("text.state")))
+    try Data().write(to: URL(fileURLWithPath: path("empty.state")))
+    try whole.write(to: URL(fileURLWithPath: path(".state")))
     let cases: [(arguments: [String], status: Int32, words: String)] = [
       (["merge", "-o", path("x"), path("1.state"), path("3.state")], 3, "the time before it is missing"),
       (["merge", "-o", path("x"), path("1.state"), path("1.state")], 3, "another one is about"),
@@ -103,7 +105,14 @@ struct StateCommandTests {
       (["merge", "-o", path("x/y"), path("1.state")], 1, "cannot write"),
       (["merge", "--machines", "-o", path("x"), path("1.state"), path("1.state")], 2, "another name"),
       (["merge", "--machines", "-o", path("x"), path("1.state"), path("3.state")], 2, "the same recording"),
+      (["merge", "--machines", "-o", path("x"), path(".state"), path("other.state")], 2, "no name before"),
       (["summary", path("cut.state")], 3, "it is cut"),
+      (["summary", path("empty.state")], 3, "an empty file"),
+      (["summary", path("text.state")], 3, "a file, and no state"),
+      (["dump", path("all.state")], 2, "needs the recording"),
+      (["dump", path("empty.state")], 3, "an empty file"),
+      (["state", "-o", path("x"), path("all.state")], 2, "needs the recording"),
+      (["state", "-o", path("x"), "--from", "99999", trace], 2, "nothing in this window"),
       (["summary", "--from", "0.001", path("all.state")], 2, "need the recording"),
       (["exits", "--by", "vcpu", path("all.state")], 2, "need the recording"),
       (["timeline", path("all.state")], 2, "needs the recording"),
