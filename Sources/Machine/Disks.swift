@@ -13,19 +13,17 @@ struct DiskBackends {
 
   private mutating func open(_ disk: MachineConfiguration.Disk) throws(MachineError) -> any BlockBackend {
     if disk.method != .threads {
-      let file = try DiskBackends.file(disk)
+      let file = try file(disk)
       do {
         return try BlockRings(file, queues: disk.queues)
       } catch {
         guard disk.method == nil else {
           throw MachineError("disk \(disk.path): io_uring: \(error); use aio=threads")
         }
-        // Said once.
-        let warning = "disks are served by threads: this host does not let us use io_uring (\(error))"
-        if !warnings.contains(warning) { warnings.append(warning) }
+        warn("disks are served by threads: this host does not let us use io_uring (\(error))")
       }
     }
-    let file = try DiskBackends.file(disk)
+    let file = try file(disk)
     do {
       return try BlockWorkers(file, queues: disk.queues)
     } catch {
@@ -33,10 +31,19 @@ struct DiskBackends {
     }
   }
 
-  private static func file(_ disk: MachineConfiguration.Disk) throws(MachineError) -> DiskFile {
+  /// Each is said once.
+  private mutating func warn(_ what: String) {
+    if !warnings.contains(what) { warnings.append(what) }
+  }
+
+  private mutating func file(_ disk: MachineConfiguration.Disk) throws(MachineError) -> DiskFile {
     do {
       if let bytes = disk.scratchBytes { return try DiskFile.scratch(bytes: bytes) }
-      return try DiskFile(path: disk.path, isReadOnly: disk.isReadOnly)
+      let file = try DiskFile(path: disk.path, isReadOnly: disk.isReadOnly)
+      if file.tail > 0 {
+        warn("disk \(disk.path): its last \(file.tail) bytes are no whole sector, and not shown to the guest")
+      }
+      return file
     } catch {
       throw MachineError(error.description)
     }

@@ -387,6 +387,33 @@ struct BlockTests {
       let odd = directory + "/odd"
       try Data(count: 1535).write(to: URL(fileURLWithPath: odd))
       #expect(try DiskFile(path: odd, isReadOnly: true).sectors == 2)
+      #expect(try DiskFile(path: odd, isReadOnly: true).tail == 511)
+    }
+  }
+
+  @Test("A file that is written is one disk's alone; one that is read only is shared, but not written")
+  func sharedFiles() throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/disk"
+      try Data(count: 4096).write(to: URL(fileURLWithPath: path))
+      func refusal(isReadOnly: Bool) -> String? {
+        do throws(DiskError) {
+          _ = try DiskFile(path: path, isReadOnly: isReadOnly)
+          return nil
+        } catch {
+          return error.description
+        }
+      }
+      do {
+        let writer = try DiskFile(path: path, isReadOnly: false)
+        #expect(refusal(isReadOnly: true)?.contains("writes it") == true)
+        #expect(refusal(isReadOnly: false)?.contains("uses it") == true)
+        #expect(writer.sectors == 8)
+      }
+      let reader = try DiskFile(path: path, isReadOnly: true)
+      #expect(refusal(isReadOnly: true) == nil)
+      #expect(refusal(isReadOnly: false)?.contains("uses it") == true)
+      #expect(reader.sectors == 8)
     }
   }
 }

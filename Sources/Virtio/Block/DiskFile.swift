@@ -6,6 +6,8 @@ package struct DiskFile: ~Copyable, Sendable {
   private let descriptor: FileDescriptor
   /// 512-byte sectors; bytes beyond the last whole one are not shown to the guest.
   package let sectors: UInt64
+  /// Bytes behind the last whole sector.
+  package let tail: Int
   /// Whether it is only read.
   package let isReadOnly: Bool
 
@@ -17,7 +19,10 @@ package struct DiskFile: ~Copyable, Sendable {
   /// - Throws: `DiskError` with what was tried, what failed and what to do.
   package init(path: String, isReadOnly: Bool) throws(DiskError) {
     let descriptor = try DiskFile.open(path, isReadOnly)
-    sectors = try DiskFile.sectors(of: descriptor.raw, path)
+    let bytes = try DiskFile.bytes(of: descriptor.raw, path)
+    try DiskFile.lock(descriptor.raw, path, isReadOnly)
+    sectors = bytes / 512
+    tail = Int(bytes % 512)
     self.descriptor = descriptor
     self.isReadOnly = isReadOnly
   }
@@ -25,6 +30,7 @@ package struct DiskFile: ~Copyable, Sendable {
   private init(scratch descriptor: consuming FileDescriptor, bytes: UInt64) {
     self.descriptor = descriptor
     sectors = bytes / 512
+    tail = 0
     isReadOnly = false
   }
 
@@ -61,7 +67,31 @@ package struct DiskFile: ~Copyable, Sendable {
     }
   }
 
-  private static func sectors(of descriptor: CInt, _ path: String) throws(DiskError) -> UInt64 {
+  /// Keeps others from writing the file, and from reading it where it is written here: an open file description's lock
+  /// (fcntl(2), F_OFD_SETLK), which holds between disks of one process too. QEMU's locks of images are of the same kind.
+  private static func lock(_ descriptor: CInt, _ path: String, _ isReadOnly: Bool) throws(DiskError) {
+    var lock = flock()
+    lock.l_type = Int16(isReadOnly ? F_RDLCK : F_WRLCK)
+    lock.l_whence = Int16(SEEK_SET)
+    while fcntl(descriptor, DiskFile.setLock, &lock) != 0 {
+      switch errno {
+      case EINTR: continue
+      case EAGAIN, EACCES:
+        throw DiskError(
+          description:
+            "disk \(path): another disk or another program "
+            + (isReadOnly ? "writes it; wait for that, or copy it" : "uses it; give each a file of its own")
+            + (isReadOnly ? "" : ", or readonly=on to all of them"))
+      // A file system without locks.
+      default: return
+      }
+    }
+  }
+
+  /// F_OFD_SETLK of <bits/fcntl-linux.h>, which Swift does not see.
+  private static let setLock: CInt = 37
+
+  private static func bytes(of descriptor: CInt, _ path: String) throws(DiskError) -> UInt64 {
     var information = stat()
     guard fstat(descriptor, &information) == 0 else {
       throw DiskError(description: "disk \(path): \(Errno.current)")
@@ -75,7 +105,7 @@ package struct DiskFile: ~Copyable, Sendable {
     guard bytes >= 512 else {
       throw DiskError(description: "disk \(path) has \(max(bytes, 0)) bytes; a sector has 512")
     }
-    return UInt64(bytes) / 512
+    return UInt64(bytes)
   }
 
   /// Carries a request out and waits for it: preadv(2), pwritev(2), fdatasync(2).
