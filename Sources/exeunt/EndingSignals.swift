@@ -6,8 +6,24 @@ import Platform
 enum EndingSignals {
   private static let all = [SIGINT, SIGTERM, SIGHUP]
 
-  /// Keeps them from ending this process.
-  static func block() { SignalDescriptor.block(all) }
+  /// Says so when one of them ends this process before the guest runs, which is all that it says then.
+  static func announce() {
+    for number in all where !SignalDescriptor.isIgnored(number) {
+      signal(number) { number in
+        // Only what signal-safety(7) allows.
+        let words: StaticString = "exeunt: ended by a signal before the guest ran; nothing is recorded\n"
+        _ = Glibc.write(STDERR_FILENO, words.utf8Start, words.utf8CodeUnitCount)
+        signal(number, SIG_DFL)
+        raise(number)
+      }
+    }
+  }
+
+  /// Keeps them from ending this process: the guest runs now.
+  static func block() {
+    SignalDescriptor.block(all)
+    for number in all where !SignalDescriptor.isIgnored(number) { signal(number, SIG_DFL) }
+  }
 
   /// Lets them end this process again where an output takes nothing now: its reader may be slow, or never read any more.
   static func letThrough(unlessWritable descriptor: CInt) {

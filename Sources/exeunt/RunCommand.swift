@@ -58,6 +58,7 @@ struct RunCommand: ParsableCommand {
       Glibc.exit(2)
     }
     let results = try result.map(ResultFile.init)
+    EndingSignals.announce()
     // First of all: this may execute the program anew, under a session daemon of its own.
     let session = try startRecording()
     let status: Int32

@@ -39,8 +39,13 @@ struct InterruptionTests {
   func whileStarting(signal: Int32) throws {
     let directory = try TemporaryDirectory()
     let trace = directory.url.appendingPathComponent("trace")
+    let words = directory.url.appendingPathComponent("words")
     let process = try Subprocess.spawn(
-      Tools.exeunt.path, ["run", "--guest", "port-io", "iterations=1000000000", "--trace", trace.path])
+      "/bin/sh",
+      [
+        "-c", "exec \"$0\" run --guest port-io iterations=1000000000 --trace \"$1\" 2> \"$2\"",
+        Tools.exeunt.path, trace.path, words.path,
+      ])
     func content() -> [String] { (try? FileManager.default.contentsOfDirectory(atPath: trace.path)) ?? [] }
     func wait(_ condition: () -> Bool) -> Bool {
       let deadline = Clock.monotonic + 30_000_000_000
@@ -51,6 +56,9 @@ struct InterruptionTests {
     #expect(wait { !content().isEmpty })
     kill(process, signal)
     #expect(Subprocess.wait(for: process, until: Clock.monotonic + 30_000_000_000) == signal)
+    if signal == SIGTERM {
+      #expect(try String(contentsOf: words, encoding: .utf8).contains("before the guest ran"))
+    }
     // Where it had begun all the same, there is a recording and not a rest of one.
     func hasBegun() -> Bool {
       let files = FileManager.default.enumerator(atPath: trace.path)?.allObjects as? [String] ?? []
