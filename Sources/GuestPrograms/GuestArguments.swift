@@ -49,10 +49,12 @@ extension GuestProgram {
   /// - Throws: ``GuestError`` naming the setting that is wrong and what would be right.
   package func arguments(_ settings: [String]) throws(GuestError) -> GuestArguments {
     var arguments = defaultArguments
+    var given: Set<String> = []
     for setting in settings {
       guard let equals = setting.firstIndex(of: "=") else { throw .notASetting(setting) }
-      try set(
-        String(setting[..<equals]), to: String(setting[setting.index(after: equals)...]), in: &arguments)
+      let name = String(setting[..<equals])
+      try set(name, to: String(setting[setting.index(after: equals)...]), in: &arguments)
+      guard given.insert(name).inserted else { throw .givenTwice(guest: self.name, parameter: name) }
     }
     return arguments
   }

@@ -6,6 +6,8 @@ package enum GuestError: Error, Equatable, CustomStringConvertible {
   case notASetting(String)
   /// The guest has no such parameter.
   case unknownParameter(guest: String, parameter: String, known: [String])
+  /// The parameter is given more than once.
+  case givenTwice(guest: String, parameter: String)
   /// The parameter does not take this value.
   case badValue(guest: String, parameter: String, value: String, allowed: String)
   /// The machine has fewer vCPUs than the guest needs.
@@ -40,10 +42,12 @@ package enum GuestError: Error, Equatable, CustomStringConvertible {
     case .unknownParameter(let guest, let parameter, let known):
       "guest \(guest) has no parameter '\(parameter)'; it has \(known.joined(separator: ", "))"
         + NearestWord.sentence(for: parameter, among: known)
+    case .givenTwice(let guest, let parameter):
+      "guest \(guest): \(parameter) is given twice"
     case .badValue(let guest, let parameter, let value, let allowed):
       "guest \(guest), \(parameter)=\(value): expected \(allowed)"
     case .tooFewVcpus(let guest, let needed, let given):
-      "guest \(guest) needs at least \(needed) vCPUs and the machine has \(given); use --cpus \(needed)"
+      "guest \(guest) needs at least \(needed) vCPU\(needed == 1 ? "" : "s") and the machine has \(given); use --cpus \(needed)"
     case .tooManyVcpus(let guest, let limit, let given):
       "guest \(guest) runs on at most \(limit) vCPUs and the machine has \(given); use --cpus \(limit) or fewer"
     case .tooFewDoorbells(let guest, let needed, let given):

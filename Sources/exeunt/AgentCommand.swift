@@ -50,6 +50,10 @@ struct AgentCommand: ParsableCommand {
   @Argument(help: ArgumentHelp("Its arguments: JSON, or what a short name takes.", valueName: "argument"))
   var arguments: [String] = []
 
+  func validate() throws {
+    if timeout.nanoseconds <= 0 { throw ValidationError("--timeout has to be longer than 0") }
+  }
+
   func run() throws {
     let request: AgentRequest
     do {

@@ -121,5 +121,7 @@ struct AgentCommandTests {
     let output = try run(Tools.exeunt, ["agent", "--socket", path, "ping"])
     #expect(output.status == 3 && output.standardError.contains("there is no such socket"))
     #expect(try run(Tools.exeunt, ["agent", "ping"]).status == 2)
+    let atOnce = try run(Tools.exeunt, ["agent", "--socket", "x", "--timeout", "0", "ping"])
+    #expect(atOnce.status == 2 && atOnce.standardError.contains("longer than 0"))
   }
 }

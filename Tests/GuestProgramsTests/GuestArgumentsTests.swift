@@ -20,6 +20,7 @@ import Testing
       ("port-io,iterations=99999999999999999999999", "a whole number from 1 to 1000000000"),
       ("port-io,size=3", "1 or 2 or 4"),
       ("port-io,period=5", "has no parameter 'period'; it has iterations, size, spacing"),
+      ("port-io,size=2,size=4", "size is given twice"),
       ("", "no built-in guest is called ''"),
     ])
   func wrongSettingsSayWhatWouldBeRight(_ selection: String, _ message: String) {
