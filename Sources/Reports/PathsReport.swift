@@ -23,6 +23,8 @@ package struct PathReport: Codable, Equatable, Sendable {
   package var kind: String
   /// Device, or kind of source.
   package var device: String
+  /// For `loop`, the kind of source of the device; nil: `device` is it.
+  package var source: String?
   /// Queue.
   package var queue: Int?
   /// Handlers that ran.
@@ -49,13 +51,15 @@ package struct PathReport: Codable, Equatable, Sendable {
   package var slowest: [StepReport]?
 
   package init(
-    machine: String? = nil, kind: String, device: String, queue: Int? = nil, handlers: UInt64, kicks: UInt64,
+    machine: String? = nil, kind: String, device: String, source: String? = nil, queue: Int? = nil,
+    handlers: UInt64, kicks: UInt64,
     sharePermille: UInt64? = nil, mostKicks: UInt64, requests: UInt64, interrupts: UInt64, stamps: UInt64,
     unmappedStamps: UInt64, alreadyAwake: UInt64, stages: [StageReport], slowest: [StepReport]? = nil
   ) {
     self.machine = machine
     self.kind = kind
     self.device = device
+    self.source = source
     self.queue = queue
     self.handlers = handlers
     self.kicks = kicks

@@ -206,6 +206,20 @@ struct AnalyzeCommandTests {
     #expect(output.text.contains("vcpu0"))
   }
 
+  @Test("what the reader warns of is said once")
+  func warnings() throws {
+    let directory = try TemporaryDirectory()
+    let trace = directory.url.appendingPathComponent("trace")
+    try FileManager.default.copyItem(atPath: Self.trace("mixed"), toPath: trace.path)
+    let file = trace.appendingPathComponent("ust/uid/0/64-bit/events_1")
+    var bytes = try Data(contentsOf: file)
+    // The UUID stands behind the packet's magic number.
+    bytes[4] ^= 0xff
+    try bytes.write(to: file)
+    let output = try analyze("summary", "--width", "1000", trace.path)
+    #expect(output.lines.filter { $0.contains("another UUID") }.count == 1, "\(output.text)")
+  }
+
   @Test("a CTF trace of something else: its events by name, status 0")
   func foreign() throws {
     let directory = try TemporaryDirectory()

@@ -4,7 +4,7 @@ import FoundationXML
 /// What an XML parser finds in a page, which is stricter than those of browsers.
 final class HTMLPage: NSObject, XMLParserDelegate {
   static let knownElements: Set<String> = [
-    "html", "head", "meta", "title", "style", "body", "header", "h1", "nav", "ul", "li", "a", "main",
+    "html", "head", "meta", "title", "style", "body", "header", "h1", "nav", "ul", "li", "a", "main", "span",
     "section",
     "h2", "p", "code", "div", "table", "thead", "tbody", "tr", "th", "td", "svg", "rect", "text", "line",
   ]

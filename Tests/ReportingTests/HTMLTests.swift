@@ -31,7 +31,8 @@ struct HTMLTests {
   @Test("say all that the text says, in its order", arguments: ReportTests.names)
   func text(_ name: String) throws {
     for report in try Self.reports(name) {
-      let page = try HTMLPage(HTMLRenderer.render(report))
+      let html = HTMLRenderer.render(report)
+      let page = try HTMLPage(html)
       var rest = page.words[...]
       for word in Self.words(report) {
         guard let place = rest.firstIndex(of: word) else {
@@ -41,6 +42,9 @@ struct HTMLTests {
         rest = rest[(place + 1)...]
       }
       for lane in report.timeline?.lanes ?? [] { #expect(page.words.contains(lane.name)) }
+      for path in report.compare?.other.paths ?? [] {
+        #expect(html.split(separator: "\n").contains { $0.hasPrefix("<h1>") && $0.contains(path) })
+      }
       for mark in report.timeline?.marks ?? [] { #expect(page.words.contains(String(mark.value))) }
     }
   }

@@ -117,6 +117,26 @@ struct ReportTests {
     #expect(isWaiting || lines.allSatisfy { $0.contains("in KVM_RUN") == (dominant.state == "in_kvm_run") })
   }
 
+  @Test("what exits cost is told with its bounds, and no average that is the guest's own time")
+  func costOfExits() throws {
+    var report = try Self.builder("whole").1.summary()
+    let time = try #require(report.summary?.dominant?.vcpuTime)
+    func line(atLeast: Int64, likely: Int64, atMost: Int64) -> String {
+      var cost = report.summary?.dominant?.exitCost
+      cost?.atLeast = time / 100 * atLeast
+      cost?.likely = time / 100 * likely
+      cost?.atMost = time / 100 * atMost
+      report.summary?.dominant?.exitCost = cost
+      return TextRenderer.render(report, style: TextStyle(width: 1000)).replacing(Text.space, with: " ")
+        .split(separator: "\n").first { $0.contains("costliest: ") }.map(String.init) ?? ""
+    }
+    #expect(
+      line(atLeast: 10, likely: 20, atMost: 30).contains(", likely 20.0 % of the time (10.0 to 30.0 %), "))
+    #expect(line(atLeast: 0, likely: 2, atMost: 99).contains(", likely 2.0 % of the time (at most 99.0 %)"))
+    #expect(!line(atLeast: 0, likely: 2, atMost: 99).contains(" each"))
+    #expect(line(atLeast: 30, likely: 30, atMost: 30).contains(", 30.0 % of the time, "))
+  }
+
   @Test("nothing is said of vCPUs without time")
   func nothingDominates() {
     let none = LatencyReport(

@@ -58,6 +58,8 @@ extension ReportBuilder {
         kind: name(path.kind),
         device: path.device == 0xffff
           ? categoryName(TimeCategory.sources + path.queue) : result.dump.deviceName(path.device),
+        source: path.kind == .loopOther && path.device != 0xffff
+          ? categoryName(TimeCategory.sources + path.queue) : nil,
         queue: isQueue && path.queue != 0xffff ? path.queue : nil, handlers: path.handlers,
         kicks: kicks(path),
         sharePermille: isQueue && all > 0

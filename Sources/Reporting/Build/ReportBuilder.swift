@@ -270,6 +270,6 @@ package struct ReportBuilder {
           : "this is a part of a recording: what was going on when it begins is not known, nor what came after it"
       )
     }
-    return notes + facts.notes + facts.warnings
+    return notes + facts.notes
   }
 }

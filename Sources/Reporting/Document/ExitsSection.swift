@@ -24,7 +24,7 @@ extension DocumentBuilder {
   private mutating func histograms(_ group: ExitHistogramReport) {
     let exits = group.exits
     heading(
-      "\(short(group.label))   \(Text.count(exits.count)) exits"
+      "\(short(group.label)) · \(Text.number(exits.count, "exit"))"
         + (exits.rate.map { ", \($0.text) per s" } ?? ""))
     histogram("in KVM_RUN before the exit", exits.inKvmRun, group.inKvmRun)
     histogram("handling until the next entry", exits.handling, group.handling)
@@ -35,8 +35,10 @@ extension DocumentBuilder {
     Text.cut(label, to: 60)
   }
 
+  /// As in a summary, `×3` says `(3 addresses)`.
   private func row(_ label: String) -> String {
-    label.count <= 30 ? label : String(label.prefix(29)) + "…"
+    let label = label.replacing(/\(([0-9]+) addresses\)$/) { "×\($0.1)" }
+    return label.count <= 30 ? label : String(label.prefix(29)) + "…"
   }
 
   /// Bars, one for each quarter of a power of two that is not empty, scaled to the largest.

@@ -26,7 +26,7 @@ extension DocumentBuilder {
   }
 
   private mutating func show(_ path: PathReport) {
-    let queue = path.queue.map { " queue \($0)" } ?? ""
+    let queue = path.queue.map { " queue \($0)" } ?? path.source.map { " " + $0 } ?? ""
     heading("\(Text.cut(path.device, to: 40))\(queue) · \(kind(path))")
     var words: [String] = []
     if path.kicks > 0 {
@@ -60,7 +60,7 @@ extension DocumentBuilder {
     let arrival = isLoop ? "wakeup" : "exit"
     let begin = isLoop ? "handler" : "dispatch"
     let names = [
-      ("kick_to_arrival", "guest's earliest kick → \(arrival)"),
+      ("kick_to_arrival", "earliest kick → \(arrival)"),
       ("arrival_to_begin", "\(arrival) → \(begin)"),
       ("begin_to_request", "\(begin) → first request"),
       ("request_to_completion", "first request → last completed"),
@@ -68,7 +68,7 @@ extension DocumentBuilder {
       ("completion_to_interrupt", "completed → interrupt"), ("interrupt_to_end", "→ end of \(begin)"),
       ("end_to_reentry", "\(begin) end → re-entry"), ("handler", "all of the \(begin)"),
       ("arrival_to_interrupt", "\(arrival) → interrupt"),
-      ("kick_to_interrupt", "guest's earliest kick → interrupt"),
+      ("kick_to_interrupt", "earliest kick → interrupt"),
       ("arrival_to_reentry", "exit → re-entry"), ("kick_to_pickup", "guest's kick → picked up, each"),
     ]
     let sums = [
@@ -95,7 +95,7 @@ extension DocumentBuilder {
   private mutating func slowest(_ steps: [StepReport], of path: PathReport) {
     let isLoop = path.kind == "ioeventfd" || path.kind == "loop"
     let measures = [
-      ("kick_to_interrupt", "guest's earliest kick → interrupt"), ("arrival_to_reentry", "exit → re-entry"),
+      ("kick_to_interrupt", "earliest kick → interrupt"), ("arrival_to_reentry", "exit → re-entry"),
       ("arrival_to_interrupt", isLoop ? "wakeup → interrupt" : "exit → interrupt"),
     ]
     let measure = measures.first { path.stage($0.0) != nil }?.1 ?? (isLoop ? "handler" : "dispatch")

@@ -64,7 +64,7 @@ extension DocumentBuilder {
     blank()
     paragraph(
       "each column shows the state that took most of it: " + words.joined(separator: ", ")
-        + "; below it, ▁ to █: the part spent working in userspace")
+        + "; below it, ▁ to █: the part spent awake in userspace, waiting for locks included")
   }
 }
 

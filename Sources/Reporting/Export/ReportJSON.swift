@@ -47,13 +47,21 @@ extension Report {
 private struct ConfigurationValue: Decodable {
   let text: String
 
+  /// Members of a disk by the keys that users give.
+  private static let diskKeys = [
+    "isReadOnly": "readonly", "method": "aio", "path": "file", "queues": "num-queues",
+    "scratchBytes": "scratch",
+  ]
+
   init(from decoder: any Decoder) throws {
     if let list = try? [ConfigurationValue](from: decoder) {
       text = list.map(\.text).joined(separator: " ")
     } else if let values = try? [String: ConfigurationValue](from: decoder) {
-      text = values.sorted { $0.key < $1.key }.map { name, value in
-        value.text.isEmpty ? name : "\(name)=\(value.text)"
-      }.joined(separator: " ")
+      let isDisk = values["isReadOnly"] != nil
+      text = values.filter { !isDisk || !$0.value.text.isEmpty }.map { name, value in
+        let name = isDisk ? Self.diskKeys[name] ?? name : name
+        return value.text.isEmpty ? name : "\(name)=\(value.text)"
+      }.sorted().joined(separator: " ")
     } else {
       let container = try decoder.singleValueContainer()
       if let value = try? container.decode(Bool.self) {

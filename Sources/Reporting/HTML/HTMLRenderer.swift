@@ -21,13 +21,15 @@ package struct HTMLRenderer {
     var renderer = HTMLRenderer(document.target)
     for block in document.blocks { renderer.add(block) }
     if renderer.contents.isEmpty { renderer.beginSections() } else { renderer.body += "</section>\n" }
-    return renderer.page("exeunt-analyze \(report.command)")
+    // A comparison is about the other one, too.
+    let other = report.compare?.other.paths.map { " " + Text.shellWord($0) }.joined() ?? ""
+    return renderer.page("exeunt-analyze \(report.command)", other)
   }
 
   private init(_ target: String) { self.target = target }
 
-  private func page(_ command: String) -> String {
-    let title = HTMLText.escaped("\(command) \(target)")
+  private func page(_ command: String, _ other: String) -> String {
+    let title = HTMLText.escaped("\(command) \(target)\(other)")
     return """
       <!DOCTYPE html>
       <html lang="en" xmlns="http://www.w3.org/1999/xhtml">

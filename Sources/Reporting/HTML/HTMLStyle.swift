@@ -45,6 +45,9 @@ enum HTMLStyle {
     td.bar { width: 100%; min-width: 9rem; padding-left: 0; }
     td.bar svg { display: block; width: 100%; height: 0.75rem; }
     td.bar rect { fill: var(--bar); }
+    td.bar ~ td.text { min-width: 0; white-space: nowrap; }
+    p.key { display: flex; flex-wrap: wrap; gap: 0.2rem 1.1rem; font-size: 0.9rem; }
+    p.key svg.lanes { display: inline-block; width: 1.4rem; height: 0.75rem; margin-right: 0.35rem; vertical-align: baseline; }
     svg.lanes { display: block; font: 11px ui-monospace, monospace; }
     svg.lanes text { fill: var(--text); }
     svg.lanes .mark { fill: var(--dim); }

@@ -30,6 +30,23 @@ extension HTMLRenderer {
     axis(timeline, origin, left, width, bottom)
     add(html: "</svg>\n")
     endWide()
+    key(timeline)
+  }
+
+  /// What the colours are; the paragraph that follows tells the signs.
+  private mutating func key(_ timeline: TimelineReport) {
+    let states = Set(timeline.lanes.flatMap { $0.cells.compactMap(\.state) })
+    let kinds = [
+      ("in_kvm_run", "in KVM_RUN"), ("dispatch", "in a device"), ("handling", "in a handler"),
+      ("other", "other userspace"), ("lock_wait", "waiting for a lock"), ("asleep", "asleep"),
+      ("polling", "polling"), ("unknown", "unknown"), ("load", "awake in userspace"),
+    ]
+    var html = "<p class=\"key\">"
+    for (kind, words) in kinds where states.contains(kind) || kind == "load" {
+      html += "<span><svg class=\"lanes\" aria-hidden=\"true\">"
+      html += "<rect class=\"\(kind)\" width=\"100%\" height=\"100%\" /></svg>\(words)</span>\n"
+    }
+    add(html: html + "</p>\n")
   }
 
   // MARK: Lanes
