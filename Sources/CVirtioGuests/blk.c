@@ -103,12 +103,20 @@ static inline void check_pattern(const struct disk *disk, uint32_t number) {
     }
 }
 
+#ifdef KEEP_LATENCIES
+// For analysis/bench/disk.py, which reads RAM afterwards: ticks from each request's kick to the moment that it was found.
+#define LATENCY(completion) ((volatile uint32_t *)(uintptr_t)KEEP_LATENCIES)[completion]
+#endif
+
 // Takes a completed request out of the ring and checks everything about it.
 static inline void complete(struct disk *disk, struct queue *queue) {
     uint64_t taken = queue_take(queue);
     uint32_t number = (uint32_t)taken;
     if (number >= PARAMETERS->depth)
         fail_at(FAILURE_COMPLETION, number);
+#ifdef KEEP_LATENCIES
+    LATENCY(REPORT->completions) = (uint32_t)(time_stamp() - STAMP(queue->number)[number]);
+#endif
     struct request *request = REQUEST(number);
     if (!request->is_busy || request->queue != queue->number)
         fail_at(FAILURE_COMPLETION, number);

@@ -2,7 +2,7 @@ import Glibc
 
 /// A mutex that can say whether it was free: pthread_mutex(3), not recursive.
 public final class Lock: @unchecked Sendable {
-  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  let mutex: UnsafeMutablePointer<pthread_mutex_t>
 
   /// Makes a free lock.
   public init() {

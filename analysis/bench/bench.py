@@ -80,19 +80,19 @@ class Tools:
         """The flat image of the port80 guest, assembled from the source that the package builds."""
         built = self.cache / "port80.o"
         flat = self.cache / "port80.bin"
-        self._call([self.compiler, "-c", ROOT / "Sources" / "CGuestPrograms" / "port80.S", "-o", built])
-        self._call(["objcopy", "-O", "binary", "-j", ".rodata", built, flat])
+        self.call([self.compiler, "-c", ROOT / "Sources" / "CGuestPrograms" / "port80.S", "-o", built])
+        self.call(["objcopy", "-O", "binary", "-j", ".rodata", built, flat])
         return flat.read_bytes()
 
     def _compile(self, name, sources, options):
         built = self.cache / name
-        self._call([self.compiler, "-O2", "-Wall", *sources, *options, "-o", built])
+        self.call([self.compiler, "-O2", "-Wall", *sources, *options, "-o", built])
         return str(built)
 
     def _product(self, name, build):
         if build:
             measure.progress(f"building {name} (release)")
-            self._call([
+            self.call([
                 "swift", "build", "-c", "release", "--static-swift-stdlib", "--package-path", ROOT, "--product", name])
         where = subprocess.run(
             ["swift", "build", "-c", "release", "--package-path", ROOT, "--show-bin-path"],
@@ -103,7 +103,7 @@ class Tools:
         return str(path)
 
     @staticmethod
-    def _call(command):
+    def call(command):
         done = subprocess.run(
             [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             check=False)

@@ -2,7 +2,8 @@ import Platform
 
 /// Carries out a disk's requests on threads of their own, which wait in pread(2) and its kin: `aio=threads` of QEMU.
 ///
-/// Several requests are under way at once and end in any order.
+/// Several requests are under way at once and end in any order. A batch wakes as many threads as it has requests, if so many
+/// sleep, and a channel's loop is told once of what it has not taken.
 package final class BlockWorkers: BlockBackend, @unchecked Sendable {
   /// Threads of each disk: a few requests under way at once, and flushing does not hold up reading.
   package static let threadCount = 4
@@ -10,9 +11,12 @@ package final class BlockWorkers: BlockBackend, @unchecked Sendable {
   private struct State {
     var waiting: [BlockJob] = []
     var running = 0
+    // Threads that sleep; and those that were woken, until they have the lock.
+    var sleeping = 0
     // By queue.
     var completed: [[BlockJob]]
     var isEnding = false
+    var isAtRest: Bool { waiting.isEmpty && running == 0 }
   }
 
   /// An array cannot hold noncopyable eventfds.
@@ -23,7 +27,11 @@ package final class BlockWorkers: BlockBackend, @unchecked Sendable {
 
   private let file: DiskFile
   private let threadCount: Int
-  private let monitor: Monitor<State>
+  private let lock = Lock()
+  private let hasWork = Condition()
+  private let isAtRest = Condition()
+  // Accessed with the lock held.
+  private var state: State
   /// Signalled when something was completed, by queue.
   private let arrivals: [Arrival]
   // Written before the threads start and after they have ended.
@@ -36,7 +44,7 @@ package final class BlockWorkers: BlockBackend, @unchecked Sendable {
     var arrivals: [Arrival] = []
     for _ in 0..<queues { arrivals.append(try Arrival()) }
     self.arrivals = arrivals
-    monitor = Monitor(State(completed: Array(repeating: [], count: queues)))
+    state = State(completed: Array(repeating: [], count: queues))
     threadCount = threads
     self.file = file
   }
@@ -51,20 +59,28 @@ package final class BlockWorkers: BlockBackend, @unchecked Sendable {
   }
 
   package func end() {
-    monitor.update { $0.isEnding = true }
+    lock.withLock {
+      state.isEnding = true
+      hasWork.wakeAll()
+    }
     for thread in threads { thread.join() }
     threads = []
   }
 
-  package func submit(_ job: BlockJob) { monitor.update { $0.waiting.append(job) } }
+  package func submit(_ job: BlockJob) { lock.withLock { state.waiting.append(job) } }
 
-  package func endBatch(queue: Int, into jobs: inout [BlockJob]) {}
+  package func endBatch(queue: Int, into jobs: inout [BlockJob]) {
+    // Woken without the lock, which is the first thing that they want.
+    let wanted = lock.withLock { min(state.waiting.count, state.sleeping) }
+    for _ in 0..<wanted { hasWork.wakeOne() }
+  }
 
   package func takeCompleted(queue: Int, into jobs: inout [BlockJob]) {
+    // Before the jobs are taken: what is completed in between is taken now, and looked for once more in vain.
     _ = arrivals[queue].event.consume()
-    monitor.update {
-      jobs += $0.completed[queue]
-      $0.completed[queue].removeAll(keepingCapacity: true)
+    lock.withLock {
+      jobs += state.completed[queue]
+      state.completed[queue].removeAll(keepingCapacity: true)
     }
   }
 
@@ -72,23 +88,40 @@ package final class BlockWorkers: BlockBackend, @unchecked Sendable {
 
   package func wake(queue: Int) { arrivals[queue].event.signal() }
 
-  package func settle() { monitor.wait { $0.waiting.isEmpty && $0.running == 0 ? () : nil } }
+  package func settle() {
+    lock.withLock {
+      while !state.isAtRest { isAtRest.wait(lock) }
+    }
+  }
 
   private func work() {
-    while true {
-      let next = monitor.update(when: { !$0.waiting.isEmpty || $0.isEnding }) { state -> BlockJob? in
-        guard !state.waiting.isEmpty else { return nil }
-        state.running += 1
-        return state.waiting.removeFirst()
-      }
-      guard let job = next else { return }
+    while let job = nextJob() {
       job.succeeded = file.perform(job)
-      let queue = job.queue
-      monitor.update {
-        $0.running -= 1
-        $0.completed[queue].append(job)
+      if complete(job) { arrivals[job.queue].event.signal() }
+    }
+  }
+
+  /// Waits for a job; nil when there will be none.
+  private func nextJob() -> BlockJob? {
+    lock.withLock {
+      while state.waiting.isEmpty {
+        if state.isEnding { return nil }
+        state.sleeping += 1
+        hasWork.wait(lock)
+        state.sleeping -= 1
       }
-      arrivals[queue].event.signal()
+      state.running += 1
+      return state.waiting.removeFirst()
+    }
+  }
+
+  /// Says whether the channel's loop must be told: it knows of jobs that it has not taken.
+  private func complete(_ job: BlockJob) -> Bool {
+    lock.withLock {
+      state.running -= 1
+      if state.isAtRest { isAtRest.wakeAll() }
+      state.completed[job.queue].append(job)
+      return state.completed[job.queue].count == 1
     }
   }
 }
