@@ -28,6 +28,7 @@ let monitor: [Target] = [
     name: "CTracepoints", cSettings: c,
     linkerSettings: [.linkedLibrary("lttng-ust"), .linkedLibrary("dl")]),
   .target(name: "CURing", cSettings: c, linkerSettings: [.linkedLibrary("uring")]),
+  .target(name: "CSlirp", cSettings: c, linkerSettings: [.linkedLibrary("dl")]),
   .target(name: "CGuestPrograms", cSettings: c),
   .target(name: "CVirtioGuests", dependencies: ["CGuestPrograms"], cSettings: guest),
   .target(name: "Platform", dependencies: ["CLinux", "CArguments", system], swiftSettings: swift),
@@ -36,7 +37,9 @@ let monitor: [Target] = [
   .target(name: "KVM", dependencies: ["Engine", "GuestRAM", "Platform", "CKVM"], swiftSettings: strict),
   .target(name: "Board", swiftSettings: swift),
   .target(name: "Devices", dependencies: ["GuestRAM"], swiftSettings: strict),
-  .target(name: "Virtio", dependencies: ["Devices", "GuestRAM", "Platform", "CURing"], swiftSettings: swift),
+  .target(
+    name: "Virtio", dependencies: ["Devices", "GuestRAM", "Platform", "CURing", "CSlirp"],
+    swiftSettings: swift),
   .target(name: "Boot", dependencies: ["Board", "GuestRAM", "Platform"], swiftSettings: swift),
   .target(name: "GuestPrograms", dependencies: ["CGuestPrograms", "CVirtioGuests"], swiftSettings: swift),
   .target(
@@ -136,7 +139,7 @@ let package = Package(
       name: "MachineTests",
       dependencies: [
         "Machine", "Engine", "ScriptedEngine", "Platform", "GuestPrograms", "CTestGuests", "TestSupport",
-        "CLinux",
+        "CLinux", "Virtio",
         "exeunt",
       ],
       swiftSettings: swift),

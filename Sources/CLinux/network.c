@@ -15,10 +15,15 @@ static struct ifreq request(const char *name) {
     return request;
 }
 
-int clinux_tap_attach(int tun, const char *name) {
+int clinux_tap_attach(int tun, const char *name, bool has_several) {
     struct ifreq wanted = request(name);
-    wanted.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+    wanted.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (has_several ? IFF_MULTI_QUEUE : 0));
     return result(ioctl(tun, TUNSETIFF, &wanted));
+}
+
+int clinux_tap_use_queue(int tun, bool is_used) {
+    struct ifreq wanted = {.ifr_flags = is_used ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE};
+    return result(ioctl(tun, TUNSETQUEUE, &wanted));
 }
 
 int clinux_tap_set_header_length(int tun, int length) {

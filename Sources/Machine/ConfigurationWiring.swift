@@ -61,7 +61,7 @@ extension MachineConfiguration {
         BoardOptions(
           vcpus: vcpus, interruptController: interruptController, doorbells: doorbells,
           disks: disks.map { QueueService($0.queues, $0.service) },
-          networks: networks.map { QueueService(1, $0.service) },
+          networks: networks.map { QueueService($0.pairs, $0.service) },
           entropy: entropy ? QueueService(1, entropyService) : nil,
           console: numberedPorts.map { $0.number + 1 }.max().map { QueueService($0, consoleService) },
           loops: ioThreads, ioThreads: namedIOThreads))

@@ -61,16 +61,26 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
 
   /// A network interface.
   package struct Network: Sendable, Codable, Equatable {
-    /// The tap on the host that it leads to.
-    package var tap: String
+    /// What an interface leads to.
+    package enum Peer: Sendable, Codable, Equatable {
+      /// A tap of the host, by its name.
+      case tap(String)
+      /// A network of the guest's own.
+      case user(UserNetworkOptions)
+    }
+
+    /// Where it leads.
+    package var peer: Peer
     /// The guest's Ethernet address, six bytes.
     package var address: [UInt8]
+    /// Pairs of queues, 1 to 8; with a network of the guest's own 1.
+    package var pairs = 1
     /// Who serves it.
     package var service = Service()
 
     /// Describes one.
-    package init(tap: String, address: [UInt8]) {
-      self.tap = tap
+    package init(_ peer: Peer, address: [UInt8]) {
+      self.peer = peer
       self.address = address
     }
   }

@@ -15,13 +15,31 @@ public struct Timer: ~Copyable, Sendable {
     let raw = timerfd_create(CLOCK_MONOTONIC, CInt(TFD_CLOEXEC | TFD_NONBLOCK))
     guard raw >= 0 else { throw Errno.current }
     let descriptor = FileDescriptor(owning: raw)
-    // A timer of zero would never expire, and one of 68 years is as good as none.
-    let nanoseconds = min(max(1, nanoseconds), 2_147_483_647_000_000_000)
-    let time = timespec(
-      tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
+    let time = Timer.time(nanoseconds)
     var specification = itimerspec(it_interval: repeating ? time : timespec(), it_value: time)
     guard timerfd_settime(raw, 0, &specification, nil) == 0 else { throw Errno.current }
     self.descriptor = descriptor
+  }
+
+  /// Makes a timer that is not running.
+  package init() throws(Errno) {
+    let raw = timerfd_create(CLOCK_MONOTONIC, CInt(TFD_CLOEXEC | TFD_NONBLOCK))
+    guard raw >= 0 else { throw Errno.current }
+    descriptor = FileDescriptor(owning: raw)
+  }
+
+  /// Has it expire once, so many nanoseconds from now, whatever it was set to before.
+  package borrowing func set(nanoseconds: UInt64) {
+    var specification = itimerspec()
+    specification.it_value = Timer.time(nanoseconds)
+    // Fails only for a bad descriptor or time, and these are neither.
+    timerfd_settime(descriptor.raw, 0, &specification, nil)
+  }
+
+  /// As the kernel has it. A timer of zero would never expire, and one of 68 years is as good as none.
+  private static func time(_ nanoseconds: UInt64) -> timespec {
+    let nanoseconds = min(max(1, nanoseconds), 2_147_483_647_000_000_000)
+    return timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
   }
 
   /// Takes the number of expirations since the last time.

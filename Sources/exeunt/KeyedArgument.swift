@@ -10,7 +10,7 @@ struct KeyedArgument: Sendable {
   let first: String
   /// What was given, with the option, for messages.
   let text: String
-  private var values: [String: String] = [:]
+  private var values: [String: [String]] = [:]
   private var keys: [String] = []
 
   /// Cuts an argument into its words.
@@ -18,7 +18,8 @@ struct KeyedArgument: Sendable {
   /// - Parameters:
   ///   - option: with its dashes.
   ///   - first: what comes first without a key, for messages (`a driver`); nil where nothing does.
-  init(_ argument: String, of option: String, first: String? = nil) throws {
+  ///   - repeatable: keys that may be given several times.
+  init(_ argument: String, of option: String, first: String? = nil, repeatable: Set<String> = []) throws {
     text = "\(option) \(argument)"
     var words = KeyedArgument.split(argument)
     self.first = first == nil ? "" : words.removeFirst()
@@ -29,7 +30,8 @@ struct KeyedArgument: Sendable {
       }
       let (key, value) = (String(word[..<equals]), String(word[word.index(after: equals)...]))
       guard !value.isEmpty else { throw failure("\(key)= has no value") }
-      guard values.updateValue(value, forKey: key) == nil else { throw failure("\(key) is given twice") }
+      guard values[key] == nil || repeatable.contains(key) else { throw failure("\(key) is given twice") }
+      values[key, default: []].append(value)
       keys.append(key)
     }
   }
@@ -76,19 +78,22 @@ struct KeyedArgument: Sendable {
   func has(_ key: String) -> Bool { values[key] != nil }
 
   /// A value as it was given, not empty.
-  func string(_ key: String) -> String? { values[key] }
+  func string(_ key: String) -> String? { values[key]?.first }
+
+  /// All values of a key that may be given several times, in their order.
+  func strings(_ key: String) -> [String] { values[key] ?? [] }
 
   /// The value of a key that has to be there.
   ///
   /// - Parameter purpose: what it says: `the file with its sectors`.
   func required(_ key: String, _ purpose: String) throws -> String {
-    guard let value = values[key] else { throw failure("\(key)= is missing: \(purpose)") }
+    guard let value = string(key) else { throw failure("\(key)= is missing: \(purpose)") }
     return value
   }
 
   /// A name by which other options refer to this one: as in QEMU a letter, then letters, digits, `-`, `.` and `_`.
   func identifier(_ key: String = "id") throws -> String? {
-    guard let value = values[key] else { return nil }
+    guard let value = string(key) else { return nil }
     func isLetter(_ character: Character) -> Bool { character.isASCII && character.isLetter }
     guard let first = value.first, isLetter(first),
       value.allSatisfy({ isLetter($0) || $0.isASCII && $0.isNumber || "-._".contains($0) })
@@ -98,7 +103,7 @@ struct KeyedArgument: Sendable {
 
   /// A decimal number within limits.
   func number(_ key: String, in range: ClosedRange<Int>) throws -> Int? {
-    guard let value = values[key] else { return nil }
+    guard let value = string(key) else { return nil }
     guard value.allSatisfy({ $0.isASCII && $0.isNumber }), let number = Int(value), range.contains(number)
     else { throw failure("\(key)=\(value): give \(range.lowerBound) to \(range.upperBound)") }
     return number
@@ -112,7 +117,7 @@ struct KeyedArgument: Sendable {
 
   /// One of a few words.
   func choice<Choice: RawRepresentable<String> & CaseIterable>(_ key: String) throws -> Choice? {
-    guard let value = values[key] else { return nil }
+    guard let value = string(key) else { return nil }
     if let choice = Choice(rawValue: value) { return choice }
     let known = Choice.allCases.map(\.rawValue)
     throw failure(

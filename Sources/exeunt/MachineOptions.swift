@@ -42,15 +42,15 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "A virtio network interface that leads to a tap of the host, which is made where it is not there.",
-      valueName: "tap:name[,mac=address]"),
+      "A virtio network interface that leads to a tap of the host, which is made where it is not there, or to a network of the guest's own behind this process.",
+      valueName: "tap:name|user[,key=value…]"),
     transform: NetOption.init(parsing:))
   var net: [NetOption] = []
 
   @Option(
     help: ArgumentHelp(
-      "What is behind a network interface of --device: a tap of the host.",
-      valueName: "tap,id=name,ifname=tap"), transform: NetdevOption.init(parsing:))
+      "What is behind a network interface of --device: a tap of the host (ifname, queues), or a network of the guest's own (as in QEMU net, host, dns, dhcpstart, hostname, restrict, hostfwd).",
+      valueName: "tap|user,id=name[,key=value…]"), transform: NetdevOption.init(parsing:))
   var netdev: [NetdevOption] = []
 
   @Option(

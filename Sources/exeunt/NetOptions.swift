@@ -1,12 +1,13 @@
 import ArgumentParser
+import Board
 import Machine
 
 /// `--netdev KIND,id=NAME[,key=value…]`: what is behind a network interface.
 struct NetdevOption: Sendable {
   let id: String
-  let words: KeyedArgument
-  /// The tap on the host.
-  let tap: String
+  let peer: MachineConfiguration.Network.Peer
+  /// Pairs of queues.
+  let pairs: Int
 
   /// What QEMU would run to set a tap up, or do in the kernel: nothing, and so may be said.
   private enum Script: String, CaseIterable { case no }
@@ -14,33 +15,50 @@ struct NetdevOption: Sendable {
 
   /// Reads what a user gave.
   init(parsing argument: String) throws {
-    let words = try KeyedArgument(argument, of: "--netdev", first: "a kind")
-    guard words.first == "tap" else { throw words.unknown("kind", words.first, among: ["tap"]) }
-    try words.allow(["id", "ifname", "script", "downscript", "vhost"])
-    let _: Script? = try words.choice("script")
-    let _: Script? = try words.choice("downscript")
-    let _: Vhost? = try words.choice("vhost")
-    tap = try words.required("ifname", "the tap interface, which is made where it is not there")
+    let words = try KeyedArgument(
+      argument, of: "--netdev", first: "a kind", repeatable: UserNetworkKeys.repeatable)
+    var pairs: Int?
+    switch words.first {
+    case "tap":
+      try words.allow(["id", "ifname", "queues", "script", "downscript", "vhost"])
+      let _: Script? = try words.choice("script")
+      let _: Script? = try words.choice("downscript")
+      let _: Vhost? = try words.choice("vhost")
+      peer = .tap(try words.required("ifname", "the tap interface, which is made where it is not there"))
+      pairs = try words.number("queues", in: 1...BoardOptions.maximumQueuePairs)
+    case "user":
+      try words.allow(["id"] + UserNetworkKeys.names)
+      peer = .user(try UserNetworkKeys.options(words))
+    default: throw words.unknown("kind", words.first, among: ["tap", "user"])
+    }
     _ = try words.required("id", "the name by which --device virtio-net-device,netdev=NAME refers to it")
     id = try words.identifier() ?? ""
-    self.words = words
+    self.pairs = pairs ?? 1
   }
 }
 
-/// `--net tap:NAME[,mac=ADDRESS]`: the short form, a netdev and its device in one.
+/// `--net tap:NAME[,mac=ADDRESS]` and `--net user[,key=value…]`: the short form, a netdev and its device in one.
 struct NetOption: Sendable {
   let network: MachineConfiguration.Network
 
   /// Reads what a user gave.
   init(parsing argument: String) throws {
-    let words = try KeyedArgument(argument, of: "--net", first: "tap: and the name of an interface")
-    try words.allow(["mac"])
+    let what = "tap: and the name of an interface, or with user"
+    let words = try KeyedArgument(
+      argument, of: "--net", first: what, repeatable: UserNetworkKeys.repeatable)
+    let peer: MachineConfiguration.Network.Peer
     let kind = "tap:"
-    guard words.first.hasPrefix(kind), words.first.count > kind.count else {
-      throw words.failure("begin with tap: and the name of an interface")
+    if words.first == "user" {
+      try words.allow(["mac"] + UserNetworkKeys.names)
+      peer = .user(try UserNetworkKeys.options(words))
+    } else {
+      guard words.first.hasPrefix(kind), words.first.count > kind.count else {
+        throw words.failure("begin with \(what)")
+      }
+      try words.allow(["mac"])
+      peer = .tap(String(words.first.dropFirst(kind.count)))
     }
-    let name = String(words.first.dropFirst(kind.count))
-    network = .init(tap: name, address: try EthernetAddress.read(words) ?? EthernetAddress.ofTap(name))
+    network = .init(peer, address: try EthernetAddress.read(words) ?? EthernetAddress.chosen(for: peer))
   }
 }
 
@@ -49,14 +67,16 @@ struct NetDeviceOption: Sendable {
   private let words: KeyedArgument
   private let netdev: String
   private let address: [UInt8]?
+  private let hasSeveralQueues: Bool?
   private let service: MachineConfiguration.Service
 
   /// Reads what a user gave.
   init(_ words: KeyedArgument) throws {
-    try words.allow(["netdev", "mac", "id"] + ServiceKeys.names)
+    try words.allow(["netdev", "mac", "mq", "id"] + ServiceKeys.names)
     _ = try words.identifier()
     netdev = try words.required("netdev", "the id of a --netdev")
     address = try EthernetAddress.read(words)
+    hasSeveralQueues = try words.isOn("mq")
     service = try ServiceKeys.service(words)
     self.words = words
   }
@@ -65,8 +85,16 @@ struct NetDeviceOption: Sendable {
   func network(_ netdevs: inout ReferredOptions<NetdevOption>) throws -> MachineConfiguration.Network {
     let netdev = try netdevs.take(netdev, for: words)
     var network = MachineConfiguration.Network(
-      tap: netdev.tap, address: address ?? EthernetAddress.ofTap(netdev.tap))
+      netdev.peer, address: address ?? EthernetAddress.chosen(for: netdev.peer))
+    network.pairs = netdev.pairs
     network.service = service
+    switch hasSeveralQueues {
+    case true? where netdev.pairs == 1:
+      throw words.failure("mq=on: its netdev has one pair of queues; give it queues=2, or more")
+    case false? where netdev.pairs > 1:
+      throw words.failure("mq=off: its netdev has queues=\(netdev.pairs); give one of them")
+    default: break
+    }
     return network
   }
 }
@@ -85,7 +113,9 @@ private enum EthernetAddress {
   }
 
   /// The same for a tap in each run and another one for another tap, as guests on one bridge need it. Under QEMU's prefix.
-  static func ofTap(_ name: String) -> [UInt8] {
+  static func chosen(for peer: MachineConfiguration.Network.Peer) -> [UInt8] {
+    // QEMU's own where nobody else is on the network.
+    guard case .tap(let name) = peer else { return [0x52, 0x54, 0x00, 0x12, 0x34, 0x56] }
     // FNV-1a, 32 bits.
     let hash = name.utf8.reduce(0x811c_9dc5 as UInt32) { ($0 ^ UInt32($1)) &* 0x0100_0193 }
     return [0x52, 0x54, 0x00] + [16, 8, 0].map { UInt8(truncatingIfNeeded: hash >> $0) }

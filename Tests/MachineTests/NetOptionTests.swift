@@ -1,5 +1,6 @@
 import ArgumentParser
 import Testing
+import Virtio
 
 @testable import Machine
 @testable import exeunt
@@ -46,7 +47,7 @@ struct NetOptionTests {
         + "--device virtio-rng-device,id=r,iothread=slow "
         + "--device virtio-serial-device,iothread=fast,ioeventfd=off --chardev null,id=c "
         + "--device virtserialport,chardev=c")
-    #expect(found.networks.map(\.tap) == ["a", "b"])
+    #expect(found.networks.map(\.peer) == [.tap("a"), .tap("b")])
     let layout = try found.boardLayout()
     #expect(layout.threads.loopNames == ["io0", "fast", "slow"])
     func loops(_ name: String) -> Set<Int> {
@@ -57,6 +58,64 @@ struct NetOptionTests {
     #expect(loops("rng0") == [2])
     #expect(loops("console0") == [1])
     #expect(layout.slots.filter(\.kicksExit).map(\.name) == ["net1", "console0"])
+  }
+
+  @Test("Each pair of queues has its thread, and the control queue the first one's")
+  func pairs() throws {
+    let found = try configuration(
+      "--netdev tap,id=n,ifname=b,queues=3 --object iothread,id=x --object iothread,id=y "
+        + "--device virtio-net-device,netdev=n,mq=on,iothread-vq-mapping=x:y")
+    #expect(found.networks.map(\.pairs) == [3])
+    #expect(
+      try found.boardLayout().slots(of: .network).map { $0.kicks.map(\.loop) } == [[1, 1, 2, 2, 1, 1, 1]])
+    // Without a mapping pairs take turns, as disks' queues do.
+    let shared = try configuration(
+      "--iothreads 4 --netdev tap,id=n,ifname=b,queues=3 --device virtio-net-device,netdev=n")
+    #expect(
+      try shared.boardLayout().slots(of: .network).map { $0.kicks.map(\.loop) } == [[1, 1, 2, 2, 3, 3, 1]])
+  }
+
+  @Test("A network of the guest's own is what QEMU's users mean by it")
+  func user() throws {
+    #expect(try configuration("--net user").networks[0].peer == .user(UserNetworkOptions()))
+    #expect(try configuration("--net user").networks[0].address == [0x52, 0x54, 0, 0x12, 0x34, 0x56])
+    var options = UserNetworkOptions(network: IPv4Address("192.168.76.0")!, prefix: 24)
+    #expect(options.host == IPv4Address("192.168.76.2"))
+    options.nameServer = IPv4Address("192.168.76.4")!
+    options.firstGuest = IPv4Address("192.168.76.9")!
+    options.guestName = "box"
+    options.isRestricted = true
+    options.forwards = [
+      .init(hostPort: 2222, guestPort: 22),
+      .init(
+        isDatagram: true, hostAddress: IPv4Address("127.0.0.1")!, hostPort: 53,
+        guestAddress: IPv4Address("192.168.76.20"), guestPort: 5353),
+    ]
+    let keys =
+      "net=192.168.76.0/24,dns=192.168.76.4,dhcpstart=192.168.76.9,hostname=box,restrict=on,ipv6=off,"
+      + "hostfwd=tcp::2222-:22,hostfwd=udp:127.0.0.1:53-192.168.76.20:5353"
+    #expect(try configuration("--net user,\(keys)").networks[0].peer == .user(options))
+    #expect(
+      try configuration("--netdev user,id=n,\(keys) --device virtio-net-device,netdev=n").networks[0].peer
+        == .user(options))
+    for (keys, words) in [
+      ("net=10.0.2.0", "give a network such as 10.0.2.0/24"), ("net=10.0.2.0/30", "8 to 29 bits"),
+      ("net=10.0.2/24", "give a network such as"),
+      ("host=10.0.3.2", "the host's address 10.0.3.2 is none of"),
+      ("dns=10.0.2.2", "host and name server both have the address 10.0.2.2"),
+      ("dhcpstart=10.0.2.255", "the first guest's address 10.0.2.255"), ("host=10.0.2", "give four numbers"),
+      ("hostfwd=tcp::22", "such as tcp::2222-:22"), ("hostfwd=sctp::22-:22", "such as tcp::2222-:22"),
+      ("hostfwd=tcp::0-:22", "such as"), ("hostfwd=tcp::65536-:22", "such as"),
+      ("hostfwd=tcp:localhost:22-:22", "such as"), ("hostfwd=tcp::22-:22-:22", "such as"),
+      ("ipv6=on", "ipv6=on: give off"), ("hostfw=tcp::22-:22", "did you mean 'hostfwd'?"),
+      ("restrict=yes", "give on or off"), ("net=10.0.2.0/24,net=10.0.2.0/24", "net is given twice"),
+      ("ifname=t", "unknown key 'ifname'"),
+    ] {
+      #expect(message("--net user,\(keys)").contains(words), "\(keys): \(message("--net user,\(keys)"))")
+    }
+    #expect(
+      message("--netdev user,id=n,queues=2 --device virtio-net-device,netdev=n").contains(
+        "unknown key 'queues'"))
   }
 
   @Test("What is unknown or contradicts itself is refused, with what to do")
@@ -81,6 +140,10 @@ struct NetOptionTests {
       ("\(netdev) \(device),mac=52:54:00:12:34", "give six bytes"),
       ("\(netdev) \(device),iothread=io7", "net0: there is no I/O thread 'io7'; there are io0"),
       ("\(netdev) \(device),iothread-vq-mapping=io0:io0", "2 I/O threads for 1 pairs of queues"),
+      ("\(netdev),queues=9 \(device)", "queues=9: give 1 to 8"),
+      ("\(netdev),queues=2 \(device),mq=off", "mq=off: its netdev has queues=2"),
+      ("\(netdev),queues=0 \(device)", "queues=0: give 1 to 8"),
+      ("\(netdev) \(device),mq=on", "mq=on: its netdev has one pair of queues"),
       ("\(netdev) \(device),ioeventfd=on --ioeventfd off", "contradicts --ioeventfd off"),
       ("--device virtio-rng-device,ioeventfd=on --ioeventfd off", "contradicts --ioeventfd off"),
       ("--device virtio-rng-device,iothread=io7", "rng0: there is no I/O thread 'io7'"),

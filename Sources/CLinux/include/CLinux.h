@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -109,7 +110,10 @@ int clinux_remove_default_acl(int directory);
 
 // ioctl(2) is variadic, and struct ifreq has unnamed unions. Each returns 0 or -errno.
 // Attaches /dev/net/tun to a tap, or makes one: TUNSETIFF with IFF_TAP, IFF_NO_PI and IFF_VNET_HDR. The name has at most 15 bytes.
-int clinux_tap_attach(int tun, const char *name);
+// With IFF_MULTI_QUEUE each such descriptor is one of its queues.
+int clinux_tap_attach(int tun, const char *name, bool has_several);
+// Takes a queue into use, or out of it: TUNSETQUEUE. -EINVAL where it is so already.
+int clinux_tap_use_queue(int tun, bool is_used);
 // The bytes in front of each frame: TUNSETVNETHDRSZ.
 int clinux_tap_set_header_length(int tun, int length);
 // Which frames may be delivered unfinished, in virtio's order: 1 checksum, 2 TCPv4 and 4 TCPv6 segmentation, 8 ECN: TUNSETOFFLOAD.

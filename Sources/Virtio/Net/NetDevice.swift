@@ -1,9 +1,8 @@
 import Devices
-import Glibc
 import GuestRAM
 import Platform
 
-/// A network interface (virtio 1.2, section 5.1) with one pair of queues.
+/// A network interface (virtio 1.2, section 5.1) with one pair of queues or several.
 ///
 /// Packets are sent straight from guest RAM. Received ones pass through a buffer of the device, since how many of the
 /// driver's buffers a packet needs is known only when it is there.
@@ -32,6 +31,10 @@ package final class NetDevice: VirtioDevice, @unchecked Sendable {
     package static let mergedBuffers: UInt64 = 1 << 15
     /// VIRTIO_NET_F_STATUS.
     package static let status: UInt64 = 1 << 16
+    /// VIRTIO_NET_F_CTRL_VQ: there is a queue for commands.
+    package static let control: UInt64 = 1 << 17
+    /// VIRTIO_NET_F_MQ: there may be several pairs of queues.
+    package static let multipleQueues: UInt64 = 1 << 22
 
     static let offloads =
       checksum | guestChecksum | guestSegmentation4 | guestSegmentation6 | guestCongestion | hostSegmentation4
@@ -40,38 +43,30 @@ package final class NetDevice: VirtioDevice, @unchecked Sendable {
 
   /// Bytes in front of each packet (section 5.1.6).
   package static let headerLength = 12
-  /// The most entries of each queue.
+  /// The most entries of each queue with packets.
   package static let queueSize: UInt16 = 256
-  /// The numbers of the queues (section 5.1.2).
-  package static let receiveQueue = 0
-  package static let transmitQueue = 1
+  /// The most entries of the control queue.
+  package static let controlQueueSize: UInt16 = 64
 
   /// The number in the trace.
   package let id: DeviceID
   package let kind: UInt32 = 1
   package let features: UInt64
-  package let queueSizes = [NetDevice.queueSize, NetDevice.queueSize]
+  package let queueSizes: [UInt16]
   private let backend: any PacketBackend
-  private let observer: any DeviceObserver
-  private let stamps: KickStamps?
   private let configuration: [UInt8]
-  /// Signalled when the loop has to look at `interest` again, or to go on with what is unfinished.
-  private let wakeup: EventFD
+  private let pairs: [NetQueuePair]
   // Everything below is accessed under the device's lock.
-  private var isStarted = false
-  private var hasGuestChecksum = false
-  private var receiver = PacketReceiver()
   private var chain = DescriptorChain()
-  private var vectors: [iovec] = []
-  /// Whether `chain` waits for room, and of which generation of its queue it is.
-  private var isBlocked = false
-  private var generation: UInt32 = 0
-  /// Whether the transmit queue may hold packets for which no kick will come.
+  /// The control queue's number (section 5.1.2); nil where the driver has not agreed on one.
+  private var controlQueue: Int?
+  private var isStarted = false
+  /// How many pairs of queues the driver may use.
+  private var usablePairs = 1
+  /// Whether the control queue may hold commands for which no kick will come.
   private var isUnfinished = false
-  /// What happened to packets that did not arrive.
-  package private(set) var losses = PacketLosses()
 
-  /// Makes an interface.
+  /// Makes an interface with as many pairs of queues as its backend has.
   ///
   /// - Parameters:
   ///   - address: the Ethernet address, 6 bytes.
@@ -83,14 +78,22 @@ package final class NetDevice: VirtioDevice, @unchecked Sendable {
     precondition(address.count == 6)
     self.id = id
     self.backend = backend
-    self.observer = observer
-    self.stamps = stamps
-    wakeup = try EventFD()
+    var pairs: [NetQueuePair] = []
+    for index in 0..<backend.pairs {
+      pairs.append(try NetQueuePair(index, of: id, backend, stamps: stamps, observer: observer))
+    }
+    self.pairs = pairs
+    let hasSeveral = pairs.count > 1
+    queueSizes =
+      Array(repeating: NetDevice.queueSize, count: 2 * pairs.count)
+      + (hasSeveral ? [NetDevice.controlQueueSize] : [])
     features =
       Feature.address | Feature.status | Feature.mergedBuffers
       | (backend.hasOffloads ? Feature.offloads : 0)
-    // Section 5.1.4: mac, status with VIRTIO_NET_S_LINK_UP; the rest belongs to features that are not there.
-    configuration = address + [1, 0]
+      | (hasSeveral ? Feature.control | Feature.multipleQueues : 0)
+    // Section 5.1.4: mac, status with VIRTIO_NET_S_LINK_UP, max_virtqueue_pairs; the rest belongs to features that are not
+    // there.
+    configuration = address + [1, 0] + (hasSeveral ? [UInt8(pairs.count), 0] : [])
   }
 
   package func readConfiguration(offset: UInt32, size: Int) -> UInt64 {
@@ -103,31 +106,40 @@ package final class NetDevice: VirtioDevice, @unchecked Sendable {
 
   package func start(features: UInt64) {
     isStarted = true
-    hasGuestChecksum = features & Feature.guestChecksum != 0
-    receiver.mergesBuffers = features & Feature.mergedBuffers != 0
+    usablePairs = features & Feature.multipleQueues != 0 ? pairs.count : 1
+    controlQueue = features & Feature.control != 0 ? 2 * usablePairs : nil
+    for pair in pairs { pair.start(features: features) }
     backend.accept(PacketOffloads(features))
-    wakeup.signal()
+    // A driver with several says how many it uses once it is ready (section 5.1.5).
+    pairs[0].setActive(true)
   }
 
   package func reset() {
-    if isStarted { backend.accept([]) }
+    if isStarted {
+      if usablePairs > 1 { backend.use(pairs: 1) }
+      backend.accept([])
+    }
     isStarted = false
-    hasGuestChecksum = false
-    isBlocked = false
+    usablePairs = 1
+    controlQueue = nil
     isUnfinished = false
-    receiver.reset()
-    wakeup.signal()
+    for pair in pairs { pair.reset() }
   }
 
+  /// One for each pair; the first one's loop serves the control queue, too.
   package var sources: [DeviceSource] {
-    [DeviceSource(queues: 0..<2, arrival: wakeup.descriptor.raw, packets: backend.descriptor)]
+    pairs.indices.map {
+      DeviceSource(
+        queues: $0 == 0 ? 0..<queueSizes.count : 2 * $0..<2 * $0 + 2, arrival: pairs[$0].arrival,
+        packets: backend.descriptor(pair: $0))
+    }
   }
 
-  /// Packets as long as there are buffers for them, and room where one waits for it.
-  package func interest(source: Int) -> Readiness {
-    guard isStarted, !losses.isGone else { return [] }
-    let packets: Readiness = receiver.isStarved ? [] : .input
-    return isBlocked ? packets.union(.output) : packets
+  package func interest(source: Int) -> Readiness { pairs[source].interest }
+
+  /// What happened to packets that did not arrive.
+  package var losses: PacketLosses {
+    pairs.reduce(into: PacketLosses()) { $0.merge($1.losses) }
   }
 
   // MARK: Queues
@@ -135,116 +147,52 @@ package final class NetDevice: VirtioDevice, @unchecked Sendable {
   package func handle(
     _ queue: inout Virtqueue, index: Int, memory: GuestMemory, by thread: ThreadContext
   ) {
-    if index == NetDevice.transmitQueue { return transmit(&queue, memory, by: thread) }
-    // The loop is told that there are buffers again: packets are received there alone.
-    guard receiver.isStarved else { return }
-    receiver.isStarved = false
-    wakeup.signal()
+    if index == controlQueue { return obey(&queue, memory) }
+    // Queues of pairs that were not agreed on are nobody's.
+    guard index < 2 * usablePairs else { return }
+    let pair = pairs[index / 2]
+    if index == pair.transmitQueue { pair.transmit(&queue, memory, by: thread) } else { pair.buffersAdded() }
   }
 
   package func collect(
     source: Int, _ queues: inout [Virtqueue], memory: GuestMemory, by thread: ThreadContext
   ) {
-    _ = wakeup.consume()
-    guard isStarted else { return }
-    if isBlocked || isUnfinished { transmit(&queues[NetDevice.transmitQueue], memory, by: thread) }
-    receive(&queues[NetDevice.receiveQueue], memory, by: thread)
+    pairs[source].move(&queues, memory, by: thread)
+    if source == 0, isUnfinished, let controlQueue { obey(&queues[controlQueue], memory) }
   }
 
-  // MARK: Sending
+  // MARK: Commands
 
-  private func transmit(_ queue: inout Virtqueue, _ memory: GuestMemory, by thread: ThreadContext) {
+  private func obey(_ queue: inout Virtqueue, _ memory: GuestMemory) {
     isUnfinished = false
-    if isBlocked {
-      isBlocked = false
-      if queue.generation == generation { send(&queue, memory, by: thread) }
-      if isBlocked { return }
-    }
     var budget = Int(queue.maximumSize)
     repeat {
       queue.suspendKicks(memory)
       while queue.pop(into: &chain, memory) {
-        // A guest that sends as fast as the host takes it must not keep this thread from others' work.
+        do {
+          let command = try NetControl(chain, memory)
+          // The place was in RAM when the chain was read, and RAM stays.
+          try? memory.write(answer(command).rawValue, at: command.answer, .little)
+        } catch {
+          return queue.fail(error)
+        }
+        queue.push(head: chain.head, written: 1, memory)
         budget -= 1
-        let length = chain.readableLength
-        guard length >= UInt64(NetDevice.headerLength) else {
-          return queue.fail(.request("a packet that is shorter than its header"))
-        }
-        let subject = subject(NetDevice.transmitQueue, queue.taken &- 1, .transmit)
-        stamps?.tell(observer, subject, head: chain.head, memory, by: thread)
-        observer.requestBegan(
-          subject, bytes: UInt32(clamping: length - UInt64(NetDevice.headerLength)), by: thread)
-        send(&queue, memory, by: thread)
-        if isBlocked {
-          // The loop waits for room, and the driver's kicks say nothing meanwhile.
-          return wakeup.signal()
-        }
+        // A guest that commands as fast as it is obeyed must not keep this thread from others' work.
         guard budget > 0 else {
           isUnfinished = true
-          return wakeup.signal()
+          return pairs[0].wake()
         }
       }
     } while queue.resumeKicks(memory)
   }
 
-  /// Sends what is in `chain`, or leaves it there until there is room.
-  private func send(_ queue: inout Virtqueue, _ memory: GuestMemory, by thread: ThreadContext) {
-    vectors.removeAll(keepingCapacity: true)
-    var isWhole = true
-    for buffer in chain.readable {
-      guard let bytes = try? memory.hostBytes(at: buffer.address, count: Int(buffer.length)) else {
-        isWhole = false
-        break
-      }
-      vectors.append(iovec(iov_base: bytes.baseAddress, iov_len: bytes.count))
-    }
-    var status: UInt8 = 1
-    if isWhole {
-      switch vectors.withUnsafeMutableBufferPointer({ backend.send($0) }) {
-      case .done: status = 0
-      case .notNow:
-        isBlocked = true
-        generation = queue.generation
-        return
-      case .failed(let error): losses.refused(error)
-      }
-    }
-    queue.push(head: chain.head, written: 0, memory)
-    observer.requestEnded(
-      subject(NetDevice.transmitQueue, queue.taken &- 1, .transmit), status: status, by: thread)
-  }
-
-  // MARK: Receiving
-
-  private func receive(_ queue: inout Virtqueue, _ memory: GuestMemory, by thread: ThreadContext) {
-    queue.suspendKicks(memory)
-    var budget = Int(queue.maximumSize)
-    while budget > 0, !losses.isGone {
-      budget -= 1
-      if !receiver.holdsPacket {
-        switch backend.receive(into: receiver.buffer) {
-        case .done(let count): receiver.take(count, keepsFlags: hasGuestChecksum)
-        case .notNow: return
-        case .failed(let error):
-          losses.gone(error)
-          return
-        }
-        guard receiver.holdsPacket else { continue }
-      }
-      switch receiver.findRoom(in: &queue, memory) {
-      case .starved: return
-      case .tooSmall: losses.tooLarge += 1
-      case .enough(let number):
-        let subject = subject(NetDevice.receiveQueue, number, .receive)
-        observer.requestBegan(subject, bytes: receiver.byteCount, by: thread)
-        receiver.deliver(to: &queue, memory)
-        observer.requestEnded(subject, status: 0, by: thread)
-      }
-    }
-  }
-
-  private func subject(_ queue: Int, _ number: UInt32, _ kind: DeviceRequest.Kind) -> DeviceRequest {
-    DeviceRequest(device: id, queue: UInt16(queue), id: number, kind: kind)
+  private func answer(_ command: NetControl) -> NetControl.Answer {
+    guard case .usePairs(let count) = command.command, (1...usablePairs).contains(count),
+      backend.use(pairs: count)
+    else { return .error }
+    for (index, pair) in pairs.enumerated() { pair.setActive(index < count) }
+    return .ok
   }
 }
 
@@ -261,40 +209,5 @@ extension PacketOffloads {
     if features & Feature.guestCongestion != 0, contains(.segmentation4) || contains(.segmentation6) {
       insert(.congestion)
     }
-  }
-}
-
-/// Packets that did not arrive, for whoever runs the machine.
-package struct PacketLosses: Sendable {
-  private var refusals: UInt64 = 0
-  private var refusal: Errno?
-  private var end: Errno?
-  /// Packets for the guest that its buffers were too small for.
-  package internal(set) var tooLarge: UInt64 = 0
-
-  /// Whether there is nothing to receive from any more.
-  package var isGone: Bool { end != nil }
-
-  mutating func refused(_ error: Errno) {
-    refusals += 1
-    if refusal == nil { refusal = error }
-  }
-
-  mutating func gone(_ error: Errno) { end = error }
-
-  /// One line for each kind of loss.
-  package var texts: [String] {
-    var texts: [String] = []
-    if let refusal {
-      texts.append(
-        "\(refusals) packet\(refusals == 1 ? "" : "s") of the guest could not be sent, the first because of: \(refusal)"
-      )
-    }
-    if tooLarge > 0 {
-      texts.append(
-        "\(tooLarge) packet\(tooLarge == 1 ? "" : "s") for the guest did not fit into its receive buffers")
-    }
-    if let end { texts.append("nothing could be received any more: \(end)") }
-    return texts
   }
 }

@@ -3,19 +3,28 @@ import Platform
 
 /// What a network device's packets go to and come from, such as a tap.
 ///
-/// Each packet has the header of virtio 1.2, section 5.1.6, in front of it, in both directions. Nothing here blocks.
+/// Each packet has the header of virtio 1.2, section 5.1.6, in front of it, in both directions. Nothing here blocks. All calls
+/// come one at a time.
 package protocol PacketBackend: AnyObject, Sendable {
-  /// Becomes readable when there is a packet, and writable when there is room for one. Valid as long as this object is.
-  var descriptor: CInt { get }
+  /// Pairs of queues that packets may go through, at least one: those of one connection keep to one, in their order.
+  var pairs: Int { get }
+  /// Becomes readable when there is a packet for a pair, and writable when there is room for one. Valid as long as this
+  /// object is.
+  func descriptor(pair: Int) -> CInt
   /// Whether checksums and segmentation can be left to it.
   var hasOffloads: Bool { get }
 
   /// Says what packets it may deliver as they are, to a guest that takes them.
   func accept(_ offloads: PacketOffloads)
-  /// Sends one packet, whole or not at all.
-  func send(_ vectors: UnsafeMutableBufferPointer<iovec>) -> PacketTransfer
-  /// Receives one packet. One that is longer than the buffer is cut.
-  func receive(into buffer: UnsafeMutableRawBufferPointer) -> PacketTransfer
+  /// Uses so many pairs, at least one, from the first on; nothing is to be moved by others. At first it is one.
+  ///
+  /// - Returns: whether it does; where not, nothing has changed for pairs that were used and are to be.
+  @discardableResult
+  func use(pairs: Int) -> Bool
+  /// Sends one packet of a pair's, whole or not at all.
+  func send(_ vectors: UnsafeMutableBufferPointer<iovec>, pair: Int) -> PacketTransfer
+  /// Receives one packet for a pair. One that is longer than the buffer is cut.
+  func receive(into buffer: UnsafeMutableRawBufferPointer, pair: Int) -> PacketTransfer
 }
 
 /// What became of a packet.

@@ -2,34 +2,36 @@ import CLinux
 import Glibc
 import Platform
 
-/// A tap interface of the host: Ethernet frames with virtio's header in front (tun(4), IFF_VNET_HDR).
+/// A tap interface of the host: Ethernet frames with virtio's header in front (tun(4), IFF_VNET_HDR), in one queue or several
+/// (IFF_MULTI_QUEUE).
 package final class Tap: PacketBackend {
   /// Its name, at most 15 bytes.
   package let name: String
-  private let file: FileDescriptor
+  /// One for each queue.
+  private let files: [Queue]
+
+  /// An array cannot hold noncopyable descriptors.
+  private final class Queue: Sendable {
+    let file: FileDescriptor
+    init(_ file: consuming FileDescriptor) { self.file = file }
+  }
 
   /// Attaches to a tap interface, or makes one, which is then switched on and goes away with this object.
   ///
+  /// - Parameter pairs: queues in both directions, of which the first is used.
   /// - Throws: `TapError` with what was tried, what failed and what to do.
-  package init(_ name: String) throws(TapError) {
+  package init(_ name: String, pairs: Int = 1) throws(TapError) {
     guard !name.isEmpty, name.utf8.count < Int(IFNAMSIZ),
       !name.utf8.contains(where: { $0 <= 32 || $0 == 0x2f })
     else { throw TapError(description: "tap '\(name)': an interface has a name of 1 to 15 characters") }
     self.name = name
     let exists = if_nametoindex(name) != 0
-    do {
-      file = try FileDescriptor.open("/dev/net/tun", O_RDWR | O_NONBLOCK)
-    } catch {
-      let advice =
-        error == .noSuchFileOrDirectory ? "load the module tun" : "it has to be readable and writable"
-      throw TapError(description: "tap \(name): opening /dev/net/tun failed: \(error); \(advice)")
+    var files: [Queue] = []
+    for _ in 0..<pairs {
+      files.append(Queue(try Tap.attach(name, hasSeveral: pairs > 1, exists: exists || !files.isEmpty)))
     }
-    let failure = clinux_tap_attach(file.raw, name)
-    guard failure == 0 else { throw Tap.refusal(name, Errno(rawValue: -failure), exists: exists) }
-    let sized = clinux_tap_set_header_length(file.raw, CInt(NetDevice.headerLength))
-    guard sized == 0 else {
-      throw TapError(description: "tap \(name): its headers cannot be virtio's: \(Errno(rawValue: -sized))")
-    }
+    self.files = files
+    guard use(pairs: 1) else { throw TapError(description: "tap \(name): its queues cannot be switched off") }
     guard !exists else { return }
     let up = clinux_interface_up(name)
     guard up == 0 else {
@@ -37,34 +39,74 @@ package final class Tap: PacketBackend {
     }
   }
 
-  private static func refusal(_ name: String, _ error: Errno, exists: Bool) -> TapError {
+  private static func attach(
+    _ name: String, hasSeveral: Bool, exists: Bool
+  ) throws(TapError) -> FileDescriptor {
+    let file: FileDescriptor
+    do {
+      file = try FileDescriptor.open("/dev/net/tun", O_RDWR | O_NONBLOCK)
+    } catch {
+      let advice =
+        error == .noSuchFileOrDirectory ? "load the module tun" : "it has to be readable and writable"
+      throw TapError(description: "tap \(name): opening /dev/net/tun failed: \(error); \(advice)")
+    }
+    let failure = clinux_tap_attach(file.raw, name, hasSeveral)
+    guard failure == 0 else {
+      throw refusal(name, Errno(rawValue: -failure), hasSeveral: hasSeveral, exists: exists)
+    }
+    let sized = clinux_tap_set_header_length(file.raw, CInt(NetDevice.headerLength))
+    guard sized == 0 else {
+      throw TapError(description: "tap \(name): its headers cannot be virtio's: \(Errno(rawValue: -sized))")
+    }
+    return file
+  }
+
+  private static func refusal(
+    _ name: String, _ error: Errno, hasSeveral: Bool, exists: Bool
+  ) -> TapError {
+    let kind = hasSeveral ? "mode tap multi_queue" : "mode tap"
     let advice =
       switch error {
       case .notPermitted, .permissionDenied:
         exists
-          ? "it belongs to another user; make it with ip tuntap add \(name) mode tap user $USER"
-          : "making an interface needs privileges: sudo ip tuntap add \(name) mode tap user $USER"
+          ? "it belongs to another user; make it with ip tuntap add \(name) \(kind) user $USER"
+          : "making an interface needs privileges: sudo ip tuntap add \(name) \(kind) user $USER"
       case .resourceBusy: "somebody else is attached to it"
-      case .invalidArgument: "an interface of that name exists and is no tap with one queue"
+      case .invalidArgument:
+        hasSeveral
+          ? "an interface of that name exists and is no tap with several queues (\(kind))"
+          : "an interface of that name exists and is no tap with one queue"
+      case .argListTooLong: "it has not as many queues free; give fewer"
       default: "choose another"
       }
     return TapError(description: "tap \(name): attaching failed: \(error); \(advice)")
   }
 
-  package var descriptor: CInt { file.raw }
+  package var pairs: Int { files.count }
+  package func descriptor(pair: Int) -> CInt { files[pair].file.raw }
   package var hasOffloads: Bool { true }
 
   package func accept(_ offloads: PacketOffloads) {
-    // Refused combinations, such as segmentation without checksums, are what virtio does not allow either.
-    _ = clinux_tap_set_offloads(file.raw, offloads.rawValue)
+    // Of the interface, not of a queue. Refused combinations, such as segmentation without checksums, are what virtio does not
+    // allow either.
+    _ = clinux_tap_set_offloads(files[0].file.raw, offloads.rawValue)
   }
 
-  package func send(_ vectors: UnsafeMutableBufferPointer<iovec>) -> PacketTransfer {
-    result { writev(file.raw, vectors.baseAddress, CInt(vectors.count)) }
+  package func use(pairs: Int) -> Bool {
+    // The first is always used. A queue that is as it should be already says EINVAL.
+    for (index, queue) in files.enumerated().dropFirst() {
+      let failure = clinux_tap_use_queue(queue.file.raw, index < pairs)
+      guard failure == 0 || failure == -EINVAL else { return false }
+    }
+    return true
   }
 
-  package func receive(into buffer: UnsafeMutableRawBufferPointer) -> PacketTransfer {
-    result { read(file.raw, buffer.baseAddress, buffer.count) }
+  package func send(_ vectors: UnsafeMutableBufferPointer<iovec>, pair: Int) -> PacketTransfer {
+    result { writev(files[pair].file.raw, vectors.baseAddress, CInt(vectors.count)) }
+  }
+
+  package func receive(into buffer: UnsafeMutableRawBufferPointer, pair: Int) -> PacketTransfer {
+    result { read(files[pair].file.raw, buffer.baseAddress, buffer.count) }
   }
 
   private func result(_ call: () -> Int) -> PacketTransfer {
