@@ -6,24 +6,6 @@ import Testing
   .enabled(if: GuestKernel.isBuilt, "needs the kernel that `make guest-kernel` builds"),
   .enabled(if: Tools.canRecord, "needs lttng-sessiond and babeltrace2"))
 struct LinuxUserNetworkTests {
-  /// A port of the loopback's that nobody has now.
-  private static func freePort() throws -> UInt16 {
-    let raw = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    try #require(raw >= 0)
-    defer { close(raw) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let result = withUnsafeMutablePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(raw, $0, size) + getsockname(raw, $0, &size)
-      }
-    }
-    try #require(result == 0)
-    return UInt16(bigEndian: address.sin_port)
-  }
-
   @Test(
     "A kernel refuses a connection that a forward brings it, by ioeventfd and by exits; all packets are traced",
     arguments: ["on", "off"])
@@ -31,7 +13,7 @@ struct LinuxUserNetworkTests {
     let directory = try TemporaryDirectory()
     let trace = directory.url.appendingPathComponent("trace").path
     let console = directory.url.appendingPathComponent("console")
-    let port = try Self.freePort()
+    let port = try LoopbackPort.free()
     let process = Process()
     process.executableURL = Tools.exeunt
     let words =
