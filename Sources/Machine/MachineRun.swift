@@ -175,6 +175,9 @@ extension Machine {
       unclaimedElsewhere: unclaimed.elsewhere, report: readReport(),
       eventsEmitted: threads.reduce(0) { $0 &+ $1.emitted },
       warnings: warnings + faults.texts
+        + devices.devices.flatMap { device in
+          ((device as? MMIOTransport)?.troubles ?? []).map { "\(name(of: device.id)): \($0)" }
+        }
         + networks.flatMap { network in
           network.losses.texts.map { "\(name(of: network.id)): \($0)" }
         } + [output.complaint].compactMap { $0 })

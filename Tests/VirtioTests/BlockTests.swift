@@ -11,7 +11,7 @@ import Testing
 @testable import Virtio
 
 /// A disk with its driver's side: requests as a driver lays them out, one queue.
-private final class DiskBench {
+final class DiskBench {
   let memory: GuestMemory
   let ring: SplitRing
   let backend: any BlockBackend
@@ -24,11 +24,14 @@ private final class DiskBench {
 
   init(
     features: UInt64 = 1 << 32 | 1 << 9, isReadOnly: Bool = false, by method: BlockMethod = .threads,
-    requests: Int = 256, queues: Int = 1
+    requests: Int = 256, queues: Int = 1, watchedBy watcher: (any DeviceObserver)? = nil,
+    in directory: URL = FileManager.default.temporaryDirectory, bytes: Int? = nil
   ) throws {
-    path = FileManager.default.temporaryDirectory.appendingPathComponent("exeunt-disk-\(UUID())").path
+    path = directory.appendingPathComponent("exeunt-disk-\(UUID())").path
     let content = (0..<DiskBench.sectors * 512).map { UInt8(truncatingIfNeeded: $0 / 512 * 7 + $0 % 251) }
     try Data(content).write(to: URL(fileURLWithPath: path))
+    // Beyond its content it takes no room before it is written.
+    if let bytes { try #require(truncate(path, bytes) == 0) }
     memory = try GuestMemory.allocate(bytes: 1 << 20, backend: .anonymous, preallocate: false)
     let file = try DiskFile(path: path, isReadOnly: isReadOnly)
     backend =
@@ -37,7 +40,7 @@ private final class DiskBench {
       case .threads: try BlockWorkers(file, queues: queues, threads: 3)
       }
     let device = BlockDevice(
-      id: DeviceID(20), backend, queues: queues, serial: "disk-of-the-test", observer: observer)
+      id: DeviceID(20), backend, queues: queues, serial: "disk-of-the-test", observer: watcher ?? observer)
     transport = MMIOTransport(id: DeviceID(20), device, interrupt: line, faults: faults)
     ring = SplitRing(memory, at: 0x1000, size: 64)
     connect(features)

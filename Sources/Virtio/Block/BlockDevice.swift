@@ -39,6 +39,8 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
   private var unfinished: Set<Int> = []
   /// Whether the driver can say when writes have to be durable; else they are as they complete (section 5.2.6.2).
   private var flushes = false
+  /// What the host did not do.
+  private var failures = DiskFailures()
 
   /// Makes a disk.
   ///
@@ -85,6 +87,8 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
   package var sources: [DeviceSource] {
     queueSizes.indices.map { DeviceSource(queues: $0..<$0 + 1, arrival: backend.arrival(queue: $0)) }
   }
+
+  package var troubles: [String] { failures.texts }
 
   package func settle() { backend.settle() }
 
@@ -134,7 +138,10 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
 
   /// Pushes what the backend has completed.
   private func complete(_ queue: inout Virtqueue, _ memory: GuestMemory, by thread: ThreadContext) {
-    for job in completed { end(job, job.succeeded ? .ok : .ioError, &queue, memory, by: thread) }
+    for job in completed {
+      if let failure = job.failure { failures.add(failure, job.kind) }
+      end(job, job.failure == nil ? .ok : .ioError, &queue, memory, by: thread)
+    }
     completed.removeAll(keepingCapacity: true)
   }
 

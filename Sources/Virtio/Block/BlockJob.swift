@@ -1,6 +1,7 @@
 import Devices
 import Glibc
 import GuestRAM
+import Platform
 
 /// A disk request on its way: what a backend needs to carry it out, and what the device needs to complete it.
 ///
@@ -25,8 +26,8 @@ package final class BlockJob: @unchecked Sendable {
   package internal(set) var work = Work.flush
   /// In the file, bytes; with `parts` what is left to be done.
   private(set) var offset: UInt64 = 0
-  /// Whether it worked.
-  package var succeeded = false
+  /// Why it did not work; nil where it did.
+  package var failure: Errno?
 
   package internal(set) var queue = 0
   var generation: UInt32 = 0
@@ -48,7 +49,7 @@ package final class BlockJob: @unchecked Sendable {
   func begin(at offset: UInt64) {
     self.offset = offset
     range = 0..<0
-    succeeded = false
+    failure = nil
   }
 
   /// Adds a piece of guest RAM.

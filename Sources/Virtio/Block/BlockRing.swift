@@ -134,7 +134,7 @@ private final class BlockRing {
         if tries < BlockRing.tries { continue }
       }
       isLost = true
-      for place in prepared.compactMap({ $0 }) { finish(place) { $0.succeeded = false } }
+      for place in prepared.compactMap({ $0 }) { finish(place, .ioError) }
       prepared.removeAll()
     }
   }
@@ -167,12 +167,12 @@ private final class BlockRing {
     let result = completion.result
     // Cancelled: the thread that handed it over has ended, as all do at the end of a run.
     if [-EINTR, -EAGAIN, -ECANCELED].contains(result) { return again(place) }
-    guard result >= 0 else { return finish(place) { $0.succeeded = false } }
-    guard job.work != .flush else { return finish(place) { $0.succeeded = true } }
+    guard result >= 0 else { return finish(place, Errno(rawValue: -result)) }
+    guard job.work != .flush else { return finish(place, nil) }
     job.advance(by: Int(result))
-    if job.isDone { return finish(place) { $0.succeeded = true } }
+    if job.isDone { return finish(place, nil) }
     // A file that others have cut has less than was asked for.
-    if result == 0 { return finish(place) { $0.succeeded = false } }
+    if result == 0 { return finish(place, .ioError) }
     again(place)
   }
 
@@ -184,16 +184,16 @@ private final class BlockRing {
     waiting.append(job)
   }
 
-  private func finish(_ place: Int, _ outcome: (BlockJob) -> Void) {
+  private func finish(_ place: Int, _ failure: Errno?) {
     guard let job = underWay[place] else { return }
     underWay[place] = nil
     free.append(place)
-    outcome(job)
+    job.failure = failure
     completed.append(job)
   }
 
   private func fail(_ job: BlockJob) {
-    job.succeeded = false
+    job.failure = .ioError
     completed.append(job)
   }
 

@@ -96,7 +96,7 @@ package final class BlockWorkers: BlockBackend, @unchecked Sendable {
 
   private func work() {
     while let job = nextJob() {
-      job.succeeded = file.perform(job)
+      job.failure = file.perform(job)
       if complete(job) { arrivals[job.queue].event.signal() }
     }
   }

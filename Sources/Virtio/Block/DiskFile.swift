@@ -110,32 +110,39 @@ package struct DiskFile: ~Copyable, Sendable {
 
   /// Carries a request out and waits for it: preadv(2), pwritev(2), fdatasync(2).
   ///
-  /// - Returns: whether all of it was done. A file that others have cut has less than was asked for.
-  package borrowing func perform(_ job: BlockJob) -> Bool {
+  /// - Returns: why not all of it was done; nil where it was. A file that others have cut has less than was asked for: EIO.
+  package borrowing func perform(_ job: BlockJob) -> Errno? {
     switch job.work {
     case .read: transfer(job, preadv)
     case .write: transfer(job, pwritev)
-    case .writeThrough: transfer(job, pwritev) && synchronise()
+    case .writeThrough: transfer(job, pwritev) ?? synchronise()
     case .flush: synchronise()
     }
   }
 
-  private borrowing func synchronise() -> Bool {
-    while fdatasync(descriptor.raw) != 0 { guard errno == EINTR else { return false } }
-    return true
+  private borrowing func synchronise() -> Errno? {
+    while fdatasync(descriptor.raw) != 0 {
+      let error = Errno.current
+      guard error == .interrupted else { return error }
+    }
+    return nil
   }
 
   private borrowing func transfer(
     _ job: BlockJob, _ call: (CInt, UnsafePointer<iovec>, CInt, off_t) -> Int
-  ) -> Bool {
+  ) -> Errno? {
     while !job.isDone {
       let parts = job.parts
       let moved = call(descriptor.raw, parts.baseAddress!, CInt(parts.count), off_t(job.offset))
-      if moved < 0, errno == EINTR || errno == EAGAIN { continue }
-      guard moved > 0 else { return false }
+      if moved < 0 {
+        let error = Errno.current
+        if error == .interrupted || error == .resourceTemporarilyUnavailable { continue }
+        return error
+      }
+      guard moved > 0 else { return .ioError }
       job.advance(by: moved)
     }
-    return true
+    return nil
   }
 }
 

@@ -53,6 +53,9 @@ package final class MMIOTransport: KickHandler, @unchecked Sendable {
     queues = device.queueSizes.map { Virtqueue(maximumSize: $0) }
   }
 
+  /// What went wrong on the host's side of it, a line each. The device's lock is held, or nothing runs any more.
+  package var troubles: [String] { device.troubles }
+
   // MARK: Registers
 
   /// Reads a register (section 4.2.2), or the configuration.

@@ -14,6 +14,8 @@ package protocol VirtioDevice: AnyObject, Sendable {
   var queueSizes: [UInt16] { get }
   /// What its loops wait for to have it collect.
   var sources: [DeviceSource] { get }
+  /// What went wrong on the host's side of it, a line each for whoever runs the machine.
+  var troubles: [String] { get }
 
   /// Reads a field of the configuration, little-endian (section 4.2.2.2); what is not defined reads zero.
   ///
@@ -49,6 +51,9 @@ package protocol VirtioDevice: AnyObject, Sendable {
 }
 
 extension VirtioDevice {
+  /// None, for a device with nothing on the host that could fail.
+  package var troubles: [String] { [] }
+
   /// None, for a device that completes all requests as it takes them.
   package var sources: [DeviceSource] { [] }
 
