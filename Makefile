@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo install test guest-kernel fuzz bench instructions lint fmt clean
+.PHONY: help demo demo-linux install test guest-kernel fuzz bench instructions lint fmt clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -7,6 +7,11 @@ help: ## show this list
 demo: ## run a guest with every exit to userspace recorded, and show where its time went
 	@.ci/packages demo
 	@.ci/demo
+
+demo-linux: ## boot Linux with a disk and a network, recorded, and show each request and the pings in stages (root)
+	@.ci/packages demo-linux
+	@.ci/guest-kernel
+	@.ci/demo-linux
 
 install: ## build for release and install below PREFIX (/usr/local): programs, manual pages, completions
 	@.ci/packages install
