@@ -105,11 +105,13 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "Reporting", "Reports", "Dump", "Analysis", "CTF", "Devices", "Board", "Boot", "GuestRAM",
+        "Reporting", "Reports", "Dump", "Analysis", "CTF", "Devices", "Virtio", "Board", "Boot", "GuestRAM",
+        "Platform", "RingDriver",
       ],
       path: "Tests/Fuzz/Targets", swiftSettings: swift),
     .testTarget(
-      name: "FuzzTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Tests", swiftSettings: swift),
+      name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], path: "Tests/Fuzz/Tests",
+      swiftSettings: swift),
     .testTarget(
       name: "PlatformTests", dependencies: ["Platform", "CLinux", "TestSupport"], swiftSettings: swift),
     .testTarget(name: "GuestRAMTests", dependencies: ["GuestRAM", "TestSupport"], swiftSettings: swift),

@@ -12,6 +12,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case state
   /// The input is a series of accesses to the devices' registers and of changes to guest RAM.
   case devices
+  /// The input is a series of accesses to virtio devices' registers, and of changes to their rings, also from another thread.
+  case virtio
   /// The input is a kernel file: bzImage, ELF, multiboot, or anything else.
   case kernels
 
@@ -26,6 +28,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .analysis: AnalysisTarget.run(input)
     case .state: StateTarget.run(input)
     case .devices: DevicesTarget.run(input)
+    case .virtio: VirtioTarget.run(input)
     case .kernels: KernelsTarget.run(input)
     }
   }
