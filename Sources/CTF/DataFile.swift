@@ -16,7 +16,7 @@ final class DataFile: @unchecked Sendable {
     self.path = path
     self.pool = pool
     var status = stat()
-    let outcome = pool.use(slot, open: { Self.open(path) }) { fstat($0, &status) == 0 ? 0 : errno }
+    let outcome = pool.use(slot, open: { Self.open(path) }) { unsafe fstat($0, &status) == 0 ? 0 : errno }
     guard let outcome else { throw DataFile.failure(path, "cannot open the file", errno) }
     size = Int(status.st_size)
     identity = TraceFinder.Identity(status)
@@ -31,7 +31,7 @@ final class DataFile: @unchecked Sendable {
 
   private static func open(_ path: String) -> CInt {
     // O_NONBLOCK: opening a FIFO must not wait for a writer.
-    PathText.withBytes(path) { Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
+    unsafe PathText.withBytes(path) { unsafe Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
   }
 
   /// Opens the file again, if it is still the same one.
@@ -39,7 +39,7 @@ final class DataFile: @unchecked Sendable {
     let descriptor = Self.open(path)
     guard descriptor >= 0 else { return descriptor }
     var status = stat()
-    if fstat(descriptor, &status) == 0, TraceFinder.Identity(status) == identity { return descriptor }
+    if unsafe fstat(descriptor, &status) == 0, TraceFinder.Identity(status) == identity { return descriptor }
     close(descriptor)
     errno = ESTALE
     return -1
@@ -50,8 +50,9 @@ final class DataFile: @unchecked Sendable {
     guard let base = buffer.baseAddress else { return 0 }
     var done = 0
     let code = pool.use(slot, open: openAgain) { descriptor -> CInt in
+      // From `done` on there is room up to the buffer's end.
       while done < buffer.count {
-        let count = pread(descriptor, base + done, buffer.count - done, offset + done)
+        let count = unsafe pread(descriptor, base + done, buffer.count - done, offset + done)
         if count > 0 {
           done += count
         } else if count == 0 {
@@ -68,6 +69,6 @@ final class DataFile: @unchecked Sendable {
   }
 
   static func failure(_ path: String, _ action: String, _ code: CInt) -> TraceError {
-    TraceError(file: path, message: "\(action): \(String(cString: strerror(code)))")
+    TraceError(file: path, message: "\(action): \(unsafe String(cString: strerror(code)))")
   }
 }

@@ -24,11 +24,7 @@ public enum DeepStack {
   }
 
   /// The job of a thread that was made here.
-  private static let key: pthread_key_t = {
-    var key = pthread_key_t()
-    precondition(pthread_key_create(&key, nil) == 0, "no thread-local storage is left")
-    return key
-  }()
+  private static let current = ThreadLocal<Job>()
 
   /// How many levels the calling thread's stack has room for.
   static var levels: Int { min(Parser.maximumDepth, max(0, freeBytes - reserve) / bytesPerLevel) }
@@ -86,43 +82,28 @@ public enum DeepStack {
   }
 
   private static func start(_ job: Job, bytes: Int) -> Bool {
-    var attributes = pthread_attr_t()
-    guard pthread_attr_init(&attributes) == 0 else { return false }
-    defer { pthread_attr_destroy(&attributes) }
-    let page = 4096
-    guard pthread_attr_setstacksize(&attributes, (bytes + page - 1) / page * page) == 0 else { return false }
-    var thread = pthread_t()
     job.bytes = bytes
-    let code = pthread_create(
-      &thread, &attributes,
-      { argument in
-        guard let argument else { return nil }
-        let job = Unmanaged<Job>.fromOpaque(argument).takeUnretainedValue()
-        job.top = DeepStack.here
-        pthread_setspecific(DeepStack.key, argument)
-        job.body()
-        return nil
-      }, Unmanaged.passUnretained(job).toOpaque())
-    guard code == 0 else { return false }
-    withExtendedLifetime(job) { _ = pthread_join(thread, nil) }
-    return true
+    let thread = JoinableThread(stackBytes: bytes) {
+      job.top = here
+      current.with(job, job.body)
+    }
+    thread?.join()
+    return thread != nil
   }
 
   /// About where the calling thread's stack ends.
   private static var here: Int {
     var local = 0
-    return withUnsafeMutablePointer(to: &local) { Int(bitPattern: $0) }
+    // Only where it is, not what it points to.
+    return unsafe withUnsafeMutablePointer(to: &local) { Int(bitPattern: $0) }
   }
 
   /// Bytes of the calling thread's stack that are not in use.
   private static var freeBytes: Int {
-    if let job = pthread_getspecific(key) {
-      let job = Unmanaged<Job>.fromOpaque(job).takeUnretainedValue()
-      return job.bytes - (job.top - here)
-    }
+    if let job = current.object { return job.bytes - (job.top - here) }
     // Another thread's: as large as they are by default, and hardly used.
     var bounds = rlimit()
-    let isKnown = getrlimit(__rlimit_resource_t(RLIMIT_STACK.rawValue), &bounds) == 0
+    let isKnown = unsafe getrlimit(__rlimit_resource_t(RLIMIT_STACK.rawValue), &bounds) == 0
     return min(isKnown ? Int(clamping: bounds.rlim_cur) : 1 << 20, 8 << 20) - reserve
   }
 }

@@ -32,7 +32,7 @@ package final class DescriptorPool: Sendable {
   /// - Parameter limit: How many may be open; nil: what the process may have.
   init(limit: Int? = nil) {
     var bounds = rlimit()
-    let isKnown = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &bounds) == 0
+    let isKnown = unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &bounds) == 0
     let allowed = isKnown ? Int(clamping: bounds.rlim_cur) : 256
     self.limit = limit ?? max(2, min(allowed - Self.reserve, 4096))
   }
@@ -41,9 +41,9 @@ package final class DescriptorPool: Sendable {
   package static func raiseLimit() {
     let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
     var bounds = rlimit()
-    guard getrlimit(resource, &bounds) == 0, bounds.rlim_cur < bounds.rlim_max else { return }
+    guard unsafe getrlimit(resource, &bounds) == 0, bounds.rlim_cur < bounds.rlim_max else { return }
     bounds.rlim_cur = min(bounds.rlim_max, max(bounds.rlim_cur, 1 << 16))
-    _ = setrlimit(resource, &bounds)
+    _ = unsafe setrlimit(resource, &bounds)
   }
 
   /// Calls a closure with the slot's descriptor.

@@ -70,9 +70,9 @@ public final class BitArrayType: Sendable {
 
   /// The flags of which at least one bit is set, once each.
   ///
-  /// - Parameter words: The value, ``IntegerType/words`` of the lowest first.
+  /// - Parameter words: The value, ``IntegerType/words`` of the lowest first, as many as the bits take.
   public func activeFlags(_ words: UnsafePointer<UInt64>) -> [String] {
-    (flags ?? []).filter { $0.ranges.contains { isAnySet(words, $0) } }.map(\.label)
+    (flags ?? []).filter { $0.ranges.contains { unsafe isAnySet(words, $0) } }.map(\.label)
   }
 
   private func isAnySet(_ words: UnsafePointer<UInt64>, _ range: ClosedRange<UInt64>) -> Bool {
@@ -82,7 +82,7 @@ public final class BitArrayType: Sendable {
     while index <= last {
       let count = min(64 - index % 64, last - index + 1)
       let mask = (count == 64 ? UInt64.max : 1 << UInt64(count) - 1) << UInt64(index % 64)
-      if words[index / 64] & mask != 0 { return true }
+      if unsafe words[index / 64] & mask != 0 { return true }
       index += count
     }
     return false

@@ -96,9 +96,9 @@ struct JSONReader {
     return JSONValue(kind: kind, line: line)
   }
 
-  private mutating func word(_ word: StaticString) throws(TraceError) {
-    let count = word.utf8CodeUnitCount
-    guard bytes.count - place >= count, (0..<count).allSatisfy({ bytes[place + $0] == word.utf8Start[$0] })
+  private mutating func word(_ word: String) throws(TraceError) {
+    let count = word.utf8.count
+    guard bytes.count - place >= count, bytes[place..<place + count].elementsEqual(word.utf8)
     else { throw unexpected("a JSON value") }
     place += count
   }

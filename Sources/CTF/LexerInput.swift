@@ -4,7 +4,7 @@ final class LexerInput {
   /// How far ahead of the current byte may be looked.
   private static let lookahead = 4
 
-  private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferBytes, alignment: 64)
+  private let buffer = ByteBuffer(count: bufferBytes)
   private var text: MetadataText
   /// `text` as it was before the buffer was filled.
   private var before: MetadataText
@@ -17,8 +17,6 @@ final class LexerInput {
     before = text
     try fill()
   }
-
-  deinit { buffer.deallocate() }
 
   var path: String { text.path }
 
@@ -105,11 +103,10 @@ final class LexerInput {
     // Longer than the buffer: count on without keeping anything.
     var length = end
     var reader = text
-    let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.bufferBytes, alignment: 64)
-    defer { scratch.deallocate() }
+    let scratch = ByteBuffer(count: Self.bufferBytes)
     while length < limit {
       let count = try reader.read(into: scratch)
-      let word = scratch[..<count].firstIndex { !Self.isWord($0) } ?? count
+      let word = (0..<count).first { !Self.isWord(scratch[$0]) } ?? count
       length += word
       if word < scratch.count { break }
     }
@@ -119,7 +116,7 @@ final class LexerInput {
   /// The next bytes as a text.
   func take(_ length: Int) throws(TraceError) -> String {
     if position + length <= end {
-      let text = String(decoding: buffer[position..<position + length], as: UTF8.self)
+      let text = buffer.text(position..<position + length)
       try advance(length)
       return text
     }
@@ -127,9 +124,10 @@ final class LexerInput {
     var reader = before
     try reader.skip(position)
     var failure: TraceError?
-    let text = String(unsafeUninitializedCapacity: length) { buffer in
+    // Of `length` bytes, of which those count that were read.
+    let text = unsafe String(unsafeUninitializedCapacity: length) { buffer in
       do throws(TraceError) {
-        return try reader.read(into: UnsafeMutableRawBufferPointer(buffer))
+        return try unsafe reader.read(into: UnsafeMutableRawBufferPointer(buffer))
       } catch {
         failure = error
         return 0

@@ -41,17 +41,18 @@ struct MergeHeap {
   }
 
   mutating func replaceTop(_ head: Head) {
-    heads.withUnsafeMutableBufferPointer { heads in
+    // `place` and `child` are those of heads: of the top, and then of what has been compared with their number.
+    unsafe heads.withUnsafeMutableBufferPointer { heads in
       var place = 0
       while true {
         var child = 2 * place + 1
         guard child < heads.count else { break }
-        if child + 1 < heads.count, heads[child + 1] < heads[child] { child += 1 }
-        guard heads[child] < head else { break }
-        heads[place] = heads[child]
+        if unsafe child + 1 < heads.count && heads[child + 1] < heads[child] { child += 1 }
+        guard unsafe heads[child] < head else { break }
+        unsafe heads[place] = heads[child]
         place = child
       }
-      heads[place] = head
+      unsafe heads[place] = head
     }
   }
 }

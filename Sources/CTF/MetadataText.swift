@@ -107,6 +107,11 @@ struct MetadataText {
   }
 
   /// Fills a buffer with the next bytes of the text; returns how many there are, fewer than asked for only at the end.
+  mutating func read(into buffer: borrowing ByteBuffer) throws(TraceError) -> Int {
+    try unsafe read(into: buffer.first(buffer.count))
+  }
+
+  /// The same.
   mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(TraceError) -> Int {
     var done = 0
     while done < buffer.count {
@@ -115,12 +120,13 @@ struct MetadataText {
         try nextPacket()
         continue
       }
-      let piece = UnsafeMutableRawBufferPointer(
+      // Inside of the buffer; `count` bytes of it have been read then.
+      let piece = unsafe UnsafeMutableRawBufferPointer(
         rebasing: buffer[done..<min(buffer.count, done + contentEnd - next)])
-      let count = try file.read(into: piece, at: next)
-      if let base = piece.baseAddress, let place = memchr(base, 0, count) {
+      let count = try unsafe file.read(into: piece, at: next)
+      if let base = piece.baseAddress, let place = unsafe memchr(base, 0, count) {
         throw TraceError(
-          file: path, bitOffset: UInt64(next + (UnsafeRawPointer(place) - UnsafeRawPointer(base))) * 8,
+          file: path, bitOffset: unsafe UInt64(next + (UnsafeRawPointer(place) - UnsafeRawPointer(base))) * 8,
           message: "there is a NUL byte in the metadata")
       }
       next += count
@@ -151,9 +157,8 @@ struct MetadataText {
       throw TraceError(file: path, message: "\(file.size) bytes of metadata; more than \(limit) are not read")
     }
     var reader = self
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: file.size, alignment: 16)
-    defer { buffer.deallocate() }
-    return Array(buffer[..<(try reader.read(into: buffer))])
+    let buffer = ByteBuffer(count: file.size)
+    return buffer.array(0..<(try reader.read(into: buffer)))
   }
 
   private mutating func nextPacket() throws(TraceError) {
@@ -195,9 +200,8 @@ struct MetadataText {
   }
 
   private static func bytes(_ file: DataFile, at offset: Int, count: Int) throws(TraceError) -> [UInt8] {
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 16)
-    defer { buffer.deallocate() }
-    return Array(buffer[..<(try file.read(into: buffer, at: offset))])
+    let buffer = ByteBuffer(count: count)
+    return buffer.array(0..<(try file.read(into: buffer, count, at: offset)))
   }
 
   private static func word(_ bytes: [UInt8], _ at: Int, _ order: ByteOrder) -> UInt32 {

@@ -52,13 +52,11 @@ extension TracePlans {
     guard let file = buffer.file else { return }
     let begin = header.offset + header.eventBits / 8
     var end = header.offset + header.packetBits / 8
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.scanBytes, alignment: 16)
-    defer { buffer.deallocate() }
+    let bytes = ByteBuffer(count: Self.scanBytes)
     while end > begin {
       let start = max(begin, end - Self.scanBytes)
-      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(end - start)])
-      let count = try file.read(into: part, at: start)
-      if let last = part[..<count].lastIndex(where: { $0 != 0 }) {
+      let count = try file.read(into: bytes, end - start, at: start)
+      if let last = (0..<count).last(where: { bytes[$0] != 0 }) {
         end = start + last + 1
         break
       }

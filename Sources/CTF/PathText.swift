@@ -37,7 +37,8 @@ public enum PathText {
 
   /// Calls a closure with a name as the system has it, ended by NUL.
   public static func withBytes<Value>(_ text: String, _ body: (UnsafePointer<CChar>) -> Value) -> Value {
-    if isPlain(text) { return text.withCString(body) }
+    // Both end with a NUL.
+    if isPlain(text) { return unsafe text.withCString(body) }
     var bytes: [UInt8] = []
     for scalar in text.unicodeScalars {
       if isKept(scalar) {
@@ -47,7 +48,7 @@ public enum PathText {
       }
     }
     bytes.append(0)
-    return bytes.withUnsafeBytes { body($0.bindMemory(to: CChar.self).baseAddress!) }
+    return unsafe bytes.withUnsafeBytes { unsafe body($0.bindMemory(to: CChar.self).baseAddress!) }
   }
 
   /// A name as it is shown: bytes that are no UTF-8 as `\xNN`.

@@ -69,7 +69,7 @@ struct TraceFinder {
 
   /// Searches `path` and everything below.
   mutating func search(_ path: String) throws(TraceError) {
-    guard let status = Self.status(of: path) else {
+    guard let status = PathText.status(path) else {
       throw DataFile.failure(path, "cannot open the directory", errno)
     }
     guard status.st_mode & S_IFMT == S_IFDIR else {
@@ -105,19 +105,12 @@ struct TraceFinder {
 
   /// Whether what a link leads to is in a directory that has been searched.
   private func isFoundByItsName(_ link: String) -> Bool {
-    guard let resolved = PathText.withBytes(link, { realpath($0, nil) }) else { return false }
-    defer { free(resolved) }
-    let bytes = UnsafeBufferPointer(start: resolved, count: strlen(resolved)).map { UInt8(bitPattern: $0) }
-    guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")), slash + 1 < bytes.count,
+    guard let bytes = PathText.resolved(link), let slash = bytes.lastIndex(of: UInt8(ascii: "/")),
+      slash + 1 < bytes.count,
       bytes[slash + 1] != UInt8(ascii: ".")
     else { return false }
-    let parent = Self.status(of: PathText.text(slash == 0 ? bytes[...0] : bytes[..<slash]))
+    let parent = PathText.status(PathText.text(slash == 0 ? bytes[...0] : bytes[..<slash]))
     return parent.map { holders.contains(Identity($0)) } ?? false
-  }
-
-  private static func status(of path: String) -> stat? {
-    var status = stat()
-    return PathText.withBytes(path) { stat($0, &status) } == 0 ? status : nil
   }
 
   private static func directories(above path: String) -> Set<Identity> {
@@ -125,7 +118,7 @@ struct TraceFinder {
     var path = path
     while result.count < 4096 {
       path = Self.path(path, "..")
-      guard let status = status(of: path), result.insert(Identity(status)).inserted else { break }
+      guard let status = PathText.status(path), result.insert(Identity(status)).inserted else { break }
     }
     return result
   }
@@ -137,22 +130,21 @@ struct TraceFinder {
       )
       return
     }
-    guard let directory = PathText.withBytes(path, { opendir($0) }) else {
+    guard var directory = Directory(path: path) else {
       let failure = DataFile.failure(path, "cannot open the directory", errno)
       if depth == 0 { throw failure }
       note(failure)
       return
     }
-    var status = stat()
-    let identity = fstat(dirfd(directory), &status) == 0 ? Identity(status) : nil
+    let identity = directory.identity
     if let identity, !known.insert(identity).inserted {
-      closedir(directory)
       if earlier.contains(identity) { repeated += 1 }
       return
     }
     let sharedBefore = shared.count
-    let listing = list(directory, path)
-    closedir(directory)
+    let listing = list(&directory, path)
+    // Closed before those below are opened.
+    _ = consume directory
     guard entries <= Self.maximumEntries else {
       throw TraceError(
         file: path, message: "more than \(Self.maximumEntries) files; give a smaller directory")
@@ -174,7 +166,7 @@ struct TraceFinder {
   /// would make it read the whole disk.
   private mutating func follow(_ link: String, depth: Int) throws(TraceError) {
     if linkedLimit != nil { return try visit(link, depth: depth) }
-    if let status = Self.status(of: link), above.contains(Identity(status)) {
+    if let status = PathText.status(link), above.contains(Identity(status)) {
       warn(link, "the link leads to a directory above the one to be searched; it is not followed")
       return
     }
@@ -201,15 +193,13 @@ struct TraceFinder {
     }
   }
 
-  private mutating func list(_ directory: OpaquePointer, _ path: String) -> Listing {
+  private mutating func list(_ directory: inout Directory, _ path: String) -> Listing {
     var listing = Listing()
     while true {
-      errno = 0
-      guard let entry = readdir(directory) else {
+      guard let name = directory.next() else {
         if errno != 0 { note(DataFile.failure(path, "cannot read the directory", errno)) }
         return listing
       }
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { PathText.text($0.prefix { $0 != 0 }) }
       entries += 1
       guard entries <= min(Self.maximumEntries, linkedLimit ?? Int.max) else { return listing }
       if !name.hasPrefix(".") { add(name, Self.path(path, name), to: &listing) }
@@ -217,15 +207,17 @@ struct TraceFinder {
   }
 
   private mutating func add(_ name: String, _ full: String, to listing: inout Listing) {
-    var status = stat()
-    guard PathText.withBytes(full, { lstat($0, &status) }) == 0 else {
+    guard var status = PathText.status(full, followsLink: false) else {
       note(DataFile.failure(full, "cannot examine the file", errno))
       return
     }
     let isLink = status.st_mode & S_IFMT == S_IFLNK
-    if isLink, PathText.withBytes(full, { stat($0, &status) }) != 0 {
-      note(DataFile.failure(full, "the link cannot be followed", errno))
-      return
+    if isLink {
+      guard let target = PathText.status(full) else {
+        note(DataFile.failure(full, "the link cannot be followed", errno))
+        return
+      }
+      status = target
     }
     switch status.st_mode & S_IFMT {
     case S_IFDIR where name == "index": break
