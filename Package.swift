@@ -61,7 +61,7 @@ let monitor: [Target] = [
 
 /// The analyzer. Builds on any machine: no header of KVM or LTTng is read.
 let analyzer: [Target] = [
-  .target(name: "CTF", swiftSettings: swift),
+  .target(name: "CTF", swiftSettings: strict),
   .target(name: "Analysis", dependencies: ["CTF"], swiftSettings: swift),
   .target(name: "Dump", dependencies: ["CTF"], swiftSettings: swift),
   .target(name: "Reports", swiftSettings: swift),

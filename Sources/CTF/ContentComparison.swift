@@ -25,7 +25,11 @@ final class ContentComparison {
         (try? right.load(from: second + done, upTo: second + count)) != nil,
         left.count > 0, left.count == right.count
       else { return false }
-      guard memcmp(left.address(first + done), right.address(second + done), left.count) == 0 else {
+      let bytes = (
+        left.bytes(at: first + done, count: left.count), right.bytes(at: second + done, count: right.count)
+      )
+      // As many bytes on both sides: the counts have been compared.
+      guard unsafe memcmp(bytes.0.buffer.baseAddress!, bytes.1.buffer.baseAddress!, left.count) == 0 else {
         return false
       }
       done += left.count

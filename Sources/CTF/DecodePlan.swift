@@ -111,69 +111,12 @@ struct FieldLoad {
     sign = isSigned && size < 64 ? 1 << UInt64(size - 1) : 0
   }
 
-  /// The value, sign-extended.
-  @inline(__always)
-  func load(_ bytes: UnsafeRawPointer) -> UInt64 {
-    (((bytes + Int(offset)).loadUnaligned(as: UInt64.self) & mask) ^ sign) &- sign
+  /// The value, sign-extended, from a run that begins with `bytes`: it is in memory as a whole.
+  @inline(__always) @unsafe
+  func load(_ bytes: PacketBytes) -> UInt64 {
+    // Behind the run's end there are eight bytes that may be loaded.
+    unsafe ((bytes.load(UInt64.self, at: Int(offset)) & mask) ^ sign) &- sign
   }
-}
-
-/// A plan without its owner, for loops that cannot afford to count references.
-struct PlanPointers {
-  let steps: UnsafePointer<Step>
-  let ranges: UnsafePointer<VariantRange>
-  let fields: UnsafePointer<FieldLoad>
-  /// The size in bits of a structure that is a single run of fields and nothing else, otherwise Int.max.
-  let flatBits: Int
-  /// The number of fields of such a structure.
-  let flatCount: Int
-}
-
-/// Steps in memory that does not move, so that interpreters can hold plain pointers.
-final class DecodePlan: @unchecked Sendable {
-  /// Flat structures have no more fields than fit the least tape.
-  static let maximumFlatFields = 512
-
-  let pointers: PlanPointers
-
-  init(_ steps: [Step], _ ranges: [VariantRange], _ fields: [FieldLoad]) {
-    let isEmpty = steps.count == 1
-    let isFlat =
-      isEmpty
-      || (steps.count == 3 && steps[0].kind == .run && steps[1].kind == .fields
-        && fields.count <= Self.maximumFlatFields)
-      || (steps.count == 2 && steps[0].kind == .run)
-    pointers = PlanPointers(
-      steps: Self.copy(steps), ranges: Self.copy(ranges), fields: Self.copy(fields),
-      flatBits: isFlat ? (isEmpty ? 0 : Int(steps[0].offset)) : Int.max, flatCount: isFlat ? fields.count : 0)
-  }
-
-  private static func copy<T>(_ items: [T]) -> UnsafePointer<T> {
-    let memory = UnsafeMutablePointer<T>.allocate(capacity: max(1, items.count))
-    memory.initialize(from: items, count: items.count)
-    return UnsafePointer(memory)
-  }
-
-  deinit {
-    pointers.steps.deallocate()
-    pointers.ranges.deallocate()
-    pointers.fields.deallocate()
-  }
-}
-
-/// The plans of a stream's events, as plain pointers.
-final class PlanTable: @unchecked Sendable {
-  let base: UnsafePointer<PlanPointers>
-  private let plans: [DecodePlan]
-
-  init(_ plans: [DecodePlan]) {
-    self.plans = plans
-    let memory = UnsafeMutablePointer<PlanPointers>.allocate(capacity: max(1, plans.count))
-    for (index, plan) in plans.enumerated() { (memory + index).initialize(to: plan.pointers) }
-    base = UnsafePointer(memory)
-  }
-
-  deinit { base.deallocate() }
 }
 
 /// Registers whose meaning the specification gives (CTF 1.8, sections 5.1, 5.2 and 6.1); references get those after.

@@ -65,7 +65,8 @@ struct DuplicateFinder {
     in results: [FileIndexer.Result], _ plans: TracePlans, order: PacketOrder, isOneStream: Bool
   ) throws(TraceError) -> Finding? {
     var finder = DuplicateFinder(plans, order, isOneStream)
-    defer { finder.state.deallocate() }
+    // Nothing of the finder leaves but what it found.
+    defer { unsafe finder.state.deallocate() }
     for result in results { try finder.add(result) }
     while let top = finder.heap.first { try finder.take(top) }
     let isPlain = finder.finding.pieces.count == results.count
@@ -76,7 +77,7 @@ struct DuplicateFinder {
     self.plans = plans
     self.order = order
     self.isOneStream = isOneStream
-    state = DecodeState(registerCount: plans.registerCount)
+    state = DecodeState(plans)
   }
 
   private mutating func add(_ result: FileIndexer.Result) throws(TraceError) {

@@ -1,3 +1,5 @@
+import Synchronization
+
 extension Trace {
   /// Decodes every field of every event and keeps nothing: what a reader is timed with.
   ///
@@ -26,7 +28,7 @@ extension Trace {
       var events: UInt64 = 0
       var diagnostics: [Diagnostic] = []
       var tape = TapeOutput()
-      defer { tape.deallocate() }
+      defer { unsafe tape.deallocate() }
       for number in many.count * piece / pieces..<many.count * (piece + 1) / pieces {
         guard let record = self.record(number) else { continue }
         let cursor = EventCursor(record, bufferBytes: 16 << 10, window: nil)
@@ -44,7 +46,7 @@ extension Trace {
     var events: UInt64 = 0
     var diagnostics: [Diagnostic] = []
     var tape = TapeOutput()
-    defer { tape.deallocate() }
+    defer { unsafe tape.deallocate() }
     for (record, range) in zip(records, ranges) where !range.isEmpty {
       let cursor = EventCursor(record, bufferBytes: bufferBytes, window: nil)
       events += cursor.decodeAll(packets: range, into: &tape)
@@ -87,30 +89,24 @@ extension Trace {
   }
 }
 
-/// Results of threads, each written by one of them.
-private final class ResultList: @unchecked Sendable {
-  private let results: UnsafeMutablePointer<(events: UInt64, diagnostics: [Diagnostic])>
-  private let count: Int
+/// Results of threads, by number.
+private final class ResultList: Sendable {
+  typealias Result = (events: UInt64, diagnostics: [Diagnostic])
 
-  init(count: Int) {
-    self.count = count
-    results = .allocate(capacity: count)
-    results.initialize(repeating: (0, []), count: count)
-  }
+  private let results: Mutex<[Result]>
 
-  deinit {
-    results.deinitialize(count: count)
-    results.deallocate()
-  }
+  init(count: Int) { results = Mutex([Result](repeating: (0, []), count: count)) }
 
-  func set(_ index: Int, _ result: (events: UInt64, diagnostics: [Diagnostic])) { results[index] = result }
+  func set(_ index: Int, _ result: Result) { results.withLock { $0[index] = result } }
 
-  var sum: (events: UInt64, diagnostics: [Diagnostic]) {
-    var sum: (events: UInt64, diagnostics: [Diagnostic]) = (0, [])
-    for index in 0..<count {
-      sum.events += results[index].events
-      sum.diagnostics += results[index].diagnostics
+  var sum: Result {
+    results.withLock { results in
+      var sum: Result = (0, [])
+      for result in results {
+        sum.events += result.events
+        sum.diagnostics += result.diagnostics
+      }
+      return sum
     }
-    return sum
   }
 }

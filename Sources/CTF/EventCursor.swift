@@ -1,15 +1,15 @@
 /// Decodes one stream completely, event by event: headers first, so that streams can be merged, then the rest.
 final class EventCursor {
   // Simple values, set and read by one thread and never passed on while they are used: their accesses need no check at
-  // run time.
+  // run time, and are safe without.
   let stream: Int
   /// The timestamp of the event whose header has been read, ns.
-  @exclusivity(unchecked) private(set) var timestamp: Int64 = 0
+  @safe @exclusivity(unchecked) private(set) var timestamp: Int64 = 0
   /// What the clock said then.
-  @exclusivity(unchecked) private(set) var cycles: UInt64 = 0
+  @safe @exclusivity(unchecked) private(set) var cycles: UInt64 = 0
   /// The index of its event class.
-  @exclusivity(unchecked) private(set) var event = 0
-  @exclusivity(unchecked) private(set) var context = ContextOutput()
+  @safe @exclusivity(unchecked) private(set) var event = 0
+  @safe @exclusivity(unchecked) private(set) var context = ContextOutput()
   var packet: Int { walker.packet }
   /// The timestamps wanted of the current packet's events.
   var wanted: Range<Int64> { walker.wanted }
@@ -20,20 +20,20 @@ final class EventCursor {
   private let header: EventHeaderPlan
   private let clock: ClockConversion
   /// Kept alive by the walker's record.
-  private let plans: UnsafePointer<PlanPointers>
-  @exclusivity(unchecked) private var isInPacket = false
+  private let plans: PlainTable<PlanPointers>
+  @safe @exclusivity(unchecked) private var isInPacket = false
   /// The first step back in time, and how many there were.
   private(set) var stepsBack: StepsBack?
-  @exclusivity(unchecked) private var last = Int64.min
+  @safe @exclusivity(unchecked) private var last = Int64.min
   /// Whether the event decoded last is too large for a tape.
-  @exclusivity(unchecked) private(set) var isLarge = false
+  @safe @exclusivity(unchecked) private(set) var isLarge = false
   /// Where the contexts and the payload of a large event begin, and the clock there.
   private var body = (position: 0, clock: UInt64(0))
   /// Where the event begins whose header has been read, and the clock there.
-  @exclusivity(unchecked) private var start = 0
-  @exclusivity(unchecked) private var startClock: UInt64 = 0
+  @safe @exclusivity(unchecked) private var start = 0
+  @safe @exclusivity(unchecked) private var startClock: UInt64 = 0
   /// The losses before the events still to come.
-  @exclusivity(unchecked) private(set) var gaps: [StreamWalker.Gap] = []
+  @safe @exclusivity(unchecked) private(set) var gaps: [StreamWalker.Gap] = []
 
   /// - Parameter before: The packet before the stream's first one.
   init(_ record: StreamRecord, bufferBytes: Int, window: Range<Int64>?, before: PacketHeader? = nil) {
@@ -48,10 +48,11 @@ final class EventCursor {
       record.plan, events.map(\.pointers), notes: [UInt64](repeating: 0, count: events.count))
   }
 
+  // Copies were made for the length of a call.
   deinit {
-    table.deallocate()
-    fast.deallocate()
-    context.deallocate()
+    unsafe table.deallocate()
+    unsafe fast.deallocate()
+    unsafe context.deallocate()
   }
 
   /// Reads the header of the next event; false at the end of the stream.
@@ -154,7 +155,8 @@ final class EventCursor {
     walker.state.emptyLeft = Int.max
     walker.state.clock = body.clock
     var pieces = TapePieces(receiver)
-    defer { pieces.deallocate() }
+    // The receiver has no part of the tape that it may keep.
+    defer { unsafe pieces.deallocate() }
     if walker.move(to: body.position) {
       let status = PieceReader.run(plans[event], walker, &pieces)
       if status != .complete { abandon(at: walker.cursor.position, "the file has changed while it was read") }
@@ -173,7 +175,7 @@ final class EventCursor {
   }
 
   /// Whether the buffer has been given back.
-  @exclusivity(unchecked) private(set) var isParked = false
+  @safe @exclusivity(unchecked) private(set) var isParked = false
 
   /// Gives back the buffer until the next event is wanted.
   func park() {
@@ -253,12 +255,12 @@ final class EventCursor {
     if header.shape == .none, table.index(header.defaultID) == 0 { count += skipFlat(&cursor) }
     while true {
       switch header.shape {
-      case .compact: count &+= fast.decode(CompactHeader(), mask: mask, &cursor, &state.clock, local.words)
+      case .compact: count &+= fast.decode(CompactHeader(), mask: mask, &cursor, &state.clock, local)
       case .large(let offset):
-        count &+= fast.decode(LargeHeader(offset: offset), mask: mask, &cursor, &state.clock, local.words)
+        count &+= fast.decode(LargeHeader(offset: offset), mask: mask, &cursor, &state.clock, local)
       case .padded(let alignment):
         count &+= fast.decode(
-          PaddedHeader(alignment: alignment), mask: mask, &cursor, &state.clock, local.words)
+          PaddedHeader(alignment: alignment), mask: mask, &cursor, &state.clock, local)
       case .none, .general: break
       }
       // One event with care: it is not simple, or the window or the packet ends.

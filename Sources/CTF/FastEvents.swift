@@ -3,9 +3,7 @@ struct FastEvent {
   /// The size of any event that is not so simple: never in memory as a whole.
   static let notFlat = 1 << 60
 
-  let fields: UnsafePointer<FieldLoad>
-  /// Fields to load.
-  let count: Int
+  let fields: FieldLoads
   /// Size in bits, less than 2^32, or `notFlat`.
   let bits: Int
   /// What the loop's owner keeps with the event.
@@ -16,9 +14,9 @@ struct FastEvent {
 struct FastEvents {
   private static let limit: UInt64 = 1 << 12
 
-  let base: UnsafeMutablePointer<FastEvent>
+  let events: PlainTable<FastEvent>
   /// Ids from here on are not in the table.
-  let count: UInt64
+  @inline(__always) var count: UInt64 { UInt64(UInt(bitPattern: events.count)) }
 
   /// - Parameters:
   ///   - plans: One for each event of the stream's class; they have to outlive the table.
@@ -31,21 +29,21 @@ struct FastEvents {
     case .none, .general: extended = 0
     }
     let ids = stream.eventIndex.filter { $0.key < min(Self.limit, extended) }
-    count = ids.keys.max().map { $0 + 1 } ?? 0
-    base = .allocate(capacity: max(1, Int(count)))
-    for id in 0..<count {
+    let count = ids.keys.max().map { $0 + 1 } ?? 0
+    let events = (0..<count).map { id in
       // An id that no event has stands for one that is not simple: the careful loop says what is wrong.
       let index = ids[id]
       let plan = plans[index ?? 0]
       let isFlat = index != nil && plan.flatBits < 1 << 32
-      (base + Int(id)).initialize(
-        to: FastEvent(
-          fields: plan.fields, count: plan.flatCount, bits: isFlat ? plan.flatBits : FastEvent.notFlat,
-          note: notes[index ?? 0]))
+      return FastEvent(
+        fields: plan.flatFields, bits: isFlat ? plan.flatBits : FastEvent.notFlat, note: notes[index ?? 0])
     }
+    self.events = PlainTable(events)
   }
 
-  func deallocate() { base.deallocate() }
+  /// Gives the memory back: nobody may use a copy of the table any more.
+  @unsafe
+  func deallocate() { unsafe events.deallocate() }
 
   /// Decodes events into a tape, one over the other, as long as they are simple and in memory.
   ///
@@ -53,11 +51,14 @@ struct FastEvents {
   @inline(__always)
   func decode<Header: FastHeader>(
     _ header: Header, mask: Int, _ cursor: inout BitCursor, _ clock: inout UInt64,
-    _ words: UnsafeMutablePointer<UInt64>
+    _ tape: TapeOutput
   ) -> UInt64 {
+    // Room for the fields of any simple event.
+    precondition(tape.capacity >= DecodePlan.maximumFlatFields)
+    let words = unsafe tape.words
     let (source, limit) = (cursor.base, cursor.limit)
     let lastBegin = min(limit, cursor.eventsEnd &- 1 &+ header.bits)
-    let (base, known) = (self.base, self.count)
+    let (events, known) = (self.events, self.count)
     var position = cursor.position
     var time = clock
     var made: UInt64 = 0
@@ -66,19 +67,14 @@ struct FastEvents {
       let begin = header.end(start)
       guard begin <= lastBegin else { break }
       var next = time
-      let id = header.read(source, start, begin, &next)
+      // Up to `begin`, which is not behind the limit.
+      let id = unsafe header.read(source, start, begin, &next)
       guard id < known else { break }
-      let event = base + Int(truncatingIfNeeded: id)
-      let end = begin &+ event.pointee.bits
+      let event = events[Int(truncatingIfNeeded: id)]
+      let end = begin &+ event.bits
       guard end <= limit else { break }
-      let bytes = source + (begin >> 3)
-      let fields = event.pointee.fields
-      let count = event.pointee.count
-      var index = 0
-      while index < count {
-        words[index] = fields[index].load(bytes)
-        index &+= 1
-      }
+      // The fields lie before `end`.
+      unsafe event.fields.load(from: source + (begin >> 3)) { index, _, value in unsafe words[index] = value }
       position = end
       time = next
       made &+= 1

@@ -8,11 +8,11 @@ protocol FastHeader {
   /// The end of a header that begins at bit `start`.
   func end(_ start: Int) -> Int
 
-  /// Reads the header from bit `start` of `source` up to bit `end`, which are in memory.
+  /// Reads the header from bit `start` of `source` up to bit `end`, which the caller has compared with what is in memory.
   ///
   /// - Parameter clock: Moves on to the event's time, in cycles (CTF 1.8, section 8).
   /// - Returns: The id; ``FastEvents`` knows none that announces an extended header.
-  func read(_ source: UnsafeRawPointer, _ start: Int, _ end: Int, _ clock: inout UInt64) -> UInt64
+  @unsafe func read(_ source: PacketBytes, _ start: Int, _ end: Int, _ clock: inout UInt64) -> UInt64
 }
 
 /// 5 bits of id, 27 bits of time.
@@ -25,9 +25,9 @@ struct CompactHeader: FastHeader {
   @inline(__always)
   func end(_ start: Int) -> Int { start &+ 32 }
 
-  @inline(__always)
-  func read(_ source: UnsafeRawPointer, _ start: Int, _ end: Int, _ clock: inout UInt64) -> UInt64 {
-    let word = (source + (start >> 3)).loadUnaligned(as: UInt32.self)
+  @inline(__always) @unsafe
+  func read(_ source: PacketBytes, _ start: Int, _ end: Int, _ clock: inout UInt64) -> UInt64 {
+    let word = unsafe source.load(UInt32.self, at: start >> 3)
     // What the low bits have advanced by, modulo their range: the same as Interpreter.advance.
     clock &+= UInt64(((word >> 5) &- UInt32(truncatingIfNeeded: clock)) & (1 << 27 - 1))
     return UInt64(word & 31)
@@ -46,12 +46,12 @@ struct LargeHeader: FastHeader {
   @inline(__always)
   func end(_ start: Int) -> Int { start &+ bits }
 
-  @inline(__always)
-  func read(_ source: UnsafeRawPointer, _ start: Int, _ end: Int, _ clock: inout UInt64) -> UInt64 {
+  @inline(__always) @unsafe
+  func read(_ source: PacketBytes, _ start: Int, _ end: Int, _ clock: inout UInt64) -> UInt64 {
     let bytes = source + (start >> 3)
-    let time = (bytes + offset).loadUnaligned(as: UInt32.self)
+    let time = unsafe bytes.load(UInt32.self, at: offset)
     clock &+= UInt64(time &- UInt32(truncatingIfNeeded: clock))
-    return UInt64(bytes.loadUnaligned(as: UInt16.self))
+    return unsafe UInt64(bytes.load(UInt16.self))
   }
 }
 
@@ -68,10 +68,10 @@ struct PaddedHeader: FastHeader {
   @inline(__always)
   func end(_ start: Int) -> Int { ((start &+ 16 &+ mask) & ~mask) &+ 32 }
 
-  @inline(__always)
-  func read(_ source: UnsafeRawPointer, _ start: Int, _ end: Int, _ clock: inout UInt64) -> UInt64 {
-    let time = (source + (end >> 3 &- 4)).loadUnaligned(as: UInt32.self)
+  @inline(__always) @unsafe
+  func read(_ source: PacketBytes, _ start: Int, _ end: Int, _ clock: inout UInt64) -> UInt64 {
+    let time = unsafe source.load(UInt32.self, at: end >> 3 &- 4)
     clock &+= UInt64(time &- UInt32(truncatingIfNeeded: clock))
-    return UInt64((source + (start >> 3)).loadUnaligned(as: UInt16.self))
+    return unsafe UInt64(source.load(UInt16.self, at: start >> 3))
   }
 }

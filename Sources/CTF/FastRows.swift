@@ -1,4 +1,7 @@
 /// The rows that a hot loop makes of simple events, and which of them are wanted.
+///
+/// There are `capacity` rows, and `row` is the one behind the `made` ones: a row of the storage as long as those are fewer.
+@safe
 struct RowBlock {
   /// Why the hot loop stopped.
   enum Stop {
@@ -31,9 +34,10 @@ struct RowBlock {
   /// Makes the row that `row` points to, without its fields, count.
   @inline(__always)
   mutating func add(_ timestamp: Int64, _ tag: UInt64) {
-    row[0] = UInt64(bitPattern: timestamp)
-    row[1] = word | tag & 0xffff
-    row += stride
+    // The caller has a row to add: `made` is less than `capacity`.
+    unsafe row[0] = UInt64(bitPattern: timestamp)
+    unsafe row[1] = word | tag & 0xffff
+    unsafe row += stride
     made &+= 1
   }
 
@@ -44,10 +48,10 @@ struct RowBlock {
     last = timestamp
   }
 
-  /// Clears the fields, some of which the event lacks.
-  @inline(__always)
+  /// Clears the fields of a row of `stride` words, some of which the event lacks.
+  @inline(__always) @unsafe
   static func clear(_ row: UnsafeMutablePointer<UInt64>, _ stride: Int) {
-    for field in Row.firstField..<stride { row[field] = 0 }
+    for field in Row.firstField..<stride { unsafe row[field] = 0 }
   }
 }
 
@@ -96,12 +100,13 @@ extension FastEvents {
   ) -> RowBlock.Stop {
     let (source, limit) = (cursor.base, cursor.limit)
     let lastBegin = min(limit, min(end, cursor.eventsEnd) &- 1 &+ header.bits)
-    let (base, known) = (self.base, self.count)
+    let (events, known) = (self.events, self.count)
     let (stride, word) = (block.stride, block.word)
-    let rowsEnd = block.row + (block.capacity &- block.made) &* stride
+    // The storage's end: rows are written to in front of it alone.
+    let rowsEnd = unsafe block.row + (block.capacity &- block.made) &* stride
     var position = cursor.position
     var time = clock
-    var row = block.row
+    var row = unsafe block.row
     var lower = block.filter.lower
     // Timestamps inside are those less than `width` above `lower`.
     var width = block.filter.width
@@ -109,7 +114,7 @@ extension FastEvents {
     var isUnordered = block.isUnordered
     var skipped: UInt64 = 0
     var stop = RowBlock.Stop.full
-    while row < rowsEnd {
+    while unsafe row < rowsEnd {
       let start = (position &+ mask) & ~mask
       let begin = header.end(start)
       guard begin <= lastBegin else {
@@ -117,13 +122,15 @@ extension FastEvents {
         break
       }
       var next = time
-      let id = header.read(source, start, begin, &next)
+      // Up to `begin`, which is not behind the limit.
+      let id = unsafe header.read(source, start, begin, &next)
       guard id < known else {
         stop = .careful
         break
       }
-      let event = base + Int(truncatingIfNeeded: id)
-      let behind = begin &+ event.pointee.bits
+      // `id` has been compared with their number.
+      let event = unsafe events.pointer(Int(truncatingIfNeeded: id))
+      let behind = unsafe begin &+ event.pointee.bits
       guard behind <= limit else {
         stop = .careful
         break
@@ -147,27 +154,23 @@ extension FastEvents {
       }
       if timestamp < last { isUnordered = true }
       last = timestamp
-      let note = event.pointee.note
+      let note = unsafe event.pointee.note
       guard note & RowBlock.isSelected != 0 else {
         skipped &+= 1
         continue
       }
-      if note & RowBlock.isPartial != 0 { RowBlock.clear(row, stride) }
-      let bytes = source + (begin >> 3)
-      let target = row + Row.firstField
-      let fields = event.pointee.fields
-      let count = event.pointee.count
-      var index = 0
-      while index < count {
-        target[Int(fields[index].slot)] = fields[index].load(bytes)
-        index &+= 1
+      if note & RowBlock.isPartial != 0 { unsafe RowBlock.clear(row, stride) }
+      // The fields lie before `behind`, and their slots in the row, which is not the end.
+      let target = unsafe row + Row.firstField
+      unsafe event.pointee.fields.load(from: source + (begin >> 3)) { _, slot, value in
+        unsafe target[Int(slot)] = value
       }
-      row[0] = UInt64(bitPattern: timestamp)
-      row[1] = word | note & 0xffff
-      row += stride
+      unsafe row[0] = UInt64(bitPattern: timestamp)
+      unsafe row[1] = word | note & 0xffff
+      unsafe row += stride
     }
-    block.made &+= (row - block.row) / stride
-    block.row = row
+    block.made &+= unsafe (row - block.row) / stride
+    unsafe block.row = row
     block.last = last
     block.isUnordered = isUnordered
     block.skipped &+= skipped

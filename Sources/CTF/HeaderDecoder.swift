@@ -17,10 +17,11 @@ enum HeaderDecoder {
     let mask = plan.alignment &- 1
     let start = (cursor.position &+ mask) & ~mask
     if start == cursor.content { return .endOfPacket }
+    // Each shape compares the end of the header with the limit before it reads any of it.
     switch plan.shape {
     case .compact:
       guard start &+ 32 <= cursor.limit else { return .shortage }
-      let word = (cursor.base + (start >> 3)).loadUnaligned(as: UInt32.self)
+      let word = unsafe cursor.base.load(UInt32.self, at: start >> 3)
       id = UInt64(word & 31)
       if id < 31 {
         state.clock = Interpreter.advance(state.clock, UInt64(word >> 5), 27)
@@ -31,10 +32,10 @@ enum HeaderDecoder {
       let end = start &+ offset &* 8 &+ 32
       guard end <= cursor.limit else { return .shortage }
       let bytes = cursor.base + (start >> 3)
-      id = UInt64(bytes.loadUnaligned(as: UInt16.self))
+      id = unsafe UInt64(bytes.load(UInt16.self))
       if id < 65535 {
-        state.clock = Interpreter.advance(
-          state.clock, UInt64((bytes + offset).loadUnaligned(as: UInt32.self)), 32)
+        let time = unsafe UInt64(bytes.load(UInt32.self, at: offset))
+        state.clock = Interpreter.advance(state.clock, time, 32)
         cursor.position = end
         return .event
       }
@@ -42,9 +43,9 @@ enum HeaderDecoder {
       let header = PaddedHeader(alignment: alignment)
       let end = header.end(start)
       guard end <= cursor.limit else { return .shortage }
-      id = UInt64((cursor.base + (start >> 3)).loadUnaligned(as: UInt16.self))
+      id = unsafe UInt64(cursor.base.load(UInt16.self, at: start >> 3))
       if id < LargeHeader.extended {
-        id = header.read(cursor.base, start, end, &state.clock)
+        id = unsafe header.read(cursor.base, start, end, &state.clock)
         cursor.position = end
         return .event
       }

@@ -38,7 +38,8 @@ public struct MergedEvents: ~Copyable {
     }
   }
 
-  deinit { tape.deallocate() }
+  // Records are valid until the next call, which there is none of.
+  deinit { unsafe tape.deallocate() }
 
   /// What was wrong in the packets read so far, but survivable.
   public var diagnostics: [Diagnostic] { closed.diagnostics + cursors.flatMap { $0?.diagnostics ?? [] } }
@@ -68,7 +69,8 @@ public struct MergedEvents: ~Copyable {
       guard cursor.decode(into: &tape) else { continue }
       guard cursor.wanted.contains(timestamp) else { continue }
       haveGaps = !cursor.gaps.isEmpty
-      return EventRecord(
+      // Valid until the next event is decoded.
+      return unsafe EventRecord(
         stream: top.stream, packet: cursor.packet, timestamp: timestamp, cycles: cursor.cycles, event: event,
         values: UnsafePointer(tape.words), packetContext: cursor.context.words, isLarge: cursor.isLarge)
     }
@@ -155,7 +157,8 @@ public struct StepsBack: Sendable {
   public let to: Int64
 }
 
-/// A decoded event.
+/// A decoded event, valid until the next one is asked for.
+@safe
 public struct EventRecord {
   /// Index into ``Trace/streams``.
   public let stream: Int

@@ -96,7 +96,7 @@ public struct MergedRows: ~Copyable {
           heap.insert(.init(timestamp: begin, stream: number))
         }
       } else if let cursor = open(number), cursor.fill() {
-        heap.insert(.init(timestamp: Int64(bitPattern: cursor.rows[0]), stream: number))
+        heap.insert(.init(timestamp: cursor.storage.timestamp(0), stream: number))
       }
     }
   }
@@ -141,7 +141,7 @@ public struct MergedRows: ~Copyable {
         if let cursor = cursors[top.stream] { close(cursor) }
         continue
       }
-      heap.replaceTop(.init(timestamp: Int64(bitPattern: cursor.rows[0]), stream: top.stream))
+      heap.replaceTop(.init(timestamp: cursor.storage.timestamp(0), stream: top.stream))
       if openCount > Self.maximumOpen { cursor.park() }
     }
   }
@@ -170,7 +170,7 @@ public struct MergedRows: ~Copyable {
   public mutating func nextRun() -> EventRun? {
     if let cursor = current {
       if cursor.head < cursor.count || cursor.fill() {
-        let timestamp = Int64(bitPattern: cursor.rows[cursor.head * cursor.stride])
+        let timestamp = cursor.storage.timestamp(cursor.head)
         heap.replaceTop(.init(timestamp: timestamp, stream: cursor.stream))
         if openCount > Self.maximumOpen, heap.top?.stream != cursor.stream { cursor.park() }
       } else {
@@ -188,24 +188,28 @@ public struct MergedRows: ~Copyable {
     }
     cursor.head = end
     current = cursor
-    return EventRun(
-      count: end - first, base: UnsafePointer(cursor.rows + first * cursor.stride), stride: cursor.stride,
-      stream: cursor.stream, strings: UnsafePointer(cursor.strings))
+    let storage = cursor.storage
+    // Rows of the storage; the cursor fills it again when the next run is asked for.
+    return unsafe EventRun(
+      count: end - first, base: UnsafePointer(storage.row(first)), stride: storage.stride,
+      stream: cursor.stream, strings: UnsafeBufferPointer(cursor.strings.bytes))
   }
 
   /// The row after the last one that comes before `bound`; at least one does.
   @inline(__always)
   private static func end(of cursor: RowCursor, stream: Int, before bound: MergeHeap.Head) -> Int {
-    let stride = cursor.stride
+    let storage = cursor.storage
+    let stride = storage.stride
     let count = cursor.count
     // The largest timestamp that still comes first.
     let limit = stream < bound.stream ? bound.timestamp : bound.timestamp &- 1
     var row = cursor.head + 1
-    var pointer = cursor.rows + row * stride
-    if !cursor.isUnordered, Int64(bitPattern: cursor.rows[(count - 1) * stride]) <= limit { return count }
-    while row < count, Int64(bitPattern: pointer[0]) <= limit {
+    if !cursor.isUnordered, storage.timestamp(count - 1) <= limit { return count }
+    // Read where `row` is less than `count`, which there are rows for.
+    var pointer = unsafe storage.row(row)
+    while unsafe row < count && Int64(bitPattern: pointer[0]) <= limit {
       row &+= 1
-      pointer += stride
+      unsafe pointer += stride
     }
     return row
   }

@@ -1,4 +1,7 @@
 /// A stretch of a data file in memory, from which packets are decoded.
+///
+/// Its bytes are those from `start` up to `end` of the file; how far a packet may be read follows from that alone.
+@safe
 final class PacketBuffer {
   /// Room for a run of fields (``PlanCompiler/maximumRunBits``, the largest padding and integer on top) and some text:
   /// with a buffer of this size everything can be read, if need be in pieces.
@@ -19,18 +22,20 @@ final class PacketBuffer {
   /// - Parameter largest: How far it may grow, in bytes.
   init(capacity: Int, largest: Int = maximumBytes) {
     self.largest = max(capacity, Self.sufficientBytes, min(largest, Self.maximumBytes))
-    buffer = Self.allocate(capacity)
+    unsafe buffer = Self.allocate(capacity)
   }
 
   private static func allocate(_ capacity: Int) -> UnsafeMutableRawBufferPointer {
     let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity + slack, alignment: 64)
-    memory.initializeMemory(as: UInt8.self, repeating: 0)
-    return UnsafeMutableRawBufferPointer(rebasing: memory[..<capacity])
+    // All of it; the slack lies behind what the buffer says to be its end.
+    unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
+    return unsafe UnsafeMutableRawBufferPointer(rebasing: memory[..<capacity])
   }
 
-  deinit { buffer.deallocate() }
+  // Cursors into the buffer are used by its owner alone.
+  deinit { unsafe buffer.deallocate() }
 
-  var capacity: Int { buffer.count }
+  var capacity: Int { unsafe buffer.count }
   var end: Int { start + count }
 
   func open(_ path: String) throws(TraceError) {
@@ -47,31 +52,48 @@ final class PacketBuffer {
   }
 
   /// Where byte `offset` of the file is, or would be.
-  func address(_ offset: Int) -> UnsafeRawPointer {
-    UnsafeRawPointer(bitPattern: UInt(bitPattern: buffer.baseAddress) &+ UInt(bitPattern: offset &- start))
-      ?? UnsafeRawPointer(buffer.baseAddress!)
+  func address(_ offset: Int) -> PacketBytes {
+    // Only computed; what may be read from there is up to `end`.
+    unsafe PacketBytes(
+      UnsafeRawPointer(bitPattern: UInt(bitPattern: buffer.baseAddress) &+ UInt(bitPattern: offset &- start))
+        ?? UnsafeRawPointer(buffer.baseAddress!))
+  }
+
+  /// The bytes from `offset` of the file on, as many of `count` as there are in memory, valid until the buffer is filled again.
+  func bytes(at offset: Int, count wanted: Int) -> LoadedBytes {
+    guard offset >= start, offset <= end else { return unsafe LoadedBytes(address(start), 0) }
+    // From inside of the buffer up to its end.
+    return unsafe LoadedBytes(address(offset), max(0, min(wanted, end - offset)))
+  }
+
+  /// Whether these bytes are in memory from `offset` of the file on.
+  func holds(_ bytes: [UInt8], at offset: Int) -> Bool {
+    let found = self.bytes(at: offset, count: bytes.count)
+    return found.count == bytes.count && bytes.indices.allSatisfy { bytes[$0] == found[$0] }
   }
 
   /// Fills the buffer with the file's bytes from `offset` on, as many as fit, up to `end`.
   func load(from offset: Int, upTo end: Int) throws(TraceError) {
     guard let file else { return }
-    let wanted = max(0, min(buffer.count, end - offset))
+    let wanted = max(0, min(capacity, end - offset))
     start = offset
     count = 0
-    count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: offset)
+    // Not more than the buffer has room for.
+    count = try unsafe file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: offset)
   }
 
   /// Makes the buffer hold at least twice as much; false when it is as large as it may be.
   func grow() -> Bool {
-    guard buffer.count < largest else { return false }
-    resize(min(largest, buffer.count * 4))
+    guard capacity < largest else { return false }
+    resize(min(largest, capacity * 4))
     return true
   }
 
   /// Gives the buffer another size; it is empty then.
   func resize(_ size: Int) {
-    buffer.deallocate()
-    buffer = Self.allocate(size)
     count = 0
+    // Nothing is in memory until the buffer is filled again.
+    unsafe buffer.deallocate()
+    unsafe buffer = Self.allocate(size)
   }
 }

@@ -36,16 +36,11 @@ struct NoOutput: DecodeOutput {
   @inline(__always) mutating func reserve(_ words: Int) -> Bool { true }
   @inline(__always) mutating func put(_ value: UInt64, _ slot: UInt16) {}
   @inline(__always)
-  mutating func load(_ fields: UnsafePointer<FieldLoad>, _ count: Int, _ bytes: UnsafeRawPointer) -> UInt64 {
-    fields[count - 1].load(bytes)
-  }
+  @unsafe
+  mutating func load(_ fields: FieldLoads, _ bytes: PacketBytes) -> UInt64 { unsafe fields.last(from: bytes) }
   @inline(__always) mutating func putStructure(_ value: UInt64) {}
-  @inline(__always) mutating func putText(_ start: UnsafeRawPointer, _ count: Int, _ slot: UInt16) -> Bool {
-    true
-  }
-  mutating func putText(
-    _ start: UnsafeRawPointer, _ count: Int, _ encoding: TextEncoding, _ slot: UInt16
-  ) -> Bool { true }
+  @inline(__always) mutating func putText(_ text: LoadedBytes, _ slot: UInt16) -> Bool { true }
+  mutating func putText(_ text: LoadedBytes, _ encoding: TextEncoding, _ slot: UInt16) -> Bool { true }
 }
 
 extension TracePlans {
@@ -129,8 +124,7 @@ extension TracePlans {
     }
     if hasUUID, let uuid = model.uuid {
       let position = Int(state.registers[Register.uuidPosition])
-      let bytes = UnsafeRawBufferPointer(start: buffer.address(header.offset) + position, count: 16)
-      header.hasOtherUUID = !bytes.elementsEqual(uuid)
+      header.hasOtherUUID = !buffer.holds(uuid, at: header.offset + position)
     }
     if model.format == .ctf2 {
       header.stream = try streamIndex(buffer, header.offset, state, failure)

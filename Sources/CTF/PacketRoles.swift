@@ -17,8 +17,7 @@ extension TracePlans {
   ) throws(TraceError) -> Int {
     for register in uuidRegisters where state.registers[register] != UInt64.max {
       let position = Int(state.registers[register])
-      let bytes = UnsafeRawBufferPointer(start: buffer.address(offset) + position, count: 16)
-      guard let uuid = model.uuid, bytes.elementsEqual(uuid) else {
+      guard let uuid = model.uuid, buffer.holds(uuid, at: offset + position) else {
         throw failure(position * 8, "the packet's UUID is not that of the metadata")
       }
     }

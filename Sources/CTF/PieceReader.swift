@@ -4,15 +4,12 @@ protocol PieceOutput: DecodeOutput {
   /// to take, so that there will never be room.
   mutating func drain() -> Bool
   /// A part of a text that is larger than the buffer, instead of `putText`; the last one may be empty.
-  mutating func putPart(_ start: UnsafeRawPointer, _ count: Int, _ slot: UInt16, isFirst: Bool, isLast: Bool)
-    -> Bool
+  mutating func putPart(_ part: LoadedBytes, _ slot: UInt16, isFirst: Bool, isLast: Bool) -> Bool
 }
 
 extension NoOutput: PieceOutput {
   mutating func drain() -> Bool { false }
-  mutating func putPart(_ start: UnsafeRawPointer, _ count: Int, _ slot: UInt16, isFirst: Bool, isLast: Bool)
-    -> Bool
-  { true }
+  mutating func putPart(_ part: LoadedBytes, _ slot: UInt16, isFirst: Bool, isLast: Bool) -> Bool { true }
 }
 
 /// Decodes events that are larger than the buffer or the tape: the buffer moves along, and values are handed on
@@ -41,7 +38,7 @@ enum PieceReader {
         // Texts that have been put are in the buffer.
         _ = output.drain()
         if walker.slide(to: cursor.position) { continue }
-        let result = bytes(plan.steps[place.step], walker, &output)
+        let result = bytes(plan.step(place.step), walker, &output)
         guard result == .complete else { return result }
         place.step += 1
       default: return status
@@ -62,33 +59,33 @@ enum PieceReader {
     }
 
     /// Where the text among these bytes ends; nil when it goes on behind them, as BLOBs always do.
-    func end(_ bytes: UnsafeRawBufferPointer) -> Int? {
-      guard case .text(let encoding) = self, let start = bytes.baseAddress else { return nil }
-      return encoding == .utf8 ? bytes.firstIndex(of: 0) : encoding.length(start, bytes.count)
+    func end(_ bytes: LoadedBytes) -> Int? {
+      guard case .text(let encoding) = self else { return nil }
+      return encoding == .utf8 ? bytes.firstNUL : encoding.length(bytes)
     }
 
     /// The number of bytes at the end that are the begin of a character.
-    func incomplete(_ bytes: UnsafeRawBufferPointer) -> Int {
-      guard case .text(let encoding) = self, let start = bytes.baseAddress else { return 0 }
-      return encoding == .utf8 ? incompleteCharacter(bytes) : encoding.incomplete(start, bytes.count)
+    func incomplete(_ bytes: LoadedBytes) -> Int {
+      guard case .text(let encoding) = self else { return 0 }
+      return encoding == .utf8 ? incompleteCharacter(bytes) : encoding.incomplete(bytes)
     }
   }
 
   /// A text or BLOB that does not fit in the buffer.
   private static func bytes<Output: PieceOutput>(
-    _ step: Step, _ walker: StreamWalker, _ output: inout Output
+    _ step: StepPointer, _ walker: StreamWalker, _ output: inout Output
   ) -> DecodeStatus {
     let encoding = TextEncoding(rawValue: step.size) ?? .utf8
-    let length = walker.state.registers + Int(step.offset)
+    var length: UInt64 { walker.state.registers[Int(step.offset)] }
     return switch step.kind {
     case .string: bytes(.text(.utf8), walker, nil, step.slot, &output)
     case .text: bytes(.text(.utf8), walker, step.operand, step.slot, &output)
-    case .textSequence: bytes(.text(.utf8), walker, length.pointee, step.slot, &output)
+    case .textSequence: bytes(.text(.utf8), walker, length, step.slot, &output)
     case .encodedString: bytes(.text(encoding), walker, nil, step.slot, &output)
     case .encodedText: bytes(.text(encoding), walker, step.operand, step.slot, &output)
-    case .encodedTextSequence: bytes(.text(encoding), walker, length.pointee, step.slot, &output)
+    case .encodedTextSequence: bytes(.text(encoding), walker, length, step.slot, &output)
     case .blob: bytes(.blob, walker, step.operand, step.slot, &output)
-    case .blobSequence: bytes(.blob, walker, length.pointee, step.slot, &output)
+    case .blobSequence: bytes(.blob, walker, length, step.slot, &output)
     default: .shortage
     }
   }
@@ -104,8 +101,8 @@ enum PieceReader {
     while true {
       let position = walker.cursor.position
       if walker.bytes(from: position).count < 8, walker.slide(to: position) {}
-      let bytes = UnsafeRawBufferPointer(rebasing: walker.bytes(from: position).prefix(left))
-      guard let start = bytes.baseAddress, !bytes.isEmpty else { return .shortage }
+      let bytes = walker.bytes(from: position).prefix(left)
+      guard bytes.count > 0 else { return .shortage }
       let nul = isShown ? contents.end(bytes) : nil
       var taken = bytes.count
       if size == nil, let nul { taken = nul + contents.unitBytes }
@@ -122,7 +119,9 @@ enum PieceReader {
       }
       let shown = isShown ? nul ?? taken : 0
       if shown > 0 || isFirst || isLast {
-        guard output.putPart(start, shown, slot, isFirst: isFirst, isLast: isLast) else { return .tooLarge }
+        guard output.putPart(bytes.prefix(shown), slot, isFirst: isFirst, isLast: isLast) else {
+          return .tooLarge
+        }
       }
       isFirst = false
       if nul != nil { isShown = false }
@@ -133,7 +132,7 @@ enum PieceReader {
   }
 
   /// The number of bytes at the end that are the begin of a UTF-8 character, 0 to 3.
-  private static func incompleteCharacter(_ bytes: UnsafeRawBufferPointer) -> Int {
+  private static func incompleteCharacter(_ bytes: LoadedBytes) -> Int {
     for back in 1...3 where back < bytes.count {
       let byte = bytes[bytes.count - back]
       if byte & 0xc0 == 0x80 { continue }
@@ -159,39 +158,33 @@ struct TapePieces: PieceOutput {
 
   init(_ receiver: any EventPieces) { self.receiver = receiver }
 
-  func deallocate() { tape.deallocate() }
+  /// Gives the memory back: nobody may use a copy any more.
+  @unsafe
+  func deallocate() { unsafe tape.deallocate() }
 
   mutating func restart() { tape.restart() }
   @inline(__always) mutating func reserve(_ words: Int) -> Bool { tape.reserve(words) }
   @inline(__always) mutating func put(_ value: UInt64, _ slot: UInt16) { tape.put(value, slot) }
-  @inline(__always)
-  mutating func load(_ fields: UnsafePointer<FieldLoad>, _ count: Int, _ bytes: UnsafeRawPointer) -> UInt64 {
-    tape.load(fields, count, bytes)
-  }
+  @inline(__always) @unsafe
+  mutating func load(_ fields: FieldLoads, _ bytes: PacketBytes) -> UInt64 { unsafe tape.load(fields, bytes) }
   @inline(__always) mutating func putStructure(_ value: UInt64) { tape.putStructure(value) }
   @inline(__always)
-  mutating func putText(_ start: UnsafeRawPointer, _ count: Int, _ slot: UInt16) -> Bool {
-    tape.putText(start, count, slot)
-  }
-  mutating func putText(
-    _ start: UnsafeRawPointer, _ count: Int, _ encoding: TextEncoding, _ slot: UInt16
-  ) -> Bool {
-    tape.putText(start, count, encoding, slot)
+  mutating func putText(_ text: LoadedBytes, _ slot: UInt16) -> Bool { tape.putText(text, slot) }
+  mutating func putText(_ text: LoadedBytes, _ encoding: TextEncoding, _ slot: UInt16) -> Bool {
+    tape.putText(text, encoding, slot)
   }
 
   mutating func drain() -> Bool {
     guard tape.count > 0 else { return false }
-    receiver.words(UnsafePointer(tape.words), tape.count)
+    // As many words as were put; they are in place until the tape restarts.
+    unsafe receiver.words(tape.words, tape.count)
     tape.restart()
     return true
   }
 
-  mutating func putPart(_ start: UnsafeRawPointer, _ count: Int, _ slot: UInt16, isFirst: Bool, isLast: Bool)
-    -> Bool
-  {
-    receiver.text(
-      UnsafeRawBufferPointer(start: start, count: count).assumingMemoryBound(to: UInt8.self),
-      isFirst: isFirst, isLast: isLast)
+  mutating func putPart(_ part: LoadedBytes, _ slot: UInt16, isFirst: Bool, isLast: Bool) -> Bool {
+    // In memory as long as the call.
+    unsafe receiver.text(part.buffer.assumingMemoryBound(to: UInt8.self), isFirst: isFirst, isLast: isLast)
     return true
   }
 }

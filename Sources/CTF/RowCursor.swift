@@ -1,64 +1,3 @@
-/// Where the values of one row go.
-struct RowOutput: PieceOutput {
-  /// The first field's word.
-  var row: UnsafeMutablePointer<UInt64>
-  /// The block's strings, their size and how much of it is used.
-  let strings: UnsafeMutablePointer<UInt8>
-  let stringCapacity: Int
-  var stringCount: Int
-
-  mutating func restart() {}
-  @inline(__always) mutating func reserve(_ words: Int) -> Bool { true }
-  @inline(__always) mutating func put(_ value: UInt64, _ slot: UInt16) {
-    if slot != Step.noSlot { row[Int(slot)] = value }
-  }
-  @inline(__always)
-  mutating func load(_ fields: UnsafePointer<FieldLoad>, _ count: Int, _ bytes: UnsafeRawPointer) -> UInt64 {
-    var value: UInt64 = 0
-    var index = 0
-    repeat {
-      value = fields[index].load(bytes)
-      row[Int(fields[index].slot)] = value
-      index &+= 1
-    } while index < count
-    return value
-  }
-  mutating func drain() -> Bool { false }
-  /// Of texts that are larger than any buffer only those that are not wanted can be passed over.
-  mutating func putPart(_ start: UnsafeRawPointer, _ count: Int, _ slot: UInt16, isFirst: Bool, isLast: Bool)
-    -> Bool
-  {
-    slot == Step.noSlot
-  }
-  @inline(__always) mutating func putStructure(_ value: UInt64) {}
-  @inline(__always) mutating func putText(_ start: UnsafeRawPointer, _ count: Int, _ slot: UInt16) -> Bool {
-    slot == Step.noSlot || keep(start, count, slot)
-  }
-
-  mutating func putText(
-    _ start: UnsafeRawPointer, _ count: Int, _ encoding: TextEncoding, _ slot: UInt16
-  ) -> Bool {
-    if slot == Step.noSlot { return true }
-    let first = stringCount
-    var hasRoom = true
-    encoding.utf8(start, count) { bytes in
-      guard hasRoom, let base = bytes.baseAddress else { return }
-      hasRoom = keep(base, bytes.count, slot)
-    }
-    row[Int(slot)] = UInt64(first) << 32 | UInt64(stringCount - first)
-    return hasRoom
-  }
-
-  @inline(never)
-  private mutating func keep(_ start: UnsafeRawPointer, _ count: Int, _ slot: UInt16) -> Bool {
-    guard stringCapacity - stringCount >= count else { return false }
-    UnsafeMutableRawPointer(strings + stringCount).copyMemory(from: start, byteCount: count)
-    row[Int(slot)] = UInt64(stringCount) << 32 | UInt64(count)
-    stringCount += count
-    return true
-  }
-}
-
 /// Decodes one stream into blocks of rows.
 final class RowCursor {
   private enum Stop {
@@ -75,23 +14,20 @@ final class RowCursor {
   private static let maximumStrings = PacketBuffer.maximumBytes
 
   let stream: Int
-  let stride: Int
-  private(set) var rows: UnsafeMutablePointer<UInt64>
+  let storage: RowStorage
+  private(set) var strings: StringStorage
   /// The rows from `head` up to `count` are still to be delivered.
   var head = 0
   private(set) var count = 0
-  private(set) var strings: UnsafeMutablePointer<UInt8>
   private(set) var others: UInt64 = 0
   private(set) var delivered: UInt64 = 0
   /// Whether a timestamp was smaller than the one before, or an event outside of its packet's times.
   private(set) var isUnordered = false
   var diagnostics: [Diagnostic] { walker.diagnostics }
-  private let capacity: Int
-  private var stringCapacity: Int
   private let walker: StreamWalker
   private let plans: RowPlans
   /// The plans', which live as long.
-  private let entries: UnsafeMutablePointer<RowPlans.Entry>
+  private let entries: PlainTable<RowPlans.Entry>
   private let table: EventTable
   private let fast: FastEvents
   private let window: Range<Int64>
@@ -120,8 +56,6 @@ final class RowCursor {
     window: Range<Int64>?, isSlice: Bool, isOneOfMany: Bool = false
   ) {
     stream = record.number
-    self.stride = stride
-    self.capacity = capacity
     self.window = window ?? Int64.min..<Int64.max
     filter = RowFilter(
       isSlice: isSlice, lower: self.window.lowerBound, upper: self.window.upperBound)
@@ -129,17 +63,15 @@ final class RowCursor {
     entries = plans.entries
     table = plans.table
     fast = plans.fast
-    stringCapacity = isOneOfMany ? 0 : Self.minimumStrings
     walker = StreamWalker(record, bufferBytes: bufferBytes, window: window)
-    rows = .allocate(capacity: capacity * stride)
-    rows.initialize(repeating: 0, count: capacity * stride)
-    strings = .allocate(capacity: stringCapacity)
-    strings.initialize(repeating: 0, count: stringCapacity)
+    storage = RowStorage(stride: stride, capacity: capacity, slotCount: plans.slotCount)
+    strings = StringStorage(capacity: isOneOfMany ? 0 : Self.minimumStrings)
   }
 
+  // The rows of a run are valid until the next one is asked for.
   deinit {
-    rows.deallocate()
-    strings.deallocate()
+    unsafe storage.deallocate()
+    unsafe strings.deallocate()
   }
 
   /// Gives back the buffers that are not needed until the next block.
@@ -157,11 +89,11 @@ final class RowCursor {
     var stringCount = 0
     while true {
       while let gap = pendingGaps.first {
-        guard count < capacity else { return true }
+        guard count < storage.capacity else { return true }
         deliver(gap)
         pendingGaps.removeFirst()
       }
-      guard count < capacity else { return true }
+      guard count < storage.capacity else { return true }
       if !isInPacket {
         var nothing = NoOutput()
         let hasPacket = !isOver && walker.nextPacket(context: &nothing)
@@ -209,14 +141,15 @@ final class RowCursor {
       case .stringsFull(let position):
         walker.cursor.position = position
         if count > 0 { return true }
-        guard stringCapacity < Self.maximumStrings else {
+        guard strings.capacity < Self.maximumStrings else {
           walker.abandonPacket(at: position, DecodeStatus.tooLarge.message)
           leavePacket()
           continue
         }
-        strings.deallocate()
-        stringCapacity = min(Self.maximumStrings, max(Self.minimumStrings, stringCapacity * 8))
-        strings = .allocate(capacity: stringCapacity)
+        let capacity = min(Self.maximumStrings, max(Self.minimumStrings, strings.capacity * 8))
+        // No row is left, nor an output.
+        unsafe strings.deallocate()
+        strings = StringStorage(capacity: capacity)
         stringCount = 0
       }
     }
@@ -231,8 +164,8 @@ final class RowCursor {
     else { return }
     let word = UInt64(UInt32(truncatingIfNeeded: walker.packet))
     for index in 0..<count {
-      let row = rows + index * stride
-      guard row[1] >> 32 == word, Row.tag(row) != Row.gapTag, !(begin...end).contains(Row.timestamp(row))
+      guard storage[index, 1] >> 32 == word, Row.tag(word: storage[index, 1]) != Row.gapTag,
+        !(begin...end).contains(storage.timestamp(index))
       else {
         continue
       }
@@ -243,16 +176,14 @@ final class RowCursor {
     // Without the events that were taken back, the last one is the row before them, or one of a block before.
     guard last > end else { return }
     last = begin
-    if count > 0, rows[(count - 1) * stride + 1] >> 32 == word {
-      last = max(begin, Row.timestamp(rows + (count - 1) * stride))
-    }
+    if count > 0, storage[count - 1, 1] >> 32 == word { last = max(begin, storage.timestamp(count - 1)) }
   }
 
   /// Where time runs backwards, an event may have been too far away for a time, and the one behind it not.
   @inline(never)
   private func lookForTimesBeyond(from first: Int) {
     let clock = walker.record.plan.clock
-    for row in first..<count where clock.isEdge(Int64(bitPattern: rows[row * stride])) { walker.noteBeyond() }
+    for row in first..<count where clock.isEdge(storage.timestamp(row)) { walker.noteBeyond() }
   }
 
   private func unpark() {
@@ -310,12 +241,13 @@ final class RowCursor {
     let header = walker.record.plan.header
     let clock = walker.record.plan.clock
     let mask = header.alignment - 1
-    var block = RowBlock(
-      row: rows + count * stride, made: count, capacity: capacity, stride: stride,
-      word: UInt64(stream) << 16 | UInt64(UInt32(truncatingIfNeeded: walker.packet)) << 32, filter: filter,
+    let storage = self.storage
+    // A row of the storage, or the end of the last one.
+    var block = unsafe RowBlock(
+      row: storage.row(count), made: count, capacity: storage.capacity, stride: storage.stride,
+      word: place, filter: filter,
       last: last, isUnordered: isUnordered)
-    var output = RowOutput(
-      row: block.row, strings: strings, stringCapacity: stringCapacity, stringCount: stringCount)
+    var output = storage.output(count, strings, stringCount: stringCount)
     var id: UInt64 = 0
     defer {
       walker.cursor = cursor
@@ -342,7 +274,7 @@ final class RowCursor {
         stop = fast.decode(
           PaddedHeader(alignment: alignment), mask: mask, upTo: lossPosition, clock, &cursor, &state.clock,
           &block)
-      case .none, .general: stop = block.made < capacity ? .careful : .full
+      case .none, .general: stop = block.made < block.capacity ? .careful : .full
       }
       switch stop {
       case .full: return .full
@@ -364,7 +296,7 @@ final class RowCursor {
       }
       let index = table.index(id)
       guard index >= 0 else { return .failed(start, "the event id \(id) is not declared") }
-      let entry = entries + index
+      let entry = entries[index]
       let timestamp = clock(state.clock)
       let filter = block.filter
       let verdict = block.filter.judge(timestamp)
@@ -373,9 +305,10 @@ final class RowCursor {
         state.clock = startClock
         return .sliceEnds
       }
-      output.row = block.row + Row.firstField
-      if entry.pointee.isPartial { RowBlock.clear(block.row, stride) }
-      let status = Interpreter.run(entry.pointee.plan, &cursor, &state, &output)
+      // `block` is not full: there is a row.
+      unsafe output.move(to: block.row)
+      if entry.isPartial { unsafe RowBlock.clear(block.row, block.stride) }
+      let status = Interpreter.run(entry.plan, &cursor, &state, &output)
       guard status == .complete, cursor.position <= cursor.content, cursor.position > start else {
         if status == .complete, cursor.position == start { return .failed(start, "an event has no bits") }
         // It is decoded again.
@@ -397,8 +330,8 @@ final class RowCursor {
         continue
       }
       block.see(timestamp)
-      if entry.pointee.isSelected {
-        block.add(timestamp, UInt64(entry.pointee.tag))
+      if entry.isSelected {
+        block.add(timestamp, UInt64(entry.tag))
       } else {
         block.skipped &+= 1
       }
@@ -414,10 +347,8 @@ final class RowCursor {
     else { return false }
     let entry = entries[table.index(id)]
     let timestamp = walker.record.plan.clock(walker.state.clock)
-    let row = rows + count * stride + Row.firstField
-    if entry.isPartial { row.update(repeating: 0, count: stride - Row.firstField) }
-    var output = RowOutput(
-      row: row, strings: strings, stringCapacity: stringCapacity, stringCount: stringCount)
+    if entry.isPartial { storage.clear(count) }
+    var output = storage.output(count, strings, stringCount: stringCount)
     guard PieceReader.run(entry.plan, walker, &output) == .complete else { return false }
     guard filter.judge(timestamp) == .inside else { return true }
     if timestamp < last { isUnordered = true }
@@ -426,9 +357,8 @@ final class RowCursor {
       others += 1
       return true
     }
-    row[-2] = UInt64(bitPattern: timestamp)
-    row[-1] =
-      UInt64(entry.tag) | UInt64(stream) << 16 | UInt64(UInt32(truncatingIfNeeded: walker.packet)) << 32
+    storage[count, 0] = UInt64(bitPattern: timestamp)
+    storage[count, 1] = UInt64(entry.tag) | place
     stringCount = output.stringCount
     count += 1
     delivered += 1
@@ -436,14 +366,16 @@ final class RowCursor {
   }
 
   private func deliver(_ gap: StreamWalker.Gap) {
-    let row = rows + count * stride
-    row[0] = UInt64(bitPattern: gap.begin)
-    row[1] =
-      UInt64(Row.gapTag) | UInt64(stream) << 16 | UInt64(UInt32(truncatingIfNeeded: walker.packet)) << 32
-    row[2] = UInt64(bitPattern: gap.begin)
-    row[3] = UInt64(bitPattern: gap.end)
-    row[4] = gap.count
-    row[5] = gap.kind.rawValue
+    let words = [
+      UInt64(bitPattern: gap.begin), UInt64(Row.gapTag) | place, UInt64(bitPattern: gap.begin),
+      UInt64(bitPattern: gap.end), gap.count, gap.kind.rawValue,
+    ]
+    for (word, value) in words.enumerated() { storage[count, word] = value }
     count += 1
+  }
+
+  /// Stream and packet, as rows have them beside their tags.
+  private var place: UInt64 {
+    UInt64(stream) << 16 | UInt64(UInt32(truncatingIfNeeded: walker.packet)) << 32
   }
 }

@@ -14,8 +14,10 @@ final class RowPlans {
   typealias Selected = (tag: UInt16, slots: [Int: UInt16], isPartial: Bool)
 
   /// By index of the event in its stream class.
-  let entries: UnsafeMutablePointer<Entry>
+  let entries: PlainTable<Entry>
   let table: EventTable
+  /// So many words behind the first field of a row take the values.
+  let slotCount: Int
   let fast: FastEvents
   private let plans: [DecodePlan]
 
@@ -33,18 +35,19 @@ final class RowPlans {
         guard let wanted else { return 0 }
         return UInt64(wanted.tag) | RowBlock.isSelected | (wanted.isPartial ? RowBlock.isPartial : 0)
       })
-    entries = .allocate(capacity: max(1, plans.count))
-    for (index, plan) in plans.enumerated() {
-      (entries + index).initialize(
-        to: Entry(
-          plan: plan.pointers, tag: selected[index]?.tag ?? 0,
-          isSelected: selected[index] != nil, isPartial: selected[index]?.isPartial ?? false))
-    }
+    slotCount = plans.map(\.slotCount).max() ?? 0
+    entries = PlainTable(
+      zip(plans, selected).map { plan, wanted in
+        Entry(
+          plan: plan.pointers, tag: wanted?.tag ?? 0, isSelected: wanted != nil,
+          isPartial: wanted?.isPartial ?? false)
+      })
   }
 
+  // Cursors have the tables as long as this object.
   deinit {
-    entries.deallocate()
-    fast.deallocate()
-    table.deallocate()
+    unsafe entries.deallocate()
+    unsafe fast.deallocate()
+    unsafe table.deallocate()
   }
 }

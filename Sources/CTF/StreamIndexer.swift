@@ -52,8 +52,8 @@ struct FileIndexer {
       try buffer.open(path)
       let size = buffer.file?.size ?? 0
       guard size < 1 << 56 else { throw TraceError(file: path, message: "the file is too large") }
-      var state = DecodeState(registerCount: plans.registerCount)
-      defer { state.deallocate() }
+      var state = DecodeState(plans)
+      defer { unsafe state.deallocate() }
       var nothing = NoOutput()
       var offset = 0
       // The result that the packet before belongs to.
@@ -113,9 +113,9 @@ struct FileIndexer {
   static func index(
     _ whole: Result, _ pieces: [Range<Int>], _ plans: TracePlans, _ buffer: PacketBuffer
   ) -> [Result]? {
-    var state = DecodeState(registerCount: plans.registerCount)
+    var state = DecodeState(plans)
     defer {
-      state.deallocate()
+      unsafe state.deallocate()
       buffer.close()
     }
     var nothing = NoOutput()

@@ -14,20 +14,20 @@ final class StreamWalker {
   let record: StreamRecord
   // Readers copy these two, work on the copies and put them back: accesses never overlap, and checking that at run
   // time, for each event, would take a fifth of a dump's time.
-  @exclusivity(unchecked) var state: DecodeState
+  @safe @exclusivity(unchecked) var state: DecodeState
   /// Where decoding goes on in the current packet.
-  @exclusivity(unchecked) var cursor: BitCursor
+  @safe @exclusivity(unchecked) var cursor: BitCursor
   private(set) var header = PacketHeader()
   /// Index of the current packet in the stream.
-  @exclusivity(unchecked) private(set) var packet = -1
+  @safe @exclusivity(unchecked) private(set) var packet = -1
   /// Gaps between the previous packet and this one.
-  @exclusivity(unchecked) private(set) var gaps: [Gap] = []
+  @safe @exclusivity(unchecked) private(set) var gaps: [Gap] = []
   private(set) var diagnostics: [Diagnostic] = []
   private let streamIndex: Int
   private let buffer: PacketBuffer
   private let window: Range<Int64>?
   /// The timestamps wanted of the current packet's events.
-  @exclusivity(unchecked) private(set) var wanted = Int64.min..<Int64.max
+  @safe @exclusivity(unchecked) private(set) var wanted = Int64.min..<Int64.max
   private let allWanted: Range<Int64>
   /// Whether what was lost before the first packet of the record is no loss of this reading: there are packets before it
   /// in another record, or it is out of the time wanted.
@@ -52,7 +52,7 @@ final class StreamWalker {
     streamIndex = record.plans.streams.firstIndex { $0 === record.plan } ?? 0
     allWanted = window ?? Int64.min..<Int64.max
     buffer = PacketBuffer(capacity: bufferBytes, largest: bufferBytes * 16)
-    state = DecodeState(registerCount: record.plans.registerCount)
+    state = DecodeState(record.plans)
     cursor = BitCursor(base: buffer.address(0), position: 0, limit: 0, content: 0, eventsEnd: 0)
     guard let window = self.window else {
       previous = before
@@ -67,7 +67,8 @@ final class StreamWalker {
     seek(window.lowerBound)
   }
 
-  deinit { state.deallocate() }
+  // Copies of the state are gone: they are made for the length of a call.
+  deinit { unsafe state.deallocate() }
 
   /// Goes to the packet before the first one that ends at `time` or later.
   private func seek(_ time: Int64) {
@@ -253,13 +254,11 @@ final class StreamWalker {
   func park() {
     buffer.close()
     buffer.resize(0)
-    state.park()
   }
 
   /// Undoes `park`.
   func unpark() -> Bool {
     let position = cursor.position
-    state.unpark()
     if packet < 0 || fileIndex >= record.files.count {
       buffer.resize(PacketBuffer.sufficientBytes)
       return false
@@ -271,9 +270,9 @@ final class StreamWalker {
   }
 
   /// The bytes in memory from bit `position` on, a multiple of 8, up to the content's end.
-  func bytes(from position: Int) -> UnsafeRawBufferPointer {
-    let count = max(0, (cursor.limit >> 3) - (position >> 3))
-    return UnsafeRawBufferPointer(start: cursor.base + (position >> 3), count: count)
+  func bytes(from position: Int) -> LoadedBytes {
+    buffer.bytes(
+      at: header.offset + position >> 3, count: max(0, (cursor.limit >> 3) - (position >> 3)))
   }
 
   /// Gives up the rest of the packet.

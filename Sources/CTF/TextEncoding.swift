@@ -17,12 +17,11 @@ public enum TextEncoding: UInt8, Sendable {
     }
   }
 
-  /// The number of bytes, a multiple of a code unit, before the first NUL among the first `count` bytes; nil when
-  /// there is none.
-  func length(_ start: UnsafeRawPointer, _ count: Int) -> Int? {
+  /// The number of bytes, a multiple of a code unit, before the first NUL; nil when there is none.
+  func length(_ bytes: LoadedBytes) -> Int? {
     var place = 0
-    while place + unitBytes <= count {
-      if (0..<unitBytes).allSatisfy({ start.load(fromByteOffset: place + $0, as: UInt8.self) == 0 }) {
+    while place + unitBytes <= bytes.count {
+      if (0..<unitBytes).allSatisfy({ bytes[place + $0] == 0 }) {
         return place
       }
       place += unitBytes
@@ -33,44 +32,52 @@ public enum TextEncoding: UInt8, Sendable {
   /// Gives the text to `body` in UTF-8, piece by piece, so that a long one needs no more memory; what is no character
   /// becomes U+FFFD. UTF-8 is passed through as it is.
   ///
-  /// - Parameter count: Bytes, a multiple of the code unit's size.
+  /// - Parameters:
+  ///   - start: Where the text is.
+  ///   - count: Bytes, a multiple of the code unit's size.
+  ///   - body: Must not keep what it is given.
   public func utf8(
     _ start: UnsafeRawPointer, _ count: Int, _ body: (UnsafeBufferPointer<UInt8>) -> Void
   ) {
-    if self == .utf8 {
-      return body(UnsafeRawBufferPointer(start: start, count: count).bindMemory(to: UInt8.self))
-    }
+    // The caller vouches for the bytes.
+    unsafe utf8(LoadedBytes(PacketBytes(start), count), body)
+  }
+
+  /// The same.
+  func utf8(_ text: LoadedBytes, _ body: (UnsafeBufferPointer<UInt8>) -> Void) {
+    // What `body` gets is the text itself, or an array that lives as long as the call.
+    if self == .utf8 { return unsafe body(text.buffer.bindMemory(to: UInt8.self)) }
     var place = 0
-    while place < count {
-      var size = min(Self.pieceBytes, count - place)
+    while place < text.count {
+      var size = min(Self.pieceBytes, text.count - place)
       // Both halves of a surrogate pair have to be in one piece.
-      if unitBytes == 2, place + size < count, unit(start + place + size - 2) >> 10 == 0x36 { size -= 2 }
-      Array(piece(start + place, size).utf8).withUnsafeBufferPointer(body)
+      if unitBytes == 2, place + size < text.count, unit(text, place + size - 2) >> 10 == 0x36 { size -= 2 }
+      unsafe Array(piece(text, place..<place + size).utf8).withUnsafeBufferPointer(body)
       place += size
     }
   }
 
   /// The number of bytes at the end that are the begin of a character; not of UTF-8.
-  func incomplete(_ start: UnsafeRawPointer, _ count: Int) -> Int {
-    let rest = count % unitBytes
-    let whole = count - rest
-    guard unitBytes == 2, whole > 0, unit(start + whole - 2) >> 10 == 0x36 else { return rest }
+  func incomplete(_ bytes: LoadedBytes) -> Int {
+    let rest = bytes.count % unitBytes
+    let whole = bytes.count - rest
+    guard unitBytes == 2, whole > 0, unit(bytes, whole - 2) >> 10 == 0x36 else { return rest }
     return rest + 2
   }
 
   private static let pieceBytes = 1 << 14
 
   /// The code unit of two or four bytes there.
-  private func unit(_ start: UnsafeRawPointer) -> UInt32 {
+  private func unit(_ bytes: LoadedBytes, _ start: Int) -> UInt32 {
     let isBig = self == .utf16Big || self == .utf32Big
     return (0..<unitBytes).reduce(0) { unit, index in
       let place = isBig ? index : unitBytes - 1 - index
-      return unit << 8 | UInt32(start.load(fromByteOffset: place, as: UInt8.self))
+      return unit << 8 | UInt32(bytes[start + place])
     }
   }
 
-  private func piece(_ start: UnsafeRawPointer, _ count: Int) -> String {
-    let units = stride(from: 0, to: count, by: unitBytes).map { unit(start + $0) }
+  private func piece(_ bytes: LoadedBytes, _ range: Range<Int>) -> String {
+    let units = stride(from: range.lowerBound, to: range.upperBound, by: unitBytes).map { unit(bytes, $0) }
     if unitBytes == 2 { return String(decoding: units.map { UInt16($0) }, as: UTF16.self) }
     var text = String.UnicodeScalarView()
     for code in units { text.append(UnicodeScalar(code) ?? "\u{fffd}") }

@@ -137,8 +137,8 @@ public final class Trace: Sendable {
     var offset = file.index.entries[number / file.index.stride].offset
     var rest = number % file.index.stride
     let buffer = PacketBuffer(capacity: 8192)
-    var state = DecodeState(registerCount: record.plans.registerCount)
-    defer { state.deallocate() }
+    var state = DecodeState(record.plans)
+    defer { unsafe state.deallocate() }
     var nothing = NoOutput()
     while rest > 0 {
       guard (try? buffer.open(file.path)) != nil,
@@ -158,8 +158,8 @@ public final class Trace: Sendable {
     guard let place = location(stream: stream, packet: packet) else { return nil }
     let record = records[stream]
     let buffer = PacketBuffer(capacity: 8192)
-    var state = DecodeState(registerCount: record.plans.registerCount)
-    defer { state.deallocate() }
+    var state = DecodeState(record.plans)
+    defer { unsafe state.deallocate() }
     var nothing = NoOutput()
     guard let file = record.files.last(where: { $0.firstPacket <= packet }),
       (try? buffer.open(file.path)) != nil

@@ -6,6 +6,8 @@ final class TracePlans: Sendable {
   /// Index into `streams` by id.
   let streamPlaces: [UInt64: Int]
   let registerCount: Int
+  /// How deep the loops of any plan are nested; those of rows' plans are no deeper.
+  let loopCount: Int
   /// Whether packets begin with the magic number, say their stream, carry the UUID.
   let hasMagic: Bool
   let hasStreamID: Bool
@@ -31,7 +33,11 @@ final class TracePlans: Sendable {
     streamPlaces = Dictionary(
       streams.enumerated().map { ($1.streamClass.id, $0) }, uniquingKeysWith: { first, _ in first })
     registerCount = count
+    let plans = [header].compactMap(\.self) + streams.flatMap(\.plans)
+    loopCount = max(header?.loopCount ?? 0, streams.map(\.loopCount).max() ?? 0)
+    precondition(plans.allSatisfy { $0.registerCount <= count }, "a plan names a register that there is not")
     uuidRegisters = references.uuidRegisters.sorted()
+    precondition(uuidRegisters.allSatisfy { $0 < count }, "a UUID is kept in a register that there is not")
     let fields = model.packetHeader?.fields ?? []
     let isNamed = model.format == .ctf1
     hasMagic =
@@ -78,10 +84,14 @@ final class StreamPlan: Sendable {
   /// Contexts and payload of each event, decoded to a tape, in the order of `streamClass.events`.
   let events: [DecodePlan]
   /// The same, for loops that cannot afford to count references.
-  var pointers: UnsafePointer<PlanPointers> { table.base }
+  var pointers: PlainTable<PlanPointers> { table.pointers }
   private let table: PlanTable
+  /// All of its plans.
+  var plans: [DecodePlan] { [packetContext, header.plan].compactMap(\.self) + events }
   let clock: ClockConversion
   let hasClock: Bool
+  /// How deep the loops of its plans are nested.
+  let loopCount: Int
   /// Index into `streamClass.events` by event id.
   let eventIndex: [UInt64: Int]
   private let file: String
@@ -128,6 +138,8 @@ final class StreamPlan: Sendable {
     events = compiled.events
     table = PlanTable(events)
     let headerPlan = header.finish()
+    loopCount =
+      ([packetContext, headerPlan].compactMap(\.self) + compiled.events).map(\.loopCount).max() ?? 0
     var shape = EventHeaderPlan.Shape.none
     if stream.eventHeader != nil {
       // The interpreter also keeps what later scopes refer to.
@@ -208,7 +220,13 @@ final class StreamPlan: Sendable {
       let compiler = PlanCompiler(
         model, References(references), file: file, roots: roots, stream: number, start: payloadStart,
         slots: slots)
-      return try Self.compile(event, of: streamClass, compiler).plan
+      let plan = try Self.compile(event, of: streamClass, compiler).plan
+      // What holds for the plan that decodes everything, of which this one leaves out steps.
+      precondition(
+        plan.registerCount <= compiler.references.registerCount
+          && plan.loopCount <= loopCount,
+        "a row's plan needs more than its event's")
+      return plan
     }
   }
 }

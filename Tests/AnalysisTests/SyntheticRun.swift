@@ -64,7 +64,7 @@ struct RowBuffer {
           slice.consume(
             EventRun(
               count: run.count, base: words.baseAddress!, stride: stride, stream: run.first!.stream,
-              strings: strings.baseAddress!))
+              strings: strings))
         }
       }
     }

@@ -17,7 +17,8 @@ import Testing
           for _ in 0..<9 { writer.integer(1, size: 1, order) }
           let loaded = writer.bytes.withUnsafeBytes { bytes in
             guard let base = bytes.baseAddress else { return UInt64(0) }
-            return order == .little ? Bits.little(base, offset, size) : Bits.big(base, offset, size)
+            let bytes = PacketBytes(base)
+            return order == .little ? Bits.little(bytes, offset, size) : Bits.big(bytes, offset, size)
           }
           #expect(loaded == value, "\(order), size \(size), offset \(offset)")
           let isNegative = value >> UInt64(size - 1) == 1
@@ -33,7 +34,9 @@ import Testing
     bytes.withUnsafeBytes { bytes in
       guard let base = bytes.baseAddress else { return }
       func load(_ offset: Int, _ size: Int, _ isSigned: Bool) -> Int64 {
-        Int64(bitPattern: FieldLoad(offset: offset, size: size, isSigned: isSigned, slot: 0).load(base))
+        Int64(
+          bitPattern: FieldLoad(offset: offset, size: size, isSigned: isSigned, slot: 0).load(
+            PacketBytes(base)))
       }
       #expect(load(0, 8, true) == -1)
       #expect(load(0, 8, false) == 255)

@@ -84,4 +84,57 @@ import Testing
     #expect(lines == [])
     #expect(diagnostics.first?.message == DecodeStatus.cutCharacter.message)
   }
+
+  /// Takes the words of a large event.
+  private final class Words: EventPieces {
+    var all: [UInt64] = []
+    func words(_ words: UnsafePointer<UInt64>, _ count: Int) {
+      all += UnsafeBufferPointer(start: words, count: count)
+    }
+    func text(_ part: UnsafeBufferPointer<UInt8>, isFirst: Bool, isLast: Bool) {}
+  }
+
+  /// Integers in LEB128 of 1 to 10 bytes: more of them than a tape has words, so that there is no room in the middle of the
+  /// event, and more bytes than a window has, so that it ends inside of many of them.
+  @Test("a large event's integers in LEB128 are all read, wherever windows end")
+  func largeVariables() throws {
+    let fragments = [
+      "{\"type\":\"preamble\",\"version\":2}", "{\"type\":\"trace-class\"}",
+      "{\"type\":\"data-stream-class\"}",
+      """
+      {"type":"event-record-class","name":"e","payload-field-class":{"type":"structure","member-classes":[
+        {"name":"n","field-class":{"type":"variable-length-unsigned-integer"}},
+        {"name":"a","field-class":{"type":"dynamic-length-array","length-field-location":{"path":["n"]},
+          "element-field-class":{"type":"variable-length-unsigned-integer"}}}]}}
+      """,
+    ]
+    let metadata: [UInt8] = fragments.flatMap { [0x1e] + Array($0.utf8) + [0x0a] }
+    func encode(_ value: UInt64) -> [UInt8] {
+      var rest = value
+      var bytes: [UInt8] = []
+      repeat {
+        bytes.append(UInt8(truncatingIfNeeded: rest & 0x7f) | (rest > 0x7f ? 0x80 : 0))
+        rest >>= 7
+      } while rest > 0
+      return bytes
+    }
+    var random = Random(seed: 11)
+    let values = (0..<TapeOutput.maximumWords + 5000).map { _ in random.next() >> UInt64(random.below(64)) }
+    let bytes = encode(UInt64(values.count)) + values.flatMap(encode)
+    let trace = try TemporaryTrace(metadata: metadata, files: ["s": bytes])
+    let opened = try Trace(opening: [trace.path], manyBeyond: Int.max, bufferMemory: Self.bufferMemory)
+    var events = MergedEvents(opened)
+    guard let event = events.next(), event.isLarge else {
+      Issue.record("there is no large event")
+      return
+    }
+    let words = Words()
+    events.readLarge(into: words)
+    // Not in one expectation: a failure would print megabytes. The number stands in front of the elements once more.
+    let expected = [UInt64(values.count), UInt64(values.count)] + values
+    #expect((words.all == expected) == true)
+    let isOver = events.next() == nil
+    #expect(isOver)
+    #expect(events.diagnostics == [])
+  }
 }

@@ -76,6 +76,29 @@ import Testing
     #expect(count == 1)
   }
 
+  /// Each level is a loop of the event's plan.
+  @Test(arguments: [100, 129, 4000])
+  func deeplyNestedArraysAreRead(depth: Int) throws {
+    let types = (1..<depth).map { "typedef a\($0 - 1) a\($0)[1];\n" }.joined()
+    let trace = try TemporaryTrace(
+      metadata: Self.trace + "typedef u8 a0[1];\n" + types
+        + "event { name = e; fields := struct { a\(depth - 1) x; u8 y; }; };", stream: [7, 8, 9, 10])
+    let (lines, diagnostics) = try trace.dump()
+    #expect(diagnostics == [])
+    #expect(lines.count == 2)
+    #expect(lines.first?.contains("= 7 ]") == true)
+    #expect(lines.first?.hasSuffix("], y = 8 }") == true)
+    var selection = FieldSelection()
+    selection.select(event: "e", tag: 0, fields: ["y"])
+    var rows = MergedRows(try Trace(opening: [trace.path]), selection: selection)
+    var values: [UInt64] = []
+    while let run = rows.nextRun() {
+      for row in 0..<run.count { values.append(run.base[row * run.stride + Row.firstField]) }
+    }
+    #expect(values == [8, 10])
+    #expect(try Trace(opening: [trace.path]).decodeAll(threads: 1).events == 2)
+  }
+
   @Test func anErrorNamesItsLine() throws {
     let trace = try TemporaryTrace(metadata: Self.trace + "\n\nenv { a = @; };", stream: [])
     do {
