@@ -2,6 +2,7 @@
 #include "CURing.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <liburing.h>
 #include <stdlib.h>
 
@@ -54,6 +55,23 @@ bool curing_synchronise(curing *ring, int file, uint64_t tag) {
     io_uring_prep_fsync(entry, file, IORING_FSYNC_DATASYNC);
     io_uring_sqe_set_data64(entry, tag);
     return true;
+}
+
+static int mode(enum curing_range change) {
+    return FALLOC_FL_KEEP_SIZE | (change == CURING_DISCARD ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE);
+}
+
+bool curing_change_range(
+    curing *ring, int file, enum curing_range change, uint64_t offset, uint64_t length, uint64_t tag) {
+    struct io_uring_sqe *entry = io_uring_get_sqe(&ring->ring);
+    if (entry == NULL) return false;
+    io_uring_prep_fallocate(entry, file, mode(change), offset, length);
+    io_uring_sqe_set_data64(entry, tag);
+    return true;
+}
+
+int curing_change_range_now(int file, enum curing_range change, uint64_t offset, uint64_t length) {
+    return fallocate(file, mode(change), (off_t)offset, (off_t)length) == 0 ? 0 : -errno;
 }
 
 bool curing_nothing(curing *ring, uint64_t tag) {

@@ -140,7 +140,7 @@ struct BlockTests {
     #expect(bench.transport.read(0x10c) == 254)
     #expect(bench.transport.read(0x110) == 0)
     #expect(bench.transport.read(0xffc) == 0)
-    #expect(MMIODriver.offered(bench.transport) == 1 << 2 | 1 << 9 | 1 << 28 | 1 << 29 | 1 << 32)
+    #expect(MMIODriver.offered(bench.transport) == 1 << 2 | 1 << 9 | 3 << 13 | 1 << 28 | 1 << 29 | 1 << 32)
     let readOnly = try DiskBench(isReadOnly: true)
     #expect(MMIODriver.offered(readOnly.transport) & 1 << 5 != 0)
   }

@@ -32,6 +32,13 @@ bool curing_write(
     curing *ring, int file, const struct iovec *parts, unsigned count, uint64_t offset, bool durable, uint64_t tag);
 // fdatasync(2).
 bool curing_synchronise(curing *ring, int file, uint64_t tag);
+// What becomes of a range of the file, which keeps its size: fallocate(2). A discarded range reads zeros where the file
+// system lets go of it, and as before where it does not (-EOPNOTSUPP).
+enum curing_range { CURING_DISCARD, CURING_ZERO };
+bool curing_change_range(
+    curing *ring, int file, enum curing_range change, uint64_t offset, uint64_t length, uint64_t tag);
+// The same at once: 0 or -errno.
+int curing_change_range_now(int file, enum curing_range change, uint64_t offset, uint64_t length);
 // Completes at once.
 bool curing_nothing(curing *ring, uint64_t tag);
 

@@ -14,6 +14,10 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
     package static let flush: UInt64 = 1 << 9
     /// VIRTIO_BLK_F_MQ.
     package static let multipleQueues: UInt64 = 1 << 12
+    /// VIRTIO_BLK_F_DISCARD.
+    package static let discard: UInt64 = 1 << 13
+    /// VIRTIO_BLK_F_WRITE_ZEROES.
+    package static let writeZeroes: UInt64 = 1 << 14
   }
 
   /// The most entries of each of its queues.
@@ -41,6 +45,7 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
   private var flushes = false
   /// What the host did not do.
   private var failures = DiskFailures()
+  private var accepted: UInt64 = 0
 
   /// Makes a disk.
   ///
@@ -58,18 +63,29 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
     self.stamps = stamps
     queueSizes = Array(repeating: BlockDevice.queueSize, count: queues)
     features =
-      Feature.maximumSegments | Feature.flush | (backend.isReadOnly ? Feature.readOnly : 0)
+      Feature.maximumSegments | Feature.flush
+      | (backend.isReadOnly ? Feature.readOnly : Feature.discard | Feature.writeZeroes)
       | (queues > 1 ? Feature.multipleQueues : 0)
     let name = Array(serial.utf8.prefix(Int(BlockRequest.identityLength)))
     identity = name + [UInt8](repeating: 0, count: Int(BlockRequest.identityLength) - name.count)
-    // Section 5.2.4: capacity, seg_max, num_queues; the rest belongs to features that are not there.
-    var fields = [UInt8](repeating: 0, count: 36)
+    // Section 5.2.4: capacity, seg_max, num_queues, and of what has no data how much each request may be about; the rest belongs
+    // to features that are not there.
+    var fields = [UInt8](repeating: 0, count: 60)
     func put(_ value: some FixedWidthInteger, at offset: Int) {
       withUnsafeBytes(of: value.littleEndian) { fields.replaceSubrange(offset..<offset + $0.count, with: $0) }
     }
     put(backend.sectors, at: 0)
     put(UInt32(BlockDevice.queueSize - 2), at: 12)
     if queues > 1 { put(UInt16(queues), at: 34) }
+    if !backend.isReadOnly {
+      put(BlockRequest.maximumDiscardSectors, at: 36)
+      put(UInt32(BlockRequest.maximumDiscards), at: 40)
+      // discard_sector_alignment, write_zeroes_may_unmap.
+      put(UInt32(8), at: 44)
+      put(BlockRequest.maximumZeroSectors, at: 48)
+      put(UInt32(1), at: 52)
+      put(UInt8(1), at: 56)
+    }
     configuration = fields
   }
 
@@ -81,7 +97,10 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
     return value
   }
 
-  package func start(features: UInt64) { flushes = features & Feature.flush != 0 }
+  package func start(features: UInt64) {
+    accepted = features
+    flushes = features & Feature.flush != 0
+  }
 
   /// One for each queue.
   package var sources: [DeviceSource] {
@@ -99,6 +118,7 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
     for job in completed { free.append(job) }
     completed.removeAll(keepingCapacity: true)
     unfinished.removeAll()
+    accepted = 0
     flushes = false
   }
 
@@ -162,6 +182,7 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
       if stamp != 0 { observer.kickStamp(subject(of: job), timeStampCounter: stamp, by: thread) }
     }
     observer.requestBegan(subject(of: job), bytes: UInt32(clamping: request.length), by: thread)
+    guard isAgreed(request.operation) else { return end(job, .unsupported, &queue, memory, by: thread) }
     if let refusal = request.refusal(sectors: backend.sectors, isReadOnly: backend.isReadOnly) {
       return end(job, refusal, &queue, memory, by: thread)
     }
@@ -171,6 +192,16 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
       let isWritten = (try? identify(request, memory)) != nil
       return end(job, isWritten ? .ok : .ioError, &queue, memory, by: thread)
     case .unsupported: return end(job, .unsupported, &queue, memory, by: thread)
+    case .discard, .writeZeroes:
+      let isDiscard = request.operation == .discard
+      job.work = isDiscard ? .discard : request.segments[0].flags & 1 != 0 ? .clear : .zero
+      // What has no sectors is done already. The request's check says that the disk has them, so that this does not overflow.
+      let ranges = request.segments.filter { $0.count > 0 }.map {
+        $0.sector * BlockRequest.sectorSize..<($0.sector + UInt64($0.count)) * BlockRequest.sectorSize
+      }
+      guard !ranges.isEmpty else { return end(job, .ok, &queue, memory, by: thread) }
+      job.begin(ranges, isDurable: !isDiscard && !flushes)
+      return backend.submit(job)
     case .flush: job.work = .flush
     case .read:
       job.work = .read
@@ -187,6 +218,15 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
       return end(job, .ioError, &queue, memory, by: thread)
     }
     backend.submit(job)
+  }
+
+  /// Whether the driver may ask for it.
+  private func isAgreed(_ operation: BlockRequest.Operation) -> Bool {
+    switch operation {
+    case .discard: accepted & Feature.discard != 0
+    case .writeZeroes: accepted & Feature.writeZeroes != 0
+    case .read, .write, .flush, .identify, .unsupported: true
+    }
   }
 
   private func identify(_ request: BlockRequest, _ memory: GuestMemory) throws(GuestMemoryError) {
@@ -233,7 +273,7 @@ extension DeviceRequest.Kind {
       case .read: .read
       case .write: .write
       case .flush: .flush
-      case .identify, .unsupported: .other
+      case .identify, .unsupported, .discard, .writeZeroes: .other
       }
   }
 }

@@ -17,7 +17,20 @@ package final class BlockJob: @unchecked Sendable {
     case writeThrough
     /// Have all that was written before durable.
     case flush
+    /// Let go of what is in the ranges, if the file can.
+    case discard
+    /// Have the ranges read zeros, and keep no room for them.
+    case clear
+    /// Have the ranges read zeros.
+    case zero
   }
+
+  /// What is written where a file cannot be made to read zeros otherwise. Only read.
+  private nonisolated(unsafe) static let zeros: UnsafeMutableRawBufferPointer = {
+    let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 4096)
+    bytes.initializeMemory(as: UInt8.self, repeating: 0)
+    return bytes
+  }()
 
   /// IOV_MAX: the most parts of one system call.
   static let maximumParts = 1024
@@ -28,6 +41,10 @@ package final class BlockJob: @unchecked Sendable {
   private(set) var offset: UInt64 = 0
   /// Why it did not work; nil where it did.
   package var failure: Errno?
+  /// Of the file, bytes: what is left of the ranges that it is about; not of what has data.
+  private(set) var ranges: ArraySlice<Range<UInt64>> = []
+  /// Whether the ranges' zeros are to be durable when it is complete.
+  private(set) var isDurable = false
 
   package internal(set) var queue = 0
   var generation: UInt32 = 0
@@ -49,7 +66,33 @@ package final class BlockJob: @unchecked Sendable {
   func begin(at offset: UInt64) {
     self.offset = offset
     range = 0..<0
+    ranges = []
     failure = nil
+  }
+
+  /// Has it be about ranges of the file.
+  ///
+  /// - Parameter isDurable: whether it is complete only when what it does is durable.
+  func begin(_ ranges: [Range<UInt64>], isDurable: Bool) {
+    begin(at: 0)
+    self.ranges = ranges[...]
+    self.isDurable = isDurable
+  }
+
+  /// The first of the ranges is done.
+  func endRange() { _ = ranges.popFirst() }
+
+  /// The file cannot do what is to be done to its ranges (EOPNOTSUPP): what is to be discarded may stay, and zeros are written.
+  func doWithout() {
+    guard work != .discard, let range = ranges.popFirst() else { return ranges.removeAll() }
+    begin(at: range.lowerBound)
+    var rest = Int(range.count)
+    while rest > 0 {
+      let part = UnsafeMutableRawBufferPointer(rebasing: BlockJob.zeros.prefix(rest))
+      append(part)
+      rest -= part.count
+    }
+    work = isDurable ? .writeThrough : .write
   }
 
   /// Adds a piece of guest RAM.

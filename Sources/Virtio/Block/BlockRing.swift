@@ -114,6 +114,10 @@ private final class BlockRing {
       curing_write(
         ring, file, parts.baseAddress, UInt32(parts.count), job.offset, job.work == .writeThrough, tag)
     case .flush: curing_synchronise(ring, file, tag)
+    case .discard, .clear, .zero:
+      curing_change_range(
+        ring, file, job.work == .zero ? CURING_ZERO : CURING_DISCARD, job.ranges.first?.lowerBound ?? 0,
+        UInt64(job.ranges.first?.count ?? 0), tag)
     }
   }
 
@@ -167,12 +171,22 @@ private final class BlockRing {
     let result = completion.result
     // Cancelled: the thread that handed it over has ended, as all do at the end of a run.
     if [-EINTR, -EAGAIN, -ECANCELED].contains(result) { return again(place) }
+    if !job.ranges.isEmpty, result == 0 || result == -EOPNOTSUPP { return changed(job, place, result) }
     guard result >= 0 else { return finish(place, Errno(rawValue: -result)) }
     guard job.work != .flush else { return finish(place, nil) }
     job.advance(by: Int(result))
     if job.isDone { return finish(place, nil) }
     // A file that others have cut has less than was asked for.
     if result == 0 { return finish(place, .ioError) }
+    again(place)
+  }
+
+  /// Goes on after the first of a request's ranges.
+  private func changed(_ job: BlockJob, _ place: Int, _ result: Int32) {
+    if result == 0 { job.endRange() } else { job.doWithout() }
+    guard job.ranges.isEmpty, job.isDone else { return again(place) }
+    guard job.isDurable else { return finish(place, nil) }
+    job.work = .flush
     again(place)
   }
 

@@ -1,3 +1,4 @@
+import CURing
 import Glibc
 import Platform
 
@@ -108,7 +109,7 @@ package struct DiskFile: ~Copyable, Sendable {
     return UInt64(bytes)
   }
 
-  /// Carries a request out and waits for it: preadv(2), pwritev(2), fdatasync(2).
+  /// Carries a request out and waits for it: preadv(2), pwritev(2), fdatasync(2), fallocate(2).
   ///
   /// - Returns: why not all of it was done; nil where it was. A file that others have cut has less than was asked for: EIO.
   package borrowing func perform(_ job: BlockJob) -> Errno? {
@@ -117,7 +118,25 @@ package struct DiskFile: ~Copyable, Sendable {
     case .write: transfer(job, pwritev)
     case .writeThrough: transfer(job, pwritev) ?? synchronise()
     case .flush: synchronise()
+    case .discard, .clear, .zero: change(job)
     }
+  }
+
+  private borrowing func change(_ job: BlockJob) -> Errno? {
+    let change = job.work == .zero ? CURING_ZERO : CURING_DISCARD
+    while let range = job.ranges.first {
+      let result = curing_change_range_now(descriptor.raw, change, range.lowerBound, UInt64(range.count))
+      switch -result {
+      case 0: job.endRange()
+      case EINTR: continue
+      case EOPNOTSUPP:
+        job.doWithout()
+        // Zeros are written now.
+        if !job.isDone { return perform(job) }
+      default: return Errno(rawValue: -result)
+      }
+    }
+    return job.isDurable ? synchronise() : nil
   }
 
   private borrowing func synchronise() -> Errno? {
