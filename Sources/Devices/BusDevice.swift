@@ -67,12 +67,51 @@ public protocol DeviceObserver: AnyObject, Sendable {
   var wantsKickStamps: Bool { get }
   /// A request was taken from a queue.
   func requestBegan(_ request: DeviceRequest, bytes: UInt32, by thread: ThreadContext)
-  /// A request's completion was pushed; status 0 is success.
+  /// A request's completion was pushed, or never will be; status 0 is success.
   func requestEnded(_ request: DeviceRequest, status: UInt8, by thread: ThreadContext)
+  /// A request's work is handed to the host now.
+  func backendSubmitted(
+    _ request: DeviceRequest, _ work: BackendWork, bytes: UInt32, by thread: ThreadContext)
+  /// The host has done it, as the device has just learned.
+  ///
+  /// - Parameter status: 0, or an errno.
+  func backendCompleted(_ request: DeviceRequest, status: UInt16, by thread: ThreadContext)
   /// The guest left the time stamp counter of its kick.
   func kickStamp(_ request: DeviceRequest, timeStampCounter: UInt64, by thread: ThreadContext)
   /// The guest wrote to the marker port.
   func mark(_ value: UInt32, by thread: ThreadContext)
+}
+
+extension DeviceObserver {
+  /// Nothing, for who does not look at what is behind devices.
+  public func backendSubmitted(
+    _ request: DeviceRequest, _ work: BackendWork, bytes: UInt32, by thread: ThreadContext
+  ) {}
+
+  /// Nothing, for who does not look at what is behind devices.
+  public func backendCompleted(_ request: DeviceRequest, status: UInt16, by thread: ThreadContext) {}
+}
+
+/// What a device has the host do; the raw values are those of `backend_work` in the event catalogue.
+public enum BackendWork: UInt8, Sendable {
+  /// Fill a disk's buffers from its file.
+  case read = 0
+  /// Write a disk's buffers to its file.
+  case write = 1
+  /// The same, and have them durable.
+  case durableWrite = 2
+  /// Have all that was written durable.
+  case flush = 3
+  /// Pass on what the guest sends.
+  case send = 4
+  /// Fetch what the guest receives.
+  case receive = 5
+  /// Make random bytes.
+  case random = 6
+  /// Let go of ranges of a disk's file.
+  case discard = 7
+  /// Have ranges of a disk's file read zeros.
+  case zero = 8
 }
 
 /// A request to a device.
@@ -94,6 +133,9 @@ public struct DeviceRequest: Sendable, Equatable {
     /// Something else.
     case other = 6
   }
+
+  /// The status of one that was given up: its queue was reset, taken back or broken, and its driver is told nothing.
+  public static let givenUp: UInt8 = 255
 
   /// The device.
   public let device: DeviceID

@@ -8,8 +8,8 @@ import Virtio
 struct DeviceParts {
   let memory: GuestMemory
   let observer: any DeviceObserver
-  /// Told of queues that the guest broke.
-  let faults: any FaultObserver
+  /// Told what becomes of queues.
+  let queues: any QueueObserver
   /// What is behind the disks, in their order.
   let disks: [any BlockBackend]
   /// How they are described.
@@ -70,13 +70,13 @@ struct DeviceSet {
         id: id, parts.disks[index], queues: slot.kicks.count,
         serial: parts.diskOptions[index].serial ?? "exeunt-\(slot.name)", stamps: parts.stamps,
         observer: parts.observer)
-      return MMIOTransport(id: id, disk, interrupt: try interrupt(of: slot, parts), faults: parts.faults)
+      return MMIOTransport(id: id, disk, interrupt: try interrupt(of: slot, parts), observer: parts.queues)
     case .network:
       guard let network = parts.networks.first(where: { $0.id == id }) else {
         throw MachineError("\(slot.name): nothing is behind it")
       }
       return MMIOTransport(
-        id: id, network, interrupt: try interrupt(of: slot, parts), faults: parts.faults)
+        id: id, network, interrupt: try interrupt(of: slot, parts), observer: parts.queues)
     case .entropy:
       let entropy: EntropyDevice
       do {
@@ -84,7 +84,7 @@ struct DeviceSet {
       } catch {
         throw MachineError("eventfd for \(slot.name): \(error)")
       }
-      return MMIOTransport(id: id, entropy, interrupt: try interrupt(of: slot, parts), faults: parts.faults)
+      return MMIOTransport(id: id, entropy, interrupt: try interrupt(of: slot, parts), observer: parts.queues)
     case .console:
       let console: ConsoleDevice
       do {
@@ -92,7 +92,7 @@ struct DeviceSet {
       } catch {
         throw MachineError("preparing \(slot.name): \(error)")
       }
-      return MMIOTransport(id: id, console, interrupt: try interrupt(of: slot, parts), faults: parts.faults)
+      return MMIOTransport(id: id, console, interrupt: try interrupt(of: slot, parts), observer: parts.queues)
     case .scratch: return ScratchRegister(id: id)
     case .marker: return MarkerPort(id: id, observer: parts.observer)
     case .keyboard: return KeyboardController(id: id, control: parts.control)

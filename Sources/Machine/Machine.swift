@@ -30,7 +30,7 @@ package final class Machine {
   let disks: DiskBackends
   let ports: [(ConsolePortDescription, CharacterPeer)]
   let networks: [NetDevice]
-  let faults: QueueFaults
+  let queues: QueueTracing
   var warnings: [String]
   var resets = 0
 
@@ -87,12 +87,12 @@ package final class Machine {
     ports = try configuration.makePorts()
     let stamps = configuration.kickStamps.map { KickStamps(table: GuestAddress($0)) }
     networks = try configuration.makeNetworks(layout, stamps: stamps, observer: observer)
-    faults = QueueFaults(layout)
+    queues = QueueTracing(layout)
     self.clockTimer = clockTimer
     devices = try DeviceSet(
       layout,
       DeviceParts(
-        memory: memory, observer: observer, faults: faults, disks: disks.all,
+        memory: memory, observer: observer, queues: queues, disks: disks.all,
         diskOptions: configuration.disks, ports: ports,
         stamps: stamps,
         networks: networks, control: control,

@@ -174,7 +174,7 @@ extension Machine {
       outcome: outcome, exits: vcpus.map(\.exits), resets: resets, unclaimed: unclaimed.accesses,
       unclaimedElsewhere: unclaimed.elsewhere, report: readReport(),
       eventsEmitted: threads.reduce(0) { $0 &+ $1.emitted },
-      warnings: warnings + faults.texts
+      warnings: warnings + queues.texts
         + devices.devices.flatMap { device in
           ((device as? MMIOTransport)?.troubles ?? []).map { "\(name(of: device.id)): \($0)" }
         }

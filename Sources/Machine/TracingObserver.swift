@@ -26,6 +26,20 @@ final class TracingObserver: DeviceObserver {
       status)
   }
 
+  func backendSubmitted(
+    _ request: DeviceRequest, _ work: BackendWork, bytes: UInt32, by thread: ThreadContext
+  ) {
+    exeunt_trace_backend_submit(
+      thread.kind.rawValue, thread.id, thread.sequence, request.device.rawValue, request.queue, request.id,
+      work.rawValue, bytes)
+  }
+
+  func backendCompleted(_ request: DeviceRequest, status: UInt16, by thread: ThreadContext) {
+    exeunt_trace_backend_complete(
+      thread.kind.rawValue, thread.id, thread.sequence, request.device.rawValue, request.queue, request.id,
+      status)
+  }
+
   func kickStamp(_ request: DeviceRequest, timeStampCounter: UInt64, by thread: ThreadContext) {
     exeunt_trace_guest_kick_stamp(
       thread.kind.rawValue, thread.id, thread.sequence, request.device.rawValue, request.queue, request.id,

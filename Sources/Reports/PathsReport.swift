@@ -4,10 +4,16 @@ package struct PathsReport: Codable, Equatable, Sendable {
   package var filter: String?
   /// By device, queue and path.
   package var paths: [PathReport]
+  /// Stages of requests by device and queue; nil: devices do not tell of them.
+  package var requests: [RequestPathReport]?
   /// How guest stamps were placed on the trace's clock; nil: they were not.
   package var calibration: CalibrationReport?
 
-  package init(filter: String? = nil, paths: [PathReport], calibration: CalibrationReport? = nil) {
+  package init(
+    filter: String? = nil, paths: [PathReport], requests: [RequestPathReport]? = nil,
+    calibration: CalibrationReport? = nil
+  ) {
+    self.requests = requests
     self.filter = filter
     self.paths = paths
     self.calibration = calibration

@@ -14,6 +14,8 @@ package struct RequestReport: Codable, Equatable, Sendable {
   package var bytes: UInt64
   /// Requests that failed.
   package var failed: UInt64
+  /// Requests of which the driver is told nothing, as the queue was reset, taken back or broken; nil: none.
+  package var givenUp: UInt64?
   /// Requests without an end, although nothing is lost since they began; nil: none.
   package var open: UInt64?
   /// Begin to end.
@@ -21,7 +23,7 @@ package struct RequestReport: Codable, Equatable, Sendable {
 
   package init(
     machine: String? = nil, device: String, queue: Int, kind: String, count: UInt64, bytes: UInt64,
-    failed: UInt64, open: UInt64? = nil, duration: LatencyReport
+    failed: UInt64, givenUp: UInt64? = nil, open: UInt64? = nil, duration: LatencyReport
   ) {
     self.machine = machine
     self.device = device
@@ -30,6 +32,7 @@ package struct RequestReport: Codable, Equatable, Sendable {
     self.count = count
     self.bytes = bytes
     self.failed = failed
+    self.givenUp = givenUp
     self.open = open
     self.duration = duration
   }

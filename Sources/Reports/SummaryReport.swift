@@ -18,6 +18,8 @@ package struct SummaryReport: Codable, Equatable, Sendable {
   package var interrupts: [InterruptReport]
   /// Requests by device, queue and kind.
   package var requests: [RequestReport]
+  /// What devices did with their queues; nil: they do not tell.
+  package var queues: [QueueReport]?
   /// Queues that the guest broke; nil: none.
   package var brokenQueues: [BrokenQueueReport]?
   /// Locks that were waited for.
@@ -36,7 +38,7 @@ package struct SummaryReport: Codable, Equatable, Sendable {
   package init(
     dominant: DominantReport? = nil, vcpus: [VcpuReport], loops: [LoopReport], exits: [ExitReport],
     costs: ExitCostsReport? = nil, allExits: ExitTotalReport? = nil, paths: [PathReport],
-    interrupts: [InterruptReport], requests: [RequestReport],
+    interrupts: [InterruptReport], requests: [RequestReport], queues: [QueueReport]? = nil,
     brokenQueues: [BrokenQueueReport]? = nil, locks: [LockReport], kvm: [KvmReport],
     counting: String? = nil, phases: [PhaseReport], marks: UInt64, mainThread: SchedulingReport? = nil
   ) {
@@ -49,6 +51,7 @@ package struct SummaryReport: Codable, Equatable, Sendable {
     self.paths = paths
     self.interrupts = interrupts
     self.requests = requests
+    self.queues = queues
     self.brokenQueues = brokenQueues
     self.locks = locks
     self.kvm = kvm

@@ -145,10 +145,22 @@ struct SyntheticRun {
             let request = pass(&random, 9)
             rows.append(
               SyntheticRow(request, .requestBegin, stream: stream, [0, vcpu, seq, device, 1, id, 0, 8]))
+            if random.chance(60) {
+              rows.append(
+                SyntheticRow(
+                  pass(&random, 9), .backendSubmit, stream: stream, [0, vcpu, seq, device, 1, id, 0, 8]))
+              rows.append(
+                SyntheticRow(
+                  pass(&random, 99), .backendComplete, stream: stream,
+                  [0, vcpu, seq, device, 1, id, 5 * (id & 1)]))
+            }
             rows.append(
               SyntheticRow(
                 pass(&random, 40), .requestEnd, stream: stream, [0, vcpu, seq, device, 1, id, id & 1]))
           }
+          rows.append(
+            SyntheticRow(
+              pass(&random, 9), .queuePublished, stream: stream, [0, vcpu, seq, device, 1, 1, 0, 1]))
           rows.append(
             SyntheticRow(pass(&random, 9), .interrupt, stream: stream, [0, vcpu, seq, device, 5, 1]))
         }
@@ -244,7 +256,8 @@ struct SyntheticRun {
   static func thread(of row: SyntheticRow) -> [UInt64] {
     switch EventTag(rawValue: row.tag) {
     case .vcpuRunEnter, .vcpuRunExit, .guestMark: [0, row.fields[0]]
-    case .dispatchBegin, .dispatchEnd, .requestBegin, .requestEnd, .interrupt, .guestKickStamp:
+    case .dispatchBegin, .dispatchEnd, .requestBegin, .requestEnd, .interrupt, .guestKickStamp,
+      .backendSubmit, .backendComplete, .queuePublished:
       [row.fields[0], row.fields[1]]
     case .lockWait, .lockAcquired, .lockReleased: [row.fields[1], row.fields[2]]
     case .loopWait, .loopWakeup, .pollBegin, .pollEnd, .handlerBegin, .handlerEnd, .ioeventfdSignal:
@@ -324,7 +337,11 @@ struct SyntheticRun {
         }
       default:  // Not those with strings: a reader lays these out itself.
         let tags =
-          (0..<20).map { UInt16($0) } + [EventTag.kvmCounter, .threadStats, .eventTotals].map(\.rawValue)
+          (0..<20).map { UInt16($0) }
+          + [
+            EventTag.kvmCounter, .threadStats, .eventTotals, .backendSubmit, .backendComplete,
+            .queuePublished,
+          ].map(\.rawValue)
         rows[place].tag = tags[random.below(tags.count)]
       }
       if rows.indices.contains(place), rows[place].tag != Row.gapTag {

@@ -61,17 +61,55 @@ struct AnalyzerReport: Decodable {
     /// ns since the epoch, which are more than a double holds: text.
     let first: String
   }
+  struct Count: Decodable, Equatable {
+    let name: String
+    let count: UInt64
+  }
+  struct Queue: Decodable {
+    struct Depth: Decodable {
+      let known: UInt64
+      let mean: Double
+      let p99, maximum: Int
+    }
+    let device: String
+    let queue: UInt16
+    let isPartial: Bool?
+    let requests, wakeups, submitted, published, interrupts, suppressed: UInt64
+    let depth: Depth?
+    let errors, hostErrors: [Count]?
+    let givenUp: UInt64?
+  }
+  struct RequestPath: Decodable {
+    struct Latency: Decodable {
+      let count, total: UInt64
+    }
+    struct Stage: Decodable {
+      let name: String
+      let sharePermille: UInt64?
+      let latency: Latency
+    }
+    let device: String
+    let queue: UInt16
+    let stages: [Stage]
+
+    func stage(_ name: String) -> Stage? { stages.first { $0.name == name } }
+  }
+  struct Paths: Decodable {
+    let requests: [RequestPath]?
+  }
   struct Summary: Decodable {
     let vcpus: [Vcpu]
     let paths: [Path]
     let requests: [Requests]
     let marks: UInt64
+    let queues: [Queue]?
     let brokenQueues: [BrokenQueue]?
   }
 
   let trace: Trace
   let summary: Summary?
   let exits: Exits?
+  let paths: Paths?
 
   /// Runs a command of the analyzer on a trace.
   init(_ arguments: [String], _ trace: String) throws {

@@ -10,6 +10,18 @@ struct RequestTally {
     /// The numbers of requests that left stamps, and these.
     var stamped: [UInt64] = []
     var stamps: [UInt64] = []
+    /// The numbers of requests that were handed to the host, and that it had done.
+    var submitted: [UInt64] = []
+    var completed: [UInt64] = []
+    /// Completed requests that the driver was let see, and how often it wanted an interrupt for that or did not.
+    var published: UInt64 = 0
+    var notified: UInt64 = 0
+    var suppressed: UInt64 = 0
+
+    fileprivate mutating func publish(_ event: OracleEvent) {
+      published += event.number("requests")
+      if event.label("notification") == "interrupt" { notified += 1 } else { suppressed += 1 }
+    }
   }
 
   /// By their kinds.
@@ -32,6 +44,14 @@ struct RequestTally {
       case "guest_kick_stamp" where event.number("device") == device:
         queues[event.number("queue"), default: Queue()].stamped.append(event.number("id"))
         queues[event.number("queue"), default: Queue()].stamps.append(event.number("tsc"))
+      case "backend_submit" where event.number("device") == device:
+        queues[event.number("queue"), default: Queue()].submitted.append(event.number("id"))
+      case "backend_complete" where event.number("device") == device:
+        queues[event.number("queue"), default: Queue()].completed.append(event.number("id"))
+        if event.number("status") != 0 { failed += 1 }
+      // Control messages of a console are no requests to those who follow it.
+      case "queue_published" where event.number("device") == device:
+        if queues[event.number("queue")] != nil { queues[event.number("queue")]?.publish(event) }
       case "ioeventfd_signal" where event.number("device") == device: kicks += event.number("counter")
       default: break
       }

@@ -10,15 +10,23 @@ struct VirtioCase: Sendable, CustomTestStringConvertible {
   var irqchip = "kernel"
   var ioeventfd = true
   var irqfd = true
+  /// How the disk's requests are carried out; nil: as the machine likes best.
+  var aio: String?
 
   var flags: [String] { ["--ioeventfd", ioeventfd ? "on" : "off", "--irqfd", irqfd ? "on" : "off"] }
 
   var testDescription: String {
-    ([guest] + parameters + flags + ["--irqchip \(irqchip)"]).joined(separator: " ")
+    ([guest] + parameters + flags + ["--irqchip \(irqchip)"] + (aio.map { ["aio=\($0)"] } ?? []))
+      .joined(separator: " ")
   }
 
   /// What the guest's device is called in the trace.
   var device: String { ["blk": "disk0", "rng": "rng0", "console": "console0"][guest] ?? "" }
+
+  /// Requests at once.
+  var depth: Int {
+    parameters.first { $0.hasPrefix("depth=") }.flatMap { Int($0.dropFirst(6)) } ?? 1
+  }
 
   static let all: [VirtioCase] = {
     var cases: [VirtioCase] = []
@@ -43,6 +51,10 @@ struct VirtioCase: Sendable, CustomTestStringConvertible {
       VirtioCase(parameters: ["iterations=200", "places=64", "queues=4", "wait=interrupt"]),
       VirtioCase(
         parameters: ["iterations=300", "places=64", "depth=32", "queues=8", "order=random"], ioeventfd: false),
+      VirtioCase(
+        parameters: ["iterations=300", "places=64", "depth=32", "queues=2", "wait=interrupt"], aio: "threads"),
+      VirtioCase(
+        parameters: ["iterations=200", "places=64", "queues=4", "flush=10"], ioeventfd: false, aio: "threads"),
       VirtioCase(guest: "rng", parameters: ["iterations=200"]),
       VirtioCase(guest: "rng", parameters: ["iterations=200", "wait=interrupt"], ioeventfd: false),
       VirtioCase(
@@ -84,8 +96,18 @@ extension VirtioCase {
 struct VirtioGuestTests {
   @Test("requests by kind, kicks, interrupts and exits", arguments: VirtioCase.all)
   func exact(_ testCase: VirtioCase) throws {
+    let directory = try TemporaryDirectory()
+    var flags = testCase.flags
+    if let aio = testCase.aio {
+      let disk = directory.url.appendingPathComponent("disk").path
+      #expect(FileManager.default.createFile(atPath: disk, contents: Data(count: 1 << 20)))
+      flags += [
+        "--drive", "file=\(disk),if=none,id=d0,format=raw,aio=\(aio)",
+        "--device", "virtio-blk-device,drive=d0,num-queues=8",
+      ]
+    }
     let recorded = try RecordedRun(
-      testCase.guest, testCase.parameters, flags: testCase.flags, irqchip: testCase.irqchip)
+      testCase.guest, testCase.parameters, flags: flags, irqchip: testCase.irqchip)
     let expectation = recorded.expectation
     let guest = try #require(recorded.result.guest)
     let known = expectation.diskRequests
@@ -142,6 +164,7 @@ struct VirtioGuestTests {
     #expect(paths.reduce(0) { $0 + $1.stamps } == total - received)
     let reported = summary.requests.filter { $0.device == testCase.device }
     #expect(Dictionary(reported.map { ($0.kind, $0.count) }, uniquingKeysWith: +) == kinds)
+    if testCase.guest != "console" { try holdStages(testCase, recorded.trace, device) }
     withExtendedLifetime(recorded) {}
   }
 }

@@ -24,7 +24,16 @@ package final class RecordingObserver: DeviceObserver {
     case mark(UInt32)
   }
 
+  /// What was handed to the host and done by it, and the ends in between.
+  package enum BackendEvent: Equatable {
+    case submitted(UInt32, BackendWork, bytes: UInt32)
+    case completed(UInt32, status: UInt16)
+    case ended(UInt32, status: UInt8)
+  }
+
   package let wantsKickStamps: Bool
+  private let backend = Mutex<[BackendEvent]>([])
+  package var backendEvents: [BackendEvent] { backend.withLock { $0 } }
   private let storage = Mutex<[Event]>([])
   package var events: [Event] { storage.withLock { $0 } }
 
@@ -37,6 +46,15 @@ package final class RecordingObserver: DeviceObserver {
   }
   package func requestEnded(_ request: DeviceRequest, status: UInt8, by thread: ThreadContext) {
     add(.ended(queue: request.queue, id: request.id))
+    backend.withLock { $0.append(.ended(request.id, status: status)) }
+  }
+  package func backendSubmitted(
+    _ request: DeviceRequest, _ work: BackendWork, bytes: UInt32, by thread: ThreadContext
+  ) {
+    backend.withLock { $0.append(.submitted(request.id, work, bytes: bytes)) }
+  }
+  package func backendCompleted(_ request: DeviceRequest, status: UInt16, by thread: ThreadContext) {
+    backend.withLock { $0.append(.completed(request.id, status: status)) }
   }
   package func kickStamp(_ request: DeviceRequest, timeStampCounter: UInt64, by thread: ThreadContext) {
     add(.stamp(queue: request.queue, id: request.id, timeStampCounter))

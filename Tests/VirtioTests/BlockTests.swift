@@ -41,7 +41,7 @@ final class DiskBench {
       }
     let device = BlockDevice(
       id: DeviceID(20), backend, queues: queues, serial: "disk-of-the-test", observer: watcher ?? observer)
-    transport = MMIOTransport(id: DeviceID(20), device, interrupt: line, faults: faults)
+    transport = MMIOTransport(id: DeviceID(20), device, interrupt: line, observer: faults)
     ring = SplitRing(memory, at: 0x1000, size: 64)
     connect(features)
     try backend.start(name: "disk")
@@ -303,7 +303,7 @@ struct BlockTests {
     let bench = try DiskBench(by: method)
     let observer = Refilling()
     let device = BlockDevice(id: DeviceID(20), bench.backend, queues: 1, serial: "", observer: observer)
-    let transport = MMIOTransport(id: DeviceID(20), device, interrupt: bench.line, faults: bench.faults)
+    let transport = MMIOTransport(id: DeviceID(20), device, interrupt: bench.line, observer: bench.faults)
     try bench.ring.restart()
     MMIODriver.agree(transport, 1 << 32)
     MMIODriver.attach(bench.ring, to: transport, queue: 0, memory: bench.memory)
@@ -335,6 +335,15 @@ struct BlockTests {
   @Test("A file that is cut while the guest uses it is the guest's error", arguments: BlockMethod.usable)
   func truncated(method: BlockMethod) throws {
     let bench = try DiskBench(by: method)
+    defer {
+      #expect(
+        bench.observer.backendEvents == [
+          .submitted(0, .read, bytes: 512), .completed(0, status: 0), .ended(0, status: 0),
+          .submitted(1, .read, bytes: 1024), .completed(1, status: UInt16(EIO)), .ended(1, status: 1),
+          .submitted(2, .read, bytes: 512), .completed(2, status: UInt16(EIO)), .ended(2, status: 1),
+          .submitted(3, .write, bytes: 512), .completed(3, status: 0), .ended(3, status: 0),
+        ])
+    }
     #expect(truncate(bench.path, 512) == 0)
     #expect(try bench.request(0, 0, data: 512).status == 0)
     #expect(try bench.request(0, 0, data: 1024).status == 1)
@@ -368,6 +377,63 @@ struct BlockTests {
       #expect(try bench.request(0, 3, data: 512).status == 0)
     }
     #expect(bench.faults.faults.isEmpty)
+    // A ring with room for all of them may have completed them by the time of the reset.
+    try requestsEndOnce(bench.observer, someGivenUp: method == .threads)
+  }
+
+  /// Each request that was taken has an end, and says whether the driver was told of it: the last of each round was.
+  private func requestsEndOnce(_ observer: RecordingObserver, someGivenUp: Bool) throws {
+    var begun = 0
+    var ended = 0
+    for event in observer.events {
+      switch event {
+      case .began: begun += 1
+      case .ended: ended += 1
+      default: break
+      }
+    }
+    #expect(begun == ended)
+    let statuses = observer.backendEvents.compactMap { event -> UInt8? in
+      if case .ended(_, let status) = event { status } else { nil }
+    }
+    #expect(statuses.count == ended)
+    let givenUp = statuses.count { $0 == DeviceRequest.givenUp }
+    if someGivenUp { #expect(givenUp > 0) }
+    #expect(statuses.count { $0 == 0 } == ended - givenUp)
+    #expect(statuses.last == 0)
+    // What was handed to the host was done by it, whoever is told.
+    let submitted = observer.backendEvents.count { if case .submitted = $0 { true } else { false } }
+    #expect(observer.backendEvents.count { if case .completed = $0 { true } else { false } } == submitted)
+  }
+
+  @Test("Requests are handed to the host as one batch, and who follows them is told what they are")
+  func backendEvents() throws {
+    for method in BlockMethod.usable {
+      let bench = try DiskBench(by: method)
+      _ = try bench.add(0, 1, data: 1024, at: 0)
+      _ = try bench.add(1, 9, data: 512, at: 1)
+      _ = try bench.add(4, 0, data: 0, at: 2)
+      _ = try bench.add(0xffff, 0, data: 0, at: 3)
+      try bench.kick()
+      #expect(try bench.complete(4).count == 4)
+      let events = bench.observer.backendEvents
+      // The last one is answered at once; the others are submitted together.
+      #expect(
+        Array(events.prefix(4)) == [
+          .ended(3, status: 2), .submitted(0, .read, bytes: 1024), .submitted(1, .write, bytes: 512),
+          .submitted(2, .flush, bytes: 0),
+        ])
+      for id in 0..<3 as Range<UInt32> {
+        let completed = try #require(events.firstIndex(of: .completed(id, status: 0)))
+        let ended = try #require(events.firstIndex(of: .ended(id, status: 0)))
+        #expect(completed < ended)
+      }
+      #expect(events.count == 10)
+      // Without VIRTIO_BLK_F_FLUSH a write is durable as it completes.
+      let durable = try DiskBench(features: 1 << 32, by: method)
+      #expect(try durable.request(1, 0, data: 512).status == 0)
+      #expect(durable.observer.backendEvents.first == .submitted(0, .durableWrite, bytes: 512))
+    }
   }
 
   @Test("Files that cannot be disks are refused in words")

@@ -31,7 +31,7 @@ private final class ConsoleBench {
         (.init(number: 0, isConsole: true), try .file(file)),
         (.init(number: 1, name: ConsoleBench.name), try .server(socket)),
       ], observer: observer)
-    transport = MMIOTransport(id: DeviceID(24), device, interrupt: line, faults: faults)
+    transport = MMIOTransport(id: DeviceID(24), device, interrupt: line, observer: faults)
     connect(features)
   }
 

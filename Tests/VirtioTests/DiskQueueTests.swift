@@ -34,7 +34,7 @@ struct DiskQueueTests {
         }
       let device = BlockDevice(
         id: DeviceID(20), backend, queues: queues, serial: "", observer: observer)
-      transport = MMIOTransport(id: DeviceID(20), device, interrupt: CountingLine(), faults: faults)
+      transport = MMIOTransport(id: DeviceID(20), device, interrupt: CountingLine(), observer: faults)
       let memory = memory
       rings = (0..<queues).map { SplitRing(memory, at: 0x1000 + 0x2000 * UInt64($0), size: 16) }
       MMIODriver.agree(transport, 1 << 32 | 1 << 12 | 1 << 9)

@@ -20,7 +20,7 @@ private final class EntropyBench {
     ring = SplitRing(memory, at: 0x1000, size: 64)
     transport = MMIOTransport(
       id: DeviceID(23), try EntropyDevice(id: DeviceID(23), observer: observer), interrupt: line,
-      faults: faults)
+      observer: faults)
     connect()
   }
 

@@ -106,7 +106,7 @@ final class NetBench {
     packets = ScriptedPackets(hasOffloads: hasOffloads)
     device = try NetDevice(
       id: DeviceID(30), packets, address: [0x52, 0x54, 0, 1, 2, 3], observer: observer)
-    transport = MMIOTransport(id: DeviceID(30), device, interrupt: line, faults: faults)
+    transport = MMIOTransport(id: DeviceID(30), device, interrupt: line, observer: faults)
     receiving = SplitRing(memory, at: 0x1000, size: size, usesEventIndex: eventIndex)
     sending = SplitRing(memory, at: 0x4000, size: size, usesEventIndex: eventIndex)
     connect(eventIndex ? features | 1 << 29 : features)

@@ -25,7 +25,7 @@ private final class WideBench {
     packets = ScriptedPackets(pairs: pairs)
     device = try NetDevice(
       id: DeviceID(30), packets, address: [0x52, 0x54, 0, 1, 2, 3], observer: RecordingObserver())
-    transport = MMIOTransport(id: DeviceID(30), device, interrupt: line, faults: faults)
+    transport = MMIOTransport(id: DeviceID(30), device, interrupt: line, observer: faults)
     rings = (0...2 * pairs).map { [memory] in SplitRing(memory, at: 0x1000 + 0x1000 * UInt64($0), size: 16) }
     connect(features)
   }

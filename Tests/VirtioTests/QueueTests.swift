@@ -32,7 +32,7 @@ final class QueueBench {
     queue.used = GuestAddress(ring.used)
   }
 
-  func publish() -> Bool { queue.publish(memory) }
+  func publish() -> Bool { queue.publish(memory)?.wantsInterrupt ?? false }
   func resumeKicks() -> Bool { queue.resumeKicks(memory) }
   func pop() -> DescriptorChain? {
     queue.pop(into: &chain, memory) ? chain : nil

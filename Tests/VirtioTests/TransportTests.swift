@@ -23,17 +23,24 @@ final class EchoDevice: VirtioDevice, @unchecked Sendable {
   func writeConfiguration(offset: UInt32, size: Int, value: UInt64) { written.append((offset, size, value)) }
   func start(features: UInt64) { started.append(features) }
   func settle() { settled += 1 }
-  func reset() { resets += 1 }
+  func reset(by thread: ThreadContext) { resets += 1 }
   func handle(_ queue: inout Virtqueue, index: Int, memory: GuestMemory, by thread: ThreadContext) {
     handled.append(index)
     while queue.pop(into: &chain, memory) { queue.push(head: chain.head, written: 7, memory) }
   }
 }
 
-/// Writes down what broke.
-final class RecordingFaults: FaultObserver {
+/// Writes down what broke, and what drivers were let see.
+final class RecordingFaults: QueueObserver {
   private let storage = Mutex<[String]>([])
   var faults: [String] { storage.withLock { $0 } }
+  private let published = Mutex<[(queue: Int, Virtqueue.Publication)]>([])
+  var publications: [(queue: Int, Virtqueue.Publication)] { published.withLock { $0 } }
+  func queuePublished(
+    _ device: DeviceID, queue: Int, _ publication: Virtqueue.Publication, by thread: ThreadContext
+  ) {
+    published.withLock { $0.append((queue, publication)) }
+  }
   func queueBroke(_ device: DeviceID, queue: Int, _ fault: QueueFault, by thread: ThreadContext) {
     storage.withLock { $0.append("\(queue): \(fault)") }
   }
@@ -50,7 +57,7 @@ struct TransportTests {
 
   init() throws {
     memory = try GuestMemory.allocate(bytes: 1 << 20, backend: .anonymous, preallocate: false)
-    transport = MMIOTransport(id: DeviceID(20), device, interrupt: line, faults: faults)
+    transport = MMIOTransport(id: DeviceID(20), device, interrupt: line, observer: faults)
   }
 
   private func status() -> UInt64 { transport.read(MMIODriver.status) }

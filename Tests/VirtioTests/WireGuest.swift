@@ -31,7 +31,7 @@ final class WireGuest {
     memory = try GuestMemory.allocate(bytes: 8 << 20, backend: .anonymous, preallocate: false)
     device = try NetDevice(
       id: DeviceID(30), try UserNetwork(options), address: WireGuest.ethernet, observer: RecordingObserver())
-    transport = MMIOTransport(id: DeviceID(30), device, interrupt: CountingLine(), faults: faults)
+    transport = MMIOTransport(id: DeviceID(30), device, interrupt: CountingLine(), observer: faults)
     receiving = SplitRing(memory, at: 0x1000, size: 16)
     sending = SplitRing(memory, at: 0x4000, size: 16)
     MMIODriver.agree(transport, 1 << 32 | NetDevice.Feature.mergedBuffers)

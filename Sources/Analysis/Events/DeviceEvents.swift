@@ -48,6 +48,79 @@ struct RequestEnd: Event {
   }
 }
 
+/// `backend_submit`.
+struct BackendSubmit: Event {
+  static let tag = EventTag.backendSubmit
+  let threadKind: UInt64
+  let thread: UInt64
+  let seq: UInt32
+  let device: UInt64
+  let queue: UInt64
+  let id: UInt64
+  let work: UInt64
+  let bytes: UInt64
+
+  @inline(__always)
+  init(_ fields: inout EventFields) {
+    threadKind = fields.next()
+    thread = fields.next()
+    seq = fields.next()
+    device = fields.next()
+    queue = fields.next()
+    id = fields.next()
+    work = fields.next()
+    bytes = fields.next()
+  }
+}
+
+/// `backend_complete`.
+struct BackendComplete: Event {
+  static let tag = EventTag.backendComplete
+  let threadKind: UInt64
+  let thread: UInt64
+  let seq: UInt32
+  let device: UInt64
+  let queue: UInt64
+  let id: UInt64
+  let status: UInt64
+
+  @inline(__always)
+  init(_ fields: inout EventFields) {
+    threadKind = fields.next()
+    thread = fields.next()
+    seq = fields.next()
+    device = fields.next()
+    queue = fields.next()
+    id = fields.next()
+    status = fields.next()
+  }
+}
+
+/// `queue_published`.
+struct QueuePublished: Event {
+  static let tag = EventTag.queuePublished
+  let threadKind: UInt64
+  let thread: UInt64
+  let seq: UInt32
+  let device: UInt64
+  let queue: UInt64
+  let requests: UInt64
+  let inFlight: UInt64
+  let notification: UInt64
+
+  @inline(__always)
+  init(_ fields: inout EventFields) {
+    threadKind = fields.next()
+    thread = fields.next()
+    seq = fields.next()
+    device = fields.next()
+    queue = fields.next()
+    requests = fields.next()
+    inFlight = fields.next()
+    notification = fields.next()
+  }
+}
+
 /// `queue_broken`.
 struct QueueBroken: Event {
   static let tag = EventTag.queueBroken

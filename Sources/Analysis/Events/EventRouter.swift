@@ -39,6 +39,9 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     case .ioeventfdSignal: signal(row)
     case .requestBegin: requestBegin(row)
     case .requestEnd: requestEnd(row)
+    case .backendSubmit: backendSubmit(row)
+    case .backendComplete: backendComplete(row)
+    case .queuePublished: queuePublished(row)
     case .interrupt: interrupt(row)
     case .queueBroken: queueBroken(row)
     case .guestKickStamp: kickStamp(row)
@@ -91,6 +94,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     clock(thread, ClockStep(event, at, gapEnd: pointee.gapEnd))
     exit(thread, at, event)
     arrives(thread, PathRow(at, .arrive, event.seq, .exitAccess, gapEnd: pointee.gapEnd))
+    thread.pointee.arrival.arrive(event.seq, at: at.timestamp)
   }
 
   @inline(never)
@@ -112,6 +116,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     let (at, event) = (EventPlace(row: row), DispatchEnd(row: row))
     guard let thread = thread(kind: event.threadKind, id: event.thread) else { return }
     count(thread)
+    thread.pointee.arrival.close()
     guard thread.pointee.kind == .vcpu else { return }
     clock(thread, ClockStep(event, at, gapEnd: pointee.gapEnd))
     ends(
@@ -177,6 +182,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     thread.pointee.loop?.ready &+= event.ready
     if event.ready == 0 { thread.pointee.loop?.timeouts &+= 1 }
     arrives(thread, PathRow(at, .arrive, event.seq, .loopKick, gapEnd: pointee.gapEnd))
+    thread.pointee.arrival.arrive(event.seq, at: at.timestamp)
   }
 
   @inline(never)
@@ -198,6 +204,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     // Handlers follow at once, without wait and wakeup.
     thread.pointee.loop?.pollsReady &+= 1
     arrives(thread, PathRow(at, .arrive, event.seq, .loopKick, gapEnd: pointee.gapEnd))
+    thread.pointee.arrival.arrive(event.seq, at: at.timestamp)
   }
 
   @inline(never)
@@ -252,6 +259,12 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     count(thread)
     contents(thread) { $0.beginRequest(event.seq, queue: event.queue, at: at.timestamp) }
     pointee.requests.step(event, at, thread: thread.pointee.index, gapEnd: pointee.gapEnd)
+    pointee.queues.step(event, at, thread: thread.pointee.index, gapEnd: pointee.gapEnd)
+    guard let key = RequestStep.key(device: event.device, queue: event.queue, id: event.id) else { return }
+    thread.pointee.arrival.step(
+      RequestArrivalStep(
+        timestamp: at.timestamp, location: at.location, gapEnd: pointee.gapEnd, request: key, seq: event.seq,
+        isLoop: thread.pointee.kind == .loop), &pointee.requests.stages)
   }
 
   @inline(never)
@@ -259,8 +272,43 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     let (at, event) = (EventPlace(row: row), RequestEnd(row: row))
     guard let thread = thread(kind: event.threadKind, id: event.thread) else { return }
     count(thread)
-    contents(thread) { $0.complete(event.seq, at: at.timestamp) }
     pointee.requests.step(event, at, thread: thread.pointee.index, gapEnd: pointee.gapEnd)
+    pointee.queues.step(event, at, gapEnd: pointee.gapEnd)
+    // Of one that was given up no interrupt tells, and nobody was waiting for it.
+    guard event.status != UInt64(RequestStep.givenUp) else { return }
+    contents(thread) { $0.complete(event.seq, at: at.timestamp) }
+    guard let key = RequestStep.key(device: event.device, queue: event.queue, id: event.id) else { return }
+    thread.pointee.arrival.push(
+      PushedRequest(timestamp: at.timestamp, location: at.location, queue: key >> 32))
+  }
+
+  @inline(never)
+  private func backendSubmit(_ row: UnsafePointer<UInt64>) {
+    let (at, event) = (EventPlace(row: row), BackendSubmit(row: row))
+    pointee.queues.step(event)
+    guard let thread = thread(kind: event.threadKind, id: event.thread) else { return }
+    count(thread)
+    pointee.requests.step(
+      .submit, of: RequestStep.key(device: event.device, queue: event.queue, id: event.id), at,
+      thread: thread.pointee.index, gapEnd: pointee.gapEnd)
+  }
+
+  @inline(never)
+  private func backendComplete(_ row: UnsafePointer<UInt64>) {
+    let (at, event) = (EventPlace(row: row), BackendComplete(row: row))
+    pointee.queues.step(event)
+    guard let thread = thread(kind: event.threadKind, id: event.thread) else { return }
+    count(thread)
+    pointee.requests.step(
+      .complete, of: RequestStep.key(device: event.device, queue: event.queue, id: event.id), at,
+      thread: thread.pointee.index, gapEnd: pointee.gapEnd)
+  }
+
+  @inline(never)
+  private func queuePublished(_ row: UnsafePointer<UInt64>) {
+    let (at, event) = (EventPlace(row: row), QueuePublished(row: row))
+    pointee.queues.step(event, at, gapEnd: pointee.gapEnd)
+    if let thread = thread(kind: event.threadKind, id: event.thread) { count(thread) }
   }
 
   @inline(never)
@@ -270,6 +318,9 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     guard let thread = thread(kind: event.threadKind, id: event.thread) else { return }
     count(thread)
     contents(thread) { $0.interrupt(event.seq, at: at.timestamp) }
+    thread.pointee.arrival.interrupt(
+      RequestInterruptStep(timestamp: at.timestamp, gapEnd: pointee.gapEnd, device: event.device),
+      &pointee.requests.stages)
   }
 
   @inline(never)
@@ -295,5 +346,12 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     path.pointee.record(
       .kickToPickup, at.timestamp &- kick, timestamp: at.timestamp, location: at.location)
     contents(thread) { $0.kick(event.seq, at: kick) }
+    let index = thread.pointee.index
+    pointee.requests.step(event, kick: kick, at, thread: index, gapEnd: pointee.gapEnd)
+    guard let key = RequestStep.key(device: event.device, queue: event.queue, id: event.id) else { return }
+    thread.pointee.arrival.step(
+      RequestArrivalStep(
+        timestamp: at.timestamp, location: at.location, gapEnd: pointee.gapEnd, request: key, seq: event.seq,
+        isLoop: thread.pointee.kind == .loop, stamp: kick), &pointee.requests.stages)
   }
 }

@@ -16,18 +16,30 @@ package enum EventTag: UInt16, CaseIterable, Sendable {
     loopWakeup, pollBegin, pollEnd, handlerBegin, handlerEnd, ioeventfdSignal, requestBegin, requestEnd,
     interrupt,
     guestMark, guestKickStamp, kvmStats, vmInfo, vcpuInfo, loopInfo, deviceInfo, ioeventfdInfo, clockSync,
-    kvmCounter, threadStats, eventTotals, kvmCounterInfo, queueBroken
+    kvmCounter, threadStats, eventTotals, kvmCounterInfo, queueBroken, backendSubmit, backendComplete,
+    queuePublished
 
   /// The event of a row's tag; nil for other tags. Raw values count from 0 without holes, as the order of the
   /// cases does.
   @inline(__always)
   init?(tag: UInt16) {
-    guard tag <= EventTag.queueBroken.rawValue else { return nil }
+    guard tag <= EventTag.queuePublished.rawValue else { return nil }
     self = unsafeBitCast(UInt8(truncatingIfNeeded: tag), to: EventTag.self)
   }
 
-  /// Events that recordings of earlier builds, such as those in `traces/`, do not have.
-  static let latest: [EventTag] = [.queueBroken]
+  /// Events that recordings of earlier builds, such as those in `traces/`, do not have: those that a build added, the oldest
+  /// build first.
+  private static let additions: [[EventTag]] = [
+    [.queueBroken], [.backendSubmit, .backendComplete, .queuePublished],
+  ]
+
+  /// Whether events of these names are missing because the build that recorded did not have them yet: nobody chose to leave
+  /// them out.
+  static func areLater(_ names: [String]) -> Bool {
+    additions.indices.contains { first in
+      Set(additions[first...].joined().map(\.qualifiedName)) == Set(names)
+    }
+  }
 
   /// Name and fields.
   package var schema: EventSchema {
@@ -64,6 +76,19 @@ package enum EventTag: UInt16, CaseIterable, Sendable {
     case .queueBroken:
       EventSchema(
         name: "queue_broken", fields: ["thread_kind", "thread", "seq", "device", "queue", "fault"])
+    case .backendSubmit:
+      EventSchema(
+        name: "backend_submit",
+        fields: ["thread_kind", "thread", "seq", "device", "queue", "id", "work", "bytes"])
+    case .backendComplete:
+      EventSchema(
+        name: "backend_complete", fields: ["thread_kind", "thread", "seq", "device", "queue", "id", "status"])
+    case .queuePublished:
+      EventSchema(
+        name: "queue_published",
+        fields: [
+          "thread_kind", "thread", "seq", "device", "queue", "requests", "in_flight", "notification",
+        ])
     case .guestMark: EventSchema(name: "guest_mark", fields: ["vcpu", "seq", "value", "guest_tsc"])
     case .guestKickStamp:
       EventSchema(
@@ -179,6 +204,12 @@ package enum ValueName {
     "indirect_not_negotiated", "indirect_length", "indirect_outside", "indirect_nested", "indirect_continued",
     "buffer", "empty_buffer", "total_too_long", "readable_after_writable", "request",
   ]
+  /// `backend_work`.
+  package static let backendWork = [
+    "read", "write", "durable_write", "flush", "send", "receive", "random", "discard", "zero",
+  ]
+  /// `notification`.
+  package static let notification = ["suppressed", "interrupt"]
   /// `stats_scope`.
   package static let statsScope = ["vm", "vcpu"]
   /// `stats_moment`.

@@ -20,6 +20,10 @@ package struct AnalysisResult: Sendable, Equatable {
   package let otherPaths: UInt64
   /// Requests by device, queue and kind.
   package let requests: [RequestResult]
+  /// How long the stages of requests took, by device and queue.
+  package let requestStages: [RequestStagesResult]
+  /// Queues whose devices tell of more than requests, by device and queue.
+  package let queues: [QueueResult]
   /// Contended locks by id.
   package let locks: [LockResult]
   /// Queues that the guest broke.
@@ -62,6 +66,8 @@ extension SliceAnalysis {
       paths: paths(),
       otherPaths: state.pointee.paths.table.othersEstimate,
       requests: state.pointee.requests.results(gapEnd: state.pointee.gapEnd),
+      requestStages: state.pointee.requests.stageResults(),
+      queues: state.pointee.queues.results(gapEnd: state.pointee.gapEnd, end: state.pointee.end),
       locks: locks(), brokenQueues: state.pointee.brokenQueues.results(),
       interrupts: state.pointee.interrupts.results(),
       counts: state.pointee.counts, markCount: state.pointee.markCount, marks: state.pointee.marks,

@@ -141,7 +141,7 @@ extension SliceAnalysis {
     // What another session recorded was emitted too: of some events only, it can be told that all are there, not how
     // many are missing.
     // Recordings of builds that had an event not yet do not declare it either.
-    let isSelection = unknownEvents.contains { !EventTag.latest.map(\.qualifiedName).contains($0) }
+    let isSelection = !unknownEvents.isEmpty && !EventTag.areLater(unknownEvents)
     if let found = known, found.missing > 0, isSelection { known = nil }
     return Wholeness(
       end: end, emitted: known?.emitted, recorded: recorded, missing: known?.missing,

@@ -76,6 +76,7 @@ extension ThreadState {
     exits.openedAt = moment
     path = before.path
     path.isFinished = false
+    arrival = before.arrival.opened()
     sleep = before.sleep
   }
 }

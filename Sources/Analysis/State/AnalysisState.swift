@@ -15,6 +15,7 @@ struct AnalysisState {
   var paths = StatisticsTable<PathStatistics>(limit: Limits.paths)
   var requests: RequestTracker
   var locks = StatisticsTable<LockStatistics>(limit: Limits.locks)
+  var queues = QueueTracker()
   var brokenQueues = BrokenQueueTracker()
 
   /// Events by tag.
@@ -69,6 +70,7 @@ struct AnalysisState {
     paths.free()
     requests.free()
     locks.free()
+    queues.free()
     brokenQueues.free()
     events.deallocate()
     interrupts.free()
@@ -143,6 +145,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     try pointee.paths.code(&coder, PathStatistics.isValid)
     try pointee.requests.code(&coder)
     try pointee.locks.code(&coder)
+    try pointee.queues.code(&coder)
     try pointee.brokenQueues.code(&coder)
     try pointee.interrupts.code(&coder)
   }

@@ -15,6 +15,12 @@ enum Limits {
   static let paths = 256
   /// Locks with a row of their own.
   static let locks = 256
+  /// Queues of devices with a row of their own.
+  static let queues = 256
+  /// Requests in flight that are told apart: more count as so many.
+  static let depths = 1024
+  /// Begins and ends of requests without a `queue_published` between, after which nobody knows how many are in flight.
+  static let depthEvents = 4096
   /// Queues that guests broke, by what they did.
   static let brokenQueues = 256
   /// Traces, read together, whose event totals are told apart.

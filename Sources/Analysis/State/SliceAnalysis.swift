@@ -68,6 +68,7 @@ extension AnalysisState {
     paths.add(other.paths)
     requests.add(other.requests, gapEnd: gapEnd)
     locks.add(other.locks)
+    queues.add(other.queues, gapEnd: gapEnd)
     brokenQueues.add(other.brokenQueues)
     for tag in 0..<EventTag.allCases.count { events[tag] &+= other.events[tag] }
     interrupts.add(other.interrupts)
@@ -94,6 +95,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     mergeClock(left, right, gapEnd)
     mergeExits(left, right)
     mergePath(left, right, gapEnd)
+    left.pointee.arrival.add(right.pointee.arrival, gapEnd: gapEnd, &pointee.requests.stages)
     mergeLoop(left, right)
   }
 

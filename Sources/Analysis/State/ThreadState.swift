@@ -43,6 +43,8 @@ struct ThreadState {
   /// Handlers cut by lost events or out of sequence.
   var brokenHandlers: UInt64 = 0
 
+  var arrival: RequestArrival
+
   var sleep: SleepStep?
   var sleepHead: SleepStep?
   var loop: LoopStatistics?
@@ -60,6 +62,7 @@ struct ThreadState {
     self.id = id
     clockSynchronized = synchronized
     pathSynchronized = synchronized
+    arrival = RequestArrival(isLeading: synchronized)
     reasons = .allocate(capacity: Self.reasonCount)
     reasons.initialize(repeating: 0, count: Self.reasonCount)
     if kind == .loop { loop = LoopStatistics() }
@@ -114,6 +117,7 @@ extension ThreadState {
     for head in 0..<heads { try pathHeads[head].code(&coder, thread: thread) }
     try pathBefore.code(&coder)
     try coder.code(count: &brokenHandlers)
+    try arrival.code(&coder, thread: thread)
 
     for row in [\ThreadState.sleep, \.sleepHead] {
       try coder.code(&self[keyPath: row], .blank) { (row, coder) throws(StateError) in

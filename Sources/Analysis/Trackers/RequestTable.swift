@@ -26,17 +26,37 @@ struct RequestTable {
     var isSettled: Bool
     /// It did not begin before the window analysed.
     var isCounted: Bool
+    /// When its guest kicked, by the stamp that came with it or comes before it; nil: there is none.
+    var kick: Int64?
+    /// Of the event with the stamp.
+    var stamped: Int64 = 0
+    /// Of `backend_submit` and `backend_complete`; nil: there was none.
+    var submitted: Int64?
+    var completed: Int64?
+    /// Which events that may be without meaning were kept for merging; see ``RequestTracker``.
+    var kept: UInt8 = 0
 
     var statisticsKey: Key { Key(high: UInt64(kind), low: key >> 32) }
 
     @inline(__always)
     mutating func open(_ step: RequestStep, as state: State) {
+      if self.state != .closed || step.gapEnd > stamped { kick = nil }
+      submitted = nil
+      completed = nil
+      kept = 0
       self.state = state
       timestamp = step.timestamp
       location = step.location
       thread = step.thread
       kind = step.detail
       isCounted = true
+    }
+
+    @inline(__always)
+    mutating func close() {
+      state = .closed
+      kick = nil
+      kept = 0
     }
   }
 
@@ -205,5 +225,12 @@ extension RequestTable.Entry {
     try coder.code(location: &location, at: timestamp, thread: Int(thread))
     try coder.code(&kind)
     try coder.code(&isCounted)
+    for moment in [\RequestTable.Entry.kick, \.submitted, \.completed] {
+      try coder.code(&self[keyPath: moment], 0) { (moment, coder) throws(StateError) in
+        try coder.code(moment: &moment)
+      }
+    }
+    try coder.code(moment: &stamped)
+    try coder.code(&kept)
   }
 }

@@ -4,11 +4,17 @@
 /// the latest begin of its key, with two exceptions: nothing is paired across a gap, and where an id was used again
 /// before its request ended, neither of the two is paired, as nothing tells whose end comes next.
 ///
-/// In a slice that follows another one, what a key's first event means depends on that other slice. That event, and the
-/// second one if the first was a begin, are kept for merging (`heads`); after them nothing depends on what was before.
+/// What happens to a request in between, its stamp, `backend_submit` and `backend_complete`, belongs to it on the same terms; of
+/// several the first one counts.
+///
+/// In a slice that follows another one, what a key's first event means depends on that other slice. Events of a key are kept
+/// for merging (`heads`) up to the first end, or the second begin; after that nothing depends on what was before. Events that
+/// cannot change anything any more, whatever was before, are not kept, so that a key has at most ``mostKept``.
 struct RequestTracker {
   private var table: RequestTable
   private var statistics = StatisticsTable<RequestStatistics>(limit: Limits.paths)
+  /// By queue.
+  var stages = StatisticsTable<RequestStages>(limit: Limits.queues)
   /// Ends without a begin, and begins whose end is not to be had, by the thread that they are on.
   private var unmatched: [UInt16: UInt64] = [:]
   /// What could not be applied yet, in order.
@@ -20,6 +26,7 @@ struct RequestTracker {
   func free() {
     table.free()
     statistics.free()
+    stages.free()
   }
 
   // MARK: Step
@@ -41,6 +48,26 @@ struct RequestTracker {
     step(
       RequestStep.key(device: event.device, queue: event.queue, id: event.id), .end, at, thread,
       UInt8(min(event.status, 255)), gapEnd)
+  }
+
+  /// - Parameter kick: When the guest kicked.
+  mutating func step(_ event: GuestKickStamp, kick: Int64, _ at: EventPlace, thread: Int, gapEnd: Int64) {
+    guard let key = RequestStep.key(device: event.device, queue: event.queue, id: event.id) else { return }
+    step(
+      RequestStep(
+        timestamp: at.timestamp, location: at.location, gapEnd: gapEnd, key: key, operation: .stamp,
+        thread: UInt16(truncatingIfNeeded: thread), detail: 0, kick: kick))
+  }
+
+  /// `backend_submit` or `backend_complete`.
+  mutating func step(
+    _ operation: RequestStep.Operation, of key: UInt64?, _ at: EventPlace, thread: Int, gapEnd: Int64
+  ) {
+    guard let key else { return }
+    step(
+      RequestStep(
+        timestamp: at.timestamp, location: at.location, gapEnd: gapEnd, key: key, operation: operation,
+        thread: UInt16(truncatingIfNeeded: thread), detail: 0))
   }
 
   @inline(__always)
@@ -91,15 +118,22 @@ struct RequestTracker {
   /// Keeps an event of which not all is known; what follows from it in any case is done.
   @inline(never)
   private mutating func keep(_ step: RequestStep, _ place: UnsafeMutablePointer<RequestTable.Entry>) {
-    heads.append(step)
     let isFirst = place.pointee.state == .closed
-    place.pointee.isSettled = !isFirst || step.operation == .end
     switch step.operation {
     case .begin:
       let isReused = !isFirst && step.gapEnd <= place.pointee.timestamp
+      place.pointee.isSettled = !isFirst
       place.pointee.open(step, as: isReused ? .doubtful : .open)
-    case .end, .evict: place.pointee.state = .closed
+    case .end:
+      place.pointee.isSettled = true
+      place.pointee.close()
+    case .evict:
+      place.pointee.isSettled = !isFirst
+      place.pointee.close()
+    case .stamp, .submit, .complete:
+      guard place.pointee.mayMatter(step.operation) else { return }
     }
+    heads.append(step)
   }
 
   @inline(__always)
@@ -116,17 +150,48 @@ struct RequestTracker {
         refuse(step, place)
         return
       }
-      place.pointee.state = .closed
-      guard place.pointee.isCounted else { return }
-      let statistics = statistics.row(for: place.pointee.statisticsKey)
-      if step.detail != 0 { statistics.pointee.failed &+= 1 }
-      statistics.pointee.duration.record(
-        step.timestamp &- place.pointee.timestamp, timestamp: place.pointee.timestamp,
-        location: place.pointee.location)
+      if place.pointee.isCounted { end(step, place) }
+      place.pointee.close()
     case .evict:
       if place.pointee.state == .open { unmatched[place.pointee.thread, default: 0] &+= 1 }
-      place.pointee.state = .closed
+      place.pointee.close()
+    case .stamp:
+      guard place.pointee.state == .closed, place.pointee.kick == nil else { return }
+      place.pointee.kick = step.kick
+      place.pointee.stamped = step.timestamp
+    case .submit:
+      guard place.pointee.state == .open, step.gapEnd <= place.pointee.timestamp else { return }
+      if place.pointee.submitted == nil { place.pointee.submitted = step.timestamp }
+    case .complete:
+      guard place.pointee.state == .open, step.gapEnd <= place.pointee.timestamp else { return }
+      guard place.pointee.submitted != nil, place.pointee.completed == nil else { return }
+      place.pointee.completed = step.timestamp
     }
+  }
+
+  /// The end of a request that is known from its begin on.
+  @inline(__always)
+  private mutating func end(_ step: RequestStep, _ place: UnsafeMutablePointer<RequestTable.Entry>) {
+    let statistics = statistics.row(for: place.pointee.statisticsKey)
+    guard step.detail != RequestStep.givenUp else {
+      statistics.pointee.givenUp &+= 1
+      return
+    }
+    if step.detail != 0 { statistics.pointee.failed &+= 1 }
+    let (began, location) = (place.pointee.timestamp, place.pointee.location)
+    statistics.pointee.duration.record(step.timestamp &- began, timestamp: began, location: location)
+    let stages = stages.row(for: Key(high: 0, low: step.key >> 32))
+    if let kick = place.pointee.kick {
+      stages.pointee.record(.kickToPushed, step.timestamp &- kick, began, location)
+    }
+    guard let submitted = place.pointee.submitted else {
+      stages.pointee.record(.poppedToPushed, step.timestamp &- began, began, location)
+      return
+    }
+    stages.pointee.record(.poppedToSubmitted, submitted &- began, began, location)
+    guard let completed = place.pointee.completed else { return }
+    stages.pointee.record(.submittedToCompleted, completed &- submitted, began, location)
+    stages.pointee.record(.completedToPushed, step.timestamp &- completed, began, location)
   }
 
   /// A begin of a request that has begun.
@@ -144,7 +209,7 @@ struct RequestTracker {
   private mutating func refuse(_ step: RequestStep, _ place: UnsafeMutablePointer<RequestTable.Entry>) {
     if place.pointee.state == .open { unmatched[place.pointee.thread, default: 0] &+= 1 }
     unmatched[step.thread, default: 0] &+= 1
-    place.pointee.state = .closed
+    place.pointee.close()
   }
 
   /// A request had to make room for others.
@@ -176,6 +241,7 @@ struct RequestTracker {
     }
     table.adopt(next.table, since: before)
     statistics.add(next.statistics)
+    stages.add(next.stages)
     unmatched.merge(next.unmatched, uniquingKeysWith: &+)
   }
 
@@ -204,10 +270,23 @@ struct RequestTracker {
       results.append(
         RequestResult(
           kind: Int(clamping: key.high), device: Int(key.low >> 16), queue: Int(key.low & 0xffff),
-          begun: row.begun, bytes: row.bytes, failed: row.failed, open: open[key.high]?[key.low] ?? 0,
+          begun: row.begun, bytes: row.bytes, failed: row.failed, givenUp: row.givenUp,
+          open: open[key.high]?[key.low] ?? 0,
           duration: LatencySummary(row.duration)))
     }
     return results.sorted { ($0.device, $0.queue, $0.kind) < ($1.device, $1.queue, $1.kind) }
+  }
+
+  /// The stages of requests, by queue.
+  func stageResults() -> [RequestStagesResult] {
+    var results: [RequestStagesResult] = []
+    stages.forEach { key, row in
+      results.append(
+        RequestStagesResult(
+          device: Int(key.low >> 16), queue: Int(key.low & 0xffff),
+          stages: RequestStage.allCases.map { row[$0] }))
+    }
+    return results.sorted { ($0.device, $0.queue) < ($1.device, $1.queue) }
   }
 
   /// Begins and ends that could not be paired, by thread.
@@ -222,13 +301,20 @@ struct RequestTracker {
   }
 }
 
-/// `request_begin` or `request_end`.
+/// `request_begin` or `request_end`, or what happens before and in between.
 struct RequestStep {
   enum Operation: UInt8 {
     case begin, end
     /// Other requests need its place.
     case evict
+    /// `guest_kick_stamp`.
+    case stamp
+    /// `backend_submit` and `backend_complete`.
+    case submit, complete
   }
+
+  /// The status of a request that was given up.
+  static let givenUp = RequestResult.givenUpStatus
 
   var timestamp: Int64
   var location: UInt64
@@ -241,6 +327,8 @@ struct RequestStep {
   var thread: UInt16
   /// Kind for a begin, status for an end.
   var detail: UInt8
+  /// Of a stamp: when the guest kicked.
+  var kick: Int64 = 0
 
   /// nil where a field has a value that the catalogue's type cannot hold.
   @inline(__always)
@@ -255,6 +343,7 @@ struct RequestStatistics: KeyedStatistics {
   var begun: UInt64 = 0
   var bytes: UInt64 = 0
   var failed: UInt64 = 0
+  var givenUp: UInt64 = 0
   let duration: LatencyHistogram
 
   init() { duration = LatencyHistogram() }
@@ -265,12 +354,16 @@ struct RequestStatistics: KeyedStatistics {
     begun &+= other.begun
     bytes &+= other.bytes
     failed &+= other.failed
+    givenUp &+= other.givenUp
     duration.add(other.duration)
   }
 }
 
 /// Requests of one kind.
 package struct RequestResult: Sendable, Equatable {
+  /// The status of a request that was given up.
+  package static let givenUpStatus: UInt8 = 255
+
   /// `request_kind` of the catalogue.
   package let kind: Int
   /// Device id.
@@ -283,6 +376,8 @@ package struct RequestResult: Sendable, Equatable {
   package let bytes: UInt64
   /// Requests that ended with another status than 0.
   package let failed: UInt64
+  /// Requests of which the driver is told nothing, as their queue was reset, taken back or broken.
+  package let givenUp: UInt64
   /// Requests that had not ended at the last event, although nothing is lost since they began.
   package let open: UInt64
   /// Begin to end.
@@ -292,12 +387,16 @@ package struct RequestResult: Sendable, Equatable {
 // MARK: Kept in a file
 
 extension RequestTracker {
-  /// A key has up to three events that wait for what was before, and no more keys than there are entries have any.
-  private static let mostHeads = 4 * Limits.openRequests
+  /// Events of one key that wait for what was before: a stamp, a completion, a submission and another completion, a begin,
+  /// again a submission and a completion, and an end or another begin. No more keys than there are entries have any.
+  static let mostKept = 8
+  /// With an eviction of each.
+  private static let mostHeads = (mostKept + 1) * Limits.openRequests
 
   mutating func code(_ coder: inout StateCoder) throws(StateError) {
     try table.code(&coder)
     try statistics.code(&coder)
+    try stages.code(&coder)
     try coder.code(&unmatched, limit: AnalysisState.threadCount, "a list of threads")
     try coder.require(
       unmatched.keys.allSatisfy { $0 < UInt16(AnalysisState.threadCount) }, "a thread's number")
@@ -319,6 +418,7 @@ extension RequestStep: StateCoded {
     try coder.code(location: &location, at: timestamp, thread: Int(thread))
     try coder.code(moment: &gapEnd)
     try coder.code(&detail)
+    if operation == .stamp { try coder.code(moment: &kick) }
   }
 }
 
@@ -329,6 +429,27 @@ extension RequestStatistics {
     try coder.code(count: &begun)
     try coder.code(&bytes)
     try coder.code(count: &failed)
+    try coder.code(count: &givenUp)
     try duration.code(&coder)
+  }
+}
+
+extension RequestTable.Entry {
+  /// Whether an event in between can matter although what was before the slice is not known; it is noted as one that was kept.
+  fileprivate mutating func mayMatter(_ operation: RequestStep.Operation) -> Bool {
+    let (stamp, early, submit, late): (UInt8, UInt8, UInt8, UInt8) = (1, 2, 4, 8)
+    let bit: UInt8
+    switch operation {
+    // A request that has begun takes no stamp.
+    case .stamp: bit = state == .closed ? stamp : 0
+    case .submit: bit = submit
+    case .complete where kept & submit != 0: bit = late
+    // Of a request that has begun here nothing can have been submitted before.
+    case .complete: bit = state == .closed ? early : 0
+    case .begin, .end, .evict: return true
+    }
+    guard bit != 0, kept & bit == 0 else { return false }
+    kept |= bit
+    return true
   }
 }

@@ -102,6 +102,24 @@ EXEUNT_EVENT(
     (thread_kind, thread, seq, device, queue, id, status))
 
 EXEUNT_EVENT(
+    backend_submit,
+    (uint8_t thread_kind, uint16_t thread, uint32_t seq, uint16_t device, uint16_t queue, uint32_t id,
+     uint8_t work, uint32_t bytes),
+    (thread_kind, thread, seq, device, queue, id, work, bytes))
+
+EXEUNT_EVENT(
+    backend_complete,
+    (uint8_t thread_kind, uint16_t thread, uint32_t seq, uint16_t device, uint16_t queue, uint32_t id,
+     uint16_t status),
+    (thread_kind, thread, seq, device, queue, id, status))
+
+EXEUNT_EVENT(
+    queue_published,
+    (uint8_t thread_kind, uint16_t thread, uint32_t seq, uint16_t device, uint16_t queue, uint16_t requests,
+     uint16_t in_flight, uint8_t notification),
+    (thread_kind, thread, seq, device, queue, requests, in_flight, notification))
+
+EXEUNT_EVENT(
     queue_broken,
     (uint8_t thread_kind, uint16_t thread, uint32_t seq, uint16_t device, uint16_t queue, uint8_t fault),
     (thread_kind, thread, seq, device, queue, fault))

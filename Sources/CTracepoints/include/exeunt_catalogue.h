@@ -119,6 +119,25 @@ LTTNG_UST_TRACEPOINT_ENUM(exeunt, request_kind, LTTNG_UST_TP_ENUM_VALUES(
     lttng_ust_field_enum_value("other", 6)
 ))
 
+// What a device has the host do.
+LTTNG_UST_TRACEPOINT_ENUM(exeunt, backend_work, LTTNG_UST_TP_ENUM_VALUES(
+    lttng_ust_field_enum_value("read", 0)
+    lttng_ust_field_enum_value("write", 1)
+    lttng_ust_field_enum_value("durable_write", 2)
+    lttng_ust_field_enum_value("flush", 3)
+    lttng_ust_field_enum_value("send", 4)
+    lttng_ust_field_enum_value("receive", 5)
+    lttng_ust_field_enum_value("random", 6)
+    lttng_ust_field_enum_value("discard", 7)
+    lttng_ust_field_enum_value("zero", 8)
+))
+
+// Whether the driver asked to be interrupted for what was completed (virtio 1.2, section 2.7.7).
+LTTNG_UST_TRACEPOINT_ENUM(exeunt, notification, LTTNG_UST_TP_ENUM_VALUES(
+    lttng_ust_field_enum_value("suppressed", 0)
+    lttng_ust_field_enum_value("interrupt", 1)
+))
+
 // What a guest did wrong with a queue (virtio 1.2, sections 2.7 and 5).
 LTTNG_UST_TRACEPOINT_ENUM(exeunt, queue_fault, LTTNG_UST_TP_ENUM_VALUES(
     lttng_ust_field_enum_value("size", 0)
@@ -327,7 +346,34 @@ LTTNG_UST_TRACEPOINT_EVENT(exeunt, request_begin,
         lttng_ust_field_integer(uint32_t, bytes, bytes)
     ))
 
-// A device pushed the completion of a request; status 0 is success.
+// A device hands a request's work to the host, such as to io_uring(7), to a thread, or with the system call that follows.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, backend_submit,
+    LTTNG_UST_TP_ARGS(uint8_t, thread_kind, uint16_t, thread, uint32_t, seq, uint16_t, device, uint16_t, queue, uint32_t, id, uint8_t, work, uint32_t, bytes),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_enum(exeunt, thread_kind, uint8_t, thread_kind, thread_kind)
+        lttng_ust_field_integer(uint16_t, thread, thread)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+        lttng_ust_field_integer(uint16_t, device, device)
+        lttng_ust_field_integer(uint16_t, queue, queue)
+        lttng_ust_field_integer(uint32_t, id, id)
+        lttng_ust_field_enum(exeunt, backend_work, uint8_t, work, work)
+        lttng_ust_field_integer(uint32_t, bytes, bytes)
+    ))
+
+// A device has learned that the host has done a request's work; status is 0 or the host's errno.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, backend_complete,
+    LTTNG_UST_TP_ARGS(uint8_t, thread_kind, uint16_t, thread, uint32_t, seq, uint16_t, device, uint16_t, queue, uint32_t, id, uint16_t, status),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_enum(exeunt, thread_kind, uint8_t, thread_kind, thread_kind)
+        lttng_ust_field_integer(uint16_t, thread, thread)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+        lttng_ust_field_integer(uint16_t, device, device)
+        lttng_ust_field_integer(uint16_t, queue, queue)
+        lttng_ust_field_integer(uint32_t, id, id)
+        lttng_ust_field_integer(uint16_t, status, status)
+    ))
+
+// A device pushed the completion of a request, or, with status 255, gave the request up: its queue was reset, taken back or broken, and the driver is told nothing; status 0 is success.
 LTTNG_UST_TRACEPOINT_EVENT(exeunt, request_end,
     LTTNG_UST_TP_ARGS(uint8_t, thread_kind, uint16_t, thread, uint32_t, seq, uint16_t, device, uint16_t, queue, uint32_t, id, uint8_t, status),
     LTTNG_UST_TP_FIELDS(
@@ -350,6 +396,20 @@ LTTNG_UST_TRACEPOINT_EVENT(exeunt, queue_broken,
         lttng_ust_field_integer(uint16_t, device, device)
         lttng_ust_field_integer(uint16_t, queue, queue)
         lttng_ust_field_enum(exeunt, queue_fault, uint8_t, fault, fault)
+    ))
+
+// A device let the driver see completed requests, so many since the last time; in_flight were taken and are not completed.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, queue_published,
+    LTTNG_UST_TP_ARGS(uint8_t, thread_kind, uint16_t, thread, uint32_t, seq, uint16_t, device, uint16_t, queue, uint16_t, requests, uint16_t, in_flight, uint8_t, notification),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_enum(exeunt, thread_kind, uint8_t, thread_kind, thread_kind)
+        lttng_ust_field_integer(uint16_t, thread, thread)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+        lttng_ust_field_integer(uint16_t, device, device)
+        lttng_ust_field_integer(uint16_t, queue, queue)
+        lttng_ust_field_integer(uint16_t, requests, requests)
+        lttng_ust_field_integer(uint16_t, in_flight, in_flight)
+        lttng_ust_field_enum(exeunt, notification, uint8_t, notification, notification)
     ))
 
 // An interrupt is about to be raised.

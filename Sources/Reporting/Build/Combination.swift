@@ -39,6 +39,20 @@ struct Combination {
     return queues.isEmpty ? nil : queues
   }
 
+  private func queues() -> [QueueReport]? {
+    let queues = rows(\.summary?.queues) { member, row in
+      (row.machine, row.device) = (member.name, member.qualified(row.device))
+    }
+    return queues.isEmpty ? nil : queues
+  }
+
+  private func requestPaths() -> [RequestPathReport]? {
+    let paths = rows(\.paths?.requests) { member, row in
+      (row.machine, row.device) = (member.name, member.qualified(row.device))
+    }
+    return paths.isEmpty ? nil : paths
+  }
+
   // MARK: What was read
 
   private var trace: TraceReport {
@@ -99,7 +113,8 @@ struct Combination {
 
   private var paths: PathsReport? {
     guard let first = reports[0].paths else { return nil }
-    return PathsReport(filter: first.filter, paths: pathRows(\.paths?.paths), calibration: nil)
+    return PathsReport(
+      filter: first.filter, paths: pathRows(\.paths?.paths), requests: requestPaths(), calibration: nil)
   }
 
   private func pathRows(_ paths: (Report) -> [PathReport]?) -> [PathReport] {
@@ -146,7 +161,7 @@ struct Combination {
       requests: rows(\.summary?.requests) { member, row in
         (row.machine, row.device) = (member.name, member.qualified(row.device))
       },
-      brokenQueues: brokenQueues(),
+      queues: queues(), brokenQueues: brokenQueues(),
       locks: rows(\.summary?.locks) { member, row in
         (row.machine, row.device) = (member.name, member.qualified(row.device ?? "lock"))
       },

@@ -25,6 +25,17 @@ struct EventWords {
       return "\(event.tag.schema.name) \(name)"
     case .ioeventfdSignal: return "ioeventfd_signal, " + Text.number(event.field("counter"), "kick")
     case .requestBegin, .requestEnd, .guestKickStamp: return "\(event.tag.schema.name) \(event.field("id"))"
+    case .backendSubmit:
+      let work = Int(min(event.field("work"), 255))
+      let name = ValueName.backendWork.indices.contains(work) ? ValueName.backendWork[work] : "work \(work)"
+      return "backend_submit \(event.field("id")): \(name)"
+    case .backendComplete:
+      let status = UInt8(min(event.field("status"), 255))
+      return "backend_complete \(event.field("id"))" + (status == 0 ? "" : ": \(HostError.name(status))")
+    case .queuePublished:
+      let isTold = event.field("notification") != 0
+      return "queue_published \(device) queue \(event.field("queue")): "
+        + Text.number(event.field("requests"), "request") + (isTold ? "" : ", no interrupt wanted")
     case .interrupt:
       let mechanism = Int(min(event.field("mechanism"), 255))
       let name = ValueName.mechanism.indices.contains(mechanism) ? ValueName.mechanism[mechanism] : "?"

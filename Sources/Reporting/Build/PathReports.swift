@@ -100,7 +100,7 @@ extension ReportBuilder {
       return report
     }
     report.paths = PathsReport(
-      filter: filter, paths: paths,
+      filter: filter, paths: paths, requests: requestPaths(devices: devices, queues: queues),
       calibration: calibration.map {
         CalibrationReport(
           points: $0.points, nanosecondsPerTick: $0.nanosecondsPerTick, uncertainty: $0.uncertainty,

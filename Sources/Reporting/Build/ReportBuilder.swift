@@ -107,7 +107,8 @@ package struct ReportBuilder {
       dominant: DominantReport(vcpus: vcpus, exits: exits, all: allExits), vcpus: vcpus,
       loops: result.loops.map(loop), exits: exits, costs: costs(sortedBy: order), allExits: allExits,
       paths: pathReports(kinds: [.exitKick, .loopKick]), interrupts: result.interrupts.map(interrupts),
-      requests: result.requests.map(request), brokenQueues: brokenQueues(), locks: result.locks.map(lock),
+      requests: result.requests.map(request), queues: queueReports(), brokenQueues: brokenQueues(),
+      locks: result.locks.map(lock),
       kvm: kvm(), counting: counting(),
       phases: phases(),
       marks: result.markCount, mainThread: scheduling(ThreadName(.main, 0)))

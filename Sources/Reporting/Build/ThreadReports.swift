@@ -112,6 +112,7 @@ extension ReportBuilder {
       device: result.dump.deviceName(request.device), queue: request.queue,
       kind: kinds.indices.contains(request.kind) ? kinds[request.kind] : "kind \(request.kind)",
       count: request.begun, bytes: request.bytes, failed: request.failed,
+      givenUp: request.givenUp > 0 ? request.givenUp : nil,
       open: request.open > 0 ? request.open : nil, duration: latency(request.duration))
   }
 

@@ -16,6 +16,7 @@ extension DocumentBuilder {
       line("no such paths in this trace")
       return
     }
+    for path in (paths.requests ?? []).prefix(32) { requests(path) }
     for path in paths.paths.prefix(32) { show(path) }
     if paths.paths.count > 32 {
       blank()

@@ -14,6 +14,7 @@ extension DocumentBuilder {
     cpus(summary)
     exits(summary.exits, summary.allExits, summary.costs)
     paths(summary.paths)
+    queues(summary.queues ?? [])
     interrupts(summary)
     kvm(summary.kvm)
     phases(summary)
@@ -196,11 +197,12 @@ extension DocumentBuilder {
         words.append("max \(Text.duration(request.duration.maximum)) \(at(request.duration.maximumExemplar))")
       }
       if request.failed > 0 { words.append("\(Text.count(request.failed)) FAILED") }
+      if let givenUp = request.givenUp { words.append("\(Text.count(givenUp)) given up") }
       if let open = request.open {
         words.append("\(Text.count(open)) not ended" + (report.trace.window == nil ? "" : " in this window"))
       }
       // Begins whose end is lost, cannot be told from another's, or came after too many other requests.
-      let paired = request.duration.count + (request.open ?? 0)
+      let paired = request.duration.count + (request.open ?? 0) + (request.givenUp ?? 0)
       if request.count > paired { words.append("\(Text.count(request.count - paired)) not paired") }
       paragraph(words.joined(separator: " · "), indent: 2)
     }

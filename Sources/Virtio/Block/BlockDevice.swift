@@ -38,6 +38,8 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
   // Everything below is accessed under the device's lock.
   private var chain = DescriptorChain()
   private var free: [BlockJob] = []
+  /// To be handed to the backend, all together.
+  private var batch: [BlockJob] = []
   private var completed: [BlockJob] = []
   /// Queues that may hold requests for which no kick will come.
   private var unfinished: Set<Int> = []
@@ -111,11 +113,15 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
 
   package func settle() { backend.settle() }
 
-  package func reset() {
+  package func reset(by thread: ThreadContext) {
     backend.settle()
     for queue in queueSizes.indices { backend.takeCompleted(queue: queue, into: &completed) }
-    // Their queues are no more; for whoever follows the trace they ended.
-    for job in completed { free.append(job) }
+    noteCompleted(by: thread)
+    // Their queues are no more: their drivers learn nothing, and who follows the trace learns that.
+    for job in completed {
+      observer.requestEnded(subject(of: job), status: DeviceRequest.givenUp, by: thread)
+      free.append(job)
+    }
     completed.removeAll(keepingCapacity: true)
     unfinished.removeAll()
     accepted = 0
@@ -152,12 +158,26 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
   private func endBatch(
     _ queue: inout Virtqueue, _ index: Int, _ memory: GuestMemory, by thread: ThreadContext
   ) {
+    for job in batch {
+      observer.backendSubmitted(
+        subject(of: job), BackendWork(job.work), bytes: UInt32(clamping: job.bytes), by: thread)
+      backend.submit(job)
+    }
+    batch.removeAll(keepingCapacity: true)
     backend.endBatch(queue: index, into: &completed)
     complete(&queue, memory, by: thread)
   }
 
+  private func noteCompleted(by thread: ThreadContext) {
+    for job in completed {
+      let status = UInt16(clamping: job.failure?.rawValue ?? 0)
+      observer.backendCompleted(subject(of: job), status: status, by: thread)
+    }
+  }
+
   /// Pushes what the backend has completed.
   private func complete(_ queue: inout Virtqueue, _ memory: GuestMemory, by thread: ThreadContext) {
+    noteCompleted(by: thread)
     for job in completed {
       if let failure = job.failure { failures.add(failure, job.kind) }
       end(job, job.failure == nil ? .ok : .ioError, &queue, memory, by: thread)
@@ -201,7 +221,8 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
       }
       guard !ranges.isEmpty else { return end(job, .ok, &queue, memory, by: thread) }
       job.begin(ranges, isDurable: !isDiscard && !flushes)
-      return backend.submit(job)
+      batch.append(job)
+      return
     case .flush: job.work = .flush
     case .read:
       job.work = .read
@@ -217,7 +238,7 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
     } catch {
       return end(job, .ioError, &queue, memory, by: thread)
     }
-    backend.submit(job)
+    batch.append(job)
   }
 
   /// Whether the driver may ask for it.
@@ -251,13 +272,15 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
     _ job: BlockJob, _ status: BlockRequest.Status, _ queue: inout Virtqueue, _ memory: GuestMemory,
     by thread: ThreadContext
   ) {
-    if job.generation == queue.generation, queue.isReady {
+    let isPushed = queue.canComplete(job.generation)
+    if isPushed {
       // The place was in RAM when the chain was read, and RAM stays.
       try? memory.write(status.rawValue, at: job.status, .little)
       let data = status == .ok ? job.length : 0
       queue.push(head: job.head, written: UInt32(clamping: data + 1), memory)
     }
-    observer.requestEnded(subject(of: job), status: status.rawValue, by: thread)
+    observer.requestEnded(
+      subject(of: job), status: isPushed ? status.rawValue : DeviceRequest.givenUp, by: thread)
     free.append(job)
   }
 
@@ -274,6 +297,20 @@ extension DeviceRequest.Kind {
       case .write: .write
       case .flush: .flush
       case .identify, .unsupported, .discard, .writeZeroes: .other
+      }
+  }
+}
+
+extension BackendWork {
+  fileprivate init(_ work: BlockJob.Work) {
+    self =
+      switch work {
+      case .read: .read
+      case .write: .write
+      case .writeThrough: .durableWrite
+      case .flush: .flush
+      case .discard: .discard
+      case .clear, .zero: .zero
       }
   }
 }

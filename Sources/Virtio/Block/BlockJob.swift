@@ -52,6 +52,8 @@ package final class BlockJob: @unchecked Sendable {
   var id: UInt32 = 0
   var kind = DeviceRequest.Kind.other
   var length: UInt64 = 0
+  /// Bytes to be read or written in all.
+  private(set) var bytes: UInt64 = 0
   var status = GuestAddress(0)
 
   // The kernel may read them until the request is complete, so that they stay where they are.
@@ -68,6 +70,7 @@ package final class BlockJob: @unchecked Sendable {
     range = 0..<0
     ranges = []
     failure = nil
+    bytes = 0
   }
 
   /// Has it be about ranges of the file.
@@ -105,6 +108,7 @@ package final class BlockJob: @unchecked Sendable {
     }
     storage.initializeElement(
       at: range.upperBound, to: iovec(iov_base: bytes.baseAddress, iov_len: bytes.count))
+    self.bytes += UInt64(bytes.count)
     range = range.lowerBound..<range.upperBound + 1
   }
 

@@ -1,4 +1,5 @@
 import Devices
+import Glibc
 import GuestRAM
 import Platform
 
@@ -84,9 +85,9 @@ package final class ConsoleDevice: VirtioDevice, @unchecked Sendable {
     }
   }
 
-  package func reset() {
+  package func reset(by thread: ThreadContext) {
     for index in ports.indices {
-      ports[index].sending.isHeld = false
+      if ports[index].sending.isHeld { giveUp(index, by: thread) }
       ports[index].receiving.isHeld = false
       ports[index].isOpenInGuest = false
       ports[index].debts = []
@@ -161,8 +162,8 @@ package final class ConsoleDevice: VirtioDevice, @unchecked Sendable {
   private func transmit(
     _ index: Int, _ queue: inout Virtqueue, _ memory: GuestMemory, by thread: ThreadContext
   ) {
-    if ports[index].sending.isHeld, ports[index].sending.generation != queue.generation {
-      finish(index, by: thread)
+    if ports[index].sending.isHeld, !queue.canComplete(ports[index].sending.generation) {
+      giveUp(index, by: thread)
     }
     var budget = Int(queue.maximumSize)
     repeat {
@@ -177,11 +178,14 @@ package final class ConsoleDevice: VirtioDevice, @unchecked Sendable {
           ports[index].sending.done = 0
           stamps?.tell(
             observer, sent(index), head: ports[index].sending.chain.head, memory, by: thread)
-          observer.requestBegan(
-            sent(index), bytes: UInt32(clamping: ports[index].sending.chain.readableLength), by: thread)
+          let bytes = UInt32(clamping: ports[index].sending.chain.readableLength)
+          observer.requestBegan(sent(index), bytes: bytes, by: thread)
+          observer.backendSubmitted(sent(index), .send, bytes: bytes, by: thread)
         }
         // Where nobody is connected, what is sent is nobody's, as with a serial line that is not plugged in.
         guard send(index, memory) else { return waitAgain(index) }
+        observer.backendCompleted(
+          sent(index), status: ports[index].peer.isConnected ? 0 : UInt16(ENOTCONN), by: thread)
         queue.push(head: ports[index].sending.chain.head, written: 0, memory)
         finish(index, by: thread)
       }
@@ -264,10 +268,15 @@ package final class ConsoleDevice: VirtioDevice, @unchecked Sendable {
       kind: .transmit)
   }
 
-  /// A request to send something is no more.
   private func finish(_ index: Int, by thread: ThreadContext) {
     ports[index].sending.isHeld = false
     observer.requestEnded(sent(index), status: 0, by: thread)
+  }
+
+  /// A request to send something is no more: its queue is gone.
+  private func giveUp(_ index: Int, by thread: ThreadContext) {
+    ports[index].sending.isHeld = false
+    observer.requestEnded(sent(index), status: DeviceRequest.givenUp, by: thread)
   }
 
   // MARK: Connections

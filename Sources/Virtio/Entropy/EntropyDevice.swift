@@ -1,4 +1,5 @@
 import Devices
+import Glibc
 import GuestRAM
 import Platform
 
@@ -36,7 +37,7 @@ package final class EntropyDevice: VirtioDevice, @unchecked Sendable {
 
   package func start(features: UInt64) {}
 
-  package func reset() { _ = left.consume() }
+  package func reset(by thread: ThreadContext) { _ = left.consume() }
 
   package func handle(
     _ queue: inout Virtqueue, index: Int, memory: GuestMemory, by thread: ThreadContext
@@ -68,6 +69,7 @@ package final class EntropyDevice: VirtioDevice, @unchecked Sendable {
     let request = DeviceRequest(device: id, queue: UInt16(index), id: queue.taken &- 1, kind: .other)
     stamps?.tell(observer, request, head: chain.head, memory, by: thread)
     observer.requestBegan(request, bytes: UInt32(wanted), by: thread)
+    observer.backendSubmitted(request, .random, bytes: UInt32(wanted), by: thread)
     var written = 0
     var isWhole = true
     // The buffers were in RAM when the chain was read, and RAM stays. What getrandom(2) did not give is not said to be there.
@@ -77,7 +79,9 @@ package final class EntropyDevice: VirtioDevice, @unchecked Sendable {
       isWhole = isWhole && HostRandom.fill(bytes)
       if isWhole { written += count }
     }
+    let isAll = UInt64(written) == wanted
+    observer.backendCompleted(request, status: isAll ? 0 : UInt16(EIO), by: thread)
     queue.push(head: chain.head, written: UInt32(written), memory)
-    observer.requestEnded(request, status: UInt64(written) == wanted ? 0 : 1, by: thread)
+    observer.requestEnded(request, status: isAll ? 0 : 1, by: thread)
   }
 }

@@ -114,7 +114,7 @@ package final class NetDevice: VirtioDevice, @unchecked Sendable {
     pairs[0].setActive(true)
   }
 
-  package func reset() {
+  package func reset(by thread: ThreadContext) {
     if isStarted {
       if usablePairs > 1 { backend.use(pairs: 1) }
       backend.accept([])
@@ -123,7 +123,7 @@ package final class NetDevice: VirtioDevice, @unchecked Sendable {
     usablePairs = 1
     controlQueue = nil
     isUnfinished = false
-    for pair in pairs { pair.reset() }
+    for pair in pairs { pair.reset(by: thread) }
   }
 
   /// One for each pair; the first one's loop serves the control queue, too.

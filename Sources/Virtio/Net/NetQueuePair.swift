@@ -23,6 +23,8 @@ final class NetQueuePair {
   /// Whether `chain` waits for room, and of which generation of its queue it is.
   private var isBlocked = false
   private var generation: UInt32 = 0
+  /// The number of the request in `chain`.
+  private var number: UInt32 = 0
   /// Whether the transmit queue may hold packets for which no kick will come.
   private var isUnfinished = false
   /// What happened to packets that did not arrive.
@@ -67,7 +69,8 @@ final class NetQueuePair {
     wakeup.signal()
   }
 
-  func reset() {
+  func reset(by thread: ThreadContext) {
+    if isBlocked { giveUp(by: thread) }
     isActive = false
     hasGuestChecksum = false
     isBlocked = false
@@ -106,7 +109,7 @@ final class NetQueuePair {
     guard isActive else { return }
     if isBlocked {
       isBlocked = false
-      if queue.generation == generation { send(&queue, memory, by: thread) }
+      if queue.canComplete(generation) { send(&queue, memory, by: thread) } else { giveUp(by: thread) }
       if isBlocked { return }
     }
     var budget = Int(queue.maximumSize)
@@ -119,10 +122,11 @@ final class NetQueuePair {
         guard length >= UInt64(NetDevice.headerLength) else {
           return queue.fail(.request("a packet that is shorter than its header"))
         }
-        let subject = subject(transmitQueue, queue.taken &- 1, .transmit)
-        stamps?.tell(observer, subject, head: chain.head, memory, by: thread)
-        observer.requestBegan(
-          subject, bytes: UInt32(clamping: length - UInt64(NetDevice.headerLength)), by: thread)
+        number = queue.taken &- 1
+        stamps?.tell(observer, sent, head: chain.head, memory, by: thread)
+        let bytes = UInt32(clamping: length - UInt64(NetDevice.headerLength))
+        observer.requestBegan(sent, bytes: bytes, by: thread)
+        observer.backendSubmitted(sent, .send, bytes: bytes, by: thread)
         send(&queue, memory, by: thread)
         if isBlocked {
           // The loop waits for room, and the driver's kicks say nothing meanwhile.
@@ -147,21 +151,32 @@ final class NetQueuePair {
       }
       vectors.append(iovec(iov_base: bytes.baseAddress, iov_len: bytes.count))
     }
-    var status: UInt8 = 1
+    var error = Errno.badAddress
+    var isSent = false
     if isWhole {
       switch vectors.withUnsafeMutableBufferPointer({ backend.send($0, pair: index) }) {
-      case .done: status = 0
+      case .done: isSent = true
       case .notNow:
         isBlocked = true
         generation = queue.generation
         return
-      case .failed(let error): losses.refused(error)
+      case .failed(let refusal):
+        error = refusal
+        losses.refused(refusal)
       }
     }
+    observer.backendCompleted(sent, status: isSent ? 0 : UInt16(clamping: error.rawValue), by: thread)
     queue.push(head: chain.head, written: 0, memory)
-    observer.requestEnded(
-      subject(transmitQueue, queue.taken &- 1, .transmit), status: status, by: thread)
+    observer.requestEnded(sent, status: isSent ? 0 : 1, by: thread)
   }
+
+  /// What waits for room is sent no more: its queue is gone.
+  private func giveUp(by thread: ThreadContext) {
+    observer.requestEnded(sent, status: DeviceRequest.givenUp, by: thread)
+  }
+
+  /// The request in `chain`.
+  private var sent: DeviceRequest { subject(transmitQueue, number, .transmit) }
 
   // MARK: Receiving
 

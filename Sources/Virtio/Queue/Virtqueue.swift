@@ -21,6 +21,16 @@ package struct Virtqueue: Sendable {
     }
   }
 
+  /// What a driver was let see.
+  package struct Publication: Sendable, Equatable {
+    /// Requests completed since the last time.
+    package let requests: UInt16
+    /// Requests that are taken and not completed.
+    package let inFlight: UInt16
+    /// Whether it asked for an interrupt for that (section 2.7.7.2).
+    package let wantsInterrupt: Bool
+  }
+
   /// The most entries that it can have; a power of two.
   package let maximumSize: UInt16
   /// What the driver asked for: entries, and where the parts are. Used, and checked, when it says that the queue is ready.
@@ -74,6 +84,11 @@ package struct Virtqueue: Sendable {
     taken = 0
     generation &+= 1
     isReady = true
+  }
+
+  /// Whether what was taken when the queue was of this generation can be given back to its driver.
+  package func canComplete(_ generation: UInt32) -> Bool {
+    isReady && fault == nil && generation == self.generation
   }
 
   /// Takes the queue from the device again.
@@ -164,9 +179,9 @@ package struct Virtqueue: Sendable {
 
   /// Lets the driver see what was completed.
   ///
-  /// - Returns: whether it wants an interrupt for that (section 2.7.7.2).
-  package mutating func publish(_ memory: GuestMemory) -> Bool {
-    guard isReady, fault == nil, nextUsed != publishedUsed else { return false }
+  /// - Returns: what it sees, and whether it wants an interrupt for that; nil where there is nothing new.
+  package mutating func publish(_ memory: GuestMemory) -> Publication? {
+    guard isReady, fault == nil, nextUsed != publishedUsed else { return nil }
     let old = publishedUsed
     publishedUsed = nextUsed
     do {
@@ -174,13 +189,20 @@ package struct Virtqueue: Sendable {
       // The driver does the same the other way round: it writes what it wants, then looks at the index. One of the two sees
       // what the other wrote.
       atomicMemoryFence(ordering: .sequentiallyConsistent)
-      guard features.eventIndex else { return try load(available, memory) & 1 == 0 }
-      let event = try load(available.advanced(by: 4 + 2 * UInt64(size)), memory)
-      return Virtqueue.isDue(event: event, from: old, to: nextUsed)
+      return Publication(
+        requests: nextUsed &- old, inFlight: inFlight,
+        wantsInterrupt: try wantsInterrupt(from: old, memory))
     } catch {
       fault = error
-      return false
+      return nil
     }
+  }
+
+  /// Whether the driver wants an interrupt for what was completed since `old`.
+  private func wantsInterrupt(from old: UInt16, _ memory: GuestMemory) throws(QueueFault) -> Bool {
+    guard features.eventIndex else { return try load(available, memory) & 1 == 0 }
+    let event = try load(available.advanced(by: 4 + 2 * UInt64(size)), memory)
+    return Virtqueue.isDue(event: event, from: old, to: nextUsed)
   }
 
   /// Says that kicks are not needed until `resumeKicks` (section 2.7.10).

@@ -24,7 +24,7 @@ package final class MMIOTransport: KickHandler, @unchecked Sendable {
   package let id: DeviceID
   private let device: any VirtioDevice
   private let interrupt: any InterruptLine
-  private let faults: any FaultObserver
+  private let observer: any QueueObserver
   private let offered: UInt64
   /// What loops wait for to call `collect`.
   package let sources: [DeviceSource]
@@ -42,12 +42,12 @@ package final class MMIOTransport: KickHandler, @unchecked Sendable {
   ///
   /// - Parameter interrupt: edge-triggered: the driver is woken for each completion that it asked to be woken for.
   package init(
-    id: DeviceID, _ device: any VirtioDevice, interrupt: any InterruptLine, faults: any FaultObserver
+    id: DeviceID, _ device: any VirtioDevice, interrupt: any InterruptLine, observer: any QueueObserver
   ) {
     self.id = id
     self.device = device
     self.interrupt = interrupt
-    self.faults = faults
+    self.observer = observer
     offered = device.features | CommonFeature.offered
     sources = device.sources
     queues = device.queueSizes.map { Virtqueue(maximumSize: $0) }
@@ -144,9 +144,12 @@ package final class MMIOTransport: KickHandler, @unchecked Sendable {
     if added.contains(.driverOK) { device.start(features: accepted) }
   }
 
-  /// Puts the device into its power-on state; a driver does the same by writing 0 to Status.
-  package func reset() {
-    device.reset()
+  /// Puts the device into its power-on state. The main thread does that.
+  package func reset() { reset(by: ThreadContext(kind: .main, id: 0)) }
+
+  /// The same, as a driver has it by writing 0 to Status.
+  private func reset(by thread: ThreadContext) {
+    device.reset(by: thread)
     for index in queues.indices { queues[index].reset() }
     status = []
     accepted = 0
@@ -197,7 +200,7 @@ package final class MMIOTransport: KickHandler, @unchecked Sendable {
       queues[index].isReady
     else { return }
     device.handle(&queues[index], index: index, memory: memory, by: thread)
-    if queues[index].publish(memory) { raise(MMIOTransport.usedBuffer, by: thread) }
+    if publish(index, memory, by: thread) { raise(MMIOTransport.usedBuffer, by: thread) }
     reportFault(of: index, by: thread)
   }
 
@@ -209,17 +212,24 @@ package final class MMIOTransport: KickHandler, @unchecked Sendable {
     device.collect(source: source, &queues, memory: memory, by: thread)
     var isWanted = false
     for index in sources[source].queues {
-      if queues[index].publish(memory) { isWanted = true }
+      if publish(index, memory, by: thread) { isWanted = true }
       reportFault(of: index, by: thread)
     }
     if isWanted { raise(MMIOTransport.usedBuffer, by: thread) }
     return device.interest(source: source)
   }
 
+  /// - Returns: whether the driver wants an interrupt.
+  private func publish(_ index: Int, _ memory: GuestMemory, by thread: ThreadContext) -> Bool {
+    guard let publication = queues[index].publish(memory) else { return false }
+    observer.queuePublished(id, queue: index, publication, by: thread)
+    return publication.wantsInterrupt
+  }
+
   private func reportFault(of index: Int, by thread: ThreadContext) {
     guard let fault = queues[index].fault, !status.contains(.needsReset) else { return }
     status.insert(.needsReset)
-    faults.queueBroke(id, queue: index, fault, by: thread)
+    observer.queueBroke(id, queue: index, fault, by: thread)
     // Section 2.1.2: the driver is told where it was ready.
     if status.contains(.driverOK) { raise(MMIOTransport.configurationChange, by: thread) }
   }

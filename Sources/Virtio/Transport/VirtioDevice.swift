@@ -46,8 +46,9 @@ package protocol VirtioDevice: AnyObject, Sendable {
   /// Returns when guest memory is read and written no more for any request that was taken: their driver takes a queue back.
   func settle()
 
-  /// Forgets what it was told, and what it was doing: it has settled when this returns.
-  func reset()
+  /// Forgets what it was told, and what it was doing: it has settled when this returns, and requests that it had taken are
+  /// given up.
+  func reset(by thread: ThreadContext)
 }
 
 extension VirtioDevice {
@@ -72,8 +73,11 @@ extension VirtioDevice {
   package func writeConfiguration(offset: UInt32, size: Int, value: UInt64) {}
 }
 
-/// Told when a guest breaks one of its queues.
-package protocol FaultObserver: AnyObject, Sendable {
-  /// The queue is of no use until the driver resets the device.
+/// Told what becomes of devices' queues.
+package protocol QueueObserver: AnyObject, Sendable {
+  /// The driver can see what was completed.
+  func queuePublished(
+    _ device: DeviceID, queue: Int, _ publication: Virtqueue.Publication, by thread: ThreadContext)
+  /// The guest broke a queue, which is of no use until the driver resets the device.
   func queueBroke(_ device: DeviceID, queue: Int, _ fault: QueueFault, by thread: ThreadContext)
 }

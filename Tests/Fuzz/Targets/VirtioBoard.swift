@@ -9,7 +9,7 @@ import Virtio
 /// The virtio devices that a hostile guest drives, in front of backends of their own.
 final class VirtioBoard {
   /// A device with what is known of it.
-  final class Device: FaultObserver, DeviceObserver, InterruptLine, @unchecked Sendable {
+  final class Device: QueueObserver, DeviceObserver, InterruptLine, @unchecked Sendable {
     let name: String
     // Known once the transport is made, which needs this to be told of faults. One thread alone uses what is not atomic.
     private(set) var transport: MMIOTransport!
@@ -23,10 +23,13 @@ final class VirtioBoard {
 
     func attach(_ device: any VirtioDevice, id: UInt16) {
       queueCount = device.queueSizes.count
-      transport = MMIOTransport(id: DeviceID(id), device, interrupt: self, faults: self)
+      transport = MMIOTransport(id: DeviceID(id), device, interrupt: self, observer: self)
     }
 
     func pulse(by thread: ThreadContext) {}
+    func queuePublished(
+      _ device: DeviceID, queue: Int, _ publication: Virtqueue.Publication, by thread: ThreadContext
+    ) {}
     func queueBroke(_ device: DeviceID, queue: Int, _ fault: QueueFault, by thread: ThreadContext) {
       precondition(!fault.description.isEmpty)
       faults.add(1, ordering: .relaxed)
