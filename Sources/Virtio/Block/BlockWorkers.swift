@@ -97,7 +97,9 @@ package final class BlockWorkers: BlockBackend, @unchecked Sendable {
   private func work() {
     while let job = nextJob() {
       job.failure = file.perform(job)
-      if complete(job) { arrivals[job.queue].event.signal() }
+      // Before it is complete: then its device may have it be about something else.
+      let queue = job.queue
+      if complete(job) { arrivals[queue].event.signal() }
     }
   }
 
