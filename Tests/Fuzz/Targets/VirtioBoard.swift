@@ -26,6 +26,9 @@ final class VirtioBoard {
       transport = MMIOTransport(id: DeviceID(id), device, interrupt: self, observer: self)
     }
 
+    /// Ends what the two know of each other.
+    func detach() { transport = nil }
+
     func pulse(by thread: ThreadContext) {}
     func queuePublished(
       _ device: DeviceID, queue: Int, _ publication: Virtqueue.Publication, by thread: ThreadContext
@@ -70,11 +73,16 @@ final class VirtioBoard {
       try ConsoleDevice(
         id: DeviceID(3),
         [
-          (ConsolePortDescription(number: 0, isConsole: true), one),
-          (ConsolePortDescription(number: 1, name: "port"), other),
-          (ConsolePortDescription(number: 2), .null()),
+          // The port that a reset device is tried with takes everything; the others lead to each other, and may be full.
+          (ConsolePortDescription(number: 0, isConsole: true), .null()),
+          (ConsolePortDescription(number: 1, name: "port"), one),
+          (ConsolePortDescription(number: 2), other),
         ], stamps: stamps, observer: console), id: 3)
     entropy.attach(try EntropyDevice(id: DeviceID(4), stamps: stamps, observer: entropy), id: 4)
+  }
+
+  deinit {
+    for device in devices { device.detach() }
   }
 
   /// What loops do for a device, whether or not what they wait for is ready.
