@@ -244,7 +244,8 @@ def table(tools, found, directory, depth, wait, count, rounds):
         reference = reference or values
 
         def beside(field, values=values):
-            if field not in values or not measure.median(values[field]):
+            # With few requests the difference drowns in what starting and ending took.
+            if field not in values or min(measure.median(each[field]) for each in (values, reference)) <= 0:
                 return ["–", "–"]
             shown = microseconds(measure.median(values[field]))
             return [shown, ratio(measure.median([a / b for a, b in zip(values[field], reference[field])]))]
@@ -259,6 +260,7 @@ def table(tools, found, directory, depth, wait, count, rounds):
             name, wall, percent(measure.spread(values["wall"])), wall_ratio, *beside("p50"), *beside("p99"),
             *beside("vcpu"), *beside("rest"), "–" if None in calls else f"{(calls[0] - calls[1]) / few:.2f}", *counted)
     result.note("÷ first: medians of the ratios taken within each round, against the first row.")
+    result.note("–: there is none, or it is too small to be told from starting and ending: more --requests.")
     result.note("Calls, kicks and interrupts are for each request; kicks and interrupts by the guest's own count.")
     result.note("System calls are those of 1000 requests under strace, which slows both sides; of all threads but the vCPU's.")
     if "QEMU" in tools.missing:
