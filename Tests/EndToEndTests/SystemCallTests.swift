@@ -7,89 +7,35 @@ import Testing
   "System calls once the guest runs", .enabled(if: Tools.canRecord, "needs /dev/kvm, LTTng and babeltrace2"),
   .enabled(if: Tools.find("strace") != nil, "needs strace"))
 struct SystemCallTests {
-  /// A run: its arguments, the exit status that it should have, and what is typed while it goes on.
-  private struct Case {
-    var arguments: [String]
-    var status: Int32 = 0
-    var isTypedTo = false
-
-    init(_ arguments: String) {
-      self.arguments = arguments.split(separator: " ").map(String.init)
-    }
-
-    init(image: [UInt8], named name: String, in directory: URL, status: Int32, isTypedTo: Bool = false) throws
-    {
-      let file = directory.appendingPathComponent(name)
-      try Data(image).write(to: file)
-      arguments = ["--flat", file.path] + (status == 6 ? ["--timeout", isTypedTo ? "2s" : "1s"] : [])
-      self.status = status
-      self.isTypedTo = isTypedTo
-    }
-  }
-
-  private static func cases(in directory: URL) throws -> [Case] {
-    let disk = directory.appendingPathComponent("disk")
-    try Data(count: 4 << 20).write(to: disk)
-    let workers = "--drive file=\(disk.path),id=d,aio=threads --device virtio-blk-device,drive=d"
-    var cases = [
-      Case("--guest doorbell iterations=30"),
-      Case("--guest doorbell iterations=30 wait=interrupt --ioeventfd off --irqfd off"),
-      Case("--guest doorbell iterations=30 wait=interrupt --irqfd off --trace-locks"),
-      Case("--guest doorbell iterations=30 wait=interrupt --iothread-poll 50us --stats-interval 5ms"),
-      Case("--guest doorbell iterations=30 wait=interrupt --irqchip split"),
-      Case("--guest doorbell iterations=30 wait=interrupt --irqchip split --irqfd off"),
-      Case(
-        "--guest doorbell iterations=30 wait=interrupt --irqchip split --irqfd off --ioeventfd off"),
-      Case("--guest mixed iterations=200 --cpus 2 --iothreads 2 --serial \(directory.path)/serial"),
-      Case("--guest blk iterations=60 depth=8 flush=5 wait=interrupt"),
-      Case("--guest blk iterations=60 depth=8 flush=5 wait=interrupt --ioeventfd off --irqfd off"),
-      Case("--guest blk iterations=60 depth=8 flush=5 wait=interrupt \(workers)"),
-      Case("--guest blk iterations=60 depth=8 flush=5 wait=interrupt \(workers),num-queues=2,ioeventfd=off"),
-      // mov $0xfe,%al; out %al,$0x64: resets, again and again, until the time limit.
-      try Case(image: [0xb0, 0xfe, 0xe6, 0x64], named: "resets", in: directory, status: 6),
-      // ud2, with no interrupt vectors: crashes.
-      try Case(image: [0x0f, 0x0b], named: "crashes", in: directory, status: 4),
-      // The real-time clock's periodic interrupt, 1024 Hz, which is taken back by reading register C for ever.
-      try Case(
-        image: [
-          0xb0, 0x0a, 0xe6, 0x70, 0xb0, 0x26, 0xe6, 0x71, 0xb0, 0x0b, 0xe6, 0x70, 0xb0, 0x42, 0xe6, 0x71,
-          0xb0, 0x0c, 0xe6, 0x70, 0xe4, 0x71, 0xeb, 0xf8,
-        ], named: "clock", in: directory, status: 6, isTypedTo: true),
-    ]
-    if GuestKernel.isBuilt {
-      var linux = Case("--timeout 8s")
-      linux.arguments += [
-        "--kernel", GuestKernel.path("vmlinux"), "--initrd", GuestKernel.path("initrd"), "--append",
-        GuestKernel.commandLine,
-      ]
-      linux.status = 6
-      cases.append(linux)
-    }
-    return cases
-  }
-
   /// Runs everything once.
   ///
   /// - Parameter isRecorded: whether each run is recorded, through a session daemon that runs already: with one of its own the VMM
   ///   would execute itself anew, where strace leaves those that it is not to follow.
   private func runAll(isRecorded: Bool) throws -> SystemCallLog {
     let directory = try TemporaryDirectory()
+    let network = try NetworkNamespace()
     var all: SystemCallLog?
-    for (number, item) in try Self.cases(in: directory.url).enumerated() {
+    for (number, item) in try TracedCase.all(in: directory.url, network: network).enumerated() {
       let log = directory.url.appendingPathComponent("log\(number)")
       // Programs that are executed are others': the recorder's.
       let command =
-        ["strace", "-f", "-Y", "-s", "16", "-b", "execve", "-o", log.path, Tools.exeunt.path, "run"]
+        (item.namespace.map { ["ip", "netns", "exec", $0] } ?? [])
+        + ["strace", "-f", "-Y", "-s", "16", "-b", "execve", "-o", log.path, Tools.exeunt.path, "run"]
         + item.arguments
         + (isRecorded ? ["--trace", directory.url.appendingPathComponent("trace\(number)").path] : [])
       let words = command.map { "'" + $0.replacing("'", with: #"'\''"#) + "'" }.joined(separator: " ")
       let typing = item.isTypedTo ? "while printf x; do sleep 0.3; done | " : ""
       // A pipeline's status is its last command's.
+      var script = "\(typing)\(words); status=$?"
+      if let company = item.company {
+        script = "{ \(company); } >/dev/null 2>&1 & \(script); kill $! 2>/dev/null"
+      }
+      script += "; echo \"status $status\" >&2"
+      for socket in item.echoing { EchoPeer.start(socket) }
       let output =
         isRecorded
-        ? try runBesideDaemon(directory, "\(typing)\(words); echo \"status $?\" >&2")
-        : try run(
-          URL(fileURLWithPath: "/bin/sh"), ["-c", "\(typing)\(words); echo \"status $?\" >&2"])
+        ? try runBesideDaemon(directory, script)
+        : try run(URL(fileURLWithPath: "/bin/sh"), ["-c", script])
       #expect(output.standardError.hasSuffix("status \(item.status)\n"), "\(output.standardError)")
       if isRecorded { #expect(output.standardError.contains(" none lost, in "), "\(output.standardError)") }
       let seen = try SystemCallLog(log)
@@ -99,7 +45,9 @@ struct SystemCallTests {
     return try #require(all)
   }
 
-  @Test("are those of the list, and the list has no others")
+  @Test(
+    "are those of the list, and the list has no others",
+    .enabled(if: NetworkNamespace.isPossible, "needs root, /dev/net/tun, ip and ping"))
   func areThoseOfTheList() throws {
     let list = try SystemCallList()
     let plain = try runAll(isRecorded: false)
