@@ -311,6 +311,57 @@ struct QueueTrackerTests {
     #expect(try #require(analyse(wrong).result().queues[0].depth).known == 10)
   }
 
+  /// The queues of the window `[begin, end)`, of which the slice before tells what was in flight at its beginning.
+  private func window(_ rows: [SyntheticRow], _ begin: Int64, _ end: Int64) -> [QueueResult] {
+    let window = analyse(rows.filter { $0.timestamp < begin }).opened(at: begin)
+    let inside = SliceAnalysis(testConfiguration, isLeading: false)
+    RowBuffer.feed(rows.filter { begin <= $0.timestamp && $0.timestamp < end }[...], to: inside)
+    window.merge(inside)
+    window.closeQueues(at: min(end, rows.last?.timestamp ?? end))
+    return window.result().queues
+  }
+
+  @Test("windows that follow each other add up to the whole, also where nothing happens in one but waiting")
+  func windows() throws {
+    var waiting = 0
+    for seed in 1..<24 as Range<UInt64> {
+      let rows = RequestStageTests.rows(seed, events: 200, accidents: seed % 3 == 0 ? 10 : 0, gaps: 0)
+      let whole = analyse(rows).result().queues
+      var random = Random(seed)
+      var edges = (0..<12).compactMap { _ in rows.randomElement(using: &random)?.timestamp } + [0, 100_000]
+      edges = Set(edges + edges.map { $0 + 1 }).sorted()
+      var known: [Int: Int64] = [:]
+      var area: [Int: Double] = [:]
+      for (begin, end) in zip(edges, edges.dropFirst()) {
+        for queue in window(rows, begin, end) {
+          guard let depth = queue.depth else { continue }
+          known[queue.queue, default: 0] += depth.known
+          area[queue.queue, default: 0] += depth.mean * Double(depth.known)
+          if queue.begun == 0, depth.known > 0 { waiting += 1 }
+        }
+      }
+      for queue in whole {
+        let depth = queue.depth
+        let expected = depth.map { $0.mean * Double($0.known) } ?? 0
+        #expect(abs(area[queue.queue, default: 0] - expected) < 0.01, "seed \(seed)")
+        // Where nobody waits a window has no row.
+        #expect(known[queue.queue, default: 0] <= depth?.known ?? 0, "seed \(seed)")
+      }
+    }
+    #expect(waiting > 0)
+    // A request that nobody answers: all of the window, without an event in it.
+    let stalled = [
+      Self.publish(10, 1, inFlight: 0), Self.begin(20, 3), SyntheticRow(900, .loopWait, [0, 1, 0]),
+    ]
+    let depth = try #require(window(stalled, 100, 500).first?.depth)
+    #expect((depth.known, depth.mean, depth.p99, depth.most) == (400, 1, 1, 1))
+    // Not across a gap, and no longer than the recording.
+    #expect(try #require(window(stalled, 100, 5000).first?.depth).known == 800)
+    var lossy = stalled
+    lossy.insert(SyntheticRow(gapFrom: 30, to: 40, stream: 1), at: 2)
+    #expect(window(lossy, 100, 500).isEmpty)
+  }
+
   @Test("99 % of the time is told from the most")
   func percentile() throws {
     let rows = [

@@ -10,6 +10,8 @@ extension SliceAnalysis {
     opened.state.pointee.dump = state.pointee.dump
     opened.state.pointee.requests.free()
     opened.state.pointee.requests = .opened(state.pointee.requests)
+    opened.state.pointee.queues.free()
+    opened.state.pointee.queues = state.pointee.queues.opened(at: moment, gapEnd: gapEnd)
     opened.state.pointee.markBefore = state.pointee.lastMark
     for index in 0..<AnalysisState.threadCount {
       guard let from = state.pointee.threads[index] else { continue }
@@ -19,7 +21,8 @@ extension SliceAnalysis {
     return opened
   }
 
-  /// Gives the time up to `moment`, the end of the window, to what each thread's next event says it was spent on.
+  /// Gives the time up to `moment`, the end of the window, to what each thread's next event says it was spent on, and to
+  /// the requests in flight.
   func close(at moment: Int64, _ trace: Trace) {
     var open: Set<Int> = []
     for index in 0..<AnalysisState.main {
@@ -27,6 +30,8 @@ extension SliceAnalysis {
       // What waits goes on where nothing can have ended it.
       if !clock.waits || gapEnd > clock.last { open.insert(index) }
     }
+    // Beyond the last event nothing is known.
+    if let end = TraceSpan.end(of: trace) { closeQueues(at: min(moment, end)) }
     var gapEnd = gapEnd
     var rows = MergedRows(
       trace, selection: EventTag.selection(ClockStep.tags), window: moment..<Int64.max)
@@ -49,6 +54,9 @@ extension SliceAnalysis {
       }
     }
   }
+
+  /// Counts the requests in flight up to `moment`, the end of the window.
+  func closeQueues(at moment: Int64) { state.pointee.queues.close(at: moment, gapEnd: gapEnd) }
 
   /// Takes the state dump from after the window where there is none before: a session that attaches to a running VMM
   /// gets it a little later than its first events.

@@ -68,6 +68,29 @@ struct QueueDepth {
     area &+= time &* Int64(depth)
   }
 
+  // MARK: Window
+
+  /// What is known at the beginning of a window, with no time counted.
+  ///
+  /// - Parameter gapEnd: End of the latest gap before it.
+  func opened(at moment: Int64, gapEnd: Int64) -> QueueDepth {
+    var opened = QueueDepth()
+    guard isSettled, let depth, gapEnd <= since else { return opened }
+    opened.isSettled = true
+    (opened.depth, opened.events, opened.most) = (depth, events, depth)
+    opened.since = moment
+    return opened
+  }
+
+  /// Counts the time up to the end of a window.
+  ///
+  /// - Parameter gapEnd: End of the latest gap that began in it.
+  mutating func close(at moment: Int64, gapEnd: Int64) {
+    guard let depth, gapEnd <= since, moment > since else { return }
+    spend(moment &- since, depth)
+    since = moment
+  }
+
   // MARK: Merge
 
   /// Adds what follows in time.
@@ -92,7 +115,7 @@ struct QueueDepth {
   ///   - end: Of what is analysed.
   func result(gapEnd: Int64, end: Int64) -> QueueDepthResult? {
     var last = self
-    if let depth, gapEnd <= since { last.spend(end &- since, depth) }
+    last.close(at: end, gapEnd: gapEnd)
     let known = last.times.reduce(0, &+)
     guard known > 0 else { return nil }
     var rest = known / 100

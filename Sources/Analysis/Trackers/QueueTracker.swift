@@ -39,6 +39,20 @@ struct QueueTracker {
     queues.row(for: Key(high: 0, low: min(device, 0xffff) << 16 | min(queue, 0xffff)))
   }
 
+  /// What is known at the beginning of a window: how many requests are in flight. Nothing is counted.
+  func opened(at moment: Int64, gapEnd: Int64) -> QueueTracker {
+    var opened = QueueTracker()
+    queues.forEach { key, row in
+      opened.queues.row(for: key).pointee.depth = row.depth.opened(at: moment, gapEnd: gapEnd)
+    }
+    return opened
+  }
+
+  /// Counts the time up to the end of a window.
+  func close(at moment: Int64, gapEnd: Int64) {
+    queues.update { $0.depth.close(at: moment, gapEnd: gapEnd) }
+  }
+
   /// Adds what follows in time.
   ///
   /// - Parameter gapEnd: End of the latest gap that began before it.
@@ -50,7 +64,7 @@ struct QueueTracker {
 
   // MARK: Result
 
-  /// The queues whose devices tell of more than requests.
+  /// The queues whose devices tell of more than requests, and with which something went on: also only waiting.
   ///
   /// - Parameters:
   ///   - gapEnd: End of the latest gap.
@@ -58,13 +72,15 @@ struct QueueTracker {
   func results(gapEnd: Int64, end: Int64) -> [QueueResult] {
     var results: [QueueResult] = []
     queues.forEach { key, row in
-      guard row.interrupts &+ row.suppressed &+ row.submitted > 0 else { return }
+      let depth = row.depth.result(gapEnd: gapEnd, end: end)
+      guard row.interrupts &+ row.suppressed &+ row.submitted > 0 || depth.map({ $0.most > 0 }) ?? false
+      else { return }
       results.append(
         QueueResult(
           device: Int(key.low >> 16), queue: Int(key.low & 0xffff), begun: row.begun, batches: row.batches,
           submitted: row.submitted, published: row.published, interrupts: row.interrupts,
           suppressed: row.suppressed, statuses: row.statuses, hostErrors: row.hostErrors,
-          depth: row.depth.result(gapEnd: gapEnd, end: end)))
+          depth: depth))
     }
     return results.sorted { ($0.device, $0.queue) < ($1.device, $1.queue) }
   }
