@@ -65,7 +65,10 @@ let analyzer: [Target] = [
   .target(name: "Analysis", dependencies: ["CTF"], swiftSettings: swift),
   .target(name: "Dump", dependencies: ["CTF"], swiftSettings: swift),
   .target(name: "Reports", swiftSettings: swift),
-  .target(name: "Reporting", dependencies: ["Reports", "Analysis", "CTF", "Dump"], swiftSettings: swift),
+  .target(name: "Statistics", swiftSettings: swift),
+  .target(
+    name: "Reporting", dependencies: ["Reports", "Analysis", "CTF", "Dump", "Statistics"],
+    swiftSettings: swift),
   .executableTarget(
     name: "exeunt-analyze",
     dependencies: ["Reporting", "Reports", "Dump", "Analysis", "CTF", "CArguments", argumentParser],
@@ -94,6 +97,9 @@ let package = Package(
       resources: [.copy("Fixtures"), .copy("Golden")],
       swiftSettings: swift),
     .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "CTF", histogram], swiftSettings: swift),
+    .testTarget(
+      name: "StatisticsTests", dependencies: ["Statistics", "TestSupport"], exclude: ["Oracle"],
+      swiftSettings: swift),
     .testTarget(
       name: "ReportingTests", dependencies: ["Reporting", "Reports", "Dump", "Analysis", "CTF"],
       exclude: ["Golden"], swiftSettings: swift),
