@@ -27,7 +27,7 @@ guest-kernel: ## build the small Linux kernel that tests boot, into .cache/guest
 fuzz: ## hunt for input that crashes, hangs or misleads the reader and the devices (FUZZ_SECONDS=3600 in all)
 	@.ci/fuzz $(or $(FUZZ_SECONDS),3600)
 
-bench: ## measure exits, booting, tracepoints and trace reading beside their peers (BENCH=options for analysis/bench/bench.py)
+bench: ## measure exits, booting, disk, network, kicks, tracepoints and trace reading beside their peers (BENCH=options for analysis/bench/bench.py)
 	@.ci/packages bench
 	@.ci/guest-kernel
 	@python3 analysis/bench/bench.py $(BENCH)

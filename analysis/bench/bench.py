@@ -2,7 +2,7 @@
 """`make bench`: what Exeunt costs, beside its peers and in the same run.
 
 Every number stands beside a reference taken minutes before or after it on the same machine, in turns; what counts is
-the ratio. Nothing is installed or changed outside the build and cache directories.
+the ratio. Nothing is installed or changed outside the build and cache directories; network namespaces go away again.
 """
 
 import argparse
@@ -19,7 +19,9 @@ import boot
 import decoding
 import disk
 import exits
+import kick
 import measure
+import network
 import reading
 import tracing
 
@@ -27,6 +29,7 @@ import tracing
 CPU_STREAMS = os.cpu_count()
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+PARTS = ["exits", "boot", "disk", "network", "kick", "tracepoints", "reading"]
 
 
 class Tools:
@@ -55,6 +58,9 @@ class Tools:
         self.bare = self._compile("bare_kvm", [HERE / "bare_kvm.c"], [])
         self.ctf_decode = self._compile("ctf_decode", [HERE / "ctf_decode.c"], [])
         self.disk_io = self._compile("disk_io", [HERE / "disk_io.c"], ["-luring"])
+        self.echo_client = self._compile("echo_client", [HERE / "echo_client.c"], [])
+        self.tap_echo = self._compile("tap_echo", [HERE / "tap_echo.c"], [])
+        self.bare_kick = self._compile("bare_kick", [HERE / "bare_kick.c"], ["-pthread"])
         provider = ROOT / "Sources" / "CTracepoints"
         self.tracepoint_cost = self._compile(
             "tracepoint_cost", [HERE / "tracepoint_cost.c", *sorted(provider.glob("*.c"))],
@@ -76,11 +82,11 @@ class Tools:
         """The arguments of `exeunt run` for a built-in guest."""
         return ["--guest", name, *(f"{key}={value}" for key, value in parameters.items())]
 
-    def image(self):
-        """The flat image of the port80 guest, assembled from the source that the package builds."""
-        built = self.cache / "port80.o"
-        flat = self.cache / "port80.bin"
-        self.call([self.compiler, "-c", ROOT / "Sources" / "CGuestPrograms" / "port80.S", "-o", built])
+    def image(self, name):
+        """The flat image of a guest in assembly, from the source that the package builds."""
+        built = self.cache / f"{name}.o"
+        flat = self.cache / f"{name}.bin"
+        self.call([self.compiler, "-c", ROOT / "Sources" / "CGuestPrograms" / f"{name}.S", "-o", built])
         self.call(["objcopy", "-O", "binary", "-j", ".rodata", built, flat])
         return flat.read_bytes()
 
@@ -137,14 +143,20 @@ def parts(options):
     tools = Tools(options.cache, build=not options.no_build, other_babeltrace2=options.babeltrace2)
     if "exits" in options.parts:
         with tempfile.TemporaryDirectory(prefix="work-", dir=options.cache) as directory:
-            yield exits.compare(tools, tools.image(), Path(directory), options.iterations, options.rounds)
+            yield exits.compare(tools, tools.image("port80"), Path(directory), options.iterations, options.rounds)
     if "boot" in options.parts:
         with tempfile.TemporaryDirectory(prefix="work-", dir=options.cache) as directory:
             yield boot.compare(tools, options.guest_kernel, Path(directory), options.boots)
     if "disk" in options.parts:
         with tempfile.TemporaryDirectory(prefix="work-", dir=options.cache) as directory:
             yield from disk.compare(
-                tools, Path(directory), {1: options.requests, 32: 8 * options.requests}, options.rounds)
+                tools, Path(directory), {1: options.requests, 32: 2 * options.requests}, options.rounds)
+    if "network" in options.parts:
+        with tempfile.TemporaryDirectory(prefix="work-", dir=options.cache) as directory:
+            yield from network.compare(
+                tools, Path(directory), {1: options.requests, 32: 2 * options.requests}, options.rounds)
+    if "kick" in options.parts:
+        yield kick.compare(tools, options.cache, options.requests, options.rounds)
     if "tracepoints" in options.parts:
         yield tracing.cost(
             tools, options.cache, options.tracepoints, 100 * options.tracepoints, options.rounds)
@@ -174,11 +186,11 @@ def main():
         help="streams of one more trace, as large as the largest; a multiple of the CPUs, 0 for none "
         "(default: %(default)s)")
     parser.add_argument(
-        "--parts", nargs="+", choices=["exits", "boot", "disk", "tracepoints", "reading"],
-        default=["exits", "boot", "disk", "tracepoints", "reading"], help="which comparisons to make (default: all)")
+        "--parts", nargs="+", choices=PARTS, default=PARTS,
+        help="which comparisons to make; network needs root (default: all)")
     parser.add_argument(
-        "--requests", type=int, default=20_000,
-        help="requests to a disk, one at a time; eight times as many where 32 are under way (default: %(default)s)")
+        "--requests", type=int, default=10_000,
+        help="requests to a disk, packets and kicks, one at a time; twice as many where 32 are under way (default: %(default)s)")
     parser.add_argument(
         "--babeltrace2", default=os.environ.get("BABELTRACE2"), metavar="PROGRAM",
         help="another babeltrace2 to read with, beside the installed one (default: $BABELTRACE2)")
