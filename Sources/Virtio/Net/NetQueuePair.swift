@@ -14,6 +14,8 @@ final class NetQueuePair {
   private let stamps: KickStamps?
   /// Signalled when the loop has to look at `interest` again, or to go on with what is unfinished.
   private let wakeup: EventFD
+  /// Whether it is signalled. Most wake-ups are about packets, and spared a system call that finds nothing.
+  private var isSignalled = false
   /// Whether the driver uses it.
   private var isActive = false
   private var hasGuestChecksum = false
@@ -66,7 +68,7 @@ final class NetQueuePair {
   func setActive(_ isActive: Bool) {
     guard isActive != self.isActive else { return }
     self.isActive = isActive
-    wakeup.signal()
+    wake()
   }
 
   func reset(by thread: ThreadContext) {
@@ -76,23 +78,29 @@ final class NetQueuePair {
     isBlocked = false
     isUnfinished = false
     receiver.reset()
-    wakeup.signal()
+    wake()
   }
 
   /// Has the loop go on with it.
-  func wake() { wakeup.signal() }
+  func wake() {
+    isSignalled = true
+    wakeup.signal()
+  }
 
   /// There are new buffers for what is received.
   func buffersAdded() {
     // The loop is told that there are buffers again: packets are received there alone.
     guard receiver.isStarved else { return }
     receiver.isStarved = false
-    wakeup.signal()
+    wake()
   }
 
   /// What the pair's loop does when it is woken up.
   func move(_ queues: inout [Virtqueue], _ memory: GuestMemory, by thread: ThreadContext) {
-    _ = wakeup.consume()
+    if isSignalled {
+      isSignalled = false
+      _ = wakeup.consume()
+    }
     guard isActive else { return }
     if isBlocked || isUnfinished { transmit(&queues[transmitQueue], memory, by: thread) }
     receive(&queues[receiveQueue], memory, by: thread)
@@ -130,11 +138,11 @@ final class NetQueuePair {
         send(&queue, memory, by: thread)
         if isBlocked {
           // The loop waits for room, and the driver's kicks say nothing meanwhile.
-          return wakeup.signal()
+          return wake()
         }
         guard budget > 0 else {
           isUnfinished = true
-          return wakeup.signal()
+          return wake()
         }
       }
     } while queue.resumeKicks(memory)
