@@ -84,6 +84,7 @@ public final class GuestMemory: @unchecked Sendable {
   }
 
   /// Reads a number at any alignment.
+  @specialized(where Value == UInt64)
   public func read<Value: FixedWidthInteger & BitwiseCopyable>(
     _ type: Value.Type = Value.self, at address: GuestAddress, _ order: ByteOrder
   ) throws(GuestMemoryError) -> Value {
@@ -93,6 +94,8 @@ public final class GuestMemory: @unchecked Sendable {
   }
 
   /// Writes a number at any alignment.
+  @specialized(where Value == UInt64)
+  @specialized(where Value == UInt8)
   public func write<Value: FixedWidthInteger & BitwiseCopyable>(
     _ value: Value, at address: GuestAddress, _ order: ByteOrder
   ) throws(GuestMemoryError) {

@@ -36,29 +36,29 @@ package final class BlockJob: @unchecked Sendable {
   static let maximumParts = 1024
 
   // Written by the device before it is submitted, by the backend until it is completed, and by the device again: one at a time.
-  package internal(set) var work = Work.flush
+  @exclusivity(unchecked) package internal(set) var work = Work.flush
   /// In the file, bytes; with `parts` what is left to be done.
-  private(set) var offset: UInt64 = 0
+  @exclusivity(unchecked) private(set) var offset: UInt64 = 0
   /// Why it did not work; nil where it did.
-  package var failure: Errno?
+  @exclusivity(unchecked) package var failure: Errno?
   /// Of the file, bytes: what is left of the ranges that it is about; not of what has data.
-  private(set) var ranges: ArraySlice<Range<UInt64>> = []
+  @exclusivity(unchecked) private(set) var ranges: ArraySlice<Range<UInt64>> = []
   /// Whether the ranges' zeros are to be durable when it is complete.
-  private(set) var isDurable = false
+  @exclusivity(unchecked) private(set) var isDurable = false
 
-  package internal(set) var queue = 0
-  var generation: UInt32 = 0
-  var head: UInt16 = 0
-  var id: UInt32 = 0
-  var kind = DeviceRequest.Kind.other
-  var length: UInt64 = 0
+  @exclusivity(unchecked) package internal(set) var queue = 0
+  @exclusivity(unchecked) var generation: UInt32 = 0
+  @exclusivity(unchecked) var head: UInt16 = 0
+  @exclusivity(unchecked) var id: UInt32 = 0
+  @exclusivity(unchecked) var kind = DeviceRequest.Kind.other
+  @exclusivity(unchecked) var length: UInt64 = 0
   /// Bytes to be read or written in all.
-  private(set) var bytes: UInt64 = 0
-  var status = GuestAddress(0)
+  @exclusivity(unchecked) private(set) var bytes: UInt64 = 0
+  @exclusivity(unchecked) var status = GuestAddress(0)
 
   // The kernel may read them until the request is complete, so that they stay where they are.
-  private var storage: UnsafeMutableBufferPointer<iovec>
-  private var range = 0..<0
+  @exclusivity(unchecked) private var storage: UnsafeMutableBufferPointer<iovec>
+  @exclusivity(unchecked) private var range = 0..<0
 
   init() { storage = .allocate(capacity: 16) }
 

@@ -69,14 +69,16 @@ package struct BlockRequest: Sendable, Equatable {
   ///
   /// - Throws: where there is no whole header, or no place for the status, so that not even an error can be told.
   package init(_ chain: DescriptorChain, _ memory: GuestMemory) throws(QueueFault) {
-    guard let header = chain.header(BlockRequest.headerLength, memory) else {
+    // The header of `virtio_blk_req`, with its reserved field in the upper half of `type`. Not in an array, which would be an
+    // allocation for each request.
+    var header: (type: UInt64, sector: UInt64) = (0, 0)
+    guard withUnsafeMutableBytes(of: &header, { chain.copyHeader(to: $0, memory) }) else {
       throw .request("a header of \(chain.readableLength) bytes")
     }
     guard let last = chain.writable.last else { throw .request("no place for the status") }
-    func number(_ range: Range<Int>) -> UInt64 { header[range].reversed().reduce(0) { $0 << 8 | UInt64($1) } }
-    sector = number(8..<16)
+    sector = UInt64(littleEndian: header.sector)
     status = last.address.advanced(by: UInt64(last.length) - 1)
-    switch UInt32(number(0..<4)) {
+    switch UInt32(truncatingIfNeeded: UInt64(littleEndian: header.type)) {
     case 0: operation = .read
     case 1: operation = .write
     case 4: operation = .flush

@@ -49,18 +49,20 @@ private final class BlockRing {
 
   private let ring: OpaquePointer
   private let file: CInt
+  // As with the device (BlockDevice), under whose lock all calls come: nothing that would have to be found out at run time.
+
   /// Those under way, each at its place, and the places that are free.
-  private var underWay: [BlockJob?]
-  private var free: [Int]
+  @exclusivity(unchecked) private var underWay: [BlockJob?]
+  @exclusivity(unchecked) private var free: [Int]
   /// Those whose turn comes when others have completed, from `firstWaiting` on.
-  private var waiting: [BlockJob] = []
-  private var firstWaiting = 0
+  @exclusivity(unchecked) private var waiting: [BlockJob] = []
+  @exclusivity(unchecked) private var firstWaiting = 0
   /// Prepared, and not handed over yet: places, in their order; nil for a wake-up.
-  private var prepared: [Int?] = []
-  private var completed: [BlockJob] = []
-  private var isWaking = false
+  @exclusivity(unchecked) private var prepared: [Int?] = []
+  @exclusivity(unchecked) private var completed: [BlockJob] = []
+  @exclusivity(unchecked) private var isWaking = false
   /// The kernel takes nothing any more.
-  private var isLost = false
+  @exclusivity(unchecked) private var isLost = false
 
   init(file: CInt, requests: Int) throws(Errno) {
     var error: CInt = 0

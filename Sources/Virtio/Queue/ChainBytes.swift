@@ -32,21 +32,31 @@ extension DescriptorChain {
     }
   }
 
-  /// Copies the first bytes for the device to read, once.
+  /// Copies the first bytes for the device to read, once, as many as there is room for.
+  ///
+  /// - Returns: false where there are fewer.
+  package func copyHeader(to target: UnsafeMutableRawBufferPointer, _ memory: GuestMemory) -> Bool {
+    guard readableLength >= UInt64(target.count) else { return false }
+    var place = 0
+    do {
+      try DescriptorChain.pieces(of: readable, skipping: 0, count: UInt64(target.count)) {
+        (address, length) throws(GuestMemoryError) in
+        let bytes = UnsafeRawBufferPointer(try memory.hostBytes(at: address, count: length))
+        UnsafeMutableRawBufferPointer(rebasing: target[place..<place + length]).copyMemory(from: bytes)
+        place += length
+      }
+    } catch {
+      return false
+    }
+    return true
+  }
+
+  /// The first bytes for the device to read, copied once.
   ///
   /// - Returns: nil where there are fewer.
   package func header(_ count: Int, _ memory: GuestMemory) -> [UInt8]? {
     guard readableLength >= UInt64(count) else { return nil }
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(count)
-    do {
-      try DescriptorChain.pieces(of: readable, skipping: 0, count: UInt64(count)) {
-        (address, length) throws(GuestMemoryError) in
-        bytes += try memory.read(count: length, at: address)
-      }
-    } catch {
-      return nil
-    }
-    return bytes
+    var bytes = [UInt8](repeating: 0, count: count)
+    return bytes.withUnsafeMutableBytes({ copyHeader(to: $0, memory) }) ? bytes : nil
   }
 }
