@@ -65,6 +65,8 @@ public protocol InterruptLine: AnyObject, Sendable {
 public protocol DeviceObserver: AnyObject, Sendable {
   /// Whether the time stamps of kicks are wanted; without a listener they need not be read.
   var wantsKickStamps: Bool { get }
+  /// The guest kicked a queue, by an access that no ioeventfd took.
+  func kicked(_ device: DeviceID, queue: UInt16, by thread: ThreadContext)
   /// A request was taken from a queue.
   func requestBegan(_ request: DeviceRequest, bytes: UInt32, by thread: ThreadContext)
   /// A request's completion was pushed, or never will be; status 0 is success.
@@ -83,6 +85,9 @@ public protocol DeviceObserver: AnyObject, Sendable {
 }
 
 extension DeviceObserver {
+  /// Nothing, for who does not look at kicks.
+  public func kicked(_ device: DeviceID, queue: UInt16, by thread: ThreadContext) {}
+
   /// Nothing, for who does not look at what is behind devices.
   public func backendSubmitted(
     _ request: DeviceRequest, _ work: BackendWork, bytes: UInt32, by thread: ThreadContext

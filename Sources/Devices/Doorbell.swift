@@ -77,6 +77,7 @@ public final class Doorbell: KickHandler, @unchecked Sendable {
   ) {
     let value = UInt32(truncatingIfNeeded: value)
     if offset == Doorbell.kickOffset {
+      if value < Doorbell.queueCount { observer.kicked(id, queue: UInt16(value), by: thread) }
       handleKicks(1, queue: Int(value), memory: memory, by: thread)
       return
     }

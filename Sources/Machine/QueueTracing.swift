@@ -19,6 +19,11 @@ final class QueueTracing: QueueObserver {
   /// One line for each that was broken.
   var texts: [String] { known.withLock { $0 } }
 
+  func queueKicked(_ device: DeviceID, queue: Int, by thread: ThreadContext) {
+    exeunt_trace_queue_kicked(
+      thread.kind.rawValue, thread.id, thread.sequence, device.rawValue, UInt16(clamping: queue))
+  }
+
   func queuePublished(
     _ device: DeviceID, queue: Int, _ publication: Virtqueue.Publication, by thread: ThreadContext
   ) {

@@ -14,6 +14,10 @@ final class TracingObserver: DeviceObserver {
 
   var wantsKickStamps: Bool { exeunt_kick_stamps_wanted() != 0 }
 
+  func kicked(_ device: DeviceID, queue: UInt16, by thread: ThreadContext) {
+    exeunt_trace_queue_kicked(thread.kind.rawValue, thread.id, thread.sequence, device.rawValue, queue)
+  }
+
   func requestBegan(_ request: DeviceRequest, bytes: UInt32, by thread: ThreadContext) {
     exeunt_trace_request_begin(
       thread.kind.rawValue, thread.id, thread.sequence, request.device.rawValue, request.queue, request.id,

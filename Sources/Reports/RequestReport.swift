@@ -18,12 +18,17 @@ package struct RequestReport: Codable, Equatable, Sendable {
   package var givenUp: UInt64?
   /// Requests without an end, although nothing is lost since they began; nil: none.
   package var open: UInt64?
+  /// Requests that began before the window and ended in it, which `duration` leaves out; nil: none.
+  package var fromBefore: UInt64?
+  /// How long the longest of these took, ns.
+  package var longestFromBefore: Int64?
   /// Begin to end.
   package var duration: LatencyReport
 
   package init(
     machine: String? = nil, device: String, queue: Int, kind: String, count: UInt64, bytes: UInt64,
-    failed: UInt64, givenUp: UInt64? = nil, open: UInt64? = nil, duration: LatencyReport
+    failed: UInt64, givenUp: UInt64? = nil, open: UInt64? = nil, fromBefore: UInt64? = nil,
+    longestFromBefore: Int64? = nil, duration: LatencyReport
   ) {
     self.machine = machine
     self.device = device
@@ -34,6 +39,8 @@ package struct RequestReport: Codable, Equatable, Sendable {
     self.failed = failed
     self.givenUp = givenUp
     self.open = open
+    self.fromBefore = fromBefore
+    self.longestFromBefore = longestFromBefore
     self.duration = duration
   }
 }

@@ -120,10 +120,13 @@ package struct PhaseReport: Codable, Equatable, Sendable {
   package var hlt: UInt64
   /// Kicks read from eventfds in it.
   package var kicks: UInt64
+  /// Kicks in it that came as exits; nil: the trace cannot tell.
+  package var exitKicks: UInt64?
 
   package init(
     machine: String? = nil, value: UInt32? = nil, name: String? = nil, vcpu: Int? = nil, begin: Int64,
-    since: Int64? = nil, duration: Int64, exits: UInt64, io: UInt64, mmio: UInt64, hlt: UInt64, kicks: UInt64
+    since: Int64? = nil, duration: Int64, exits: UInt64, io: UInt64, mmio: UInt64, hlt: UInt64, kicks: UInt64,
+    exitKicks: UInt64? = nil
   ) {
     self.machine = machine
     self.value = value
@@ -137,5 +140,6 @@ package struct PhaseReport: Codable, Equatable, Sendable {
     self.mmio = mmio
     self.hlt = hlt
     self.kicks = kicks
+    self.exitKicks = exitKicks
   }
 }

@@ -152,6 +152,18 @@ struct AnalysisOptions: ParsableArguments {
     }
   }
 
+  /// Ends the program with status 2 when no device has a queue of that number in the trace.
+  func check(queues: [Int], among numbers: [Int]) throws {
+    for queue in queues where !numbers.contains(queue) {
+      throw Terminal.mistake(
+        "there is no queue \(queue) in this trace"
+          + (numbers.isEmpty
+            ? ""
+            : "; there are " + numbers.prefix(16).map(String.init).joined(separator: ", ")
+              + (numbers.count > 16 ? ", …" : "")))
+    }
+  }
+
   /// Ends the program with status 2 when a vCPU is not one of those of the trace.
   func check(vcpus: [Int], among ids: [Int]) throws {
     // Without a description, and an event, of any the trace says nothing about vCPUs.

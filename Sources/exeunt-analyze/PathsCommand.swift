@@ -30,6 +30,7 @@ struct PathsCommand: ParsableCommand {
   func run() throws {
     let reporter = try options.reporter(part, follow: following.follow)
     try options.check(devices: device, among: reporter.pathDeviceNames)
+    try options.check(queues: queue, among: reporter.pathQueues)
     let words = [("device", device), ("queue", queue.map(String.init))]
     let filters = words.filter { !$0.1.isEmpty }.map { "\($0.0) " + $0.1.joined(separator: " or ") }
     try options.finish(

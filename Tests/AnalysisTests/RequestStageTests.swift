@@ -313,12 +313,29 @@ struct QueueTrackerTests {
 
   /// The queues of the window `[begin, end)`, of which the slice before tells what was in flight at its beginning.
   private func window(_ rows: [SyntheticRow], _ begin: Int64, _ end: Int64) -> [QueueResult] {
+    analysis(of: rows, begin, end).queues
+  }
+
+  private func analysis(of rows: [SyntheticRow], _ begin: Int64, _ end: Int64) -> AnalysisResult {
     let window = analyse(rows.filter { $0.timestamp < begin }).opened(at: begin)
     let inside = SliceAnalysis(testConfiguration, isLeading: false)
     RowBuffer.feed(rows.filter { begin <= $0.timestamp && $0.timestamp < end }[...], to: inside)
     window.merge(inside)
     window.closeQueues(at: min(end, rows.last?.timestamp ?? end))
-    return window.result().queues
+    return window.result()
+  }
+
+  @Test("requests that began before a window are told of apart where they end in it, with the longest")
+  func fromBefore() throws {
+    let rows = [
+      Self.begin(10, 1), Self.begin(20, 2), Self.begin(30, 3), Self.end(120, 1), Self.begin(130, 4),
+      Self.end(140, 4), Self.end(160, 2), Self.end(900, 3), SyntheticRow(950, .loopWait, [0, 1, 0]),
+    ]
+    let requests = try #require(analysis(of: rows, 100, 500).requests.first)
+    #expect((requests.begun, requests.duration.count, requests.duration.maximum) == (1, 1, 10))
+    #expect((requests.fromBefore, requests.longestFromBefore, requests.open) == (2, 140, 0))
+    let whole = try #require(analyse(rows).result().requests.first)
+    #expect((whole.fromBefore, whole.duration.count) == (0, 4))
   }
 
   @Test("windows that follow each other add up to the whole, also where nothing happens in one but waiting")

@@ -103,7 +103,7 @@ struct TypedEventTests {
       VcpuRunEnter.self, VcpuRunExit.self, DispatchBegin.self, DispatchEnd.self, GuestMarkEvent.self,
       LockWait.self, LockAcquired.self, LockReleased.self, LoopWait.self, LoopWakeup.self, PollBegin.self,
       PollEnd.self, HandlerBegin.self, HandlerEnd.self, IoeventfdSignal.self, RequestBegin.self,
-      RequestEnd.self, BackendSubmit.self, BackendComplete.self, QueuePublished.self, QueueBroken.self,
+      RequestEnd.self, BackendSubmit.self, BackendComplete.self, QueuePublished.self, QueueKicked.self, QueueBroken.self,
       Interrupt.self, GuestKickStamp.self, KvmStats.self,
       KvmCounterEvent.self,
       ThreadStats.self, EventTotalsEvent.self, VmInfoEvent.self, VcpuInfoEvent.self, LoopInfoEvent.self,

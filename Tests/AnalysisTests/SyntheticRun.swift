@@ -132,6 +132,10 @@ struct SyntheticRun {
         let begin = pass(&random, 30)
         rows.append(SyntheticRow(begin, .dispatchBegin, stream: stream, [0, vcpu, seq, device, 0]))
         add(vcpu, TimeCategory.other, begin - last)
+        if random.chance(40) {
+          rows.append(
+            SyntheticRow(pass(&random, 3), .queueKicked, stream: stream, [0, vcpu, seq, device, 2]))
+        }
         if random.chance(50) {
           for _ in 0..<random.below(4) {
             let id = requests
@@ -257,7 +261,7 @@ struct SyntheticRun {
     switch EventTag(rawValue: row.tag) {
     case .vcpuRunEnter, .vcpuRunExit, .guestMark: [0, row.fields[0]]
     case .dispatchBegin, .dispatchEnd, .requestBegin, .requestEnd, .interrupt, .guestKickStamp,
-      .backendSubmit, .backendComplete, .queuePublished:
+      .backendSubmit, .backendComplete, .queuePublished, .queueKicked:
       [row.fields[0], row.fields[1]]
     case .lockWait, .lockAcquired, .lockReleased: [row.fields[1], row.fields[2]]
     case .loopWait, .loopWakeup, .pollBegin, .pollEnd, .handlerBegin, .handlerEnd, .ioeventfdSignal:
@@ -340,7 +344,7 @@ struct SyntheticRun {
           (0..<20).map { UInt16($0) }
           + [
             EventTag.kvmCounter, .threadStats, .eventTotals, .backendSubmit, .backendComplete,
-            .queuePublished,
+            .queuePublished, .queueKicked,
           ].map(\.rawValue)
         rows[place].tag = tags[random.below(tags.count)]
       }

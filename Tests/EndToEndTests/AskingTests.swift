@@ -171,6 +171,18 @@ struct AskingTests {
     #expect(plain.standardOutput.contains { $0 >= 0x80 })
   }
 
+  @Test("a queue with requests but no path of its own is shown when it is asked for, and one that there is not is refused")
+  func queues() throws {
+    let recorded = try RecordedRun("rng", ["iterations=20"], flags: ["--ioeventfd", "off"])
+    let paths = ["paths", "--device", "rng0", "--queue"]
+    #expect(try analyze(paths + ["0", recorded.trace]).text.contains("rng0 queue 0 · each request"))
+    let other = try analyze(paths + ["9", recorded.trace])
+    #expect(other.status == 2)
+    #expect(other.standardError == "exeunt-analyze: there is no queue 9 in this trace; there are 0\n")
+    let rows = try analyze(["paths", "--format", "csv", recorded.trace]).text.split(separator: "\r\n")
+    #expect(rows.contains { $0.hasPrefix("request,rng0,0,,,,,") && $0.contains(",submitted_to_completed,20,") })
+  }
+
   @Test("tables are of exits, paths and dump")
   func tables() throws {
     #expect(try analyze(["summary", "--format", "csv", Self.trace("mixed")]).status == 2)

@@ -28,7 +28,10 @@ struct RequestTally {
   var begun: [String: UInt64] = [:]
   var failed = 0
   var queues: [UInt64: Queue] = [:]
+  /// Kicks that ioeventfds took.
   var kicks: UInt64 = 0
+  /// Kicks that came as accesses.
+  var exitKicks: UInt64 = 0
 
   init(_ trace: String, of name: String) throws {
     let output = try run(try #require(Tools.find("babeltrace2")), [trace])
@@ -52,6 +55,7 @@ struct RequestTally {
       // Control messages of a console are no requests to those who follow it.
       case "queue_published" where event.number("device") == device:
         if queues[event.number("queue")] != nil { queues[event.number("queue")]?.publish(event) }
+      case "queue_kicked" where event.number("device") == device: exitKicks += 1
       case "ioeventfd_signal" where event.number("device") == device: kicks += event.number("counter")
       default: break
       }

@@ -36,6 +36,12 @@ final class RecordingFaults: QueueObserver {
   var faults: [String] { storage.withLock { $0 } }
   private let published = Mutex<[(queue: Int, Virtqueue.Publication)]>([])
   var publications: [(queue: Int, Virtqueue.Publication)] { published.withLock { $0 } }
+  private let kicked = Mutex<[Int]>([])
+  /// Queues in the order of their kicks.
+  var kicks: [Int] { kicked.withLock { $0 } }
+  func queueKicked(_ device: DeviceID, queue: Int, by thread: ThreadContext) {
+    kicked.withLock { $0.append(queue) }
+  }
   func queuePublished(
     _ device: DeviceID, queue: Int, _ publication: Virtqueue.Publication, by thread: ThreadContext
   ) {

@@ -96,6 +96,25 @@ struct BackendComplete: Event {
   }
 }
 
+/// `queue_kicked`.
+struct QueueKicked: Event {
+  static let tag = EventTag.queueKicked
+  let threadKind: UInt64
+  let thread: UInt64
+  let seq: UInt32
+  let device: UInt64
+  let queue: UInt64
+
+  @inline(__always)
+  init(_ fields: inout EventFields) {
+    threadKind = fields.next()
+    thread = fields.next()
+    seq = fields.next()
+    device = fields.next()
+    queue = fields.next()
+  }
+}
+
 /// `queue_published`.
 struct QueuePublished: Event {
   static let tag = EventTag.queuePublished

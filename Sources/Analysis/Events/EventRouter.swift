@@ -42,6 +42,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     case .backendSubmit: backendSubmit(row)
     case .backendComplete: backendComplete(row)
     case .queuePublished: queuePublished(row)
+    case .queueKicked: queueKicked(row)
     case .interrupt: interrupt(row)
     case .queueBroken: queueBroken(row)
     case .guestKickStamp: kickStamp(row)
@@ -302,6 +303,15 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     pointee.requests.step(
       .complete, of: RequestStep.key(device: event.device, queue: event.queue, id: event.id), at,
       thread: thread.pointee.index, gapEnd: pointee.gapEnd)
+  }
+
+  @inline(never)
+  private func queueKicked(_ row: UnsafePointer<UInt64>) {
+    let event = QueueKicked(row: row)
+    pointee.counts.exitKicks &+= 1
+    guard let thread = thread(kind: event.threadKind, id: event.thread) else { return }
+    count(thread)
+    contents(thread) { $0.kicked(event.seq, queue: event.queue) }
   }
 
   @inline(never)

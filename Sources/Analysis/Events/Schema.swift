@@ -17,20 +17,20 @@ package enum EventTag: UInt16, CaseIterable, Sendable {
     interrupt,
     guestMark, guestKickStamp, kvmStats, vmInfo, vcpuInfo, loopInfo, deviceInfo, ioeventfdInfo, clockSync,
     kvmCounter, threadStats, eventTotals, kvmCounterInfo, queueBroken, backendSubmit, backendComplete,
-    queuePublished
+    queuePublished, queueKicked
 
   /// The event of a row's tag; nil for other tags. Raw values count from 0 without holes, as the order of the
   /// cases does.
   @inline(__always)
   init?(tag: UInt16) {
-    guard tag <= EventTag.queuePublished.rawValue else { return nil }
+    guard tag <= EventTag.queueKicked.rawValue else { return nil }
     self = unsafeBitCast(UInt8(truncatingIfNeeded: tag), to: EventTag.self)
   }
 
   /// Events that recordings of earlier builds, such as those in `traces/`, do not have: those that a build added, the oldest
   /// build first.
   private static let additions: [[EventTag]] = [
-    [.queueBroken], [.backendSubmit, .backendComplete, .queuePublished],
+    [.queueBroken], [.backendSubmit, .backendComplete, .queuePublished], [.queueKicked],
   ]
 
   /// Whether events of these names are missing because the build that recorded did not have them yet: nobody chose to leave
@@ -83,6 +83,8 @@ package enum EventTag: UInt16, CaseIterable, Sendable {
     case .backendComplete:
       EventSchema(
         name: "backend_complete", fields: ["thread_kind", "thread", "seq", "device", "queue", "id", "status"])
+    case .queueKicked:
+      EventSchema(name: "queue_kicked", fields: ["thread_kind", "thread", "seq", "device", "queue"])
     case .queuePublished:
       EventSchema(
         name: "queue_published",

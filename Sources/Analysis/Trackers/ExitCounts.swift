@@ -10,6 +10,8 @@ package struct ExitCounts: Sendable, Equatable {
   package var hlt: UInt64 = 0
   /// Kicks read from eventfds.
   package var kicks: UInt64 = 0
+  /// Kicks that came as accesses.
+  package var exitKicks: UInt64 = 0
 
   /// Nothing counted.
   package init() {}
@@ -21,6 +23,7 @@ package struct ExitCounts: Sendable, Equatable {
     left.mmio &+= right.mmio
     left.hlt &+= right.hlt
     left.kicks &+= right.kicks
+    left.exitKicks &+= right.exitKicks
   }
 
   /// Subtracts field by field; `right` must be an earlier moment.
@@ -31,6 +34,7 @@ package struct ExitCounts: Sendable, Equatable {
     difference.mmio &-= right.mmio
     difference.hlt &-= right.hlt
     difference.kicks &-= right.kicks
+    difference.exitKicks &-= right.exitKicks
     return difference
   }
 }
@@ -44,5 +48,6 @@ extension ExitCounts {
     try coder.code(count: &mmio)
     try coder.code(count: &hlt)
     try coder.code(&kicks)
+    try coder.code(count: &exitKicks)
   }
 }

@@ -6,6 +6,8 @@ struct PathContents {
   var seq: UInt32 = 0
   var queue: UInt64 = 0xffff
   var requests: UInt64 = 0
+  /// The guest's access was a kick.
+  var isKick = false
   var firstRequest = Int64.max
   var lastCompletion = Int64.min
   var interrupt = Int64.max
@@ -29,6 +31,13 @@ struct PathContents {
     if self.queue == 0xffff { self.queue = queue }
     requests &+= 1
     firstRequest = min(firstRequest, timestamp)
+  }
+
+  @inline(__always)
+  mutating func kicked(_ seq: UInt32, queue: UInt64) {
+    note(seq)
+    if self.queue == 0xffff { self.queue = queue }
+    isKick = true
   }
 
   @inline(__always)
@@ -58,6 +67,7 @@ struct PathContents {
     left.mixed = left.mixed || right.mixed || left.seq != right.seq
     if left.queue == 0xffff { left.queue = right.queue }
     left.requests &+= right.requests
+    left.isKick = left.isKick || right.isKick
     left.firstRequest = min(left.firstRequest, right.firstRequest)
     left.lastCompletion = max(left.lastCompletion, right.lastCompletion)
     left.interrupt = min(left.interrupt, right.interrupt)
@@ -150,6 +160,7 @@ extension PathContents {
     try coder.code(&seq)
     try coder.code(&queue)
     try coder.code(count: &requests)
+    try coder.code(&isKick)
     try coder.code(moment: &firstRequest)
     try coder.code(moment: &lastCompletion)
     try coder.code(moment: &interrupt)

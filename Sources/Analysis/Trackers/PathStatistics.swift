@@ -30,9 +30,9 @@ package enum PathStage: Int, CaseIterable, Sendable {
 
 /// How a device came to do something.
 package enum PathKind: Int, CaseIterable, Sendable {
-  /// A userspace exit whose dispatch took no request from a queue: a register access.
+  /// A userspace exit whose dispatch was no kick: a register access.
   case exitAccess = 0
-  /// A userspace exit whose dispatch took requests: a kick handled on the vCPU's thread.
+  /// A userspace exit by a kick, handled on the vCPU's thread.
   case exitKick = 1
   /// A handler on a loop's thread that belongs to a device's queue: a kick through an ioeventfd.
   case loopKick = 2

@@ -141,7 +141,8 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     var kind = thread.pointee.path.kind
     var queue = thread.pointee.path.queue
     let isDispatch = kind == .exitAccess
-    if isDispatch && thread.pointee.path.contents.requests > 0 {
+    // Recordings of earlier builds tell a kick only by the requests that it brought.
+    if isDispatch && (thread.pointee.path.contents.isKick || thread.pointee.path.contents.requests > 0) {
       kind = .exitKick
       queue = thread.pointee.path.contents.queue
     }

@@ -150,7 +150,7 @@ struct RequestTracker {
         refuse(step, place)
         return
       }
-      if place.pointee.isCounted { end(step, place) }
+      if place.pointee.isCounted { end(step, place) } else { endFromBefore(step, place) }
       place.pointee.close()
     case .evict:
       if place.pointee.state == .open { unmatched[place.pointee.thread, default: 0] &+= 1 }
@@ -192,6 +192,18 @@ struct RequestTracker {
     guard let completed = place.pointee.completed else { return }
     stages.pointee.record(.submittedToCompleted, completed &- submitted, began, location)
     stages.pointee.record(.completedToPushed, step.timestamp &- completed, began, location)
+  }
+
+  /// The end of a request that began before the window: it is none of the window's, but where there are such, the longest are among
+  /// them.
+  @inline(never)
+  private mutating func endFromBefore(_ step: RequestStep, _ place: UnsafeMutablePointer<RequestTable.Entry>)
+  {
+    guard step.detail != RequestStep.givenUp else { return }
+    let statistics = statistics.row(for: place.pointee.statisticsKey)
+    statistics.pointee.fromBefore &+= 1
+    statistics.pointee.longestFromBefore = max(
+      statistics.pointee.longestFromBefore, step.timestamp &- place.pointee.timestamp)
   }
 
   /// A begin of a request that has begun.
@@ -271,7 +283,8 @@ struct RequestTracker {
         RequestResult(
           kind: Int(clamping: key.high), device: Int(key.low >> 16), queue: Int(key.low & 0xffff),
           begun: row.begun, bytes: row.bytes, failed: row.failed, givenUp: row.givenUp,
-          open: open[key.high]?[key.low] ?? 0,
+          open: open[key.high]?[key.low] ?? 0, fromBefore: row.fromBefore,
+          longestFromBefore: row.longestFromBefore,
           duration: LatencySummary(row.duration)))
     }
     return results.sorted { ($0.device, $0.queue, $0.kind) < ($1.device, $1.queue, $1.kind) }
@@ -344,6 +357,9 @@ struct RequestStatistics: KeyedStatistics {
   var bytes: UInt64 = 0
   var failed: UInt64 = 0
   var givenUp: UInt64 = 0
+  /// Those that began before the window and ended in it, and how long the longest of them took, ns.
+  var fromBefore: UInt64 = 0
+  var longestFromBefore: Int64 = 0
   let duration: LatencyHistogram
 
   init() { duration = LatencyHistogram() }
@@ -355,6 +371,8 @@ struct RequestStatistics: KeyedStatistics {
     bytes &+= other.bytes
     failed &+= other.failed
     givenUp &+= other.givenUp
+    fromBefore &+= other.fromBefore
+    longestFromBefore = max(longestFromBefore, other.longestFromBefore)
     duration.add(other.duration)
   }
 }
@@ -380,6 +398,9 @@ package struct RequestResult: Sendable, Equatable {
   package let givenUp: UInt64
   /// Requests that had not ended at the last event, although nothing is lost since they began.
   package let open: UInt64
+  /// Requests that began before the window analysed and ended in it, and the duration of the longest of them, ns.
+  package let fromBefore: UInt64
+  package let longestFromBefore: Int64
   /// Begin to end.
   package let duration: LatencySummary
 }
@@ -430,6 +451,10 @@ extension RequestStatistics {
     try coder.code(&bytes)
     try coder.code(count: &failed)
     try coder.code(count: &givenUp)
+    try coder.code(count: &fromBefore)
+    try coder.code(&longestFromBefore)
+    try coder.require(
+      longestFromBefore >= 0 && longestFromBefore <= StateCoder.longest, "a request's duration")
     try duration.code(&coder)
   }
 }

@@ -114,6 +114,10 @@ EXEUNT_EVENT(
     (thread_kind, thread, seq, device, queue, id, status))
 
 EXEUNT_EVENT(
+    queue_kicked, (uint8_t thread_kind, uint16_t thread, uint32_t seq, uint16_t device, uint16_t queue),
+    (thread_kind, thread, seq, device, queue))
+
+EXEUNT_EVENT(
     queue_published,
     (uint8_t thread_kind, uint16_t thread, uint32_t seq, uint16_t device, uint16_t queue, uint16_t requests,
      uint16_t in_flight, uint8_t notification),

@@ -398,6 +398,17 @@ LTTNG_UST_TRACEPOINT_EVENT(exeunt, queue_broken,
         lttng_ust_field_enum(exeunt, queue_fault, uint8_t, fault, fault)
     ))
 
+// A guest's kick of a queue came to its device as an access, as no ioeventfd takes it.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, queue_kicked,
+    LTTNG_UST_TP_ARGS(uint8_t, thread_kind, uint16_t, thread, uint32_t, seq, uint16_t, device, uint16_t, queue),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_enum(exeunt, thread_kind, uint8_t, thread_kind, thread_kind)
+        lttng_ust_field_integer(uint16_t, thread, thread)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+        lttng_ust_field_integer(uint16_t, device, device)
+        lttng_ust_field_integer(uint16_t, queue, queue)
+    ))
+
 // A device let the driver see completed requests, so many since the last time; in_flight were taken and are not completed.
 LTTNG_UST_TRACEPOINT_EVENT(exeunt, queue_published,
     LTTNG_UST_TP_ARGS(uint8_t, thread_kind, uint16_t, thread, uint32_t, seq, uint16_t, device, uint16_t, queue, uint16_t, requests, uint16_t, in_flight, uint8_t, notification),

@@ -32,6 +32,7 @@ struct EventWords {
     case .backendComplete:
       let status = UInt8(min(event.field("status"), 255))
       return "backend_complete \(event.field("id"))" + (status == 0 ? "" : ": \(HostError.name(status))")
+    case .queueKicked: return "queue_kicked \(device) queue \(event.field("queue"))"
     case .queuePublished:
       let isTold = event.field("notification") != 0
       return "queue_published \(device) queue \(event.field("queue")): "

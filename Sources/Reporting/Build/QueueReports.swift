@@ -43,9 +43,12 @@ extension ReportBuilder {
       submitted: queue.submitted, published: queue.published, interrupts: queue.interrupts,
       suppressed: queue.suppressed, interruptsPerRequest: ratio(queue.interrupts, queue.published),
       suppressedPerRequest: ratio(queue.suppressed, queue.published),
-      depth: queue.depth.map {
-        QueueDepthReport(known: $0.known, mean: $0.mean, p99: $0.p99, maximum: $0.most)
-      },
+      // Between recordings there was nothing that could have been in flight, and nobody knows for how long.
+      depth: facts.recordings.count > 1
+        ? nil
+        : queue.depth.map {
+          QueueDepthReport(known: $0.known, mean: $0.mean, p99: $0.p99, maximum: $0.most)
+        },
       errors: counts(errors) { RequestStatus.name($0) },
       givenUp: queue.statuses[RequestResult.givenUpStatus],
       hostErrors: counts(queue.hostErrors) { HostError.name($0) })

@@ -123,6 +123,13 @@ package struct ReportBuilder {
     distinct(result.dump.devices.map(\.name) + pathReports(kinds: PathKind.allCases).map(\.device))
   }
 
+  /// The queues that `paths` can be narrowed down to, in order.
+  package var pathQueues: [Int] {
+    let paths = result.paths.filter { $0.kind == .exitKick || $0.kind == .loopKick }.map(\.queue)
+    return Set(paths + result.queues.map(\.queue) + result.requests.map(\.queue)).filter { $0 != 0xffff }
+      .sorted()
+  }
+
   /// The device of an access that no device claims.
   static let unclaimed = "unclaimed"
 

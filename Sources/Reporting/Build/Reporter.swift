@@ -44,6 +44,9 @@ package struct Reporter {
     members.flatMap { member in member.builder.pathDeviceNames.map(member.qualified) }
   }
 
+  /// Queues that `paths` can be asked for.
+  package var pathQueues: [Int] { Set(members.flatMap(\.builder.pathQueues)).sorted() }
+
   /// The vCPUs of the recordings, in order.
   package var vcpuIDs: [Int] { Set(members.flatMap(\.builder.vcpuIDs)).sorted() }
 

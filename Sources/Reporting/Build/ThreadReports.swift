@@ -113,7 +113,9 @@ extension ReportBuilder {
       kind: kinds.indices.contains(request.kind) ? kinds[request.kind] : "kind \(request.kind)",
       count: request.begun, bytes: request.bytes, failed: request.failed,
       givenUp: request.givenUp > 0 ? request.givenUp : nil,
-      open: request.open > 0 ? request.open : nil, duration: latency(request.duration))
+      open: request.open > 0 ? request.open : nil,
+      fromBefore: request.fromBefore > 0 ? request.fromBefore : nil,
+      longestFromBefore: request.fromBefore > 0 ? request.longestFromBefore : nil, duration: latency(request.duration))
   }
 
   /// Queues that the guest broke; nil: none.
@@ -139,6 +141,7 @@ extension ReportBuilder {
   func phases() -> [PhaseReport] {
     guard !result.marks.isEmpty || result.markBefore != nil, let span else { return [] }
     var phases: [PhaseReport] = []
+    let tells = !facts.unknownEvents.contains(EventTag.queueKicked.qualifiedName)
     // Of several VMMs, nobody knows whose mark it is.
     let names =
       result.dump.machines.count == 1 ? Report.phaseNames(result.dump.machines[0].configuration) : [:]
@@ -151,7 +154,8 @@ extension ReportBuilder {
         PhaseReport(
           value: mark?.value, name: mark.flatMap { names["\($0.value)"] }, vcpu: mark?.vcpu, begin: from,
           since: since, duration: to - from,
-          exits: counts.exits, io: counts.io, mmio: counts.mmio, hlt: counts.hlt, kicks: counts.kicks))
+          exits: counts.exits, io: counts.io, mmio: counts.mmio, hlt: counts.hlt, kicks: counts.kicks,
+          exitKicks: tells ? counts.exitKicks : nil))
     }
     let first = result.marks.first
     add(

@@ -11,7 +11,7 @@ extension DocumentBuilder {
         "guest stamps: TSC at \(rate) MHz by \(source), exact to \(calibration.uncertainty) ns at these points"
       )
     }
-    guard !paths.paths.isEmpty else {
+    guard !paths.paths.isEmpty || paths.requests?.isEmpty == false else {
       blank()
       line("no such paths in this trace")
       return

@@ -32,9 +32,9 @@ extension DocumentBuilder {
     }
     var depth = "unknown"
     if let known = queue.depth {
-      depth = "\(Text.fixed(known.mean, 2)) / \(known.p99) / \(known.maximum)"
-      // The most is what was seen.
-      if isPartial { depth = "≥" + Text.space + depth }
+      // Of what is known only the most is a bound: what is missing may be busier, or idle.
+      let (about, atLeast) = isPartial ? ("≈" + Text.space, "≥" + Text.space) : ("", "")
+      depth = "\(about)\(Text.fixed(known.mean, 2)) / \(about)\(known.p99) / \(atLeast)\(known.maximum)"
     }
     return [
       "  \(queue.device) q\(queue.queue)",

@@ -201,6 +201,10 @@ extension DocumentBuilder {
       if let open = request.open {
         words.append("\(Text.count(open)) not ended" + (report.trace.window == nil ? "" : " in this window"))
       }
+      if let before = request.fromBefore, let longest = request.longestFromBefore {
+        words.append(
+          "\(Text.count(before)) more, begun before this window, of up to \(Text.duration(longest))")
+      }
       // Begins whose end is lost, cannot be told from another's, or came after too many other requests.
       let paired = request.duration.count + (request.open ?? 0) + (request.givenUp ?? 0)
       if request.count > paired { words.append("\(Text.count(request.count - paired)) not paired") }
@@ -250,7 +254,7 @@ extension DocumentBuilder {
         (isLossy ? "≥" + Text.space : "") + Text.rate(phase.exits, over: phase.duration),
         Text.count(phase.io),
         Text.count(phase.mmio),
-        Text.count(phase.kicks), phase.name ?? "",
+        Text.count(phase.kicks &+ (phase.exitKicks ?? 0)), phase.name ?? "",
       ])
     }
     show(table)

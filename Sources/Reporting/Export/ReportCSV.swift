@@ -52,11 +52,20 @@ struct CSVTable {
     }
   }
 
-  /// A row for each stage of each path.
+  /// A row for each stage of each path, and before them for each stage of each queue's requests, of kind `request`.
   init(_ paths: PathsReport) {
     add(
       ["kind", "device", "queue", "kicks", "handlers", "requests", "interrupts", "share_permille", "stage"]
         + Self.latency + ["max_timestamp_ns"])
+    for path in paths.requests ?? [] {
+      for stage in path.stages {
+        let head = ["request", path.device, "\(path.queue)", "", "", "", "", Self.text(stage.sharePermille)]
+        add(
+          head + [stage.name] + Self.cells(stage.latency) + [
+            Self.text(stage.latency.maximumExemplar?.timestamp)
+          ])
+      }
+    }
     for path in paths.paths {
       let head = [
         path.kind, path.device, Self.text(path.queue), "\(path.kicks)", "\(path.handlers)",

@@ -105,7 +105,9 @@ package final class MMIOTransport: KickHandler, @unchecked Sendable {
     case 0x30: queueSelector = value
     case 0x38: configureQueue { $0.requestedSize = value }
     case 0x44: setQueueReady(value, memory, by: thread)
-    case MMIOTransport.kickOffset: handleKicks(1, queue: Int(value), memory: memory, by: thread)
+    case MMIOTransport.kickOffset:
+      if Int(value) < queues.count { observer.queueKicked(id, queue: Int(value), by: thread) }
+      handleKicks(1, queue: Int(value), memory: memory, by: thread)
     case 0x64: interruptStatus &= ~value
     case 0x70: setStatus(value)
     case 0x80: configureQueue { $0.descriptors.setLow(value) }

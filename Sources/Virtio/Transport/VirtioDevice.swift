@@ -75,6 +75,8 @@ extension VirtioDevice {
 
 /// Told what becomes of devices' queues.
 package protocol QueueObserver: AnyObject, Sendable {
+  /// The driver kicked a queue, by an access that no ioeventfd took.
+  func queueKicked(_ device: DeviceID, queue: Int, by thread: ThreadContext)
   /// The driver can see what was completed.
   func queuePublished(
     _ device: DeviceID, queue: Int, _ publication: Virtqueue.Publication, by thread: ThreadContext)

@@ -30,6 +30,7 @@ final class VirtioBoard {
     func detach() { transport = nil }
 
     func pulse(by thread: ThreadContext) {}
+    func queueKicked(_ device: DeviceID, queue: Int, by thread: ThreadContext) {}
     func queuePublished(
       _ device: DeviceID, queue: Int, _ publication: Virtqueue.Publication, by thread: ThreadContext
     ) {}
