@@ -171,7 +171,9 @@ struct AskingTests {
     #expect(plain.standardOutput.contains { $0 >= 0x80 })
   }
 
-  @Test("a queue with requests but no path of its own is shown when it is asked for, and one that there is not is refused")
+  @Test(
+    "a queue with requests but no path of its own is shown when it is asked for, and one that there is not is refused"
+  )
   func queues() throws {
     let recorded = try RecordedRun("rng", ["iterations=20"], flags: ["--ioeventfd", "off"])
     let paths = ["paths", "--device", "rng0", "--queue"]
@@ -180,7 +182,8 @@ struct AskingTests {
     #expect(other.status == 2)
     #expect(other.standardError == "exeunt-analyze: there is no queue 9 in this trace; there are 0\n")
     let rows = try analyze(["paths", "--format", "csv", recorded.trace]).text.split(separator: "\r\n")
-    #expect(rows.contains { $0.hasPrefix("request,rng0,0,,,,,") && $0.contains(",submitted_to_completed,20,") })
+    #expect(
+      rows.contains { $0.hasPrefix("request,rng0,0,,,,,") && $0.contains(",submitted_to_completed,20,") })
   }
 
   @Test("tables are of exits, paths and dump")

@@ -115,7 +115,8 @@ extension ReportBuilder {
       givenUp: request.givenUp > 0 ? request.givenUp : nil,
       open: request.open > 0 ? request.open : nil,
       fromBefore: request.fromBefore > 0 ? request.fromBefore : nil,
-      longestFromBefore: request.fromBefore > 0 ? request.longestFromBefore : nil, duration: latency(request.duration))
+      longestFromBefore: request.fromBefore > 0 ? request.longestFromBefore : nil,
+      duration: latency(request.duration))
   }
 
   /// Queues that the guest broke; nil: none.
