@@ -71,7 +71,9 @@ let analyzer: [Target] = [
     swiftSettings: swift),
   .executableTarget(
     name: "exeunt-analyze",
-    dependencies: ["Reporting", "Reports", "Dump", "Analysis", "CTF", "CArguments", argumentParser],
+    dependencies: [
+      "Reporting", "Reports", "Statistics", "Dump", "Analysis", "CTF", "CArguments", argumentParser,
+    ],
     swiftSettings: swift),
 ]
 

@@ -12,10 +12,13 @@ package struct CompareReport: Codable, Equatable, Sendable {
   package var exits: [ComparisonReport]
   /// Stages of the ways to each queue.
   package var paths: [ComparisonReport]
+  /// What the runs say of the configurations; nil in a report of an early build.
+  package var evidence: EvidenceReport?
 
   package init(
     other: TraceReport, otherMachine: MachineReport? = nil, differences: [DifferenceReport],
-    threads: [ThreadComparisonReport], exits: [ComparisonReport], paths: [ComparisonReport]
+    threads: [ThreadComparisonReport], exits: [ComparisonReport], paths: [ComparisonReport],
+    evidence: EvidenceReport? = nil
   ) {
     self.other = other
     self.otherMachine = otherMachine
@@ -23,6 +26,7 @@ package struct CompareReport: Codable, Equatable, Sendable {
     self.threads = threads
     self.exits = exits
     self.paths = paths
+    self.evidence = evidence
   }
 }
 
@@ -83,6 +87,10 @@ package struct ComparisonReport: Codable, Equatable, Sendable {
   package var b: MeasureReport?
   /// B ÷ A; nil: only one has it.
   package var ratio: RatioReport?
+  /// Of a path, which ways its kicks went in A: `ioeventfd`, `exit`; nil: it is none, or only B has it.
+  package var waysA: [String]?
+  /// In B.
+  package var waysB: [String]?
 
   package init(name: String, a: MeasureReport? = nil, b: MeasureReport? = nil, ratio: RatioReport? = nil) {
     self.name = name

@@ -14,6 +14,8 @@ package struct SummaryReport: Codable, Equatable, Sendable {
   package var allExits: ExitTotalReport?
   /// Kicks by device, queue and path.
   package var paths: [PathReport]
+  /// Queues whose kicks went more than one way, by all of them together, `kind` is `any`; nil: none.
+  package var joinedPaths: [PathReport]?
   /// Interrupts raised, by device.
   package var interrupts: [InterruptReport]
   /// Requests by device, queue and kind.
@@ -38,7 +40,8 @@ package struct SummaryReport: Codable, Equatable, Sendable {
   package init(
     dominant: DominantReport? = nil, vcpus: [VcpuReport], loops: [LoopReport], exits: [ExitReport],
     costs: ExitCostsReport? = nil, allExits: ExitTotalReport? = nil, paths: [PathReport],
-    interrupts: [InterruptReport], requests: [RequestReport], queues: [QueueReport]? = nil,
+    joinedPaths: [PathReport]? = nil, interrupts: [InterruptReport], requests: [RequestReport],
+    queues: [QueueReport]? = nil,
     brokenQueues: [BrokenQueueReport]? = nil, locks: [LockReport], kvm: [KvmReport],
     counting: String? = nil, phases: [PhaseReport], marks: UInt64, mainThread: SchedulingReport? = nil
   ) {
@@ -49,6 +52,7 @@ package struct SummaryReport: Codable, Equatable, Sendable {
     self.costs = costs
     self.allExits = allExits
     self.paths = paths
+    self.joinedPaths = joinedPaths
     self.interrupts = interrupts
     self.requests = requests
     self.queues = queues

@@ -72,7 +72,7 @@ package struct Judgement: Sendable {
     let shift = metric.shift
     let interval = metric.interval(level: level)
     return Finding(
-      verdict: verdict(metric, interval, p: max(p, familyP ?? p), equivalenceP: equivalenceP),
+      verdict: verdict(interval, p: max(p, familyP ?? p), equivalenceP: equivalenceP),
       ratio: exp(shift),
       interval: interval.map {
         ConfidenceInterval(lower: exp($0.lower), upper: exp($0.upper), coverage: $0.coverage)
@@ -82,9 +82,9 @@ package struct Judgement: Sendable {
   }
 
   private func verdict(
-    _ metric: Samples, _ interval: ConfidenceInterval?, p: Double, equivalenceP: Double
+    _ interval: ConfidenceInterval?, p: Double, equivalenceP: Double
   ) -> Finding.Verdict {
-    guard let interval, metric.smallestP() <= level else { return .tooFew }
+    guard let interval else { return .tooFew }
     if equivalenceP <= level { return .same }
     guard p <= level else { return .noEvidence }
     if interval.lower > 0 { return .higher }

@@ -51,6 +51,42 @@ struct AnalyzeCommandTests {
     #expect(try analyze("compare", "--fail-on-loss", names[0], Self.trace("lossy")).status == 1)
   }
 
+  @Test("runs of two configurations are judged, limits need evidence, and mistakes are told")
+  func runs() throws {
+    let (on, off) = (Self.trace("doorbell-ioeventfd"), Self.trace("doorbell-exits"))
+    let several = Array(repeating: on, count: 5)
+    let others = Array(repeating: off, count: 5)
+    func evidence(_ arguments: [String]) throws -> (status: Int32, [String: Any]) {
+      let output = try run(Tools.analyzer, ["compare", "--format", "json"] + arguments)
+      let report = try JSONSerialization.jsonObject(with: output.standardOutput) as? [String: Any]
+      return (
+        output.status, try #require((report?["compare"] as? [String: Any])?["evidence"] as? [String: Any])
+      )
+    }
+    // One recording five times is no five runs, which is said; but what differs differs.
+    let (status, both) = try evidence(several + ["--primary", "elapsed", "--against"] + others)
+    #expect(status == 0 && both["design"] as? String == "sides")
+    #expect((both["warnings"] as? [String])?.contains { $0.contains("given twice") } == true)
+    let elapsed = try #require((both["primary"] as? [[String: Any]])?.first)
+    let ratio = try #require(elapsed["ratio"] as? Double)
+    #expect(elapsed["verdict"] as? String == (ratio > 1 ? "worse" : "better"))
+    let direction = ratio > 1 ? ["> +0%", "< -0.1%"] : ["< -0%", "> +0.1%"]
+    #expect(
+      try evidence(several + ["--fail-if", "elapsed \(direction[0])", "--against"] + others).status == 1)
+    #expect(
+      try evidence(several + ["--fail-if", "elapsed \(direction[1])", "--against"] + others).status == 0)
+    let (one, single) = try evidence([on, off, "--fail-if", "elapsed \(direction[0])"])
+    #expect(one == 0 && single["design"] as? String == "one_each")
+    for mistake in [
+      [on, "--paired", "--against", off, off], [on, "--paired", "--unpaired", "--against", off],
+      [on, off, "--fail-if", "p99 over 10%"], [on, off, "--equivalence", "0"],
+      [on, off, "--equivalence", "x"],
+    ] {
+      let output = try run(Tools.analyzer, ["compare"] + mistake)
+      #expect(output.status == 2 && output.standardOutput.isEmpty, "\(mistake)")
+    }
+  }
+
   @Test("filters narrow exits down")
   func filters() throws {
     let output = try analyze(

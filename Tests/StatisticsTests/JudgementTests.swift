@@ -68,6 +68,9 @@ struct JudgementTests {
       let findings = Judgement().family(Self.family(noise: 0.01, shared: 0.5, shift: log(1.03), &random))
       for metric in 1...2 where findings[metric].verdict == .higher { found[metric - 1] += 1 }
       #expect(!findings.contains { $0.verdict == .tooFew })
+      // What stands by itself may still be chance among six.
+      let proven = findings.filter { $0.verdict == .higher || $0.verdict == .lower }
+      #expect(proven.allSatisfy { $0.p <= 0.01 && ($0.familyP ?? 1) <= 0.01 })
     }
     #expect(found.allSatisfy { Double($0) >= 0.9 * Double(tries) }, "\(found) of \(tries)")
   }

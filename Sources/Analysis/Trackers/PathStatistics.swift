@@ -129,20 +129,42 @@ package struct PathResult: Sendable, Equatable {
   package subscript(_ stage: PathStage) -> LatencySummary { stages[stage.rawValue] }
 }
 
+extension PathResult {
+  fileprivate init(_ key: Key, _ row: PathStatistics) {
+    self.init(
+      kind: PathKind(rawValue: Int(key.high)) ?? .loopOther, device: Int(key.low >> 16),
+      queue: Int(key.low & 0xffff), handlers: row.handlers, requests: row.requests,
+      interrupted: row.interrupted, signals: row.signals, kicks: row.kicks, mostKicks: row.mostKicks,
+      stamps: row.stamps, unmappedStamps: row.unmappedStamps, alreadyAwake: row.alreadyAwake,
+      stages: (0..<PathStage.allCases.count).map {
+        row.stages[$0].map { LatencySummary($0) } ?? LatencySummary()
+      })
+  }
+}
+
 extension SliceAnalysis {
+  /// All kicks to some queues, whichever way they went, as if that were one path: durations are those of all of them.
+  ///
+  /// - Parameter belongs: Which queues of which devices.
+  /// - Returns: nil: there were none. Kind, device and queue are those of one of the paths.
+  package func kicks(to belongs: (_ device: Int, _ queue: Int) -> Bool) -> PathResult? {
+    var sum = PathStatistics()
+    var found: Key?
+    defer { sum.free() }
+    state.pointee.paths.forEach { key, row in
+      let kind = PathKind(rawValue: Int(key.high))
+      guard kind == .exitKick || kind == .loopKick, belongs(Int(key.low >> 16), Int(key.low & 0xffff)) else {
+        return
+      }
+      sum.add(row)
+      found = key
+    }
+    return found.map { PathResult($0, sum) }
+  }
+
   func paths() -> [PathResult] {
     var results: [PathResult] = []
-    state.pointee.paths.forEach { key, row in
-      results.append(
-        PathResult(
-          kind: PathKind(rawValue: Int(key.high)) ?? .loopOther, device: Int(key.low >> 16),
-          queue: Int(key.low & 0xffff), handlers: row.handlers, requests: row.requests,
-          interrupted: row.interrupted, signals: row.signals, kicks: row.kicks, mostKicks: row.mostKicks,
-          stamps: row.stamps, unmappedStamps: row.unmappedStamps, alreadyAwake: row.alreadyAwake,
-          stages: (0..<PathStage.allCases.count).map {
-            row.stages[$0].map { LatencySummary($0) } ?? LatencySummary()
-          }))
-    }
+    state.pointee.paths.forEach { key, row in results.append(PathResult(key, row)) }
     return results.sorted {
       ($0.device, $0.queue, $0.kind.rawValue) < ($1.device, $1.queue, $1.kind.rawValue)
     }

@@ -19,7 +19,7 @@ extension Report {
 }
 
 /// Finds what two summaries have in common.
-private struct Comparison {
+struct Comparison {
   let a: Report
   let b: Report
 
@@ -32,13 +32,14 @@ private struct Comparison {
 
   func differences() -> [DifferenceReport] {
     guard a.machine != nil || b.machine != nil else { return [] }
-    let (left, right) = (settings(a), settings(b))
+    let (left, right) = (Self.settings(a), Self.settings(b))
     return Set(left.keys).union(right.keys).sorted().filter { left[$0] != right[$0] }.map {
       DifferenceReport(name: $0, a: left[$0], b: right[$0])
     }
   }
 
-  private func settings(_ report: Report) -> [String: String] {
+  /// What was configured, and what it ran on.
+  static func settings(_ report: Report) -> [String: String] {
     guard let machine = report.machine else { return [:] }
     var settings = report.configuration()
     settings["version"] = machine.version
@@ -99,7 +100,7 @@ private struct Comparison {
 
   func exits() -> [ComparisonReport] {
     func rows(_ report: Report) -> [(String, MeasureReport)] {
-      (report.summary?.exits ?? []).map { (name($0), measure($0.count, $0.handling, $0.rate)) }
+      (report.summary?.exits ?? []).map { (Self.name($0), measure($0.count, $0.handling, $0.rate)) }
     }
     func all(_ report: Report) -> MeasureReport? {
       report.summary?.allExits.map { measure($0.count, $0.handling, $0.rate) }
@@ -112,7 +113,7 @@ private struct Comparison {
   }
 
   /// What an exit is whatever the number of addresses that a run used.
-  private func name(_ exit: ExitReport) -> String {
+  static func name(_ exit: ExitReport) -> String {
     guard let reason = exit.reason else { return "others" }
     var words = [reason]
     if let direction = exit.direction { words.append(direction) }
@@ -124,17 +125,35 @@ private struct Comparison {
 
   func paths() -> [ComparisonReport] {
     func rows(_ report: Report) -> [(String, MeasureReport)] {
-      (report.summary?.paths ?? []).flatMap { path in
+      queues(report).flatMap { path in
         Self.stages.compactMap { stage in
           path.stage(stage).map {
-            let queue = path.queue.map { " q\($0)" } ?? ""
-            let rate = rate($0.count, onLoops: path.kind == "ioeventfd", report)
-            return ("\(path.device)\(queue) \(path.kind) \(stage)", measure($0.count, $0, rate))
+            let rate = rate($0.count, onLoops: path.kind != "exit", report)
+            return ("\(name(path)) \(stage)", measure($0.count, $0, rate))
           }
         }
       }
     }
-    return join(rows(a), rows(b))
+    return join(rows(a), rows(b)).map { row in
+      var row = row
+      let name = String(row.name.split(separator: " ").dropLast().joined(separator: " "))
+      if row.a != nil { row.waysA = ways(a, name) }
+      if row.b != nil { row.waysB = ways(b, name) }
+      return row
+    }
+  }
+
+  /// The kicks of each queue, whichever way they went: they are the same work.
+  private func queues(_ report: Report) -> [PathReport] {
+    let joined = report.summary?.joinedPaths ?? []
+    let names = Set(joined.map(name))
+    return joined + (report.summary?.paths ?? []).filter { !names.contains(name($0)) }
+  }
+
+  private func name(_ path: PathReport) -> String { path.device + (path.queue.map { " q\($0)" } ?? "") }
+
+  private func ways(_ report: Report, _ queue: String) -> [String] {
+    (report.summary?.paths ?? []).filter { name($0) == queue }.map(\.kind).sorted()
   }
 
   private func measure(_ count: UInt64, _ latency: LatencyReport, _ rate: RateReport?) -> MeasureReport {

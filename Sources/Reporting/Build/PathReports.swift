@@ -52,24 +52,10 @@ extension ReportBuilder {
     for path in result.paths { total[path.device << 16 | path.queue, default: 0] &+= kicks(path) }
     let wanted = result.paths.filter { kinds.contains($0.kind) && ($0.handlers > 0 || $0.signals > 0) }
     let reports = wanted.map { path -> (result: PathResult, report: PathReport) in
-      let all = total[path.device << 16 | path.queue] ?? 0
-      let isQueue = path.kind == .exitKick || path.kind == .loopKick
-      let report = PathReport(
-        kind: name(path.kind),
-        device: path.device == 0xffff
-          ? categoryName(TimeCategory.sources + path.queue) : result.dump.deviceName(path.device),
-        source: path.kind == .loopOther && path.device != 0xffff
-          ? categoryName(TimeCategory.sources + path.queue) : nil,
-        queue: isQueue && path.queue != 0xffff ? path.queue : nil, handlers: path.handlers,
-        kicks: kicks(path),
-        sharePermille: isQueue && all > 0
-          ? UInt64(min(1000, (Double(kicks(path)) / Double(all) * 1000).rounded())) : nil,
-        mostKicks: path.mostKicks, requests: path.requests, interrupts: path.interrupted, stamps: path.stamps,
-        unmappedStamps: path.unmappedStamps, alreadyAwake: path.alreadyAwake,
-        stages: PathStage.allCases.filter { path[$0].count > 0 }.map {
-          StageReport(name: $0.name, latency: latency(path[$0]))
-        }, slowest: nil)
-      return (path, report)
+      (
+        path,
+        report(path, name(path.kind), kicks: kicks(path), of: total[path.device << 16 | path.queue] ?? 0)
+      )
     }
     return reports.filter {
       (devices.isEmpty || devices.contains($0.report.device))
@@ -80,6 +66,38 @@ extension ReportBuilder {
       if one.handlers != two.handlers { return one.handlers > two.handlers }
       return (one.device, one.queue ?? -1, one.kind) < (two.device, two.queue ?? -1, two.kind)
     }
+  }
+
+  /// Each queue whose kicks went more than one way, with all of them together; nil: there is none.
+  func joinedPaths() -> [PathReport]? {
+    var ways: [Int: [PathResult]] = [:]
+    for path in result.paths where kicks(path) > 0 {
+      ways[path.device << 16 | path.queue, default: []].append(path)
+    }
+    let reports = ways.filter { $0.value.count > 1 }.sorted { $0.key < $1.key }.compactMap { key, paths in
+      let sum = paths.reduce(0) { $0 &+ kicks($1) }
+      return models.kicks { $0 << 16 | $1 == key }.map { report($0, "any", kicks: sum, of: sum) }
+    }
+    return reports.isEmpty ? nil : reports
+  }
+
+  private func report(_ path: PathResult, _ kind: String, kicks: UInt64, of all: UInt64) -> PathReport {
+    let isQueue = path.kind == .exitKick || path.kind == .loopKick
+    return PathReport(
+      kind: kind,
+      device: path.device == 0xffff
+        ? categoryName(TimeCategory.sources + path.queue) : result.dump.deviceName(path.device),
+      source: path.kind == .loopOther && path.device != 0xffff
+        ? categoryName(TimeCategory.sources + path.queue) : nil,
+      queue: isQueue && path.queue != 0xffff ? path.queue : nil, handlers: path.handlers,
+      kicks: kicks,
+      sharePermille: isQueue && all > 0
+        ? UInt64(min(1000, (Double(kicks) / Double(all) * 1000).rounded())) : nil,
+      mostKicks: path.mostKicks, requests: path.requests, interrupts: path.interrupted, stamps: path.stamps,
+      unmappedStamps: path.unmappedStamps, alreadyAwake: path.alreadyAwake,
+      stages: PathStage.allCases.filter { path[$0].count > 0 }.map {
+        StageReport(name: $0.name, latency: latency(path[$0]))
+      }, slowest: nil)
   }
 
   /// The report of `paths`.

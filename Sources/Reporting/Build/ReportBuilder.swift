@@ -106,7 +106,8 @@ package struct ReportBuilder {
     report.summary = SummaryReport(
       dominant: DominantReport(vcpus: vcpus, exits: exits, all: allExits), vcpus: vcpus,
       loops: result.loops.map(loop), exits: exits, costs: costs(sortedBy: order), allExits: allExits,
-      paths: pathReports(kinds: [.exitKick, .loopKick]), interrupts: result.interrupts.map(interrupts),
+      paths: pathReports(kinds: [.exitKick, .loopKick]), joinedPaths: joinedPaths(),
+      interrupts: result.interrupts.map(interrupts),
       requests: result.requests.map(request), queues: queueReports(), brokenQueues: brokenQueues(),
       locks: result.locks.map(lock),
       kvm: kvm(), counting: counting(),

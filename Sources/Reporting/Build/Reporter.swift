@@ -57,6 +57,9 @@ package struct Reporter {
     combine(members.map { $0.builder.summary(sortedBy: order) }, order)
   }
 
+  /// What a run is compared by; nil: there are several.
+  package func compared() -> ComparedRun? { members.count == 1 ? members[0].builder.compared() : nil }
+
   /// The report of `check`.
   package func check() -> Report { combine(members.map { $0.builder.check() }, .cost) }
 

@@ -5,6 +5,7 @@ extension DocumentBuilder {
   mutating func compare() {
     guard let compare = report.compare else { return }
     differences(compare)
+    if let evidence = compare.evidence { self.evidence(evidence) }
     threads(
       "Where the time went", compare.threads.filter { $0.kind == "vcpu" },
       ["in KVM_RUN", "dispatch", "lock", "other", "unknown", "outside"])
@@ -94,12 +95,18 @@ extension DocumentBuilder {
       for (side, measure) in [("A", row.a), ("B", row.b)] {
         let ratio = side == "B" ? row.ratio : nil
         let fewest = min(row.a?.count ?? 0, row.b?.count ?? 0)
-        let name = side == "A" ? "  " + shortName(row.name) : only(row.a == nil, row.b == nil)
+        let name = side == "A" ? "  " + shortName(row.name) : ways(row) ?? only(row.a == nil, row.b == nil)
         table.add([name, side] + cells(measure, ratio, fewest))
       }
     }
     show(table)
     if rows.count > shown.count { line("  and \(rows.count - shown.count) more (--format json)") }
+  }
+
+  /// Which way kicks went, where that is not the same in both.
+  private func ways(_ row: ComparisonReport) -> String? {
+    guard let a = row.waysA, let b = row.waysB, a != b else { return nil }
+    return "    A by \(a.joined(separator: ", ")), B by \(b.joined(separator: ", "))"
   }
 
   /// With a path's stage as it is called elsewhere in text, and not too long for a column.

@@ -1,0 +1,120 @@
+import Analysis
+import Reports
+import Statistics
+
+/// A metric of one run.
+struct RunMetric: Sendable, Equatable {
+  /// The same in all runs.
+  var name: String
+  /// `ns` or `per_second`.
+  var unit: String
+  /// Less is better; else neither is.
+  var isLessBetter = true
+  /// nil: too few events for it.
+  var value: Double?
+  /// Time that it is about, ns: what takes most comes first.
+  var weight: Int64
+}
+
+/// One run, as far as it is compared with others.
+package struct ComparedRun: Sendable {
+  /// The report of `summary` on it.
+  package let summary: Report
+  let metrics: [RunMetric]
+}
+
+extension ReportBuilder {
+  /// What this run is compared by. Every metric is one value, made of this run alone.
+  package func compared() -> ComparedRun {
+    let summary = summary()
+    return ComparedRun(summary: summary, metrics: metrics(of: summary))
+  }
+
+  private func metrics(of report: Report) -> [RunMetric] {
+    let all = models.allExits()
+    let weight = report.trace.duration
+    var metrics: [RunMetric] = []
+    func add(
+      _ name: String, _ value: Double?, unit: String = "ns", isLessBetter: Bool = true, _ weight: Int64
+    ) {
+      metrics.append(
+        RunMetric(name: name, unit: unit, isLessBetter: isLessBetter, value: value, weight: weight))
+    }
+    func per(_ time: Int64?, _ count: UInt64) -> Double? {
+      time.flatMap { count > 0 ? Double($0) / Double(count) : nil }
+    }
+    func percentiles(_ name: String, _ latency: LatencySummary) {
+      guard latency.count > 0 else { return }
+      for (word, permille, value) in [
+        ("p50", 500, latency.p50), ("p99", 990, latency.p99), ("p99.9", 999, latency.p999),
+      ] as [(String, UInt64, Int64)] {
+        let isKnown = latency.count >= Percentile.fewestEvents(permille: permille)
+        add("\(name).\(word)", isKnown ? Double(value) : nil, latency.sum)
+      }
+    }
+    add(
+      "exits.rate", report.summary?.allExits?.rate?.perSecond, unit: "per_second", isLessBetter: false, weight
+    )
+    percentiles("handling", all.handling)
+    if let kicks = models.kicks(to: { _, _ in true }) {
+      percentiles("kick_to_interrupt", kicks[.kickToInterrupt])
+    }
+    let cpu = processorTime
+    let requests = result.requests.reduce(0) { $0 &+ $1.begun }
+    add("cpu_per_request", per(cpu, requests), weight)
+    add("elapsed", Double(weight), weight)
+    add("cpu", cpu.map { Double($0) }, weight)
+    add("cpu_per_exit", per(cpu, all.count), weight)
+    add("kvm_run_per_exit", per(all.inKvmRun.sum, all.inKvmRun.count), all.inKvmRun.sum)
+    add("handling_per_exit", per(all.handling.sum, all.handling.count), all.handling.sum)
+    if requests > 0, weight > 0 {
+      let rate = Double(requests) * 1e9 / Double(weight)
+      add("requests.rate", rate, unit: "per_second", isLessBetter: false, weight)
+    }
+    for exit in report.summary?.exits ?? [] where exit.reason != nil {
+      let name = "exits/" + Comparison.name(exit)
+      let latency = exit.handling
+      guard latency.count > 0 else { continue }
+      add("\(name).time", Double(latency.total), latency.total)
+      if latency.count >= Percentile.fewestEvents(permille: 500) {
+        add("\(name).p50", Double(latency.p50), latency.total)
+      }
+      if latency.count >= Percentile.fewestEvents(permille: 990) {
+        add("\(name).p99", Double(latency.p99), latency.total)
+      }
+    }
+    for (device, queue) in queuesKicked {
+      guard let kicks = models.kicks(to: { $0 == device && $1 == queue }) else { continue }
+      let name = "paths/\(result.dump.deviceName(device)) q\(queue)/"
+      for stage in [PathStage.kickToPickup, .handler, .kickToInterrupt] {
+        percentiles(name + stage.name, kicks[stage])
+      }
+    }
+    return distinct(metrics)
+  }
+
+  private var queuesKicked: [(Int, Int)] {
+    let kicks = result.paths.filter { $0.kind == .exitKick || $0.kind == .loopKick }
+    return Set(kicks.map { [$0.device, $0.queue] }).sorted { $0.lexicographicallyPrecedes($1) }
+      .map { ($0[0], $0[1]) }
+  }
+
+  /// Time on a CPU of all threads that emit events, from their first reading to the last; nil: one of them has none.
+  private var processorTime: Int64? {
+    let growths = result.threadReadings.values.map { $0.growth(\.running) }
+    guard !growths.isEmpty, !growths.contains(nil) else { return nil }
+    return growths.reduce(0) { $0 &+ Int64(clamping: $1 ?? 0) }
+  }
+
+  /// Two devices may have one name.
+  private func distinct(_ metrics: [RunMetric]) -> [RunMetric] {
+    var counts: [String: Int] = [:]
+    return metrics.map { metric in
+      var metric = metric
+      let count = counts[metric.name, default: 0] + 1
+      counts[metric.name] = count
+      if count > 1 { metric.name += " #\(count)" }
+      return metric
+    }
+  }
+}

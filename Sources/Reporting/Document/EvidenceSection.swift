@@ -1,0 +1,109 @@
+import Reports
+
+/// What several runs say of a difference.
+extension DocumentBuilder {
+  mutating func evidence(_ evidence: EvidenceReport) {
+    for warning in evidence.warnings { strong("warning: " + warning) }
+    if evidence.design == "one_each" {
+      paragraph(
+        "one run each: no statement about configurations, as two runs of one configuration differ as well; give several "
+          + "runs of both, compare A… --against B…")
+      limits(evidence)
+      return
+    }
+    paragraph(words(evidence))
+    metrics("Primary metrics", evidence.primary, evidence)
+    if let few = evidence.primary.first(where: { $0.verdict == "too_few_runs" }), let smallest = few.smallestP
+    {
+      strong(
+        "too few runs: no p-value below \(Text.fixed(smallest, 4)) is possible, where \(percent(evidence.level)) is needed; it takes 8 pairs, or 5 runs of both"
+      )
+    }
+    let shown = Array(evidence.exploratory.filter { $0.ratio != nil }.prefix(24))
+    metrics("Exploratory", shown, evidence, isBrief: true)
+    if evidence.exploratory.count > shown.count {
+      line("  and \(evidence.exploratory.count - shown.count) more (--format json)")
+    }
+    remark(
+      "exploratory: each as if it were the only one, so some differ by chance; B÷A and its interval of \(percent(1 - evidence.level)) or more: Hodges-Lehmann; could show: the smallest difference "
+        + "that these runs could have shown; a difference in any primary metric is wrongly stated with a chance of \(percent(evidence.level)) at most; no evidence does "
+        + "not mean that nothing differs (docs/comparison.md)")
+    limits(evidence)
+  }
+
+  private func words(_ evidence: EvidenceReport) -> String {
+    let counts = "A: \(number(evidence.a.count, "run")), B: \(number(evidence.b.count, "run"))"
+    return evidence.design == "pairs"
+      ? "\(number(evidence.a.count, "pair")) of runs, A and B next to each other"
+      : counts + ", not in pairs: what drifts over time is not told from a difference"
+  }
+
+  /// - Parameter isBrief: Names are long: what can be told from the rest is left out.
+  private mutating func metrics(
+    _ title: String, _ metrics: [MetricReport], _ evidence: EvidenceReport, isBrief: Bool = false
+  ) {
+    guard !metrics.isEmpty else { return }
+    var table = DocumentTable(
+      isBrief
+        ? [.left, .right, .right, .right, .left] : [.left, .right, .right, .right, .right, .right, .left],
+      ranks: isBrief ? [0, 1, 0, 0, 0] : [0, 2, 2, 0, 0, 1, 0])
+    let titles = ["B÷A", "interval"] + (isBrief ? [] : ["could show"]) + ["verdict"]
+    table.add([title, "A"] + (isBrief ? [] : ["B"]) + titles)
+    for metric in metrics {
+      let interval = metric.lower.flatMap { lower in metric.upper.map { "\(change(lower)) … \(change($0))" } }
+      let detectable = metric.detectable.map { "±" + percentage($0 - 1) } ?? "–"
+      table.add(
+        ["  " + metric.name, value(metric.medianA, metric.unit)]
+          + (isBrief ? [] : [value(metric.medianB, metric.unit)])
+          + [metric.ratio.map(change) ?? "–", interval ?? "–"] + (isBrief ? [] : [detectable])
+          + [verdict(metric, evidence)])
+    }
+    show(table)
+  }
+
+  private func verdict(_ metric: MetricReport, _ evidence: EvidenceReport) -> String {
+    switch metric.verdict {
+    case "same": "same within ±" + percent(evidence.equivalence)
+    case "no_evidence": "no evidence"
+    case "too_few_runs": "too few runs"
+    case "not_in_all_runs": "not in all runs"
+    case let verdict: verdict.uppercased()
+    }
+  }
+
+  private func value(_ value: Double?, _ unit: String) -> String {
+    guard let value else { return "–" }
+    return unit == "ns"
+      ? Text.duration(Int64(min(value.rounded(), 9e18))) : Text.rate(value, isEstimate: false) + "/s"
+  }
+
+  /// A ratio as what B has more.
+  private func change(_ ratio: Double) -> String {
+    if ratio >= 10 || ratio <= 0.1 { return "×" + Text.significant(ratio) }
+    return (ratio >= 1 ? "+" : "−") + percentage((ratio - 1).magnitude)
+  }
+
+  private func percentage(_ part: Double) -> String {
+    Text.fixed(part * 100, part < 10 ? 1 : 0) + Text.space + "%"
+  }
+
+  private func percent(_ part: Double) -> String {
+    let percent = part * 100
+    let isWhole = (percent - percent.rounded()).magnitude < 1e-9
+    return Text.fixed(percent, isWhole ? 0 : 1) + Text.space + "%"
+  }
+
+  private mutating func limits(_ evidence: EvidenceReport) {
+    for limit in evidence.limits ?? [] {
+      let words =
+        switch limit.verdict {
+        case "exceeded": "passed, by evidence"
+        case "kept": "kept, by evidence"
+        case "undecided": "too little to tell: neither is shown"
+        case "too_few_runs": "too few runs to tell, whatever they show"
+        default: "too little to tell: not all runs have this metric"
+        }
+      paragraph("limit: \(limit.limit): \(words)")
+    }
+  }
+}
