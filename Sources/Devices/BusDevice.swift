@@ -117,6 +117,12 @@ public enum BackendWork: UInt8, Sendable {
   case discard = 7
   /// Have ranges of a disk's file read zeros.
   case zero = 8
+  /// Fill a disk's buffers from its file by way of a bounce buffer, as they are not aligned for direct I/O.
+  case bouncedRead = 9
+  /// Write a disk's buffers in the same way; where they end within a block, the rest of it is read first.
+  case bouncedWrite = 10
+  /// The same, and have them durable.
+  case bouncedDurableWrite = 11
 }
 
 /// A request to a device.
@@ -137,6 +143,8 @@ public struct DeviceRequest: Sendable, Equatable {
     case receive = 5
     /// Something else.
     case other = 6
+    /// Random bytes.
+    case entropy = 7
   }
 
   /// The status of one that was given up: its queue was reset, taken back or broken, and its driver is told nothing.

@@ -65,7 +65,7 @@ package struct GuestExpectation: Sendable, Equatable {
   /// Requests to the disk.
   package internal(set) var diskRequests = DiskRequests()
   /// Requests to a source of random bytes.
-  package internal(set) var otherRequests: UInt64 = 0
+  package internal(set) var entropyRequests: UInt64 = 0
   /// Buffers that a network interface or console fills, as far as that is the guest's doing.
   package internal(set) var received: ClosedRange<UInt64> = 0...0
   /// Buffers that are sent over one, in the same way.
@@ -137,7 +137,7 @@ package struct GuestExpectation: Sendable, Equatable {
     // How many of these there are is not always known; each kind is compared below.
     let transfers = sent.upperBound == 0 ? 0 : report.diskRequests.reads &+ report.diskRequests.writes
     compare(
-      "completions", report.completions, (kicked + diskRequests.total + otherRequests) &+ transfers)
+      "completions", report.completions, (kicked + diskRequests.total + entropyRequests) &+ transfers)
     compare(
       "reads", report.diskRequests.reads,
       diskRequests.reads + received.lowerBound...diskRequests.reads + received.upperBound)

@@ -150,6 +150,9 @@ package enum VirtioKind: Sendable, Equatable, CaseIterable {
   /// A console with two ports at the least, of which one is the kernel's.
   case console
 
+  /// Whether a guest receives and sends rather than reading and writing.
+  package var isTransfer: Bool { self == .network || self == .console }
+
   /// The option that gives a machine one.
   var option: String {
     switch self {

@@ -67,6 +67,32 @@ package struct GuestReport: Sendable, Equatable {
   /// The failure, if there was one of the known kinds.
   package var failure: Failure? { Failure(rawValue: failureCode) }
 
+  /// What ``detail`` is about, in words; nil where it says nothing.
+  ///
+  /// - Parameter device: the kind that the guest drives; nil for none.
+  package func detailText(_ device: VirtioKind?) -> String? {
+    guard let failure, let device else { return detail == 0 ? nil : "\(detail)" }
+    switch (failure, device) {
+    case (.wrongValue, .disk), (.status, .disk): return "sector \(detail)"
+    case (.wrongValue, .network): return "packet \(detail)"
+    case (.wrongValue, .console): return "word \(detail)"
+    case (.wrongValue, .entropy):
+      // A request has at most 64 KiB.
+      return detail < 8192 ? "word \(detail)" : "bits 0x\(hex), the same in all words"
+    case (.status, _): return "\(detail) bytes"
+    // One that never came has no number.
+    case (.completion, _) where detail == 0: return nil
+    case (.completion, .console): return "request or port \(detail)"
+    case (.completion, _): return "request \(detail)"
+    case (.diskTooSmall, _): return "it has \(detail) sectors"
+    case (.device, _) where detail == 0: return nil
+    case (.device, _): return "it lacks features 0x\(hex), or has only \(detail) queues, entries or ports"
+    case (.interrupt, _), (.parameters, _), (.vcpu, _): return detail == 0 ? nil : "\(detail)"
+    }
+  }
+
+  private var hex: String { String(detail, radix: 16) }
+
   init() {}
 
   /// Decodes the 96 bytes at ``address``.

@@ -204,8 +204,8 @@ extension GuestExpectation {
     openVirtioQueue(device)
     if arguments.wait == .interrupt { enableInterrupts(machine) }
     closeVirtio(device)
-    otherRequests = arguments.iterations
-    request(otherRequests, device, arguments)
+    entropyRequests = arguments.iterations
+    request(entropyRequests, device, arguments)
   }
 
   /// net.c. Who sends it what is not the guest's doing, beside what it waits for.

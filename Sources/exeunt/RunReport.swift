@@ -30,13 +30,13 @@ struct RunReport {
   let run: TimedRun
   let report: GuestReport?
   let recorded: RecordingSummary?
-  private let isTransfer: Bool
+  private let device: VirtioKind?
 
   init(_ run: TimedRun, selection: GuestSelection, recorded: RecordingSummary?) {
     self.run = run
     self.recorded = recorded
     report = run.summary.guestReport
-    isTransfer = selection.isTransfer
+    device = selection.virtio
   }
 
   func print() {
@@ -52,7 +52,7 @@ struct RunReport {
     }
     if summary.resets > 0 { line += ", \(summary.resets) resets" }
     Diagnostics.report(line)
-    if let report { Diagnostics.report("the guest reports: " + report.text(isTransfer)) }
+    if let report { Diagnostics.report("the guest reports: " + report.text(device)) }
     printUnclaimed()
     printRecording()
   }
@@ -116,8 +116,9 @@ extension RunSummary {
 extension GuestReport {
   /// The counters that are not zero, in words.
   ///
-  /// - Parameter isTransfer: whether the guest receives and sends rather than reading and writing.
-  func text(_ isTransfer: Bool) -> String {
+  /// - Parameter device: the kind that the guest drives; nil for none.
+  func text(_ device: VirtioKind?) -> String {
+    let isTransfer = device?.isTransfer ?? false
     let counters: [(UInt64, String)] = [
       (iterations, "iterations"), (kicks, "kicks"), (completions, "completions"), (interrupts, "interrupts"),
       (marks, "marks"), (portAccesses, "port accesses"), (memoryAccesses, "memory-mapped accesses"),
@@ -125,7 +126,7 @@ extension GuestReport {
       (diskRequests.writes, isTransfer ? "sent" : "writes"), (diskRequests.flushes, "flushes"),
     ]
     let parts = counters.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
-    let about = detail == 0 ? "" : " (\(detail))"
+    let about = detailText(device).map { " (\($0))" } ?? ""
     let failed = failureCode == 0 ? "" : "; FAILED: \(failure?.description ?? "code \(failureCode)")\(about)"
     return (parts.isEmpty ? "nothing done" : parts.joined(separator: ", ")) + failed
   }
@@ -184,7 +185,7 @@ struct RunResult: Encodable {
     unclaimed = run.summary.unclaimed.map {
       Unclaimed(space: $0.isPort ? "pio" : "mmio", address: $0.address, count: $0.count)
     }
-    let isTransfer = selection.isTransfer
+    let isTransfer = selection.virtio?.isTransfer ?? false
     guest = run.summary.guestReport.map {
       Guest(
         failureCode: $0.failureCode, iterations: $0.iterations, kicks: $0.kicks, completions: $0.completions,
@@ -204,10 +205,10 @@ struct RunResult: Encodable {
 }
 
 extension GuestSelection {
-  /// Whether what is run counts what it receives and sends.
-  fileprivate var isTransfer: Bool {
-    guard case .builtIn(let program, _) = self else { return false }
-    return program.requirements.virtio == .network || program.requirements.virtio == .console
+  /// The kind of virtio device that a built-in guest drives; nil for none.
+  fileprivate var virtio: VirtioKind? {
+    guard case .builtIn(let program, _) = self else { return nil }
+    return program.requirements.virtio
   }
 }
 

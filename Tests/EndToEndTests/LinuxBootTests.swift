@@ -146,7 +146,7 @@ struct LinuxBootTests {
     #expect(output.text.contains("printk: console [hvc0] enabled"), "\(output.text)")
     let shown = try String(contentsOfFile: console, encoding: .utf8)
     #expect(shown.contains("Kernel panic"), "\(shown)")
-    for (name, kind) in [("rng0", "other"), ("console0", "transmit")] {
+    for (name, kind) in [("rng0", "entropy"), ("console0", "transmit")] {
       let number = try #require(
         events.first { $0.name == "device_info" && $0.label("name") == name }?.number("device"))
       let began = events.filter { $0.name == "request_begin" && $0.number("device") == number }

@@ -113,7 +113,7 @@ struct VirtioGuestTests {
     let known = expectation.diskRequests
     let (received, sent) = (guest.received ?? 0, guest.sent ?? 0)
     #expect(expectation.received.contains(received) && expectation.sent.contains(sent))
-    let total = known.total + expectation.otherRequests + received + sent
+    let total = known.total + expectation.entropyRequests + received + sent
     #expect(guest.diskRequests ?? DiskRequests() == known)
     #expect(guest.completions == total)
     #expect(expectation.virtioKicks.contains(guest.kicks))
@@ -121,7 +121,8 @@ struct VirtioGuestTests {
     let tally = try OracleTally(recorded.trace)
     let device = try RequestTally(recorded.trace, of: testCase.device)
     let kinds = [
-      "read": known.reads, "write": known.writes, "flush": known.flushes, "other": expectation.otherRequests,
+      "read": known.reads, "write": known.writes, "flush": known.flushes,
+      "entropy": expectation.entropyRequests,
       "receive": received, "transmit": sent,
     ]
     .filter { $0.value > 0 }
@@ -180,7 +181,8 @@ struct DiskGuestFailureTests {
     let small = try run(Tools.exeunt, ["run", "--guest", "blk", "places=2", "--disk", disk])
     #expect(small.status == 8 << 1 | 1)
     #expect(
-      small.standardError.contains("FAILED: disk too small for size × places (8)"), "\(small.standardError)")
+      small.standardError.contains("FAILED: disk too small for size × places (it has 8 sectors)"),
+      "\(small.standardError)")
     let readOnly = try run(Tools.exeunt, ["run", "--guest", "blk", "--disk", disk + ",readonly=on"])
     #expect(readOnly.status == 2)
     #expect(readOnly.standardError.contains("leave readonly=on away"), "\(readOnly.standardError)")

@@ -7,7 +7,7 @@ struct EntropyGuestTests {
     let (program, arguments) = try GuestProgram.parse("rng,iterations=12,size=128,wait=interrupt")
     let machine = GuestMachine(entropy: GuestDevice(registers: 0x0403_0201, line: 13))
     let expectation = try program.expectation(arguments, on: machine)
-    #expect(expectation.otherRequests == 12)
+    #expect(expectation.entropyRequests == 12)
     #expect(expectation.diskRequests.total == 0)
     #expect(expectation.virtioQueues == [12])
     #expect(expectation.virtioKicks == 12...12)

@@ -26,6 +26,25 @@ import Testing
 }
 
 @Suite struct GuestReportTests {
+  @Test("The number behind a failure is told with what it is the number of, for each guest")
+  func details() {
+    var report = GuestReport()
+    for (failure, device, detail, words): (GuestReport.Failure, VirtioKind?, UInt64, String?) in [
+      (.wrongValue, .disk, 0, "sector 0"), (.status, .disk, 2048, "sector 2048"),
+      (.diskTooSmall, .disk, 8, "it has 8 sectors"), (.completion, .disk, 7, "request 7"),
+      (.completion, .entropy, 0, nil), (.completion, .console, 1, "request or port 1"),
+      (.wrongValue, .network, 12, "packet 12"), (.status, .network, 60, "60 bytes"),
+      (.wrongValue, .console, 99, "word 99"), (.wrongValue, .entropy, 5, "word 5"),
+      (.wrongValue, .entropy, 1 << 63, "bits 0x8000000000000000, the same in all words"),
+      (.device, .disk, 0x200, "it lacks features 0x200, or has only 512 queues, entries or ports"),
+      (.device, .network, 0, nil), (.interrupt, nil, 0, nil), (.wrongValue, nil, 3, "3"),
+    ] {
+      report.failureCode = failure.rawValue
+      report.detail = detail
+      #expect(report.detailText(device) == words)
+    }
+  }
+
   @Test func layoutIsTheContract() throws {
     var bytes = [UInt8](repeating: 0, count: 96)
     bytes.replaceSubrange(0..<8, with: [0x45, 0x52, 0x50, 0x54, 2, 0, 0, 0])

@@ -199,7 +199,9 @@ package enum ValueName {
   /// `address_space`.
   package static let addressSpace = ["pio", "mmio"]
   /// `request_kind`.
-  package static let requestKind = ["doorbell", "read", "write", "flush", "transmit", "receive", "other"]
+  package static let requestKind = [
+    "doorbell", "read", "write", "flush", "transmit", "receive", "other", "entropy",
+  ]
   /// `queue_fault`.
   package static let queueFault = [
     "size", "misaligned", "outside", "overlapping", "too_many_available", "head", "next", "chain_too_long",
@@ -209,6 +211,7 @@ package enum ValueName {
   /// `backend_work`.
   package static let backendWork = [
     "read", "write", "durable_write", "flush", "send", "receive", "random", "discard", "zero",
+    "bounced_read", "bounced_write", "bounced_durable_write",
   ]
   /// `notification`.
   package static let notification = ["suppressed", "interrupt"]

@@ -117,9 +117,10 @@ LTTNG_UST_TRACEPOINT_ENUM(exeunt, request_kind, LTTNG_UST_TP_ENUM_VALUES(
     lttng_ust_field_enum_value("transmit", 4)
     lttng_ust_field_enum_value("receive", 5)
     lttng_ust_field_enum_value("other", 6)
+    lttng_ust_field_enum_value("entropy", 7)
 ))
 
-// What a device has the host do.
+// What a device has the host do; what is bounced goes by way of a buffer that is aligned for direct I/O.
 LTTNG_UST_TRACEPOINT_ENUM(exeunt, backend_work, LTTNG_UST_TP_ENUM_VALUES(
     lttng_ust_field_enum_value("read", 0)
     lttng_ust_field_enum_value("write", 1)
@@ -130,6 +131,9 @@ LTTNG_UST_TRACEPOINT_ENUM(exeunt, backend_work, LTTNG_UST_TP_ENUM_VALUES(
     lttng_ust_field_enum_value("random", 6)
     lttng_ust_field_enum_value("discard", 7)
     lttng_ust_field_enum_value("zero", 8)
+    lttng_ust_field_enum_value("bounced_read", 9)
+    lttng_ust_field_enum_value("bounced_write", 10)
+    lttng_ust_field_enum_value("bounced_durable_write", 11)
 ))
 
 // Whether the driver asked to be interrupted for what was completed (virtio 1.2, section 2.7.7).

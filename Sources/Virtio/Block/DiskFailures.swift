@@ -20,7 +20,7 @@ struct DiskFailures: Sendable {
       case .read: "a read"
       case .write: "a write"
       case .flush: "a flush"
-      case .doorbell, .transmit, .receive, .other: "another"
+      case .doorbell, .transmit, .receive, .other, .entropy: "another"
       }
     return [
       "\(count) request\(count == 1 ? "" : "s") of the guest failed, the first, \(what), because of: \(first.error)"

@@ -66,7 +66,7 @@ package final class EntropyDevice: VirtioDevice, @unchecked Sendable {
   ) {
     let wanted = min(chain.writableLength, UInt64(EntropyDevice.answerLimit))
     guard wanted > 0 else { return queue.fail(.request("no place for random bytes")) }
-    let request = DeviceRequest(device: id, queue: UInt16(index), id: queue.taken &- 1, kind: .other)
+    let request = DeviceRequest(device: id, queue: UInt16(index), id: queue.taken &- 1, kind: .entropy)
     stamps?.tell(observer, request, head: chain.head, memory, by: thread)
     observer.requestBegan(request, bytes: UInt32(wanted), by: thread)
     observer.backendSubmitted(request, .random, bytes: UInt32(wanted), by: thread)
