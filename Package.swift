@@ -38,7 +38,7 @@ let monitor: [Target] = [
   .target(name: "Board", swiftSettings: swift),
   .target(name: "Devices", dependencies: ["GuestRAM"], swiftSettings: strict),
   .target(
-    name: "Virtio", dependencies: ["Devices", "GuestRAM", "Platform", "CURing", "CSlirp"],
+    name: "Virtio", dependencies: ["Devices", "GuestRAM", "Platform", "CLinux", "CURing", "CSlirp"],
     swiftSettings: swift),
   .target(name: "Boot", dependencies: ["Board", "GuestRAM", "Platform"], swiftSettings: swift),
   .target(name: "GuestPrograms", dependencies: ["CGuestPrograms", "CVirtioGuests"], swiftSettings: swift),

@@ -1,9 +1,12 @@
 #define _GNU_SOURCE  // CPU_SET and sched_setaffinity; not in the header, where it would contradict Swift's Glibc module
 #include "CLinux.h"
 
+#include <linux/fs.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 
@@ -54,6 +57,38 @@ char **clinux_environment(void) {
 int clinux_path_flag(void) { return O_PATH; }
 
 int clinux_temporary_file_flag(void) { return O_TMPFILE; }
+
+int clinux_direct_flag(void) { return O_DIRECT; }
+
+int clinux_direct_alignment(int file, unsigned *memory, unsigned *offset) {
+#ifdef STATX_DIOALIGN
+    struct statx information;
+    memset(&information, 0, sizeof information);
+    if (statx(file, "", AT_EMPTY_PATH, STATX_DIOALIGN, &information) != 0) return -errno;
+    if (!(information.stx_mask & STATX_DIOALIGN)) return 0;
+    *memory = information.stx_dio_mem_align;
+    *offset = information.stx_dio_offset_align;
+    return 1;
+#else
+    (void)file, (void)memory, (void)offset;
+    return 0;
+#endif
+}
+
+int clinux_block_size(int device) {
+    int bytes = 0;
+    return ioctl(device, BLKSSZGET, &bytes) == 0 ? bytes : -errno;
+}
+
+int clinux_block_is_read_only(int device) {
+    int is_read_only = 0;
+    return ioctl(device, BLKROGET, &is_read_only) == 0 ? is_read_only != 0 : -errno;
+}
+
+int clinux_block_discard(int device, uint64_t offset, uint64_t length) {
+    uint64_t range[2] = {offset, length};
+    return ioctl(device, BLKDISCARD, range) == 0 ? 0 : -errno;
+}
 
 int clinux_remove_default_acl(int directory) {
     return fremovexattr(directory, "system.posix_acl_default") == 0 ? 0 : -errno;

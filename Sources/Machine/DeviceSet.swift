@@ -67,7 +67,7 @@ struct DeviceSet {
         throw MachineError("\(slot.name): nothing is behind it")
       }
       let disk = BlockDevice(
-        id: id, parts.disks[index], queues: slot.kicks.count,
+        id: id, parts.disks[index], queues: slot.kicks.count, cache: parts.diskOptions[index].cache,
         serial: parts.diskOptions[index].serial ?? "exeunt-\(slot.name)", stamps: parts.stamps,
         observer: parts.observer)
       return MMIOTransport(id: id, disk, interrupt: try interrupt(of: slot, parts), observer: parts.queues)

@@ -15,7 +15,7 @@ struct DiskBackends {
     if disk.method != .threads {
       let file = try file(disk)
       do {
-        return try BlockRings(file, queues: disk.queues)
+        return BouncingBackend.around(try BlockRings(file, queues: disk.queues), queues: disk.queues)
       } catch {
         guard disk.method == nil else {
           throw MachineError("disk \(disk.path): io_uring: \(error); use aio=threads")
@@ -25,7 +25,7 @@ struct DiskBackends {
     }
     let file = try file(disk)
     do {
-      return try BlockWorkers(file, queues: disk.queues)
+      return BouncingBackend.around(try BlockWorkers(file, queues: disk.queues), queues: disk.queues)
     } catch {
       throw MachineError("eventfd for disk \(disk.path): \(error)")
     }
@@ -39,7 +39,7 @@ struct DiskBackends {
   private mutating func file(_ disk: MachineConfiguration.Disk) throws(MachineError) -> DiskFile {
     do {
       if let bytes = disk.scratchBytes { return try DiskFile.scratch(bytes: bytes) }
-      let file = try DiskFile(path: disk.path, isReadOnly: disk.isReadOnly)
+      let file = try DiskFile(path: disk.path, isReadOnly: disk.isReadOnly, cache: disk.cache)
       if file.tail > 0 {
         warn("disk \(disk.path): its last \(file.tail) bytes are no whole sector, and not shown to the guest")
       }

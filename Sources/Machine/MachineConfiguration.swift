@@ -38,6 +38,8 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
     package var scratchBytes: UInt64?
     /// How requests are carried out; nil: by io_uring where the host allows it, else by threads.
     package var method: BlockMethod?
+    /// What becomes of its data on the host.
+    package var cache = CacheMode.writeback
     /// Queues, 1 to 16.
     package var queues = 1
     /// Its serial number, of which 20 bytes are shown; nil for one made of its place.

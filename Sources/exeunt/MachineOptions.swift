@@ -55,7 +55,7 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "What is behind a disk of --device: file=FILE,id=NAME and, as in QEMU, readonly, aio.",
+      "What is behind a disk of --device: file=FILE,id=NAME and, as in QEMU, readonly, aio, cache.",
       valueName: "key=value…"), transform: DriveOption.init(parsing:))
   var drive: [DriveOption] = []
 

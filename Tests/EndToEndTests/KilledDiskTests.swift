@@ -17,6 +17,7 @@ struct KilledDiskTests {
     var flushesSeen = 0
     for round in 0..<25 {
       let isRandom = round % 2 == 1
+      let isDirect = round % 4 >= 2
       let directory = try TemporaryDirectory()
       let disk = directory.url.appendingPathComponent("disk")
       #expect(
@@ -26,8 +27,10 @@ struct KilledDiskTests {
         [
           "iterations=1000000", "reads=0", "places=\(Self.places)", "size=\(Self.size)", "depth=\(depth)",
           "flush=\(Self.writesAFlush)", "order=\(isRandom ? "random" : "sequential")",
-        ], keys: round % 5 < 2 ? ",aio=threads" : "", flags: round % 3 == 0 ? ["--ioeventfd", "off"] : [])
+        ], keys: (round % 5 < 2 ? ",aio=threads" : "") + (isDirect ? ",cache=none" : ""),
+        flags: round % 3 == 0 ? ["--ioeventfd", "off"] : [])
       _ = guest.awaitFlushes(Int.random(in: 1...40, using: &random))
+      #expect(try Self.isDirect(disk.path, guest.process.processIdentifier) == isDirect)
       kill(guest.process.processIdentifier, SIGKILL)
       guest.process.waitUntilExit()
       #expect(guest.process.terminationReason == .uncaughtSignal)
@@ -38,6 +41,19 @@ struct KilledDiskTests {
       withExtendedLifetime(directory) {}
     }
     #expect(flushesSeen > 100)
+  }
+
+  /// Whether a process has a file open with O_DIRECT, which is 00040000 (<asm-generic/fcntl.h>).
+  private static func isDirect(_ path: String, _ process: pid_t) throws -> Bool {
+    let files = FileManager.default
+    let descriptor = try files.contentsOfDirectory(atPath: "/proc/\(process)/fd").first {
+      (try? files.destinationOfSymbolicLink(atPath: "/proc/\(process)/fd/\($0)")) == path
+    }
+    let information = try String(
+      contentsOfFile: "/proc/\(process)/fdinfo/\(try #require(descriptor))", encoding: .utf8)
+    let flags = information.split(separator: "\n").first { $0.hasPrefix("flags:") }?.split(separator: "\t")
+      .last
+    return try #require(flags.flatMap { Int($0, radix: 8) }) & 0o40000 != 0
   }
 
   /// How often each place has been written when so many flushes were completed (blk.c).

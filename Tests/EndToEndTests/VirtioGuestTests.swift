@@ -55,6 +55,10 @@ struct VirtioCase: Sendable, CustomTestStringConvertible {
         parameters: ["iterations=300", "places=64", "depth=32", "queues=2", "wait=interrupt"], aio: "threads"),
       VirtioCase(
         parameters: ["iterations=200", "places=64", "queues=4", "flush=10"], ioeventfd: false, aio: "threads"),
+      VirtioCase(
+        parameters: ["iterations=300", "places=64", "depth=32", "size=512"], aio: "io_uring,cache=none"),
+      VirtioCase(
+        parameters: ["iterations=300", "places=64", "queues=2", "flush=10"], aio: "threads,cache=none"),
       VirtioCase(guest: "rng", parameters: ["iterations=200"]),
       VirtioCase(guest: "rng", parameters: ["iterations=200", "wait=interrupt"], ioeventfd: false),
       VirtioCase(

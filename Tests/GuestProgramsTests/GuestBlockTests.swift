@@ -27,8 +27,10 @@ import Testing
 
 @Suite struct GuestReportTests {
   @Test("The number behind a failure is told with what it is the number of, for each guest")
-  func details() {
-    var report = GuestReport()
+  func details() throws {
+    var bytes = [UInt8](repeating: 0, count: GuestReport.byteCount)
+    bytes.replaceSubrange(0..<4, with: Array("REPT".utf8))
+    var report = try bytes.withUnsafeBytes { try GuestReport(decoding: $0) }
     for (failure, device, detail, words): (GuestReport.Failure, VirtioKind?, UInt64, String?) in [
       (.wrongValue, .disk, 0, "sector 0"), (.status, .disk, 2048, "sector 2048"),
       (.diskTooSmall, .disk, 8, "it has 8 sectors"), (.completion, .disk, 7, "request 7"),

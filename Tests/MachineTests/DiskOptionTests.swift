@@ -28,13 +28,14 @@ struct DiskOptionTests {
     let found = try configuration(
       "--device virtio-blk-device,drive=d1,num-queues=4,iothread-vq-mapping=io1:fast,serial=abc "
         + "--drive file=a,,b=c,if=none,id=d0,format=raw,aio=threads,readonly=on --object iothread,id=io1 "
-        + "--drive file=x,id=d1,aio=io_uring --disk short,readonly=on --object iothread,id=fast "
+        + "--drive file=x,id=d1,aio=io_uring,cache=directsync --disk short,readonly=on --object iothread,id=fast "
         + "--device virtio-blk-device,drive=d0,iothread=io1,ioeventfd=off")
     #expect(found.namedIOThreads == ["io1", "fast"])
     var short = MachineConfiguration.Disk(path: "short", isReadOnly: true)
     short.queues = 1
     var first = MachineConfiguration.Disk(path: "x")
     first.method = .ring
+    first.cache = .directsync
     first.queues = 4
     first.service.ioThreads = ["io1", "fast"]
     first.serial = "abc"
@@ -61,6 +62,10 @@ struct DiskOptionTests {
       ("--drive file=x,id=d,format=qcow2", "format=qcow2: give raw"),
       ("--drive file=x,id=d,if=virtio", "if=virtio: give none"),
       ("--drive file=x,id=d,aio=native", "aio=native: give io_uring or threads"),
+      (
+        "--drive file=x,id=d,cache=nothing",
+        "cache=nothing: give writeback or none or writethrough or directsync or unsafe"
+      ),
       ("--drive file=x,id=d,readonly=yes", "readonly=yes: give on or off"),
       ("--disk x,readnoly=on", "did you mean 'readonly'?"), ("--disk ,readonly=on", "begin with a file"),
       (drive, "no device has it; give --device virtio-blk-device,drive=d"),

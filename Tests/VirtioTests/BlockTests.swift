@@ -20,27 +20,32 @@ final class DiskBench {
   let faults = RecordingFaults()
   let observer = RecordingObserver()
   let path: String
+  private let device: LoopDevice?
   static let sectors = 64
+  static let content = (0..<sectors * 512).map { UInt8(truncatingIfNeeded: $0 / 512 * 7 + $0 % 251) }
 
   init(
     features: UInt64 = 1 << 32 | 1 << 9, isReadOnly: Bool = false, by method: BlockMethod = .threads,
     requests: Int = 256, queues: Int = 1, watchedBy watcher: (any DeviceObserver)? = nil,
-    in directory: URL = FileManager.default.temporaryDirectory, bytes: Int? = nil
+    in directory: URL = FileManager.default.temporaryDirectory, bytes: Int? = nil,
+    cache: CacheMode = .writeback, on device: LoopDevice? = nil
   ) throws {
-    path = directory.appendingPathComponent("exeunt-disk-\(UUID())").path
-    let content = (0..<DiskBench.sectors * 512).map { UInt8(truncatingIfNeeded: $0 / 512 * 7 + $0 % 251) }
-    try Data(content).write(to: URL(fileURLWithPath: path))
+    self.device = device
+    path = device?.path ?? directory.appendingPathComponent("exeunt-disk-\(UUID())").path
+    if device == nil { try Data(DiskBench.content).write(to: URL(fileURLWithPath: path)) }
     // Beyond its content it takes no room before it is written.
     if let bytes { try #require(truncate(path, bytes) == 0) }
     memory = try GuestMemory.allocate(bytes: 1 << 20, backend: .anonymous, preallocate: false)
-    let file = try DiskFile(path: path, isReadOnly: isReadOnly)
-    backend =
+    let file = try DiskFile(path: path, isReadOnly: isReadOnly, cache: cache)
+    let plain: any BlockBackend =
       switch method {
       case .ring: try BlockRings(file, queues: queues, requests: requests)
       case .threads: try BlockWorkers(file, queues: queues, threads: 3)
       }
+    backend = BouncingBackend.around(plain, queues: queues)
     let device = BlockDevice(
-      id: DeviceID(20), backend, queues: queues, serial: "disk-of-the-test", observer: watcher ?? observer)
+      id: DeviceID(20), backend, queues: queues, cache: cache, serial: "disk-of-the-test",
+      observer: watcher ?? observer)
     transport = MMIOTransport(id: DeviceID(20), device, interrupt: line, observer: faults)
     ring = SplitRing(memory, at: 0x1000, size: 64)
     connect(features)
@@ -49,7 +54,7 @@ final class DiskBench {
 
   deinit {
     backend.end()
-    try? FileManager.default.removeItem(atPath: path)
+    if device == nil { try? FileManager.default.removeItem(atPath: path) }
   }
 
   func connect(_ features: UInt64 = 1 << 32 | 1 << 9) {
@@ -64,7 +69,10 @@ final class DiskBench {
     return poll(&entry, 1, 0) > 0
   }
 
-  var file: [UInt8] { get throws { Array(try Data(contentsOf: URL(fileURLWithPath: path))) } }
+  /// What is on the disk; of a block device, what is behind it, where what was written comes with a flush.
+  var file: [UInt8] {
+    get throws { try device?.content ?? Array(try Data(contentsOf: URL(fileURLWithPath: path))) }
+  }
 
   static func header(_ type: UInt32, _ sector: UInt64) -> [UInt8] {
     withUnsafeBytes(of: type.littleEndian, Array.init) + [0, 0, 0, 0]

@@ -97,6 +97,21 @@ static inline void clinux_relax(void) {
 int clinux_path_flag(void);
 // And O_TMPFILE.
 int clinux_temporary_file_flag(void);
+// And O_DIRECT.
+int clinux_direct_flag(void);
+
+// What direct I/O wants to be multiples of: addresses of memory; offsets in the file and lengths of each part. Bytes; both 0 where the file
+// has no direct I/O. statx(2) with STATX_DIOALIGN, which is in struct statx since Linux 6.1. 1, 0 where the kernel or the
+// file system does not tell, or -errno.
+int clinux_direct_alignment(int file, unsigned *memory, unsigned *offset);
+
+// ioctls of a block device, which are variadic, with numbers from <linux/fs.h>. Each returns -errno where it fails.
+// Bytes of a logical block: BLKSSZGET.
+int clinux_block_size(int device);
+// 1 where it cannot be written, else 0: BLKROGET.
+int clinux_block_is_read_only(int device);
+// Has it let go of a range: BLKDISCARD. 0 or -errno.
+int clinux_block_discard(int device, uint64_t offset, uint64_t length);
 
 // Removes what a directory's default access control list gives others to what is made in it: fremovexattr(2); 0 or -errno.
 int clinux_remove_default_acl(int directory);

@@ -35,6 +35,8 @@ bool curing_synchronise(curing *ring, int file, uint64_t tag);
 // What becomes of a range of the file, which keeps its size: fallocate(2). A discarded range reads zeros where the file
 // system lets go of it, and as before where it does not (-EOPNOTSUPP).
 enum curing_range { CURING_DISCARD, CURING_ZERO };
+// The same for a block device, to be discarded: BLOCK_URING_CMD_DISCARD of Linux 6.12; elsewhere -EINVAL or -EOPNOTSUPP.
+bool curing_discard_blocks(curing *ring, int device, uint64_t offset, uint64_t length, uint64_t tag);
 bool curing_change_range(
     curing *ring, int file, enum curing_range change, uint64_t offset, uint64_t length, uint64_t tag);
 // The same at once: 0 or -errno.

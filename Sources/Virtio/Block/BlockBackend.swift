@@ -9,6 +9,10 @@ package protocol BlockBackend: AnyObject, Sendable {
   var sectors: UInt64 { get }
   /// Whether writing is refused.
   var isReadOnly: Bool { get }
+  /// What is read and written at once below the file, bytes: 512 or more. Ranges without data are of whole ones.
+  var blockSize: Int { get }
+  /// What reads and writes have to be aligned to; nil where they may be anywhere.
+  var alignment: DirectAlignment? { get }
 
   /// Starts threads, where it has any.
   ///

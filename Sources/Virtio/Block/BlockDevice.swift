@@ -12,6 +12,8 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
     package static let readOnly: UInt64 = 1 << 5
     /// VIRTIO_BLK_F_FLUSH.
     package static let flush: UInt64 = 1 << 9
+    /// VIRTIO_BLK_F_TOPOLOGY.
+    package static let topology: UInt64 = 1 << 10
     /// VIRTIO_BLK_F_MQ.
     package static let multipleQueues: UInt64 = 1 << 12
     /// VIRTIO_BLK_F_DISCARD.
@@ -31,6 +33,9 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
   package let features: UInt64
   package let queueSizes: [UInt16]
   private let backend: any BlockBackend
+  private let cache: CacheMode
+  /// What the backend wants its reads and writes to be aligned to, if not it bounces them.
+  private let alignment: DirectAlignment?
   private let observer: any DeviceObserver
   private let stamps: KickStamps?
   private let identity: [UInt8]
@@ -48,30 +53,36 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
   @exclusivity(unchecked) private var flushes = false
   /// What the host did not do.
   @exclusivity(unchecked) private var failures = DiskFailures()
+  /// How many requests had to be bounced.
+  @exclusivity(unchecked) private var bounced: UInt64 = 0
   @exclusivity(unchecked) private var accepted: UInt64 = 0
 
   /// Makes a disk.
   ///
   /// - Parameters:
   ///   - queues: how many it has, each with a channel of the backend.
+  ///   - cache: when what is written is durable.
   ///   - serial: its serial number, of which 20 bytes are shown.
   ///   - stamps: where its guest leaves time stamps; nil where it leaves none.
   package init(
-    id: DeviceID, _ backend: any BlockBackend, queues: Int, serial: String, stamps: KickStamps? = nil,
-    observer: any DeviceObserver
+    id: DeviceID, _ backend: any BlockBackend, queues: Int, cache: CacheMode = .writeback, serial: String,
+    stamps: KickStamps? = nil, observer: any DeviceObserver
   ) {
     self.id = id
     self.backend = backend
+    self.cache = cache
+    alignment = backend.alignment
     self.observer = observer
     self.stamps = stamps
     queueSizes = Array(repeating: BlockDevice.queueSize, count: queues)
     features =
-      Feature.maximumSegments | Feature.flush
+      Feature.maximumSegments | (cache.hasFlush ? Feature.flush : 0)
+      | (backend.blockSize > Int(BlockRequest.sectorSize) ? Feature.topology : 0)
       | (backend.isReadOnly ? Feature.readOnly : Feature.discard | Feature.writeZeroes)
       | (queues > 1 ? Feature.multipleQueues : 0)
     let name = Array(serial.utf8.prefix(Int(BlockRequest.identityLength)))
     identity = name + [UInt8](repeating: 0, count: Int(BlockRequest.identityLength) - name.count)
-    // Section 5.2.4: capacity, seg_max, num_queues, and of what has no data how much each request may be about; the rest belongs
+    // Section 5.2.4: capacity, seg_max, topology, num_queues, and of what has no data how much each request may be about; the rest belongs
     // to features that are not there.
     var fields = [UInt8](repeating: 0, count: 60)
     func put(_ value: some FixedWidthInteger, at offset: Int) {
@@ -79,12 +90,18 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
     }
     put(backend.sectors, at: 0)
     put(UInt32(BlockDevice.queueSize - 2), at: 12)
+    let sectorsEachBlock = backend.blockSize / Int(BlockRequest.sectorSize)
+    if sectorsEachBlock > 1 {
+      // physical_block_exp, min_io_size: drivers that know keep to whole blocks, and others need not.
+      put(UInt8(sectorsEachBlock.trailingZeroBitCount), at: 24)
+      put(UInt16(sectorsEachBlock), at: 26)
+    }
     if queues > 1 { put(UInt16(queues), at: 34) }
     if !backend.isReadOnly {
       put(BlockRequest.maximumDiscardSectors, at: 36)
       put(UInt32(BlockRequest.maximumDiscards), at: 40)
       // discard_sector_alignment, write_zeroes_may_unmap.
-      put(UInt32(8), at: 44)
+      put(UInt32(max(8, sectorsEachBlock)), at: 44)
       put(BlockRequest.maximumZeroSectors, at: 48)
       put(UInt32(1), at: 52)
       put(UInt8(1), at: 56)
@@ -102,7 +119,7 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
 
   package func start(features: UInt64) {
     accepted = features
-    flushes = features & Feature.flush != 0
+    flushes = features & Feature.flush != 0 || !cache.isDurable
   }
 
   /// One for each queue.
@@ -110,7 +127,13 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
     queueSizes.indices.map { DeviceSource(queues: $0..<$0 + 1, arrival: backend.arrival(queue: $0)) }
   }
 
-  package var troubles: [String] { failures.texts }
+  package var troubles: [String] {
+    guard bounced > 0, let alignment else { return failures.texts }
+    return failures.texts + [
+      "\(bounced) reads and writes of the guest went by way of a bounce buffer: direct I/O wants memory at multiples of "
+        + "\(alignment.memory) and whole blocks of \(alignment.block) bytes"
+    ]
+  }
 
   package func settle() { backend.settle() }
 
@@ -161,7 +184,7 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
   ) {
     for job in batch {
       observer.backendSubmitted(
-        subject(of: job), BackendWork(job.work), bytes: UInt32(clamping: job.bytes), by: thread)
+        subject(of: job), BackendWork(job), bytes: UInt32(clamping: job.bytes), by: thread)
       backend.submit(job)
     }
     batch.removeAll(keepingCapacity: true)
@@ -198,10 +221,7 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
     job.status = request.status
     job.length = 0
     job.kind = DeviceRequest.Kind(request.operation)
-    if let stamps, observer.wantsKickStamps {
-      let stamp = stamps.stamp(queue: index, head: chain.head, memory)
-      if stamp != 0 { observer.kickStamp(subject(of: job), timeStampCounter: stamp, by: thread) }
-    }
+    stamps?.tell(observer, subject(of: job), head: chain.head, memory, by: thread)
     observer.requestBegan(subject(of: job), bytes: UInt32(clamping: request.length), by: thread)
     guard isAgreed(request.operation) else { return end(job, .unsupported, &queue, memory, by: thread) }
     if let refusal = request.refusal(sectors: backend.sectors, isReadOnly: backend.isReadOnly) {
@@ -216,15 +236,17 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
     case .discard, .writeZeroes:
       let isDiscard = request.operation == .discard
       job.work = isDiscard ? .discard : request.segments[0].flags & 1 != 0 ? .clear : .zero
-      // What has no sectors is done already. The request's check says that the disk has them, so that this does not overflow.
-      let ranges = request.segments.filter { $0.count > 0 }.map {
-        $0.sector * BlockRequest.sectorSize..<($0.sector + UInt64($0.count)) * BlockRequest.sectorSize
-      }
+      let ranges = request.ranges(wholeBlocksOf: isDiscard ? UInt64(backend.blockSize) : 1)
+      // What has no sectors is done already.
       guard !ranges.isEmpty else { return end(job, .ok, &queue, memory, by: thread) }
       job.begin(ranges, isDurable: !isDiscard && !flushes)
-      batch.append(job)
-      return
-    case .flush: job.work = .flush
+      // Parts of blocks can only be written.
+      let part = UInt64(backend.blockSize - 1)
+      if !isDiscard, (ranges[0].lowerBound | ranges[0].upperBound) & part != 0 { job.doWithout() }
+      return add(job)
+    case .flush:
+      guard cache.isDurable else { return end(job, .ok, &queue, memory, by: thread) }
+      job.work = .flush
     case .read:
       job.work = .read
       job.length = request.length
@@ -238,6 +260,14 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
       }
     } catch {
       return end(job, .ioError, &queue, memory, by: thread)
+    }
+    add(job)
+  }
+
+  private func add(_ job: BlockJob) {
+    if let alignment, !job.isAligned(to: alignment) {
+      job.isBounced = true
+      bounced += 1
     }
     batch.append(job)
   }
@@ -303,12 +333,12 @@ extension DeviceRequest.Kind {
 }
 
 extension BackendWork {
-  fileprivate init(_ work: BlockJob.Work) {
+  fileprivate init(_ job: BlockJob) {
     self =
-      switch work {
-      case .read: .read
-      case .write: .write
-      case .writeThrough: .durableWrite
+      switch job.work {
+      case .read: job.isBounced ? .bouncedRead : .read
+      case .write: job.isBounced ? .bouncedWrite : .write
+      case .writeThrough: job.isBounced ? .bouncedDurableWrite : .durableWrite
       case .flush: .flush
       case .discard: .discard
       case .clear, .zero: .zero

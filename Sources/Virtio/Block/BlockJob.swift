@@ -47,13 +47,21 @@ package final class BlockJob: @unchecked Sendable {
   @exclusivity(unchecked) private(set) var isDurable = false
 
   @exclusivity(unchecked) package internal(set) var queue = 0
+  /// Whether it goes by way of a bounce buffer.
+  @exclusivity(unchecked) var isBounced = false
+  /// Which buffer this is the work of; nil where it is a request's own.
+  @exclusivity(unchecked) var chunk: Int?
+  /// Its place among the writes under way, where those are kept apart.
+  @exclusivity(unchecked) var placeInGate: Int?
   @exclusivity(unchecked) var generation: UInt32 = 0
   @exclusivity(unchecked) var head: UInt16 = 0
   @exclusivity(unchecked) var id: UInt32 = 0
   @exclusivity(unchecked) var kind = DeviceRequest.Kind.other
   @exclusivity(unchecked) var length: UInt64 = 0
-  /// Bytes to be read or written in all.
+  /// Bytes to be read, written, discarded or made zero in all.
   @exclusivity(unchecked) private(set) var bytes: UInt64 = 0
+  /// Those of them that are still to be read or written.
+  @exclusivity(unchecked) private(set) var left: UInt64 = 0
   @exclusivity(unchecked) var status = GuestAddress(0)
 
   // The kernel may read them until the request is complete, so that they stay where they are.
@@ -70,7 +78,9 @@ package final class BlockJob: @unchecked Sendable {
     range = 0..<0
     ranges = []
     failure = nil
+    isBounced = false
     bytes = 0
+    left = 0
   }
 
   /// Has it be about ranges of the file.
@@ -80,6 +90,7 @@ package final class BlockJob: @unchecked Sendable {
     begin(at: 0)
     self.ranges = ranges[...]
     self.isDurable = isDurable
+    for range in ranges { bytes += UInt64(range.count) }
   }
 
   /// The first of the ranges is done.
@@ -109,6 +120,7 @@ package final class BlockJob: @unchecked Sendable {
     storage.initializeElement(
       at: range.upperBound, to: iovec(iov_base: bytes.baseAddress, iov_len: bytes.count))
     self.bytes += UInt64(bytes.count)
+    left += UInt64(bytes.count)
     range = range.lowerBound..<range.upperBound + 1
   }
 
@@ -123,6 +135,7 @@ package final class BlockJob: @unchecked Sendable {
   /// So many bytes were moved, of those in `parts`.
   func advance(by count: Int) {
     offset += UInt64(count)
+    left -= UInt64(count)
     var rest = count
     while let first = range.first, rest >= storage[first].iov_len {
       rest -= storage[first].iov_len
@@ -131,5 +144,41 @@ package final class BlockJob: @unchecked Sendable {
     guard rest > 0, let first = range.first else { return }
     storage[first].iov_base += rest
     storage[first].iov_len -= rest
+  }
+
+  /// Whether direct I/O takes it as it is.
+  func isAligned(to alignment: DirectAlignment) -> Bool {
+    guard ranges.isEmpty, left > 0 else { return true }
+    let block = UInt(alignment.block - 1)
+    let memory = UInt(alignment.memory - 1)
+    return UInt(offset) & block == 0
+      && storage[range].allSatisfy {
+        UInt(bitPattern: $0.iov_base) & memory == 0 && UInt($0.iov_len) & block == 0
+      }
+  }
+
+  /// Copies the next bytes that are to be written.
+  func gather(into bytes: UnsafeMutableRawBufferPointer) {
+    copy(bytes.count) { place, part in
+      UnsafeMutableRawBufferPointer(rebasing: bytes[place..<place + part.count]).copyMemory(
+        from: UnsafeRawBufferPointer(part))
+    }
+  }
+
+  /// Fills the next bytes that are to be read.
+  func scatter(from bytes: UnsafeRawBufferPointer) {
+    copy(bytes.count) { place, part in
+      part.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[place..<place + part.count]))
+    }
+  }
+
+  /// - Parameter count: not more than is left.
+  private func copy(_ count: Int, _ body: (Int, UnsafeMutableRawBufferPointer) -> Void) {
+    var done = 0
+    for part in storage[range] where done < count {
+      let bytes = UnsafeMutableRawBufferPointer(start: part.iov_base, count: min(part.iov_len, count - done))
+      body(done, bytes)
+      done += bytes.count
+    }
   }
 }

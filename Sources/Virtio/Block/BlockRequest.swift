@@ -146,6 +146,19 @@ package struct BlockRequest: Sendable, Equatable {
     return nil
   }
 
+  /// What its segments are about, bytes of the disk; none of what is empty. They were not refused, so that this does not overflow.
+  ///
+  /// - Parameter block: whole ones are left of each range, bytes; a power of two.
+  func ranges(wholeBlocksOf block: UInt64) -> [Range<UInt64>] {
+    segments.compactMap { segment in
+      let start = segment.sector * BlockRequest.sectorSize
+      let end = start + UInt64(segment.count) * BlockRequest.sectorSize
+      let first = (start + block - 1) & ~(block - 1)
+      let last = end & ~(block - 1)
+      return first < last ? first..<last : nil
+    }
+  }
+
   /// Goes through the pieces of RAM that its data is in.
   package func data(
     _ chain: DescriptorChain, _ body: (GuestAddress, Int) throws(GuestMemoryError) -> Void

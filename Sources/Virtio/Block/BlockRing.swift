@@ -15,13 +15,17 @@ package final class BlockRings: BlockBackend, @unchecked Sendable {
   /// - Throws: what the kernel says: EPERM or ENOSYS where io_uring is not to be had.
   package init(_ file: consuming DiskFile, queues: Int, requests: Int = 256) throws(Errno) {
     var rings: [BlockRing] = []
-    for _ in 0..<queues { rings.append(try BlockRing(file: file.raw, requests: requests)) }
+    for _ in 0..<queues {
+      rings.append(try BlockRing(file: file.raw, isDevice: file.isDevice, requests: requests))
+    }
     self.rings = rings
     self.file = file
   }
 
   package var sectors: UInt64 { file.sectors }
   package var isReadOnly: Bool { file.isReadOnly }
+  package var blockSize: Int { file.blockSize }
+  package var alignment: DirectAlignment? { file.alignment }
   package func start(name: String) {}
   package func end() { settle() }
   package func submit(_ job: BlockJob) { rings[job.queue].submit(job) }
@@ -49,8 +53,11 @@ private final class BlockRing {
 
   private let ring: OpaquePointer
   private let file: CInt
+  private let isDevice: Bool
   // As with the device (BlockDevice), under whose lock all calls come: nothing that would have to be found out at run time.
 
+  /// The kernel, or the device, has no command by which a ring discards blocks.
+  @exclusivity(unchecked) private var lacksDiscard = false
   /// Those under way, each at its place, and the places that are free.
   @exclusivity(unchecked) private var underWay: [BlockJob?]
   @exclusivity(unchecked) private var free: [Int]
@@ -64,12 +71,13 @@ private final class BlockRing {
   /// The kernel takes nothing any more.
   @exclusivity(unchecked) private var isLost = false
 
-  init(file: CInt, requests: Int) throws(Errno) {
+  init(file: CInt, isDevice: Bool, requests: Int) throws(Errno) {
     var error: CInt = 0
     // One more for waking up.
     guard let ring = curing_make(UInt32(requests) + 1, &error) else { throw Errno(rawValue: -error) }
     self.ring = ring
     self.file = file
+    self.isDevice = isDevice
     underWay = Array(repeating: nil, count: requests)
     free = Array((0..<requests).reversed())
   }
@@ -116,6 +124,9 @@ private final class BlockRing {
       curing_write(
         ring, file, parts.baseAddress, UInt32(parts.count), job.offset, job.work == .writeThrough, tag)
     case .flush: curing_synchronise(ring, file, tag)
+    case .discard where isDevice && !lacksDiscard:
+      curing_discard_blocks(
+        ring, file, job.ranges.first?.lowerBound ?? 0, UInt64(job.ranges.first?.count ?? 0), tag)
     case .discard, .clear, .zero:
       curing_change_range(
         ring, file, job.work == .zero ? CURING_ZERO : CURING_DISCARD, job.ranges.first?.lowerBound ?? 0,
@@ -173,6 +184,11 @@ private final class BlockRing {
     let result = completion.result
     // Cancelled: the thread that handed it over has ended, as all do at the end of a run.
     if [-EINTR, -EAGAIN, -ECANCELED].contains(result) { return again(place) }
+    if job.work == .discard, isDevice, !lacksDiscard, [-EOPNOTSUPP, -EINVAL, -ENOTTY].contains(result) {
+      // A hole is the same to a device that can make one.
+      lacksDiscard = true
+      return again(place)
+    }
     if !job.ranges.isEmpty, result == 0 || result == -EOPNOTSUPP { return changed(job, place, result) }
     guard result >= 0 else { return finish(place, Errno(rawValue: -result)) }
     guard job.work != .flush else { return finish(place, nil) }

@@ -51,6 +51,8 @@ package final class BlockWorkers: BlockBackend, @unchecked Sendable {
 
   package var sectors: UInt64 { file.sectors }
   package var isReadOnly: Bool { file.isReadOnly }
+  package var blockSize: Int { file.blockSize }
+  package var alignment: DirectAlignment? { file.alignment }
 
   package func start(name: String) throws(Errno) {
     for index in 0..<threadCount {
