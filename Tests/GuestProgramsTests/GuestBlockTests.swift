@@ -29,7 +29,7 @@ import Testing
   @Test("The number behind a failure is told with what it is the number of, for each guest")
   func details() throws {
     var bytes = [UInt8](repeating: 0, count: GuestReport.byteCount)
-    bytes.replaceSubrange(0..<4, with: Array("REPT".utf8))
+    bytes.replaceSubrange(0..<4, with: Array("ERPT".utf8))
     var report = try bytes.withUnsafeBytes { try GuestReport(decoding: $0) }
     for (failure, device, detail, words): (GuestReport.Failure, VirtioKind?, UInt64, String?) in [
       (.wrongValue, .disk, 0, "sector 0"), (.status, .disk, 2048, "sector 2048"),
