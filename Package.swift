@@ -131,7 +131,9 @@ let package = Package(
       swiftSettings: swift),
     .testTarget(
       name: "VirtioTests",
-      dependencies: ["Virtio", "Devices", "GuestRAM", "Platform", "RingDriver", "TestSupport", "CURing"],
+      dependencies: [
+        "Virtio", "Devices", "GuestRAM", "Platform", "RingDriver", "TestSupport", "CURing", "CLinux",
+      ],
       swiftSettings: swift),
     .testTarget(
       name: "BoardTests", dependencies: ["Board", "Devices", "Virtio", "GuestPrograms", "GuestRAM"],

@@ -97,15 +97,20 @@ package struct BoardOptions: Sendable, Equatable {
       if (0..<vcpus).contains(where: { ThreadModel.vcpuThread($0) == name }) {
         throw BoardError("an I/O thread is called \(name), like a vCPU's; give it another name")
       }
+      if ThreadModel.isTaken(name) {
+        throw BoardError("an I/O thread is called \(name), like another thread; give it another name")
+      }
     }
     let threads = threads
     for (index, disk) in disks.enumerated() { try disk.validate("disk\(index)", threads) }
     for (index, network) in networks.enumerated() {
       try network.validate(
-        "net\(index)", threads, "pairs of queues", maximum: BoardOptions.maximumQueuePairs)
+        "net\(index)", threads, .init(one: "pair of queues", many: "pairs of queues"),
+        maximum: BoardOptions.maximumQueuePairs)
     }
     try entropy?.validate("rng0", threads)
-    try console?.validate("console0", threads, "ports", maximum: BoardOptions.maximumConsolePorts)
+    try console?.validate(
+      "console0", threads, .init(one: "port", many: "ports"), maximum: BoardOptions.maximumConsolePorts)
   }
 }
 

@@ -18,26 +18,35 @@ package struct QueueService: Sendable, Equatable {
     self.kicksExit = kicksExit
   }
 
+  /// What is counted, for messages.
+  struct Noun {
+    let one: String
+    let many: String
+
+    func counted(_ count: Int) -> String { "\(count) \(count == 1 ? one : many)" }
+  }
+
   /// Checks that there is such a service.
   ///
   /// - Parameters:
   ///   - device: its name, for messages.
   ///   - noun: what is counted.
   func validate(
-    _ device: String, _ threads: ThreadModel, _ noun: String = "queues",
+    _ device: String, _ threads: ThreadModel, _ noun: Noun = Noun(one: "queue", many: "queues"),
     maximum: Int = QueueService.maximumQueues
   ) throws(BoardError) {
     guard queues >= 1, queues <= maximum else {
-      throw BoardError("\(device): \(queues) \(noun); give 1 to \(maximum)")
+      throw BoardError("\(device): \(noun.counted(queues)); give 1 to \(maximum)")
     }
     guard ioThreads.count <= queues else {
       throw BoardError(
-        "\(device): \(ioThreads.count) I/O threads for \(queues) \(noun); give it more of these, or fewer threads"
+        "\(device): \(ioThreads.count) I/O threads for \(noun.counted(queues)); give it more \(noun.many), or fewer threads"
       )
     }
     for name in ioThreads where !threads.loopNames.contains(name) {
       throw BoardError(
-        "\(device): there is no I/O thread '\(name)'; there are \(threads.loopNames.joined(separator: ", ")) (--object iothread,id=NAME)"
+        "\(device): there is no I/O thread '\(name)'; there \(threads.loopNames.count == 1 ? "is" : "are") "
+          + "\(threads.loopNames.joined(separator: ", ")) (--object iothread,id=NAME)"
       )
     }
   }

@@ -24,6 +24,21 @@ package struct ThreadModel: Sendable, Equatable {
   /// The name of a vCPU's thread.
   package static func vcpuThread(_ index: Int) -> String { "vcpu\(index)" }
 
+  /// Whether a name is that of a thread which is neither a vCPU's nor an event loop's, or may be.
+  static func isTaken(_ name: String) -> Bool {
+    // The first thread, by its role and by its name; the serial port's reader; who loads a kernel's file.
+    if ["main", "exeunt", "input", "loader"].contains(name) { return true }
+    // liblttng-ust's: the name of the thread that starts them with this behind it.
+    if name.hasSuffix("-ust") { return true }
+    // Disks' workers: disk0-3.
+    let parts = name.split(separator: "-", omittingEmptySubsequences: false)
+    func isNumber(_ text: Substring) -> Bool {
+      !text.isEmpty && text.utf8.allSatisfy { (0x30...0x39).contains($0) }
+    }
+    guard parts.count == 2, parts[0].hasPrefix("disk") else { return false }
+    return isNumber(parts[0].dropFirst(4)) && isNumber(parts[1])
+  }
+
   /// The names of all threads that can be pinned.
   package var threadNames: [String] {
     (0..<vcpus).map(ThreadModel.vcpuThread) + loopNames

@@ -39,6 +39,15 @@ int clinux_tap_set_offloads(int tun, unsigned offloads) {
     return result(ioctl(tun, TUNSETOFFLOAD, flags));
 }
 
+int clinux_interface_is_up(const char *name) {
+    int socket_ = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (socket_ < 0) return -errno;
+    struct ifreq wanted = request(name);
+    int status = result(ioctl(socket_, SIOCGIFFLAGS, &wanted));
+    close(socket_);
+    return status == 0 ? (wanted.ifr_flags & IFF_UP) != 0 : status;
+}
+
 int clinux_interface_up(const char *name) {
     int socket_ = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (socket_ < 0) return -errno;

@@ -115,7 +115,7 @@ static inline void hear(struct console *console) {
         } else if (message->event == PORT_OPEN) {
             // Who leaves takes away what is under way.
             if (!message->value && console->ports[port].written)
-                fail_at(FAILURE_COMPLETION, port);
+                fail_at(FAILURE_PEER, port);
             console->open &= ~(1u << port);
             console->open |= (uint32_t)(message->value & 1) << port;
         }

@@ -105,6 +105,7 @@ enum failure {
     FAILURE_DEVICE = 6,
     FAILURE_STATUS = 7,
     FAILURE_DISK_TOO_SMALL = 8,
+    FAILURE_PEER = 9,
 };
 
 enum port {

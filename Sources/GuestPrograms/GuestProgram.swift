@@ -158,7 +158,7 @@ package enum VirtioKind: Sendable, Equatable, CaseIterable {
     switch self {
     case .disk: "--disk FILE, of which it overwrites the beginning"
     case .entropy: "--device virtio-rng-device"
-    case .network: "--net tap:NAME"
+    case .network: "--net user or --net tap:NAME"
     case .console:
       "--device virtio-serial-device with a virtconsole and a virtserialport, whose peers send back what they get, or none "
         + "of the three for two ports that lead to each other"

@@ -26,6 +26,8 @@ package struct GuestReport: Sendable, Equatable {
     case status = 7
     /// The disk is smaller than the part of it that the guest was told to use.
     case diskTooSmall = 8
+    /// Whoever was connected to a port has left, with what was under way.
+    case peer = 9
 
     /// The failure in words.
     package var description: String {
@@ -38,6 +40,7 @@ package struct GuestReport: Sendable, Equatable {
       case .device: "device not as its driver expects"
       case .status: "request ended with an error"
       case .diskTooSmall: "disk too small for size × places"
+      case .peer: "the peer of a port left"
       }
     }
   }
@@ -82,16 +85,27 @@ package struct GuestReport: Sendable, Equatable {
     case (.status, _): return "\(detail) bytes"
     // One that never came has no number.
     case (.completion, _) where detail == 0: return nil
-    case (.completion, .console): return "request or port \(detail)"
     case (.completion, _): return "request \(detail)"
     case (.diskTooSmall, _): return "it has \(detail) sectors"
     case (.device, _) where detail == 0: return nil
     case (.device, _): return "it lacks features 0x\(hex), or has only \(detail) queues, entries or ports"
+    case (.peer, _): return nil
     case (.interrupt, _), (.parameters, _), (.vcpu, _): return detail == 0 ? nil : "\(detail)"
     }
   }
 
   private var hex: String { String(detail, radix: 16) }
+
+  /// How the guest failed, in words, with what that is about; nil if it did not.
+  ///
+  /// - Parameter device: as in ``detailText(_:)``.
+  package func failureText(_ device: VirtioKind?) -> String? {
+    guard failureCode != 0 else { return nil }
+    // Port 0 is one, too.
+    if failure == .peer { return "the peer of port \(detail) left" }
+    let about = detailText(device).map { " (\($0))" } ?? ""
+    return (failure?.description ?? "code \(failureCode)") + about
+  }
 
   init() {}
 

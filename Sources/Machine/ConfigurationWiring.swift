@@ -15,6 +15,7 @@ extension MachineConfiguration {
   /// Checks what does not depend on the host.
   func validate() throws(MachineError) {
     let threadNames = try boardLayout().threads.threadNames
+    try checkNetworks()
     guard memory >= 1 << 20, memory % 4096 == 0 else {
       throw MachineError("--memory \(memory) bytes: give at least 1M, in whole pages of 4K")
     }

@@ -32,6 +32,8 @@ package final class Machine {
   let networks: [NetDevice]
   let queues: QueueTracing
   var warnings: [String]
+  /// What a user is to know before the guest starts, such as a tap that is down.
+  package let notices: [String]
   var resets = 0
 
   /// All threads that emit events.
@@ -44,6 +46,14 @@ package final class Machine {
   package static func check(_ configuration: MachineConfiguration) throws(MachineError) {
     try configuration.validate()
     _ = try EngineSelection.open()
+  }
+
+  /// Checks that a board can have such devices.
+  ///
+  /// - Throws: `MachineError` with what is wrong and what to do.
+  package static func check(board configuration: MachineConfiguration) throws(MachineError) {
+    _ = try configuration.boardLayout()
+    try configuration.checkNetworks()
   }
 
   /// Builds a machine: opens /dev/kvm, checks what it offers, allocates RAM, makes vCPUs and devices.
@@ -132,6 +142,7 @@ package final class Machine {
     try builder.keepPowerOnState(of: vcpus)
     statistics = builder.makeStatistics(of: vcpus)
     warnings = builder.warnings + plan.warnings + disks.warnings
+    notices = networks.compactMap(\.notice)
     dump = StateDump(
       configuration: configuration, host: HostDescription.current,
       timeStampCounterKHz: builder.timeStampCounterKHz)

@@ -39,6 +39,7 @@ public final class Epoll: Poller {
   }
 
   private func control(_ operation: CInt, _ raw: CInt, _ interest: Readiness, token: UInt32) throws(Errno) {
+    // Hang-ups are told of whatever is in the set: EPOLLHUP and EPOLLERR have not to be asked for.
     var event = epoll_event()
     if interest.contains(.input) { event.events |= EPOLLIN.rawValue }
     if interest.contains(.output) { event.events |= EPOLLOUT.rawValue }
@@ -63,6 +64,7 @@ public final class Epoll: Poller {
     let failed = event.events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0
     if failed || event.events & EPOLLIN.rawValue != 0 { readiness.insert(.input) }
     if failed || event.events & EPOLLOUT.rawValue != 0 { readiness.insert(.output) }
+    if failed { readiness.insert(.hangUp) }
     return (event.data.u32, readiness)
   }
 }

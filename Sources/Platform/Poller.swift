@@ -10,6 +10,8 @@ public struct Readiness: OptionSet, Sendable {
   @inlinable public static var input: Readiness { Readiness(rawValue: 1) }
   /// Writing takes something, or fails at once.
   @inlinable public static var output: Readiness { Readiness(rawValue: 2) }
+  /// The other side is gone, in both directions, or the descriptor has failed; whether or not all was read.
+  @inlinable public static var hangUp: Readiness { Readiness(rawValue: 4) }
 }
 
 /// A set of descriptors that one thread waits for. It tells what is ready as long as it is (level-triggered).

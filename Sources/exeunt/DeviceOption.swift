@@ -40,7 +40,12 @@ enum DeviceOption: Sendable {
       if parts.last == "pci", DeviceOption.drivers.contains(where: { $0.name == twin }) {
         throw argument.failure("there is no PCI bus; give \(twin), which is behind memory-mapped registers")
       }
-      throw argument.unknown("driver", argument.first, among: DeviceOption.drivers.map(\.name))
+      // Other machines have other transports under the name without one.
+      let known = DeviceOption.drivers.map(\.name)
+      if known.contains(argument.first + "-device") {
+        throw argument.failure("unknown driver '\(argument.first)'; did you mean '\(argument.first)-device'?")
+      }
+      throw argument.unknown("driver", argument.first, among: known)
     }
     self = try driver.read(argument)
   }
@@ -58,7 +63,8 @@ enum DeviceOption: Sendable {
     for device in devices {
       switch device {
       case .block(let disk): configuration.disks.append(try disk.disk(&drives))
-      case .network(let network): configuration.networks.append(try network.network(&netdevs))
+      case .network(let network):
+        configuration.networks.append(try network.network(&netdevs, beside: configuration.networks))
       case .entropy(let service):
         guard !configuration.entropy else {
           throw ValidationError("--device virtio-rng-device: given twice; one is enough for any guest")

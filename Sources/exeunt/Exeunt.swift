@@ -37,6 +37,10 @@ struct Exeunt: ParsableCommand {
         Glibc.exit(2)
       }
     } catch {
+      if let mistake = KeyedArgument.mistake(in: message(for: error)) {
+        Diagnostics.report(mistake)
+        Glibc.exit(2)
+      }
       let code = exitCode(for: error)
       let text = suggesting(fullMessage(for: error))
       if !text.isEmpty {

@@ -108,6 +108,8 @@ struct GuestOptions: ParsableArguments {
         configuration.ports = [.init(.port, isConsole: true), .init(.port, name: "exeunt")]
       case .disk, .network, .console, nil: break
       }
+      // Devices that cannot be are not found on the board: why comes first, before what the guest misses.
+      try Machine.check(board: configuration)
       try program.check(arguments, on: GuestMachine(configuration))
       return .builtIn(program, arguments)
     }

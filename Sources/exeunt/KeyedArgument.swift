@@ -56,20 +56,40 @@ struct KeyedArgument: Sendable {
   /// A message about this argument.
   func failure(_ what: String) -> ValidationError { ValidationError("\(text): \(what)") }
 
+  /// What is wrong with an option's value, where the message is of this kind: `--drive X: what`, without the parser's words
+  /// around it that repeat the value: `The value 'X' is invalid for '--drive <key=value…>': --drive X: what`.
+  static func mistake(in message: String) -> String? {
+    let begin = "The value '"
+    guard message.hasPrefix(begin) else { return nil }
+    let rest = message.dropFirst(begin.count)
+    // A value may have these words in it.
+    for infix in rest.ranges(of: "' is invalid for '") {
+      let value = rest[..<infix.lowerBound]
+      let behind = rest[infix.upperBound...]
+      let option = behind.prefix { $0 != " " && $0 != "'" }
+      guard let end = behind.firstRange(of: ">': ") else { continue }
+      let what = behind[end.upperBound...]
+      if what.hasPrefix("\(option) \(value): ") { return String(what) }
+    }
+    return nil
+  }
+
   /// Refuses every key that is not among these, with the nearest one.
   func allow(_ known: [String]) throws {
     for key in keys where !known.contains(key) {
       let meant = NearestWord.sentence(for: key, among: known)
-      throw failure(
-        "unknown key '\(key)'" + (meant.isEmpty ? "; there are \(known.joined(separator: ", "))" : meant))
+      throw failure("unknown key '\(key)'" + (meant.isEmpty ? KeyedArgument.sentence(known) : meant))
     }
   }
 
   /// The message for a word that is none of those that there are, with the nearest one.
   func unknown(_ what: String, _ word: String, among known: [String]) -> ValidationError {
     let meant = NearestWord.sentence(for: word, among: known)
-    return failure(
-      "unknown \(what) '\(word)'" + (meant.isEmpty ? "; there are \(known.joined(separator: ", "))" : meant))
+    return failure("unknown \(what) '\(word)'" + (meant.isEmpty ? KeyedArgument.sentence(known) : meant))
+  }
+
+  private static func sentence(_ known: [String]) -> String {
+    "; there \(known.count == 1 ? "is" : "are") \(known.joined(separator: ", "))"
   }
 
   // MARK: Values. Nil where the key is not there.

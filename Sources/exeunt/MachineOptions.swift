@@ -1,5 +1,6 @@
 import ArgumentParser
 import Machine
+import Platform
 
 /// What describes the machine on the command line; the defaults are those of a small PC.
 struct MachineOptions: ParsableArguments {
@@ -80,7 +81,8 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "How long an I/O thread polls before it blocks, such as 50us. 0: not at all.", valueName: "time"))
+      "How long an I/O thread polls before it blocks, such as 50us. 0: not at all.", valueName: "time"),
+    transform: PollBudget.init(parsing:))
   var iothreadPoll = PollBudget(nanoseconds: 0)
 
   @Option(
@@ -122,7 +124,7 @@ struct MachineOptions: ParsableArguments {
     configuration.doorbells = doorbells
     configuration.namedIOThreads = object.map(\.name)
     configuration.disks = disk.map(\.disk)
-    configuration.networks = net.map(\.network)
+    for option in net { configuration.networks.append(option.network(beside: configuration.networks)) }
     try DeviceOption.apply(
       device, drives: drive, netdevs: netdev, chardevs: chardev, to: &configuration)
     if ioeventfd == .off, configuration.services.contains(where: { $0.kicksExit == false }) {
@@ -152,18 +154,26 @@ extension MachineConfiguration {
 }
 
 /// A polling budget: a span of time up to four seconds, or 0.
-struct PollBudget: ExpressibleByArgument, CustomStringConvertible {
+struct PollBudget: CustomStringConvertible {
   let nanoseconds: UInt32
 
   init(nanoseconds: UInt32) { self.nanoseconds = nanoseconds }
 
-  init?(argument: String) {
-    guard let span = TimeSpan(argument: argument), span.nanoseconds <= 4_000_000_000 else { return nil }
+  /// Reads one as users write it.
+  init(parsing text: String) throws {
+    func failure(_ what: String) -> ValidationError { ValidationError("--iothread-poll \(text): \(what)") }
+    guard let span = TimeSpan(argument: text) else {
+      throw failure("give a time with its unit (ns, us, ms, s), such as 50us")
+    }
+    guard span.nanoseconds <= 4_000_000_000 else {
+      let unit =
+        text.allSatisfy { $0.isNumber || $0 == "." } ? ", and a number without a unit is seconds" : ""
+      throw failure("give up to 4s, such as 50us; this is \(TimeText.seconds(span.nanoseconds))\(unit)")
+    }
     nanoseconds = UInt32(span.nanoseconds)
   }
 
-  var description: String { "\(nanoseconds)ns" }
-  var defaultValueDescription: String { "0" }
+  var description: String { nanoseconds == 0 ? "0" : "\(nanoseconds)ns" }
 }
 
 extension TimeSpan: CustomStringConvertible {

@@ -39,14 +39,14 @@ struct NetdevOption: Sendable {
 
 /// `--net tap:NAME[,mac=ADDRESS]` and `--net user[,key=value…]`: the short form, a netdev and its device in one.
 struct NetOption: Sendable {
-  let network: MachineConfiguration.Network
+  private let peer: MachineConfiguration.Network.Peer
+  private let address: [UInt8]?
 
   /// Reads what a user gave.
   init(parsing argument: String) throws {
     let what = "tap: and the name of an interface, or with user"
     let words = try KeyedArgument(
       argument, of: "--net", first: what, repeatable: UserNetworkKeys.repeatable)
-    let peer: MachineConfiguration.Network.Peer
     let kind = "tap:"
     if words.first == "user" {
       try words.allow(["mac"] + UserNetworkKeys.names)
@@ -58,7 +58,12 @@ struct NetOption: Sendable {
       try words.allow(["mac"])
       peer = .tap(String(words.first.dropFirst(kind.count)))
     }
-    network = .init(peer, address: try EthernetAddress.read(words) ?? EthernetAddress.chosen(for: peer))
+    address = try EthernetAddress.read(words)
+  }
+
+  /// The interface, beside those that there are already.
+  func network(beside others: [MachineConfiguration.Network]) -> MachineConfiguration.Network {
+    .init(peer, address: address ?? EthernetAddress.chosen(for: peer, beside: others))
   }
 }
 
@@ -81,11 +86,13 @@ struct NetDeviceOption: Sendable {
     self.words = words
   }
 
-  /// The interface with what is behind it.
-  func network(_ netdevs: inout ReferredOptions<NetdevOption>) throws -> MachineConfiguration.Network {
+  /// The interface with what is behind it, beside those that there are already.
+  func network(
+    _ netdevs: inout ReferredOptions<NetdevOption>, beside others: [MachineConfiguration.Network]
+  ) throws -> MachineConfiguration.Network {
     let netdev = try netdevs.take(netdev, for: words)
     var network = MachineConfiguration.Network(
-      netdev.peer, address: address ?? EthernetAddress.chosen(for: netdev.peer))
+      netdev.peer, address: address ?? EthernetAddress.chosen(for: netdev.peer, beside: others))
     network.pairs = netdev.pairs
     network.service = service
     switch hasSeveralQueues {
@@ -113,9 +120,15 @@ private enum EthernetAddress {
   }
 
   /// The same for a tap in each run and another one for another tap, as guests on one bridge need it. Under QEMU's prefix.
-  static func chosen(for peer: MachineConfiguration.Network.Peer) -> [UInt8] {
-    // QEMU's own where nobody else is on the network.
-    guard case .tap(let name) = peer else { return [0x52, 0x54, 0x00, 0x12, 0x34, 0x56] }
+  static func chosen(
+    for peer: MachineConfiguration.Network.Peer, beside others: [MachineConfiguration.Network]
+  ) -> [UInt8] {
+    guard case .tap(let name) = peer else {
+      // QEMU's own where nobody else is on the network; the guest tells its interfaces apart by them all the same.
+      var address: [UInt8] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56]
+      while others.contains(where: { $0.address == address }) { address[5] += 1 }
+      return address
+    }
     // FNV-1a, 32 bits.
     let hash = name.utf8.reduce(0x811c_9dc5 as UInt32) { ($0 ^ UInt32($1)) &* 0x0100_0193 }
     return [0x52, 0x54, 0x00] + [16, 8, 0].map { UInt8(truncatingIfNeeded: hash >> $0) }

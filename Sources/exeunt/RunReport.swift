@@ -18,6 +18,7 @@ struct TimedRun {
         throw MachineError("\(error)")
       }
     }
+    for notice in machine.notices { Diagnostics.report(notice) }
     EndingSignals.block()
     let start = Clock.monotonic
     summary = try machine.run()
@@ -126,8 +127,7 @@ extension GuestReport {
       (diskRequests.writes, isTransfer ? "sent" : "writes"), (diskRequests.flushes, "flushes"),
     ]
     let parts = counters.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
-    let about = detailText(device).map { " (\($0))" } ?? ""
-    let failed = failureCode == 0 ? "" : "; FAILED: \(failure?.description ?? "code \(failureCode)")\(about)"
+    let failed = failureText(device).map { "; FAILED: \($0)" } ?? ""
     return (parts.isEmpty ? "nothing done" : parts.joined(separator: ", ")) + failed
   }
 }

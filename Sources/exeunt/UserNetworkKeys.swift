@@ -46,24 +46,32 @@ enum UserNetworkKeys {
   private static func forward(
     _ text: String, _ words: KeyedArgument
   ) throws -> UserNetworkOptions.Forward {
-    let failure = words.failure(
-      "hostfwd=\(text): give [tcp|udp]:[hostaddr]:hostport-[guestaddr]:guestport, such as tcp::2222-:22")
-    let sides = text.split(separator: "-", omittingEmptySubsequences: false)
+    func failure(_ what: String) -> ValidationError { words.failure("hostfwd=\(text): \(what)") }
+    func port(_ side: String, _ port: Substring) throws -> UInt16 {
+      guard let number = UserNetworkKeys.port(port) else {
+        throw failure("the \(side)'s port is '\(port)'; give 1 to 65535")
+      }
+      return number
+    }
+    func address(_ side: String, _ address: Substring) throws -> IPv4Address? {
+      guard !address.isEmpty else { return nil }
+      guard let found = IPv4Address(address) else {
+        throw failure("the \(side)'s address is '\(address)'; give four numbers such as 127.0.0.1, or none")
+      }
+      return found
+    }
+    let sides = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
       .map { $0.split(separator: ":", omittingEmptySubsequences: false) }
-    guard sides.count == 2, sides[0].count == 3, sides[1].count == 2,
-      ["", "tcp", "udp"].contains(sides[0][0]), let hostPort = port(sides[0][2]),
-      let guestPort = port(sides[1][1])
-    else { throw failure }
+    guard sides.count == 2, sides[0].count == 3, sides[1].count == 2 else {
+      throw failure("give [tcp|udp]:[hostaddr]:hostport-[guestaddr]:guestport, such as tcp::2222-:22")
+    }
+    guard ["", "tcp", "udp"].contains(sides[0][0]) else {
+      throw failure("the protocol is '\(sides[0][0])'; give tcp or udp")
+    }
     var forward = UserNetworkOptions.Forward(
-      isDatagram: sides[0][0] == "udp", hostPort: hostPort, guestPort: guestPort)
-    if !sides[0][1].isEmpty {
-      guard let address = IPv4Address(sides[0][1]) else { throw failure }
-      forward.hostAddress = address
-    }
-    if !sides[1][0].isEmpty {
-      guard let address = IPv4Address(sides[1][0]) else { throw failure }
-      forward.guestAddress = address
-    }
+      isDatagram: sides[0][0] == "udp", hostPort: try port("host", sides[0][2]),
+      guestAddress: try address("guest", sides[1][0]), guestPort: try port("guest", sides[1][1]))
+    if let host = try address("host", sides[0][1]) { forward.hostAddress = host }
     return forward
   }
 

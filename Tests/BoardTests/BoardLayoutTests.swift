@@ -123,11 +123,13 @@ import Virtio
       (BoardOptions(disks: [QueueService(), QueueService(queues: 17)]), "disk1: 17 queues"),
       (
         BoardOptions(disks: [QueueService(ioThreads: ["io1"])]),
-        "no I/O thread 'io1'; there are io0 (--object"
+        "no I/O thread 'io1'; there is io0 (--object"
       ),
-      (BoardOptions(disks: [QueueService(ioThreads: ["io0", "io0"])]), "2 I/O threads for 1 queues"),
+      (BoardOptions(disks: [QueueService(ioThreads: ["io0", "io0"])]), "2 I/O threads for 1 queue;"),
       (BoardOptions(ioThreads: ["a", "b", "a"]), "two I/O threads are called a"),
       (BoardOptions(vcpus: 3, ioThreads: ["vcpu2"]), "called vcpu2, like a vCPU's"),
+      (BoardOptions(ioThreads: ["a", "input"]), "called input, like another thread"),
+      (BoardOptions(ioThreads: ["disk0-3"]), "called disk0-3, like another thread"),
       (BoardOptions(loops: 60, ioThreads: ["a", "b", "c", "d", "e"]), "give up to 64 in all"),
     ] {
       let error = #expect(throws: BoardError.self) { try BoardLayout(options) }

@@ -61,6 +61,22 @@ import Testing
       ] == Array(1...11))
   }
 
+  @Test("A failure is told in words, with what it is about; port 0 is one, too")
+  func failures() throws {
+    func text(_ code: UInt8, _ detail: UInt8) throws -> String? {
+      var bytes = [UInt8](repeating: 0, count: 96)
+      bytes.replaceSubrange(0..<5, with: [0x45, 0x52, 0x50, 0x54, code])
+      bytes[88] = detail
+      return try bytes.withUnsafeBytes { try GuestReport(decoding: $0) }.failureText(.console)
+    }
+    #expect(try text(0, 0) == nil)
+    #expect(try text(9, 0) == "the peer of port 0 left")
+    #expect(try text(9, 1) == "the peer of port 1 left")
+    #expect(try text(2, 7) == "completion lost or counted twice (7)")
+    #expect(try text(3, 0) == "interrupt missing")
+    #expect(try text(99, 0) == "code 99")
+  }
+
   @Test func missingReportIsNotAReport() {
     let bytes = [UInt8](repeating: 0, count: 96)
     #expect(throws: GuestError.self) { try bytes.withUnsafeBytes { try GuestReport(decoding: $0) } }

@@ -82,7 +82,7 @@ struct DiskOptionTests {
       ("\(drive) \(device),queues=2", "unknown key 'queues'"),
       ("\(drive) \(device),iothread=io0,iothread-vq-mapping=io0", "give one of them"),
       ("\(drive) \(device),iothread-vq-mapping=io0::io0", "with ':' between them"),
-      ("\(drive) \(device),iothread=io7", "there is no I/O thread 'io7'; there are io0"),
+      ("\(drive) \(device),iothread=io7", "there is no I/O thread 'io7'; there is io0 ("),
       ("\(drive) \(device),serial=123456789012345678901", "shows 20 bytes"),
       ("\(drive) \(device),ioeventfd=on --ioeventfd off", "contradicts --ioeventfd off"),
       ("--object iothrea,id=a", "did you mean 'iothread'?"), ("--object iothread", "id= is missing"),

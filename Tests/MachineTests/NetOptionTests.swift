@@ -104,9 +104,16 @@ struct NetOptionTests {
       ("host=10.0.3.2", "the host's address 10.0.3.2 is none of"),
       ("dns=10.0.2.2", "host and name server both have the address 10.0.2.2"),
       ("dhcpstart=10.0.2.255", "the first guest's address 10.0.2.255"), ("host=10.0.2", "give four numbers"),
-      ("hostfwd=tcp::22", "such as tcp::2222-:22"), ("hostfwd=sctp::22-:22", "such as tcp::2222-:22"),
-      ("hostfwd=tcp::0-:22", "such as"), ("hostfwd=tcp::65536-:22", "such as"),
-      ("hostfwd=tcp:localhost:22-:22", "such as"), ("hostfwd=tcp::22-:22-:22", "such as"),
+      ("hostfwd=tcp::22", "such as tcp::2222-:22"), ("hostfwd=tcp::22-:22-:22", "such as"),
+      ("hostfwd=sctp::22-:22", "the protocol is 'sctp'; give tcp or udp"),
+      ("hostfwd=tcp::0-:22", "the host's port is '0'; give 1 to 65535"),
+      ("hostfwd=tcp::65536-:22", "the host's port is '65536'"),
+      ("hostfwd=tcp::22-:0", "the guest's port is '0'"),
+      ("hostfwd=tcp:localhost:22-:22", "the host's address is 'localhost'; give four numbers"),
+      ("hostfwd=tcp::22-guest:22", "the guest's address is 'guest'"),
+      ("hostfwd=tcp::22-1.2.3.4:22", "a forward leads to 1.2.3.4, which is no guest's in 10.0.2.0/24"),
+      ("hostfwd=tcp::22-10.0.2.255:22", "a forward leads to 10.0.2.255"),
+      ("hostname=" + String(repeating: "a", count: 254), "a host name of 254 bytes: give up to 253"),
       ("ipv6=on", "ipv6=on: give off"), ("hostfw=tcp::22-:22", "did you mean 'hostfwd'?"),
       ("restrict=yes", "give on or off"), ("net=10.0.2.0/24,net=10.0.2.0/24", "net is given twice"),
       ("ifname=t", "unknown key 'ifname'"),
@@ -138,8 +145,8 @@ struct NetOptionTests {
       ("--device virtio-net-devise,netdev=n", "did you mean 'virtio-net-device'?"),
       ("\(netdev) \(device),mac=53:54:00:12:34:56", "the first one even"),
       ("\(netdev) \(device),mac=52:54:00:12:34", "give six bytes"),
-      ("\(netdev) \(device),iothread=io7", "net0: there is no I/O thread 'io7'; there are io0"),
-      ("\(netdev) \(device),iothread-vq-mapping=io0:io0", "2 I/O threads for 1 pairs of queues"),
+      ("\(netdev) \(device),iothread=io7", "net0: there is no I/O thread 'io7'; there is io0 ("),
+      ("\(netdev) \(device),iothread-vq-mapping=io0:io0", "2 I/O threads for 1 pair of queues"),
       ("\(netdev),queues=9 \(device)", "queues=9: give 1 to 8"),
       ("\(netdev),queues=2 \(device),mq=off", "mq=off: its netdev has queues=2"),
       ("\(netdev),queues=0 \(device)", "queues=0: give 1 to 8"),
@@ -153,6 +160,29 @@ struct NetOptionTests {
       ("--net tap:x,mca=1", "did you mean 'mac'?"),
       ("--net tap:a --net tap:b --net tap:c --net tap:d --net tap:e", "5 network interfaces: give up to 4"),
       ("--net tap:a --net tap:b --doorbells 4", "2 network interfaces with --doorbells 4"),
+      ("--net tap:a --net tap:b --net tap:a,mac=52:54:00:00:00:01", "net0 and net2 both have the tap a"),
+      (
+        "--net tap:a,mac=52:54:00:00:00:01 --net user,mac=52:54:00:00:00:01",
+        "net0 and net1 both have the address 52:54:00:00:00:01; give another with mac="
+      ),
+      (
+        "--net user,hostfwd=tcp::2222-:22,hostfwd=tcp:127.0.0.1:2222-:23",
+        "net0: tcp port 2222 of the host is given to two hostfwd"
+      ),
+      (
+        "--net user,hostfwd=udp:127.0.0.1:2222-:22 --net user,hostfwd=udp:127.0.0.1:2222-:22",
+        "net1: udp port 2222 of the host is given to two hostfwd"
+      ),
+      ("--device virtio-net,netdev=n", "did you mean 'virtio-net-device'?"),
+      ("--object iothread,id=main", "an I/O thread is called main, like another thread"),
+      ("--object iothread,id=disk1-2", "called disk1-2, like another thread"),
+      ("--object iothread,id=my-ust", "called my-ust, like another thread"),
+      (
+        "--iothread-poll 5",
+        "give up to 4s, such as 50us; this is 5 s, and a number without a unit is seconds"
+      ),
+      ("--iothread-poll 100h", "give up to 4s, such as 50us; this is 360000 s"),
+      ("--iothread-poll 5x", "give a time with its unit (ns, us, ms, s), such as 50us"),
       ("\(serial) --device virtserialport,chardev=c", "there is no chardev 'c'; give --chardev"),
       ("\(serial),iothread=io9 --chardev null,id=c --device virtconsole,chardev=c", "console0: there is no"),
     ] {
@@ -160,6 +190,36 @@ struct NetOptionTests {
     }
     #expect(message("\(netdev) \(device)") == "")
     #expect(message("--net tap:a --net tap:b --doorbells 3") == "")
+    #expect(
+      message("--object iothread,id=disk1 --object iothread,id=mainly --object iothread,id=disk1-b") == "")
+    #expect(message("--net user,hostfwd=tcp:127.0.0.1:22-:22,hostfwd=udp:127.0.0.1:22-:22") == "")
+    #expect(message("--net user,hostfwd=tcp:127.0.0.1:22-:22,hostfwd=tcp:127.0.0.2:22-:22") == "")
+  }
+
+  @Test("Networks of the guest's own have addresses one after the other, except where they are given")
+  func addresses() throws {
+    let found = try configuration(
+      "--net user --net user,mac=52:54:00:12:34:57 --net user --netdev user,id=n --device virtio-net-device,netdev=n"
+    )
+    #expect(found.networks.map { $0.address[5] } == [0x56, 0x57, 0x58, 0x59])
+  }
+
+  @Test("What is wrong with an option is one line, which the value is in once, whatever is in that")
+  func lines() {
+    for value in [
+      "tpa:x", "tap:x,mca=1", "' is invalid for '--net <x>': --net ", "user,a=' is invalid for '--x <y>': ",
+      "<>'",
+    ] {
+      do {
+        _ = try MachineOptions.parse(["--net", value])
+        Issue.record("taken: \(value)")
+      } catch {
+        let line = KeyedArgument.mistake(in: MachineOptions.message(for: error))
+        #expect(line?.hasPrefix("--net \(value): ") == true, "\(line ?? MachineOptions.message(for: error))")
+      }
+    }
+    #expect(KeyedArgument.mistake(in: "The value 'x' is invalid for '--cpus <n>'") == nil)
+    #expect(KeyedArgument.mistake(in: "Unexpected argument 'x'") == nil)
   }
 }
 
@@ -204,7 +264,7 @@ struct PortOptionTests {
       ("--chardev null,id=c", "no device has it; give --device virtserialport,chardev=c"),
       ("--chardev null,id=c --chardev null,id=c", "two of --chardev have id=c"),
       ("--chardev null", "id= is missing"), ("--chardev nul,id=c", "did you mean 'null'?"),
-      ("--chardev null,id=c,path=x", "unknown key 'path'; there are id"),
+      ("--chardev null,id=c,path=x", "unknown key 'path'; there is id"),
       ("--chardev file,id=c", "path= is missing"),
       ("--chardev socket,id=c", "path= is missing"),
       ("--chardev socket,id=c,path=x,wait=on", "leave wait=on away"),

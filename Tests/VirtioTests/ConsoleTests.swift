@@ -17,6 +17,7 @@ private final class ConsoleBench {
   let faults = RecordingFaults()
   let observer = RecordingObserver()
   let transport: MMIOTransport
+  let device: ConsoleDevice
   let socket: String
   let file: String
   private(set) var rings: [SplitRing] = []
@@ -25,7 +26,7 @@ private final class ConsoleBench {
     socket = directory + "/port"
     file = directory + "/console"
     memory = try GuestMemory.allocate(bytes: 4 << 20, backend: .anonymous, preallocate: false)
-    let device = try ConsoleDevice(
+    device = try ConsoleDevice(
       id: DeviceID(24),
       [
         (.init(number: 0, isConsole: true), try .file(file)),
@@ -52,6 +53,12 @@ private final class ConsoleBench {
 
   /// Has the device's loop come round once.
   func turn() { transport.collect(source: 0, memory: memory, by: vcpu0) }
+
+  /// Whether the device's loop has something to do.
+  var isReady: Bool {
+    var waited = pollfd(fd: device.sources[0].arrival, events: Int16(POLLIN), revents: 0)
+    return poll(&waited, 1, 0) > 0
+  }
 
   /// Says something about a port.
   func tell(_ port: UInt32, _ event: ConsoleControl.Event, _ value: UInt16) throws {
@@ -261,6 +268,92 @@ struct ConsoleTests {
       bench.turn()
       try bench.send(5, [9])
       #expect(readable(next) == [9])
+    }
+  }
+
+  @Test("Peers that say something and leave make room for the next one, though nobody in the guest listens")
+  func leaving() throws {
+    try with { bench in
+      try bench.giveControlBuffers(16)
+      for round in 0..<20 {
+        do {
+          let peer = try UnixSocket.connect(bench.socket)
+          try [1 as UInt8, 2, 3].withUnsafeBytes { try peer.writeAll($0) }
+          bench.turn()
+          // One that has only said all that it had to say is still there.
+          if round == 0 {
+            #expect(shutdown(peer.raw, CInt(SHUT_WR)) == 0)
+            for _ in 0..<3 { bench.turn() }
+            try bench.send(5, [9])
+            #expect(readable(peer) == [9])
+          }
+        }
+        bench.turn()
+      }
+      // What they said is nobody's: the guest that opens the port hears the last one only.
+      let last = try UnixSocket.connect(bench.socket)
+      try [7 as UInt8].withUnsafeBytes { try last.writeAll($0) }
+      bench.turn()
+      _ = try bench.rings[4].add([.init(0x30000, 64, isWritable: true)])
+      try bench.kick(4)
+      try bench.tell(1, .portOpen, 1)
+      bench.turn()
+      #expect(try bench.rings[4].takeUsed().map(\.written) == [1])
+      #expect(try bench.memory.read(count: 1, at: GuestAddress(0x30000)) == [7])
+    }
+  }
+
+  @Test("A guest that has the port open hears what was said before its peer left; then the next is served")
+  func lastWords() throws {
+    try with { bench in
+      for closes in [false, true] {
+        do {
+          let peer = try bench.open()
+          try [UInt8](repeating: 4, count: 100).withUnsafeBytes { try peer.writeAll($0) }
+        }
+        for _ in 0..<3 { bench.turn() }
+        #expect(!bench.isReady, "it waits for buffers, not for the peer")
+        if closes {
+          try bench.tell(1, .portOpen, 0)
+        } else {
+          for _ in 0..<3 {
+            _ = try bench.rings[4].add([.init(0x30000, 64, isWritable: true)])
+            try bench.kick(4)
+            bench.turn()
+          }
+          #expect(try bench.rings[4].takeUsed().map(\.written) == [64, 36])
+        }
+        bench.turn()
+        let next = try UnixSocket.connect(bench.socket)
+        bench.turn()
+        try bench.send(5, [9])
+        #expect(readable(next) == [9])
+        _ = try bench.rings[5].takeUsed()
+      }
+    }
+  }
+
+  @Test("A server that goes away is noticed though the guest reads nothing, and is not connected to again")
+  func serverLeaves() throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/server"
+      let listener = try UnixSocket.listen(path)
+      let peer = try CharacterPeer.client(path)
+      let memory = try GuestMemory.allocate(bytes: 1 << 20, backend: .anonymous, preallocate: false)
+      let device = try ConsoleDevice(
+        id: DeviceID(24), [(.init(number: 1), peer)], observer: RecordingObserver())
+      let transport = MMIOTransport(
+        id: DeviceID(24), device, interrupt: CountingLine(), observer: RecordingFaults())
+      #expect(peer.isConnected)
+      do {
+        guard let accepted = try UnixSocket.accept(listener) else {
+          Issue.record("nobody connected")
+          return
+        }
+        #expect(accepted.raw >= 0)
+      }
+      transport.collect(source: 0, memory: memory, by: vcpu0)
+      #expect(!peer.isConnected && peer.listener == nil)
     }
   }
 

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Platform
 import TestSupport
@@ -99,8 +100,30 @@ struct TapTests {
       #expect(message("one", pairs: 1).contains("somebody else is attached to it"))
       #expect(message("one", pairs: 2).contains("no tap with several queues (mode tap multi_queue)"))
       #expect(message("lo", pairs: 1).contains("no tap with one queue"))
-      #expect(message("longer-than-fifteen", pairs: 1).contains("a name of 1 to 15 characters"))
+      #expect(message("longer-than-fifteen", pairs: 1).contains("a name of 1 to 15 bytes"))
+      for (name, what) in [
+        ("a/b", "'/'"), ("t5%d", "'%'"), ("a:1", "':'"), ("a b", "blanks"), ("a\u{7}", "blanks or control"),
+      ] {
+        #expect(
+          message(name, pairs: 1).contains("tap '\(name)': an interface's name has no \(what)"), "\(name)")
+      }
+      #expect(message("..", pairs: 1).contains("no interface can have that name"))
+      #expect(TextFile.read("/proc/thread-self/net/dev")?.contains("t50") == false)
       withExtendedLifetime(one) {}
+    }
+  }
+
+  @Test("One that is made is switched on; that one which is there is down is told, and it stays down")
+  func down() throws {
+    try OwnNetwork.run {
+      #expect(try Tap("made").notice == nil)
+      let file = try FileDescriptor.open("/dev/net/tun", O_RDWR)
+      #expect(clinux_tap_attach(file.raw, "there", true) == 0)
+      let tap = try Tap("there", pairs: 2)
+      #expect(tap.notice == "tap there is down: no packets until it is switched on (ip link set there up)")
+      #expect(clinux_interface_is_up("there") == 0)
+      #expect(clinux_interface_up("there") == 0)
+      #expect(tap.notice == nil)
     }
   }
 

@@ -133,6 +133,8 @@ int clinux_tap_use_queue(int tun, bool is_used);
 int clinux_tap_set_header_length(int tun, int length);
 // Which frames may be delivered unfinished, in virtio's order: 1 checksum, 2 TCPv4 and 4 TCPv6 segmentation, 8 ECN: TUNSETOFFLOAD.
 int clinux_tap_set_offloads(int tun, unsigned offloads);
+// Whether an interface is switched on, 1 or 0: SIOCGIFFLAGS, IFF_UP.
+int clinux_interface_is_up(const char *name);
 // Switches an interface on: SIOCSIFFLAGS with IFF_UP.
 int clinux_interface_up(const char *name);
 

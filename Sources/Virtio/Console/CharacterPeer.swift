@@ -101,6 +101,13 @@ package final class CharacterPeer: @unchecked Sendable {
   /// Forgets the connection.
   func close() { connection = nil }
 
+  /// Whether something has come that was not taken.
+  var hasUnread: Bool {
+    guard let connection, !isFile else { return false }
+    var byte: UInt8 = 0
+    return recv(connection.descriptor.raw, &byte, 1, CInt(MSG_PEEK) | CInt(MSG_DONTWAIT)) > 0
+  }
+
   /// Sends what it takes.
   func send(_ bytes: UnsafeRawBufferPointer) -> Progress {
     guard let connection else { return isNull ? .moved(bytes.count) : .gone }

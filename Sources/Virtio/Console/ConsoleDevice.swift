@@ -6,7 +6,8 @@ import Platform
 /// A console with several ports (virtio 1.2, section 5.3), each of which leads to something on the host.
 ///
 /// What the guest sends is taken from a queue only as fast as the port's peer takes it, and what a peer sends is read only
-/// into buffers that the guest has given: nothing is kept in between, and a slow side holds back nobody but the other.
+/// into buffers that the guest has given: nothing is kept in between, and a slow side holds back nobody but the other. That a
+/// peer leaves is noticed all the same.
 package final class ConsoleDevice: VirtioDevice, @unchecked Sendable {
   /// Feature bits (section 5.3.3).
   package enum Feature {
@@ -142,6 +143,7 @@ package final class ConsoleDevice: VirtioDevice, @unchecked Sendable {
       if readiness.contains(.input), ports[index].interest.contains(.input) {
         receive(index, &queues[port.receiveQueue], memory, by: thread)
       }
+      if readiness.contains(.hangUp), ports[index].interest.contains(.hangUp) { hangUp(index) }
     }
     if isWoken { listen(&queues[ConsoleDevice.controlTransmitQueue], memory) }
     pay(&queues[ConsoleDevice.controlReceiveQueue], memory)
@@ -281,8 +283,17 @@ package final class ConsoleDevice: VirtioDevice, @unchecked Sendable {
 
   // MARK: Connections
 
+  /// The peer has left. What it sent before goes to a guest that has the port open, when that has room for it; where nobody in
+  /// the guest has, it is dropped as in QEMU, and the next peer's turn has come.
+  private func hangUp(_ index: Int) {
+    guard ports[index].isOpenInGuest, ports[index].peer.hasUnread else { return disconnect(index) }
+    ports[index].hasLeft = true
+    waitAgain(index)
+  }
+
   private func disconnect(_ index: Int) {
     forget(index)
+    ports[index].hasLeft = false
     ports[index].peer.close()
     connectionChanged(index)
   }
@@ -317,6 +328,8 @@ package final class ConsoleDevice: VirtioDevice, @unchecked Sendable {
       descriptor = connection
       var readiness: Readiness = port.sending.isHeld ? .output : []
       if port.isOpenInGuest, port.receiving.isHeld || port.mayHaveBuffers { readiness.insert(.input) }
+      // One that has left is told of without end.
+      if !port.hasLeft || !port.isOpenInGuest { readiness.insert(.hangUp) }
       wanted = readiness
     } else {
       return forget(index)

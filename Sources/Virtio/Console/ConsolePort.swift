@@ -55,6 +55,8 @@ struct ConsolePort {
   var receiving = Held()
   /// Whether the guest has given buffers since there were none.
   var mayHaveBuffers = false
+  /// Whether the peer has left, and the guest is still to read what it sent before.
+  var hasLeft = false
   /// What the set waits for, of which descriptor.
   var interest: Readiness = []
   var waitedFor: CInt = -1

@@ -66,6 +66,9 @@ package final class NetDevice: VirtioDevice, @unchecked Sendable {
   /// Whether the control queue may hold commands for which no kick will come.
   private var isUnfinished = false
 
+  /// What keeps packets from being moved now, and what to do about it; nil where nothing is known to.
+  package var notice: String? { backend.notice }
+
   /// Makes an interface with as many pairs of queues as its backend has.
   ///
   /// - Parameters:

@@ -11,6 +11,8 @@ package protocol PacketBackend: AnyObject, Sendable {
   /// Becomes readable when there is a packet for a pair, and writable when there is room for one. Valid as long as this
   /// object is.
   func descriptor(pair: Int) -> CInt
+  /// What keeps packets from being moved now, and what to do about it; nil where nothing is known to.
+  var notice: String? { get }
   /// Whether checksums and segmentation can be left to it.
   var hasOffloads: Bool { get }
 
@@ -25,6 +27,10 @@ package protocol PacketBackend: AnyObject, Sendable {
   func send(_ vectors: UnsafeMutableBufferPointer<iovec>, pair: Int) -> PacketTransfer
   /// Receives one packet for a pair. One that is longer than the buffer is cut.
   func receive(into buffer: UnsafeMutableRawBufferPointer, pair: Int) -> PacketTransfer
+}
+
+extension PacketBackend {
+  package var notice: String? { nil }
 }
 
 /// What became of a packet.

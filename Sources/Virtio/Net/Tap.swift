@@ -21,9 +21,7 @@ package final class Tap: PacketBackend {
   /// - Parameter pairs: queues in both directions, of which the first is used.
   /// - Throws: `TapError` with what was tried, what failed and what to do.
   package init(_ name: String, pairs: Int = 1) throws(TapError) {
-    guard !name.isEmpty, name.utf8.count < Int(IFNAMSIZ),
-      !name.utf8.contains(where: { $0 <= 32 || $0 == 0x2f })
-    else { throw TapError(description: "tap '\(name)': an interface has a name of 1 to 15 characters") }
+    if let problem = Tap.problem(ofName: name) { throw TapError(description: "tap '\(name)': \(problem)") }
     self.name = name
     let exists = if_nametoindex(name) != 0
     var files: [Queue] = []
@@ -37,6 +35,25 @@ package final class Tap: PacketBackend {
     guard up == 0 else {
       throw TapError(description: "tap \(name) was made and cannot be switched on: \(Errno(rawValue: -up))")
     }
+  }
+
+  /// What is wrong with an interface's name (the kernel's dev_valid_name); nil where nothing is.
+  private static func problem(ofName name: String) -> String? {
+    guard !name.isEmpty, name.utf8.count < Int(IFNAMSIZ) else {
+      return "an interface has a name of 1 to \(IFNAMSIZ - 1) bytes"
+    }
+    guard name != ".", name != ".." else { return "no interface can have that name" }
+    // A pattern, of which the kernel would make another name: tap%d.
+    let isRefused: (UInt8) -> Bool = { $0 <= 32 || $0 == 127 || "/:%".utf8.contains($0) }
+    guard let first = name.utf8.first(where: isRefused) else { return nil }
+    let what = first <= 32 || first == 127 ? "blanks or control characters" : "'\(UnicodeScalar(first))'"
+    return "an interface's name has no \(what) in it"
+  }
+
+  /// Whether the interface is switched off: the host has nothing for it then, and takes nothing from it.
+  package var notice: String? {
+    guard clinux_interface_is_up(name) == 0 else { return nil }
+    return "tap \(name) is down: no packets until it is switched on (ip link set \(name) up)"
   }
 
   private static func attach(

@@ -26,6 +26,9 @@ package struct UserNetworkOptions: Sendable, Codable, Equatable {
     }
   }
 
+  /// Bytes of a guest's name.
+  package static let longestName = 253
+
   /// The network's address.
   package var network = IPv4Address(0x0a00_0200)
   /// Bits of addresses that are the network's, 8 to 29.
@@ -64,6 +67,17 @@ package struct UserNetworkOptions: Sendable, Codable, Equatable {
   package var problem: String? {
     guard (8...29).contains(prefix), network.value & ~mask.value == 0 else {
       return "a network of \(network)/\(prefix): give one such as 10.0.2.0/24, with 8 to 29 bits"
+    }
+    // A name of the domain name system in text (RFC 1035, section 3.1); DHCP's option has a byte for its length.
+    if let name = guestName, name.utf8.count > UserNetworkOptions.longestName {
+      return "a host name of \(name.utf8.count) bytes: give up to \(UserNetworkOptions.longestName)"
+    }
+    for forward in forwards {
+      guard let guest = forward.guestAddress else { continue }
+      let end = guest.value & ~mask.value
+      guard guest.value & mask.value == network.value, end != 0, end != ~mask.value else {
+        return "a forward leads to \(guest), which is no guest's in \(network)/\(prefix)"
+      }
     }
     let addresses = [("host", host), ("name server", nameServer), ("first guest", firstGuest)]
     for (index, (name, address)) in addresses.enumerated() {
