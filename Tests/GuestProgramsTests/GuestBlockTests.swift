@@ -34,12 +34,13 @@ import Testing
     for (failure, device, detail, words): (GuestReport.Failure, VirtioKind?, UInt64, String?) in [
       (.wrongValue, .disk, 0, "sector 0"), (.status, .disk, 2048, "sector 2048"),
       (.diskTooSmall, .disk, 8, "it has 8 sectors"), (.completion, .disk, 7, "request 7"),
-      (.completion, .entropy, 0, nil), (.completion, .console, 1, "request or port 1"),
+      (.completion, .entropy, 0, nil), (.completion, .console, 1, "request 1"),
       (.wrongValue, .network, 12, "packet 12"), (.status, .network, 60, "60 bytes"),
       (.wrongValue, .console, 99, "word 99"), (.wrongValue, .entropy, 5, "word 5"),
       (.wrongValue, .entropy, 1 << 63, "bits 0x8000000000000000, the same in all words"),
       (.device, .disk, 0x200, "it lacks features 0x200, or has only 512 queues, entries or ports"),
-      (.device, .network, 0, nil), (.interrupt, nil, 0, nil), (.wrongValue, nil, 3, "3"),
+      (.device, .network, 0, nil), (.peer, .console, 1, nil), (.interrupt, nil, 0, nil),
+      (.wrongValue, nil, 3, "3"),
     ] {
       report.failureCode = failure.rawValue
       report.detail = detail
@@ -72,7 +73,7 @@ import Testing
     #expect(try text(0, 0) == nil)
     #expect(try text(9, 0) == "the peer of port 0 left")
     #expect(try text(9, 1) == "the peer of port 1 left")
-    #expect(try text(2, 7) == "completion lost or counted twice (7)")
+    #expect(try text(2, 7) == "completion lost or counted twice (request 7)")
     #expect(try text(3, 0) == "interrupt missing")
     #expect(try text(99, 0) == "code 99")
   }
