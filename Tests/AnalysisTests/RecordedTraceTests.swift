@@ -37,6 +37,20 @@ struct RecordedTraceTests {
     }
   }
 
+  @Test(
+    "guest stamps are placed alike however long after the first reading of the clocks the machine is described",
+    arguments: names)
+  func calibration(_ name: String) throws {
+    let trace = try Self.trace(name)
+    let known = CalibrationReader.read(trace)
+    #expect((known?.points ?? 0) > 0)
+    // Packets begin long before their first event. The clocks are read microseconds after it, and the machine is described later.
+    let first = try #require(TraceSpan.begin(of: trace)) - (try #require(trace.beginTimestamp))
+    for window in [1, first, first + 20_000, first + 100_000, first + 300_000, 20_000_000_000] {
+      #expect(CalibrationReader.read(trace, window: window) == known, "\(window) ns")
+    }
+  }
+
   @Test("any number of threads finds the same", arguments: names)
   func workers(_ name: String) throws {
     let trace = try Self.trace(name)

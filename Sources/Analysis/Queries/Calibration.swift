@@ -17,11 +17,14 @@ struct CalibrationReader {
   private var offsets: Set<Int64> = []
   private var tscKHz: UInt64 = 0
 
-  static func read(_ trace: Trace) -> ClockCalibration? {
+  /// - Parameter window: How much of either end to look at first, ns.
+  static func read(_ trace: Trace, window: Int64 = 20_000_000) -> ClockCalibration? {
     var reader = CalibrationReader(trace: trace)
     guard let begin = trace.beginTimestamp, let end = trace.endTimestamp, begin <= end else { return nil }
-    let (head, tail) = (reader.ends(begin, end, fromEnd: false), reader.ends(begin, end, fromEnd: true))
-    if !head || !tail {
+    let head = reader.ends(begin, end, window, fromEnd: false)
+    reader.syncs = Array(reader.syncs.prefix(1))
+    let tail = reader.ends(begin, end, window, fromEnd: true)
+    if !head || !tail || !reader.isDescribed {
       reader.syncs = []
       reader.scan(nil, stopsAtFirst: false)
     }
@@ -30,19 +33,24 @@ struct CalibrationReader {
 
   private init(trace: Trace) { self.trace = trace }
 
-  /// Looks at one end of the trace, in growing windows up to an eighth of it.
-  private mutating func ends(_ begin: Int64, _ end: Int64, fromEnd: Bool) -> Bool {
+  /// Whether the vCPUs' offsets and the counter's rate are known.
+  private var isDescribed: Bool { !offsets.isEmpty && tscKHz > 0 }
+
+  /// Looks at one end of the trace, in growing windows up to an eighth of it. On a busy host the machine is described long after the
+  /// first reading of the clocks.
+  private mutating func ends(_ begin: Int64, _ end: Int64, _ window: Int64, fromEnd: Bool) -> Bool {
     let known = syncs.count
-    var length: Int64 = 20_000_000
+    var length = window
     while true {
+      if !fromEnd { syncs = [] }
       let last = length >= (end - begin) / 8
       if fromEnd {
         scan(max(begin, end - length)..<Int64.max, stopsAtFirst: false)
       } else {
         scan(Int64.min..<min(end, begin + length) + 1, stopsAtFirst: true)
       }
-      if syncs.count > known { return true }
-      if last { return false }
+      if syncs.count > known, fromEnd || isDescribed { return true }
+      if last { return syncs.count > known }
       length *= 8
     }
   }
@@ -55,7 +63,7 @@ struct CalibrationReader {
       stopsAtFirst ? EventTag.selection() : EventTag.selection([.clockSync, .vcpuInfo, .vmInfo])
     var rows = MergedRows(trace, selection: selection, window: window)
     while let run = rows.nextRun() {
-      if stopsAtFirst, !syncs.isEmpty, !offsets.isEmpty, tscKHz > 0 { return }
+      if stopsAtFirst, !syncs.isEmpty, isDescribed { return }
       var row = run.base
       for _ in 0..<run.count {
         switch EventTag(rawValue: Row.tag(row)) {
