@@ -11,17 +11,20 @@ struct CompareCommand: ParsableCommand {
     commandName: "compare",
     abstract: "Compare runs of two configurations, A and B: which is better, and how sure is that?",
     discussion: """
-      Takes runs of A, then --against runs of B, recorded in turns; each is a directory or a state. Two alone are put side by
-      side, without a verdict: that takes 8 pairs, or 5 runs of both. docs/comparison.md has the method.
+      Takes runs of A, then --against runs of B, recorded in turns; each is a
+      directory or a state. A verdict takes 8 pairs, or 5 runs of both; two runs
+      alone are put side by side. docs/comparison.md has the method.
 
       METRICS:
-        exits.rate, handling.p50, handling.p99, kick_to_interrupt.p50, kick_to_interrupt.p99 and cpu_per_request are primary;
-        elapsed, cpu, cpu_per_exit, kvm_run_per_exit, handling_per_exit, requests.rate and those in the report can be.
+        Primary: exits.rate, handling.p50, handling.p99, cpu_per_request,
+        kick_to_interrupt.p50, kick_to_interrupt.p99. Others: elapsed, cpu,
+        cpu_per_exit, kvm_run_per_exit, handling_per_exit, requests.rate, and
+        those of exits and paths that the report lists.
 
       EXAMPLES:
         exeunt-analyze compare run1 run2
         exeunt-analyze compare old1 old2 old3 --against new1 new2 new3
-        exeunt-analyze compare --paired old*/ --against new*/ --fail-if 'handling.p99 > +10%'
+        exeunt-analyze compare old? --against new? --fail-if 'handling.p99 > +10%'
       """)
 
   @OptionGroup var options: AnalysisOptions

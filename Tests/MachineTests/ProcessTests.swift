@@ -31,7 +31,7 @@ struct ProcessTests {
       (["run", "--guest", "port-io", "iterations=0"], ["iterations=0"]),
       (["run", "--guest", "port-io", "colour=red"], ["colour", "iterations"]),
       (["run", "--guest", "port-io", "--flat", "x"], ["exclude"]),
-      (["run", "--guest", "port-io", "--cpus", "0"], ["--cpus 1"]),
+      (["run", "--guest", "port-io", "--cpus", "0"], ["--cpus 0: give 1 to 1024"]),
       (["run", "--guest", "smp"], ["--cpus 2"]),
       (["run", "--guest", "timer", "--irqchip", "none"], ["--irqchip kernel or split"]),
       (["run", "--guest", "port-io", "--irqchip", "both"], ["both"]),
