@@ -31,7 +31,7 @@ struct SystemCallTests {
         script = "{ \(company); } >/dev/null 2>&1 & \(script); kill $! 2>/dev/null"
       }
       script += "; echo \"status $status\" >&2"
-      for socket in item.echoing { EchoPeer.start(socket) }
+      for socket in item.echoing { EchoPeer.start(socket, whenLogged: log) }
       let output =
         isRecorded
         ? try runBesideDaemon(directory, script)

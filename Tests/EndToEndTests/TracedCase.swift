@@ -119,12 +119,17 @@ struct TracedCase {
 
 /// The peer of a port's socket, which gives back what comes, on a thread of its own.
 enum EchoPeer {
-  /// Connects as soon as somebody listens, within half a minute, and stays until the other end is closed.
-  static func start(_ path: String) {
+  /// Connects when the guest runs, within a minute, and stays until the other end is closed. A peer that came before would be
+  /// accepted before too, when calls do not count yet.
+  static func start(_ path: String, whenLogged log: URL) {
     Thread {
-      let end = Date(timeIntervalSinceNow: 30)
+      let end = Date(timeIntervalSinceNow: 60)
       while Date() < end {
-        if let socket = try? UnixSocket.connect(path) { return echo(socket) }
+        if let text = try? Data(contentsOf: log), text.firstRange(of: Data("KVM_RUN".utf8)) != nil,
+          let socket = try? UnixSocket.connect(path)
+        {
+          return echo(socket)
+        }
         usleep(5000)
       }
     }.start()

@@ -215,9 +215,13 @@ struct FailureTests {
       let recorded = try #require(probe["recorded"].flatMap { Int($0) }, "\(probe)")
       let lost = try #require(probe["lost"].flatMap { Int($0) }, "\(probe)")
       #expect(probe["daemon"] == "found" && lost > 0 && recorded + lost == 3_000_000, "\(probe)")
-      #expect(probe.lines.contains { $0.hasSuffix("\(recorded) Event messages") }, "\(probe)")
       #expect(probe["complete"] == "false", "\(probe)")
-      #expect(probe.warnings.contains { $0.contains("neither in the trace nor among those") }, "\(probe)")
+      // Whether the file's last packet is whole depends on where in it the room ended. When not, babeltrace2 does not count.
+      if !probe.warnings.contains(where: { $0.contains("is cut off: the file has") }) {
+        #expect(probe.lines.contains { $0.hasSuffix("\(recorded) Event messages") }, "\(probe)")
+        #expect(
+          probe.warnings.contains { $0.contains("neither in the trace nor among those") }, "\(probe)")
+      }
     }
   }
 
