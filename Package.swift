@@ -69,10 +69,11 @@ let analyzer: [Target] = [
   .target(
     name: "Reporting", dependencies: ["Reports", "Analysis", "CTF", "Dump", "Statistics"],
     swiftSettings: swift),
+  .target(name: "Export", dependencies: ["Analysis", "CTF", "Dump", "Reports"], swiftSettings: swift),
   .executableTarget(
     name: "exeunt-analyze",
     dependencies: [
-      "Reporting", "Reports", "Statistics", "Dump", "Analysis", "CTF", "CArguments", argumentParser,
+      "Export", "Reporting", "Reports", "Statistics", "Dump", "Analysis", "CTF", "CArguments", argumentParser,
     ],
     swiftSettings: swift),
 ]

@@ -191,7 +191,7 @@ struct AnalysisOptions: ParsableArguments {
       for finding in report.findings { Terminal.report(finding) }
       throw ExitCode(1)
     }
-    try checkDamage(traces)
+    try Self.checkDamage(traces)
   }
 
   /// Prints the report.
@@ -221,7 +221,7 @@ struct AnalysisOptions: ParsableArguments {
   }
 
   /// Ends the program with status 3 when a trace is damaged.
-  func checkDamage(_ traces: [TraceReport]) throws {
+  static func checkDamage(_ traces: [TraceReport]) throws {
     if let damage = traces.lazy.compactMap(\.diagnostics.first).first {
       Terminal.report("the trace is damaged, only a part of it could be read: \(damage)")
       throw ExitCode(3)

@@ -25,7 +25,7 @@ struct CheckCommand: ParsableCommand {
   func run() throws {
     let report = try options.reporter(follow: following.follow).check()
     try options.show(report)
-    try options.checkDamage([report.trace])
+    try AnalysisOptions.checkDamage([report.trace])
     if report.check?.isWhole != true { throw ExitCode(1) }
   }
 }

@@ -90,7 +90,7 @@ struct CompareCommand: ParsableCommand {
       report.findings.append("the trace \(trace.paths.joined(separator: " ")) is not complete")
     }
     try options.finish(report)
-    try options.checkDamage(others)
+    try AnalysisOptions.checkDamage(others)
   }
 
   private func compared(_ directory: String) throws -> ComparedRun {

@@ -17,6 +17,7 @@ struct ExeuntAnalyze: ParsableCommand {
         exeunt-analyze compare run1 run2    two runs side by side
         exeunt-analyze check run1           whether the recording is whole
         exeunt-analyze state -o run1.state run1
+        exeunt-analyze export --format csv -o exits.csv run1
         exeunt-analyze summary --format json run1 | jq .summary.vcpus
 
       EXIT STATUS:
@@ -31,7 +32,7 @@ struct ExeuntAnalyze: ParsableCommand {
     subcommands: [
       SummaryCommand.self, ExitsCommand.self, TimelineCommand.self, PathsCommand.self,
       CompareCommand.self, CheckCommand.self, DumpCommand.self,
-      StateCommand.self, MergeCommand.self,
+      StateCommand.self, MergeCommand.self, ExportCommand.self,
     ],
     defaultSubcommand: SummaryCommand.self)
 

@@ -71,20 +71,13 @@ enum StateInput {
     } catch {
       throw failure(path, "\(error)", "cannot write", 3)
     }
-    var status = stat()
-    let isOther = withPath(path) { stat($0, &status) } == 0 && status.st_mode & S_IFMT != S_IFREG
-    let place = isOther ? path : "\(path).\(getpid()).part"
-    let flags = isOther ? O_WRONLY : O_WRONLY | O_CREAT | O_EXCL
-    let descriptor = withPath(place) { Glibc.open($0, flags | O_CLOEXEC, 0o666) }
-    guard descriptor >= 0 else { throw failure(path, String(cString: strerror(errno)), "cannot write", 1) }
-    var problem = Terminal.write(bytes, to: descriptor)
-    if close(descriptor) < 0, problem == nil { problem = errno }
-    if problem == nil, !isOther, withPath(place, { from in withPath(path) { rename(from, $0) } }) != 0 {
-      problem = errno
+    do throws(OutputFile.Failure) {
+      let file = try OutputFile(path)
+      if let code = Terminal.write(bytes, to: file.descriptor) { throw OutputFile.Failure(code: code) }
+      try file.complete()
+    } catch {
+      throw failure(path, error.text, "cannot write", 1)
     }
-    guard let problem else { return }
-    if !isOther { _ = withPath(place) { unlink($0) } }
-    throw failure(path, String(cString: strerror(problem)), "cannot write", 1)
   }
 
   private static func open(_ path: String) -> CInt? {

@@ -47,6 +47,10 @@ struct RowBuffer {
 
   /// Feeds rows to an analysis in runs of random length.
   static func feed(_ rows: ArraySlice<SyntheticRow>, to slice: SliceAnalysis, runLength: Int = 7) {
+    feed(rows, runLength: runLength) { slice.consume($0) }
+  }
+
+  static func feed(_ rows: ArraySlice<SyntheticRow>, runLength: Int = 7, _ consume: (EventRun) -> Void) {
     var rest = rows
     while !rest.isEmpty {
       let stream = rest[rest.startIndex].stream
@@ -61,7 +65,7 @@ struct RowBuffer {
       }
       words.withUnsafeBufferPointer { words in
         "strings".utf8.withContiguousStorageIfAvailable { strings in
-          slice.consume(
+          consume(
             EventRun(
               count: run.count, base: words.baseAddress!, stride: stride, stream: run.first!.stream,
               strings: strings))

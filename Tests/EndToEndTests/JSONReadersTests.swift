@@ -19,12 +19,12 @@ struct JSONReadersTests {
   /// The lines `exeunt-analyze … | jq FILTER` in help texts and documents.
   static let documented: [String] = {
     var lines: [String] = []
-    let commands = ["", "summary", "exits", "timeline", "paths", "compare", "dump"]
+    let commands = ["", "summary", "exits", "timeline", "paths", "compare", "dump", "export"]
     for command in commands {
       let help = try? run(Tools.analyzer, (command.isEmpty ? [] : [command]) + ["--help"])
       lines += (help?.text ?? "").split(separator: "\n").map(String.init)
     }
-    for name in ["README.md", "docs/cli.md", "docs/report.md", "docs/recording.md"] {
+    for name in ["README.md", "docs/cli.md", "docs/report.md", "docs/recording.md", "docs/export.md"] {
       let text = try? String(contentsOf: Tools.root.appendingPathComponent(name), encoding: .utf8)
       lines += (text ?? "").split(separator: "\n").map(String.init)
     }

@@ -8,7 +8,7 @@ struct ManualTests {
     ["exeunt-analyze", "summary"],
     ["exeunt-analyze", "exits"], ["exeunt-analyze", "timeline"], ["exeunt-analyze", "paths"],
     ["exeunt-analyze", "compare"], ["exeunt-analyze", "dump"], ["exeunt-analyze", "check"],
-    ["exeunt-analyze", "state"], ["exeunt-analyze", "merge"],
+    ["exeunt-analyze", "state"], ["exeunt-analyze", "merge"], ["exeunt-analyze", "export"],
   ]
 
   private func manual() throws -> String {

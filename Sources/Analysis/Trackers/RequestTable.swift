@@ -97,6 +97,9 @@ struct RequestTable {
     return nil
   }
 
+  /// The place of an entry of this table, below ``Limits/openRequests``.
+  func index(of place: UnsafeMutablePointer<Entry>) -> Int { entries.map { place - $0 } ?? 0 }
+
   /// Notes that a key has an event.
   @inline(__always)
   mutating func touch(_ place: UnsafeMutablePointer<Entry>) {

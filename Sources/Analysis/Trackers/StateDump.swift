@@ -104,6 +104,9 @@ package struct StateDump: Sendable, Equatable {
   /// KVM's other counters.
   package internal(set) var counters: [CounterName: CounterInfo] = [:]
 
+  /// What an access goes to that no device claims.
+  package static let unclaimed = "unclaimed"
+
   /// Nothing known.
   package init() {}
 

@@ -9,7 +9,7 @@ package enum BigIntegers: String, Sendable, CaseIterable {
   case number
 
   /// The largest magnitude that every reader of JSON keeps exact (RFC 7493, section 2.2).
-  static let largestNumber: UInt64 = 1 << 53 - 1
+  package static let largestNumber: UInt64 = 1 << 53 - 1
 
   /// Puts quotes around the integers of a JSON text that are beyond ±(2^53 − 1).
   package static func quoted(_ json: String) -> String {

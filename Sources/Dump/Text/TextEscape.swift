@@ -55,8 +55,9 @@ enum TextEscape {
 }
 
 /// Strings of JSON (RFC 8259).
-enum JSONText {
-  static func quoted(_ text: String) -> String { "\"" + escaped(text) + "\"" }
+package enum JSONText {
+  /// A string between quotes.
+  package static func quoted(_ text: String) -> String { "\"" + escaped(text) + "\"" }
 
   private static func escaped(_ text: String) -> String {
     var result = ""

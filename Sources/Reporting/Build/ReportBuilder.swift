@@ -132,7 +132,7 @@ package struct ReportBuilder {
   }
 
   /// The device of an access that no device claims.
-  static let unclaimed = "unclaimed"
+  static let unclaimed = StateDump.unclaimed
 
   private func distinct(_ names: [String]) -> [String] {
     var seen: Set<String> = []

@@ -1,0 +1,58 @@
+import Analysis
+import CTF
+import Reports
+
+/// A recording that is exported.
+package struct ExportedRun {
+  /// Its number among those of one export, from 1.
+  package let number: Int
+  /// What its events are read from.
+  package let trace: Trace
+  /// What the analysis of all of it found.
+  package let analysis: TraceAnalysis
+  /// Its summary.
+  package let report: Report
+  /// The machine, with the names of its parts.
+  let machine: StateDump
+
+  /// - Parameter report: The summary made of the analysis.
+  package init(number: Int, _ trace: Trace, _ analysis: TraceAnalysis, _ report: Report) {
+    self.number = number
+    self.trace = trace
+    self.analysis = analysis
+    self.report = report
+    machine = analysis.models.result().dump
+  }
+}
+
+/// Why an export could not be written.
+package enum ExportFailure: Error, Equatable {
+  /// The error number of a write.
+  case write(Int32)
+  /// What a library said.
+  case library(String)
+}
+
+/// Writes what the models know of one run after the other in some format. Nothing is kept that grows with a run.
+package protocol Exporter: ~Copyable {
+  /// A run begins.
+  mutating func begin(_ run: ExportedRun)
+  /// What follows of it, in the order of ``ModelReader``.
+  mutating func add(_ items: [ModelItem])
+  /// The run is over.
+  mutating func end()
+  /// There are no more runs.
+  mutating func finish()
+  /// What went wrong first; from then on nothing is written any more.
+  var failure: ExportFailure? { get }
+}
+
+extension Exporter where Self: ~Copyable {
+  /// Exports a run.
+  package mutating func export(_ run: ExportedRun) {
+    begin(run)
+    var reader = ModelReader(run.trace, run.analysis)
+    while failure == nil, reader.next({ add($0) }) {}
+    end()
+  }
+}

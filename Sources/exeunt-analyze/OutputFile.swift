@@ -1,0 +1,93 @@
+import CTF
+import Glibc
+
+/// A file that is written under another name beside it, and has its own when all of it is there. When the program is ended by
+/// a signal, or the file is given up, nothing is left of it.
+struct OutputFile: ~Copyable {
+  /// Why a file could not be written.
+  struct Failure: Error {
+    /// The error number.
+    let code: CInt
+    /// In words.
+    var text: String { String(cString: strerror(code)) }
+  }
+
+  /// Where it is written until it is complete, or what was given where that is no regular file.
+  let place: String
+  /// Open for writing.
+  let descriptor: CInt
+  private let path: String
+  private var isClosed = false
+  private var isComplete = false
+
+  /// - Parameter path: A file that is there is replaced; pipes and devices are written to.
+  init(_ path: String) throws(Failure) {
+    let opened = try Self.open(path)
+    self.path = path
+    (place, descriptor) = opened
+    if isRenamed { PartialFile.begin(place) }
+  }
+
+  private static func open(_ path: String) throws(Failure) -> (place: String, descriptor: CInt) {
+    var status = stat()
+    let isThere = PathText.withBytes(path) { stat($0, &status) } == 0
+    let kind = status.st_mode & S_IFMT
+    if isThere, kind == S_IFDIR { throw Failure(code: EISDIR) }
+    let isOther = isThere && kind != S_IFREG
+    let place = isOther ? path : "\(path).\(getpid()).part"
+    let flags = (isOther ? O_WRONLY : O_RDWR | O_CREAT | O_EXCL) | O_CLOEXEC
+    let descriptor = PathText.withBytes(place) { Glibc.open($0, flags, 0o666) }
+    guard descriptor >= 0 else { throw Failure(code: errno) }
+    return (place, descriptor)
+  }
+
+  /// Whether it gets its name when it is complete; what does not is written to at once.
+  private var isRenamed: Bool { place != path }
+
+  /// All is written.
+  consuming func complete() throws(Failure) {
+    isClosed = true
+    if close(descriptor) < 0 { throw Failure(code: errno) }
+    if isRenamed, PathText.withBytes(place, { from in PathText.withBytes(path) { rename(from, $0) } }) != 0 {
+      throw Failure(code: errno)
+    }
+    isComplete = true
+    PartialFile.end()
+  }
+
+  deinit {
+    if !isClosed { close(descriptor) }
+    guard !isComplete, isRenamed else { return }
+    _ = PathText.withBytes(place) { unlink($0) }
+    PartialFile.end()
+  }
+}
+
+/// The file that is not complete, which signals remove.
+private enum PartialFile {
+  /// Read by a signal handler: set before the handler is, and changed when no signal can come between.
+  nonisolated(unsafe) static var path: UnsafeMutablePointer<CChar>?
+  private static let signals = [SIGINT, SIGTERM, SIGHUP, SIGQUIT]
+
+  static func begin(_ place: String) {
+    path = PathText.withBytes(place) { strdup($0) }
+    for number in signals {
+      // What the caller ignores, as nohup(1) does, stays ignored.
+      let before = signal(number) { number in
+        if let path = PartialFile.path { unlink(path) }
+        signal(number, SIG_DFL)
+        raise(number)
+      }
+      if isIgnored(before) { signal(number, SIG_IGN) }
+    }
+  }
+
+  private static func isIgnored(_ handler: sighandler_t?) -> Bool {
+    unsafeBitCast(handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+  }
+
+  static func end() {
+    for number in signals { signal(number, SIG_DFL) }
+    path = nil
+  }
+}
