@@ -3,6 +3,23 @@ enum Text {
   /// A space that paragraphs are not broken at; renderers print it as an ordinary one.
   static let space = "\u{a0}"
 
+  /// With ``space`` inside of its numbers, where a sentence for scripts has ordinary ones.
+  static func unbroken(_ sentence: String) -> String {
+    let units = ["ns", "µs", "ms", "s", "%"]
+    let words = sentence.split(separator: " ", omittingEmptySubsequences: false)
+    var result = ""
+    for (place, word) in words.enumerated() {
+      if place > 0 {
+        let isUnit = units.contains(String(word.prefix { !",.:;()".contains($0) }))
+        let isNumber = word.prefix(3).allSatisfy(\.isNumber) && word.count >= 3
+        let follows = words[place - 1].last?.isNumber == true
+        result += follows && (isUnit || isNumber) ? space : " "
+      }
+      result += word
+    }
+    return result
+  }
+
   /// A text's begin, and a sign that there was more.
   static func cut(_ text: String, to width: Int) -> String {
     text.count <= width ? text : String(text.prefix(max(0, width - 1))) + "…"

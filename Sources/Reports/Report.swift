@@ -11,7 +11,7 @@ package struct Report: Codable, Equatable, Sendable {
   package var format = "exeunt-report"
   /// Version of the structure.
   package var version = Report.currentVersion
-  /// The command that made it: `summary`, `exits`, `timeline`, `paths`, `compare` or `check`.
+  /// The command that made it: `summary`, `exits`, `timeline`, `paths`, `explain`, `compare` or `check`.
   package var command: String
   /// What was read, and what was lost.
   package var trace: TraceReport
@@ -27,6 +27,8 @@ package struct Report: Codable, Equatable, Sendable {
   package var timeline: TimelineReport?
   /// Of `paths`.
   package var paths: PathsReport?
+  /// Of `explain`.
+  package var explain: ExplainReport?
   /// Of `compare`.
   package var compare: CompareReport?
   /// Of `check`.

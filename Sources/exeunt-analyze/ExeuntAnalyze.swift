@@ -11,6 +11,7 @@ struct ExeuntAnalyze: ParsableCommand {
     discussion: """
       EXAMPLES:
         exeunt-analyze run1                 where the time went, exits, I/O paths
+        exeunt-analyze explain run1         what made it slow, and what to try
         exeunt-analyze exits --reason io --address 0x3f8 run1
         exeunt-analyze timeline --around slowest run1
         exeunt-analyze paths --device doorbell0 run1
@@ -30,7 +31,7 @@ struct ExeuntAnalyze: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      SummaryCommand.self, ExitsCommand.self, TimelineCommand.self, PathsCommand.self,
+      SummaryCommand.self, ExplainCommand.self, ExitsCommand.self, TimelineCommand.self, PathsCommand.self,
       CompareCommand.self, CheckCommand.self, DumpCommand.self,
       StateCommand.self, MergeCommand.self, ExportCommand.self,
     ],

@@ -21,7 +21,7 @@ struct AnalyzeCommandTests {
     #expect(try analyze("summary", Self.trace("mixed")).text == output.text)
   }
 
-  @Test("JSON of every command", arguments: ["summary", "exits", "timeline", "paths"])
+  @Test("JSON of every command", arguments: ["summary", "explain", "exits", "timeline", "paths"])
   func json(_ command: String) throws {
     let output = try analyze(command, "--format", "json", Self.trace("mixed"))
     #expect(output.status == 0)

@@ -5,7 +5,7 @@ import Testing
 struct ManualTests {
   private static let commands: [[String]] = [
     ["exeunt", "run"], ["exeunt", "agent"], ["exeunt", "guests"], ["exeunt", "doctor"],
-    ["exeunt-analyze", "summary"],
+    ["exeunt-analyze", "summary"], ["exeunt-analyze", "explain"],
     ["exeunt-analyze", "exits"], ["exeunt-analyze", "timeline"], ["exeunt-analyze", "paths"],
     ["exeunt-analyze", "compare"], ["exeunt-analyze", "dump"], ["exeunt-analyze", "check"],
     ["exeunt-analyze", "state"], ["exeunt-analyze", "merge"], ["exeunt-analyze", "export"],

@@ -20,6 +20,7 @@ struct StateCommandTests {
 
   private static let reports = [
     ["summary"], ["exits", "--by", "address"], ["exits", "--by", "reason", "--sort", "max"], ["check"],
+    ["explain"],
   ]
 
   @Test(

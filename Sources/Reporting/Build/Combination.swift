@@ -15,6 +15,7 @@ struct Combination {
     report.summary = reports.allSatisfy { $0.summary != nil } ? summary : nil
     report.exits = exits
     report.paths = paths
+    report.explain = explain
     report.check = report.command == "check" ? report.trace.check : nil
     return report
   }
@@ -109,6 +110,16 @@ struct Combination {
     return ExitsReport(
       by: first.by, filter: first.filter, costs: costs(reports.compactMap(\.exits?.costs)),
       groups: order.sorted(groups) { $0.exits })
+  }
+
+  private var explain: ExplainReport? {
+    guard let first = reports[0].explain else { return nil }
+    let findings = rows(\.explain?.findings) { member, finding in
+      (finding.machine, finding.title) = (member.name, "\(member.name): \(finding.title)")
+    }
+    return ExplainReport(
+      findings: Findings.ranked(findings), thresholds: first.thresholds,
+      notKnown: rows(\.explain?.notKnown) { member, text in text = "\(member.name): \(text)" })
   }
 
   private var paths: PathsReport? {

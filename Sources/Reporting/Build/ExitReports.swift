@@ -69,9 +69,11 @@ extension ReportBuilder {
     return result.vcpus.reduce(0) { $0 &+ $1.missingExits }
   }
 
-  private var coverage: Coverage { Coverage(result.vcpus.map(vcpu)) }
+  /// How much of the vCPUs' time is known.
+  var coverage: Coverage { Coverage(result.vcpus.map(vcpu)) }
 
-  private func report(_ group: ExitGroup<ExitLabel>, _ coverage: Coverage) -> ExitReport {
+  /// A row of a report.
+  func report(_ group: ExitGroup<ExitLabel>, _ coverage: Coverage) -> ExitReport {
     let addresses = Set(group.members.map(\.address))
     let label = group.label
     return ExitReport(

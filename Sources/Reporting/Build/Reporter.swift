@@ -57,6 +57,9 @@ package struct Reporter {
     combine(members.map { $0.builder.summary(sortedBy: order) }, order)
   }
 
+  /// The report of `explain`.
+  package func explain() -> Report { combine(members.map { $0.builder.explain() }, .cost) }
+
   /// What a run is compared by; nil: there are several.
   package func compared() -> ComparedRun? { members.count == 1 ? members[0].builder.compared() : nil }
 

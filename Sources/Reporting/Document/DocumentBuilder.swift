@@ -18,6 +18,7 @@ struct DocumentBuilder {
     if report.exits != nil { builder.exits() }
     if report.timeline != nil { builder.timeline() }
     if report.paths != nil { builder.paths() }
+    if report.explain != nil { builder.explain() }
     if report.compare != nil { builder.compare() }
     if report.check != nil { builder.check() }
     builder.footer()

@@ -1,0 +1,122 @@
+import Analysis
+import Reports
+
+extension ReportBuilder {
+  /// The report of `explain`.
+  package func explain() -> Report {
+    var report = base("explain")
+    let run = explained(report)
+    report.explain = ExplainReport(
+      findings: Findings.find(in: run).map(\.plain), thresholds: FindingWeight.thresholds,
+      notKnown: notKnown(report, run))
+    return report
+  }
+
+  /// What findings are made of.
+  private func explained(_ report: Report) -> ExplainedRun {
+    var run = ExplainedRun(elapsed: duration)
+    run.vcpus = result.vcpus.map(vcpu)
+    run.registers = accesses(.other)
+    run.kicks = accesses(.kick)
+    run.acknowledgements = accesses(.acknowledgement)
+    run.unclaimed = unclaimedAccesses()
+    run.configuration = report.configuration()
+    run.loops = result.loops.map(loop)
+    run.pollBudgets = result.dump.loops.mapValues { Int64($0.pollBudget) }
+    run.kickPaths = pathReports(kinds: [.loopKick]).map { ($0, answering($0, run.loops)) }
+    run.locks = result.locks.map(lock)
+    run.requests = result.requests.map(request)
+    run.queues = queueReports() ?? []
+    run.interrupts = result.interrupts.map(interrupts)
+    return run
+  }
+
+  /// The loop that answers the kicks of a path.
+  private func answering(_ path: PathReport, _ loops: [LoopReport]) -> LoopReport? {
+    let kick = result.dump.kicks.first {
+      result.dump.deviceName(Int($0.device)) == path.device && Int($0.queue) == path.queue
+    }
+    return kick.flatMap { kick in loops.first { $0.id == Int(kick.loop) } }
+  }
+
+  /// Exits to devices' registers by device.
+  private func accesses(_ use: RegisterUse) -> [ExplainedRun.Accesses] {
+    func isMeant(_ exit: ExitResult, _ device: String?) -> Bool {
+      device != nil && device != Self.unclaimed && RegisterUse(exit, result.dump) == use
+    }
+    let all = rows { isMeant($0, $1) ? ExitLabel(device: $1) : nil }
+    let parts = rows { exit, device in
+      isMeant(exit, device)
+        ? ExitLabel(reason: exit.reason, direction: exit.direction, device: device, address: exit.address)
+        : nil
+    }
+    return all.map { exits in
+      ExplainedRun.Accesses(
+        device: exits.device, exits: exits, parts: parts.filter { $0.device == exits.device })
+    }
+  }
+
+  /// Exits to what no device claims by address.
+  private func unclaimedAccesses() -> [ExplainedRun.Accesses] {
+    let all = rows { exit, device in
+      device == Self.unclaimed ? ExitLabel(reason: exit.reason, address: exit.address) : nil
+    }
+    let parts = rows { exit, device in
+      device == Self.unclaimed
+        ? ExitLabel(reason: exit.reason, direction: exit.direction, address: exit.address) : nil
+    }
+    return all.map { exits in
+      ExplainedRun.Accesses(
+        device: nil, exits: exits,
+        parts: parts.filter { $0.reason == exits.reason && $0.address == exits.address })
+    }
+  }
+
+  private func rows(_ label: (ExitResult, String?) -> ExitLabel?) -> [ExitReport] {
+    let coverage = coverage
+    return models.exitGroups { label($0, deviceName($0)) }.filter { $0.label != nil }
+      .map { self.report($0, coverage) }
+  }
+
+  // MARK: What the trace does not tell
+
+  private func notKnown(_ report: Report, _ run: ExplainedRun) -> [String] {
+    var sentences: [String] = []
+    let trace = report.trace
+    if trace.isPartial || trace.window?.gaps ?? 0 > 0 || run.vcpus.contains(where: { $0.unknown > 0 }) {
+      sentences.append(
+        "events are missing: counts are of what was recorded, and there may be more than was found")
+    }
+    if trace.check?.isWhole == false, !trace.isPartial {
+      sentences.append("whether events are missing is not known")
+    }
+    if result.dump.devices.isEmpty {
+      sentences.append("which device an access goes to: there is no state dump in this trace")
+    }
+    if run.vcpus.contains(where: { $0.scheduling?.waiting == nil }) {
+      sentences.append(
+        "whether threads waited for a CPU: the host did not say, or there are no two readings of it in what was analysed"
+      )
+    }
+    let kicks = run.kickPaths.filter { $0.path.kicks > 0 }
+    if kicks.contains(where: { $0.path.stage("kick_to_arrival") == nil && $0.path.alreadyAwake == 0 }) {
+      sentences.append(
+        "how long kicks waited for an I/O thread to wake up: the guest leaves no time stamps of them")
+    }
+    if models.otherExitKinds > 0 {
+      sentences.append(
+        "what the exits beyond the 1024 kinds that are told apart were: about \(models.otherExitKinds) kinds")
+    }
+    return sentences
+  }
+}
+
+extension FindingReport {
+  /// With spaces that scripts expect.
+  fileprivate var plain: FindingReport {
+    var finding = self
+    finding.title = title.replacing(Text.space, with: " ")
+    finding.advice = advice.map { $0.replacing(Text.space, with: " ") }
+    return finding
+  }
+}

@@ -1,0 +1,124 @@
+import Foundation
+import GuestPrograms
+import Reporting
+import Reports
+import Testing
+
+/// Runs that were built to have one known trouble each.
+@Suite("explain names the trouble of a run first", .serialized, .enabled(if: Tools.canRecord))
+struct ExplainTests {
+  private static func explain(_ trace: String, _ arguments: String...) throws -> ExplainReport {
+    let output = try run(Tools.analyzer, ["explain", "--format", "json"] + arguments + [trace])
+    try #require(output.status == 0, "\(output.standardError)")
+    return try #require(try Report(json: output.text).explain)
+  }
+
+  /// What weighs most, but for what others on this machine took: tests run beside each other.
+  private static func trouble(_ trace: String) throws -> FindingReport? {
+    try explain(trace).findings.first { !isOfHost($0) }
+  }
+
+  private static func isOfHost(_ finding: FindingReport) -> Bool {
+    finding.kind == "waiting_for_cpu" || finding.number("cpu_wait") != nil
+  }
+
+  /// The exits of a guest at these ports, as it counts them itself.
+  private static func exits(_ recorded: RecordedRun, _ ports: ClosedRange<UInt64>) -> UInt64 {
+    recorded.expectation.exits(ioeventfd: true).filter {
+      $0.key.space == .port && ports.contains($0.key.address)
+    }.values.reduce(0, +)
+  }
+
+  @Test("serial output byte by byte")
+  func serial() throws {
+    let recorded = try RecordedRun("serial", ["iterations=1000"])
+    let found = try #require(try Self.trouble(recorded.trace))
+    #expect(found.kind == "small_accesses" && found.subject == "serial0" && found.severity == "high")
+    #expect(found.number("exits") == Int64(Self.exits(recorded, 0x3f8...0x3ff)))
+    #expect(found.parts?.map(\.count).reduce(0, +) == Self.exits(recorded, 0x3f8...0x3ff))
+    #expect(found.advice.contains { $0.contains("virtconsole") })
+  }
+
+  @Test("kicks that exit although an ioeventfd could take them")
+  func exitKicks() throws {
+    let recorded = try RecordedRun("doorbell", ["iterations=2000"], flags: ["--ioeventfd", "off"])
+    let found = try #require(try Self.trouble(recorded.trace))
+    #expect(found.kind == "exit_kicks" && found.subject == "doorbell0")
+    #expect(found.number("kicks") == Int64(try #require(recorded.result.guest).kicks))
+    #expect(found.advice.contains { $0.contains("--ioeventfd on") })
+  }
+
+  @Test("a storm at a port that no device claims")
+  func unclaimed() throws {
+    let directory = try TemporaryDirectory()
+    let image = directory.url.appendingPathComponent("image")
+    // mov $0x1f7,%dx; mov $5000,%cx; 1: in %dx,%al; loop 1b; mov $0x604,%dx; mov $0x3400,%ax; out %ax,%dx
+    let code: [UInt8] = [
+      0xba, 0xf7, 0x01, 0xb9, 0x88, 0x13, 0xec, 0xe2, 0xfd, 0xba, 0x04, 0x06, 0xb8, 0x00, 0x34, 0xef,
+    ]
+    try Data(code).write(to: image)
+    let trace = directory.url.appendingPathComponent("trace").path
+    let output = try run(Tools.exeunt, ["run", "--flat", image.path, "--serial", "none", "--trace", trace])
+    try #require(output.status == 0, "\(output.standardError)")
+    let found = try #require(try Self.trouble(trace))
+    #expect(found.kind == "unclaimed_accesses" && found.subject == "port 0x1f7" && found.severity == "high")
+    #expect(found.number("exits") == 5000)
+    let text = try run(Tools.analyzer, ["explain", trace]).text
+    #expect(text.contains(" HIGH: vcpu0 spent "))
+  }
+
+  @Test("a loop that is woken for one kick at a time")
+  func singleKicks() throws {
+    let recorded = try RecordedRun("doorbell", ["iterations=2000"])
+    let found = try #require(try Self.trouble(recorded.trace))
+    #expect(found.kind == "single_kicks" && found.subject == "doorbell0 queue 0")
+    #expect(found.number("kicks") == Int64(try #require(recorded.result.guest).kicks))
+    #expect(found.advice.contains { $0.contains("--iothread-poll") })
+  }
+
+  @Test("polling that misses")
+  func pollingMisses() throws {
+    // How long a loop sleeps between kicks depends on the machine: it polls for a part of that.
+    let parameters = ["iterations=200", "spacing=5000"]
+    let unpolled = try RecordedRun("doorbell", parameters)
+    let summary = try run(Tools.analyzer, ["summary", "--format", "json", unpolled.trace])
+    let sleep = try #require(try Report(json: summary.text).summary?.loops.first).sleeps.p50
+    let budget = sleep * 6 / 10
+    let recorded = try RecordedRun("doorbell", parameters, flags: ["--iothread-poll", "\(budget)ns"])
+    let found = try #require(try Self.trouble(recorded.trace))
+    #expect(found.kind == "polling_misses" && found.subject == "io0")
+    #expect(found.number("kicks") == Int64(try #require(recorded.result.guest).kicks))
+    #expect(found.number("budget") == budget)
+    // All but the polls that found something, as each kick was found by a poll or by a wakeup.
+    #expect(found.number("misses") == found.number("wakeups"))
+  }
+
+  @Test("interrupts, each with two accesses")
+  func interrupts() throws {
+    let recorded = try RecordedRun("blk", ["iterations=2000", "wait=interrupt", "depth=8", "flush=0"])
+    let found = try #require(try Self.explain(recorded.trace).findings.first { $0.kind == "interrupts" })
+    #expect(found.subject == "disk0")
+    #expect(found.number("exits") == 2 * Int64(try #require(recorded.result.guest).interrupts))
+    #expect(found.number("requests") == 2256)
+  }
+
+  @Test("a run without trouble has no finding, and says so")
+  func healthy() throws {
+    // Requests that come and go many at a time. Of several runs the one that the host disturbed least.
+    var calmest: (run: RecordedRun, waiting: Int64, found: ExplainReport)?
+    for _ in 0..<5 {
+      let recorded = try RecordedRun("blk", ["iterations=4000", "depth=64", "batch=32", "flush=0"])
+      let found = try Self.explain(recorded.trace)
+      let waiting = found.findings.filter(Self.isOfHost).reduce(0) { $0 + $1.cost.time }
+      if waiting < calmest?.waiting ?? .max { calmest = (recorded, waiting, found) }
+      if waiting == 0 { break }
+    }
+    let (run, waiting, found) = try #require(calmest)
+    #expect(found.findings.filter { !Self.isOfHost($0) }.map(\.title) == [])
+    #expect(found.notKnown == [])
+    let text = try analyze(["explain", run.trace])
+    #expect(text.contains("Nothing found") == (waiting == 0))
+  }
+
+  private func analyze(_ arguments: [String]) throws -> String { try run(Tools.analyzer, arguments).text }
+}
