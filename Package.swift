@@ -69,7 +69,9 @@ let analyzer: [Target] = [
   .target(
     name: "Reporting", dependencies: ["Reports", "Analysis", "CTF", "Dump", "Statistics"],
     swiftSettings: swift),
-  .target(name: "Export", dependencies: ["Analysis", "CTF", "Dump", "Reports"], swiftSettings: swift),
+  .target(name: "CSQLite", cSettings: c),
+  .target(
+    name: "Export", dependencies: ["Analysis", "CTF", "Dump", "Reports", "CSQLite"], swiftSettings: swift),
   .executableTarget(
     name: "exeunt-analyze",
     dependencies: [

@@ -1,5 +1,5 @@
 /// Numbers as people read them. Spaces inside them are `Text.space`, so that paragraphs are not broken there.
-enum Text {
+package enum Text {
   /// A space that paragraphs are not broken at; renderers print it as an ordinary one.
   static let space = "\u{a0}"
 
@@ -50,6 +50,9 @@ enum Text {
     }
     return String(result)
   }
+
+  /// A text of others on one line of a terminal.
+  package static func line(_ text: String) -> String { printable(text, keepsColor: false) }
 
   /// A word as a shell reads it back.
   static func shellWord(_ word: String) -> String {

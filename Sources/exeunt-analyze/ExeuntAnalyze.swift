@@ -18,7 +18,8 @@ struct ExeuntAnalyze: ParsableCommand {
         exeunt-analyze compare run1 run2    two runs side by side
         exeunt-analyze check run1           whether the recording is whole
         exeunt-analyze state -o run1.state run1
-        exeunt-analyze export --format csv -o exits.csv run1
+        exeunt-analyze export --format sqlite -o run1.sqlite run1
+        exeunt-analyze query 'SELECT device, count(*) FROM exits GROUP BY 1' run1.sqlite
         exeunt-analyze summary --format json run1 | jq .summary.vcpus
 
       EXIT STATUS:
@@ -33,7 +34,7 @@ struct ExeuntAnalyze: ParsableCommand {
     subcommands: [
       SummaryCommand.self, ExplainCommand.self, ExitsCommand.self, TimelineCommand.self, PathsCommand.self,
       CompareCommand.self, CheckCommand.self, DumpCommand.self,
-      StateCommand.self, MergeCommand.self, ExportCommand.self,
+      StateCommand.self, MergeCommand.self, ExportCommand.self, QueryCommand.self,
     ],
     defaultSubcommand: SummaryCommand.self)
 

@@ -20,15 +20,19 @@ struct OutputFile: ~Copyable {
   private var isClosed = false
   private var isComplete = false
 
-  /// - Parameter path: A file that is there is replaced; pipes and devices are written to.
-  init(_ path: String) throws(Failure) {
-    let opened = try Self.open(path)
+  /// - Parameters:
+  ///   - path: A file that is there is replaced; pipes and devices are written to.
+  ///   - mode: Who may do what with a new file, as far as the umask lets them.
+  init(_ path: String, mode: mode_t = 0o666) throws(Failure) {
+    let opened = try Self.open(path, mode)
     self.path = path
     (place, descriptor) = opened
     if isRenamed { PartialFile.begin(place) }
   }
 
-  private static func open(_ path: String) throws(Failure) -> (place: String, descriptor: CInt) {
+  private static func open(_ path: String, _ mode: mode_t) throws(Failure) -> (
+    place: String, descriptor: CInt
+  ) {
     var status = stat()
     let isThere = PathText.withBytes(path) { stat($0, &status) } == 0
     let kind = status.st_mode & S_IFMT
@@ -36,13 +40,13 @@ struct OutputFile: ~Copyable {
     let isOther = isThere && kind != S_IFREG
     let place = isOther ? path : "\(path).\(getpid()).part"
     let flags = (isOther ? O_WRONLY : O_RDWR | O_CREAT | O_EXCL) | O_CLOEXEC
-    let descriptor = PathText.withBytes(place) { Glibc.open($0, flags, 0o666) }
+    let descriptor = PathText.withBytes(place) { Glibc.open($0, flags, mode) }
     guard descriptor >= 0 else { throw Failure(code: errno) }
     return (place, descriptor)
   }
 
   /// Whether it gets its name when it is complete; what does not is written to at once.
-  private var isRenamed: Bool { place != path }
+  var isRenamed: Bool { place != path }
 
   /// All is written.
   consuming func complete() throws(Failure) {

@@ -10,9 +10,9 @@ struct ExportTests {
   typealias Row = [String: Any]
 
   /// All rows of runs, by table.
-  static func rows(_ names: [String]) throws -> [String: [Row]] {
+  static func rows(_ names: [String], _ options: [String] = []) throws -> [String: [Row]] {
     let output = try run(
-      Tools.analyzer, ["export", "--format", "jsonl"] + names.map(AnalyzeCommandTests.trace))
+      Tools.analyzer, ["export", "--format", "jsonl"] + options + names.map(AnalyzeCommandTests.trace))
     #expect(output.status == 0 && output.standardError.isEmpty, "\(output.standardError)")
     var rows: [String: [Row]] = [:]
     for line in output.lines {

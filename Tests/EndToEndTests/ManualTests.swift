@@ -9,6 +9,7 @@ struct ManualTests {
     ["exeunt-analyze", "exits"], ["exeunt-analyze", "timeline"], ["exeunt-analyze", "paths"],
     ["exeunt-analyze", "compare"], ["exeunt-analyze", "dump"], ["exeunt-analyze", "check"],
     ["exeunt-analyze", "state"], ["exeunt-analyze", "merge"], ["exeunt-analyze", "export"],
+    ["exeunt-analyze", "query"],
   ]
 
   private func manual() throws -> String {
