@@ -1,4 +1,4 @@
-/// A set of durations in ns. Percentiles are at most 1/128 (0.8 %) above the exact order statistic and never
+/// A set of durations in ns. Percentiles are at most 1/1024 (0.1 %) above the exact order statistic and never
 /// below it; everything else is exact.
 package struct LatencyReport: Codable, Equatable, Sendable {
   /// Number of durations.

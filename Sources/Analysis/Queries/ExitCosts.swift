@@ -190,16 +190,11 @@ extension LatencyHistogram {
     return found
   }
 
-  /// The lowest value of the bucket that so many thousandths of the values reach; 0 without values.
+  /// The lowest value that so many thousandths of the values reach, within 1/1024; 0 without values.
   func value(permille: UInt64) -> Int64 {
-    let rank = LatencySummary.rank(permille: permille, of: count)
-    var seen: UInt64 = 0
-    var found: Int64?
-    forEachBucket { values, count, _ in
-      seen &+= count
-      if seen >= rank, found == nil { found = values.lowerBound }
-    }
-    return found.map { max($0, header.pointee.minimum) } ?? 0
+    guard count > 0 else { return 0 }
+    let found = values(ofRanks: [LatencySummary.rank(permille: permille, of: count)])
+    return found.first.map { max($0.values.lowerBound, header.pointee.minimum) } ?? 0
   }
 
   /// The sum of all values, of each no more than `cap`; within the precision of buckets, and never more than the sum.

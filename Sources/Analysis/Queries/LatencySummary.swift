@@ -1,7 +1,7 @@
 /// What a set of durations looks like; all values in ns.
 ///
-/// Count, sum, minimum and maximum are exact. A percentile is the highest value of the histogram bucket that
-/// holds the exact order statistic, so it is never below it and at most 1/128 (0.8 %) above.
+/// Count, sum, minimum and maximum are exact. A percentile is the highest value of the part of a histogram's bucket that
+/// holds the exact order statistic, so it is never below it and at most 1/1024 (0.1 %) above; below 2048 ns it is exact.
 package struct LatencySummary: Sendable, Equatable {
   /// Number of durations.
   package var count: UInt64 = 0
@@ -19,7 +19,7 @@ package struct LatencySummary: Sendable, Equatable {
   package var p999: Int64 = 0
   /// The longest; 0 when there is none.
   package var maximum: Int64 = 0
-  /// The earliest event as long as `p999`, within the histogram's precision.
+  /// The earliest event as long as `p999`, within 1/128.
   package var p999Exemplar: Exemplar?
   /// The earliest of the events as long as `maximum`.
   package var maximumExemplar: Exemplar?
@@ -36,14 +36,9 @@ package struct LatencySummary: Sendable, Equatable {
     maximum = header.maximum
     maximumExemplar = Exemplar(timestamp: header.maximumTimestamp, location: header.maximumLocation)
     let ranks = [500, 900, 990, 999].map { LatencySummary.rank(permille: $0, of: header.count) }
-    var found: [(Int64, Exemplar)] = []
-    var seen: UInt64 = 0
-    histogram.forEachBucket { values, count, exemplar in
-      seen += count
-      while found.count < ranks.count && seen >= ranks[found.count] {
-        let top = values.upperBound >= LatencyHistogram.highestBucketed ? header.maximum : values.upperBound
-        found.append((min(top, header.maximum), exemplar))
-      }
+    let found = histogram.values(ofRanks: ranks).map { values, exemplar in
+      let top = values.upperBound >= LatencyHistogram.highestBucketed ? header.maximum : values.upperBound
+      return (min(top, header.maximum), exemplar)
     }
     (p50, p90, p99, p999) = (found[0].0, found[1].0, found[2].0, found[3].0)
     p999Exemplar = p999 == maximum ? maximumExemplar : found[3].1

@@ -3,8 +3,9 @@ import Glibc
 /// A histogram of durations in ns with an exemplar for each bucket.
 ///
 /// Buckets are log-linear: values below 128 are exact, above that each power of two has 128 buckets, so that
-/// a bucket is at most 1/128 (0.8 %) wide. Count, sum, minimum and maximum are exact. Adding two histograms
-/// gives exactly the histogram of all their values, and of the events in a bucket the earliest is the
+/// a bucket is at most 1/128 (0.8 %) wide. Percentiles are finer: each bucket counts its values in ``parts`` parts,
+/// at most 1/1024 wide, and values below 2048 are exact. Count, sum, minimum and maximum are exact. Adding two
+/// histograms gives exactly the histogram of all their values, and of the events in a bucket the earliest is the
 /// exemplar, whatever the order of recording. Buckets are allocated by power of two as they are needed;
 /// ``highestBucketed`` bounds them.
 ///
@@ -14,11 +15,49 @@ struct LatencyHistogram {
   static let highestBucketed: Int64 = (1 << 42) - 1
   static let octaves = 36
   static let bucketsPerOctave = 128
+  /// Counts of a bucket, each of an eighth of its values, or of one where it has fewer than eight.
+  static let parts = 8
 
   struct Bucket {
     var count: UInt64
     var timestamp: Int64
     var location: UInt64
+  }
+
+  /// The buckets of a power of two, and behind them, in the same piece of memory, the counts of their parts. Those stop at
+  /// their highest value, so that they add up in any order: within such a bucket percentiles are as coarse as it is.
+  struct Chunk {
+    let buckets: UnsafeMutablePointer<Bucket>
+
+    @inline(__always)
+    var parts: UnsafeMutablePointer<UInt32> {
+      UnsafeMutableRawPointer(buckets + bucketsPerOctave).assumingMemoryBound(to: UInt32.self)
+    }
+
+    /// Its bytes.
+    static let size =
+      bucketsPerOctave * (MemoryLayout<Bucket>.stride + LatencyHistogram.parts * MemoryLayout<UInt32>.stride)
+
+    init() {
+      let memory = UnsafeMutableRawPointer.allocate(
+        byteCount: Self.size, alignment: MemoryLayout<Bucket>.alignment)
+      buckets = memory.initializeMemory(
+        as: Bucket.self, repeating: Bucket(count: 0, timestamp: 0, location: 0), count: bucketsPerOctave)
+      parts.initialize(repeating: 0, count: bucketsPerOctave * LatencyHistogram.parts)
+    }
+
+    @inline(__always)
+    subscript(index: Int) -> Bucket {
+      get { buckets[index] }
+      nonmutating set { buckets[index] = newValue }
+    }
+
+    /// Counts more values in a part.
+    @inline(__always)
+    func count(_ more: UInt32, in part: Int) {
+      let (sum, isTooLarge) = parts[part].addingReportingOverflow(more)
+      parts[part] = isTooLarge ? .max : sum
+    }
   }
 
   struct Header {
@@ -34,24 +73,24 @@ struct LatencyHistogram {
 
   /// The buckets by power of two, in the same piece of memory as the header, behind it.
   @inline(__always)
-  private var chunks: UnsafeMutablePointer<UnsafeMutablePointer<Bucket>?> {
-    UnsafeMutableRawPointer(header + 1).assumingMemoryBound(to: UnsafeMutablePointer<Bucket>?.self)
+  private var chunks: UnsafeMutablePointer<Chunk?> {
+    UnsafeMutableRawPointer(header + 1).assumingMemoryBound(to: Chunk?.self)
   }
 
   init() {
-    let pointers = MemoryLayout<UnsafeMutablePointer<Bucket>?>.stride * Self.octaves
+    let pointers = MemoryLayout<Chunk?>.stride * Self.octaves
     let memory = UnsafeMutableRawPointer.allocate(
       byteCount: MemoryLayout<Header>.stride + pointers, alignment: MemoryLayout<Header>.alignment)
     header = memory.initializeMemory(as: Header.self, to: Header())
     (memory + MemoryLayout<Header>.stride).initializeMemory(
-      as: UnsafeMutablePointer<Bucket>?.self, repeating: nil, count: Self.octaves)
+      as: Chunk?.self, repeating: nil, count: Self.octaves)
   }
 
   /// Bytes that one takes without buckets.
   static let size = MemoryLayout<Header>.stride + MemoryLayout<Int>.stride * octaves
 
   func free() {
-    for octave in 0..<Self.octaves { chunks[octave]?.deallocate() }
+    for octave in 0..<Self.octaves { chunks[octave]?.buckets.deallocate() }
     header.deallocate()
   }
 
@@ -66,12 +105,9 @@ struct LatencyHistogram {
     if value < header.pointee.minimum { header.pointee.minimum = value }
     if value >= header.pointee.maximum { raiseMaximum(value, timestamp, location) }
     let (octave, index) = Self.bucket(of: value)
-    guard let chunk = chunks[octave] else {
-      let chunk = allocate(octave)
-      chunk[index] = Bucket(count: 1, timestamp: timestamp, location: location)
-      return
-    }
-    let bucket = chunk + index
+    let chunk = chunks[octave] ?? allocate(octave)
+    chunk.count(1, in: Self.part(of: value, octave: octave, index: index))
+    let bucket = chunk.buckets + index
     bucket.pointee.count &+= 1
     if bucket.pointee.count == 1 || timestamp < bucket.pointee.timestamp {
       bucket.pointee.timestamp = timestamp
@@ -102,6 +138,9 @@ struct LatencyHistogram {
         target[index] = Bucket(
           count: into.count &+ from.count, timestamp: keeps ? into.timestamp : from.timestamp,
           location: keeps ? into.location : from.location)
+        for part in index * Self.parts..<(index + 1) * Self.parts {
+          target.count(source.parts[part], in: part)
+        }
       }
     }
   }
@@ -121,6 +160,57 @@ struct LatencyHistogram {
         body(Self.values(octave: octave, index: index), bucket.count, bucket.timestamp, bucket.location)
       }
     }
+  }
+
+  /// The values that those of the ranks are among, with the earliest event of their bucket: one value below 2048, at most
+  /// 1/1024 of them above.
+  ///
+  /// - Parameter ranks: from 1 to ``count``, ascending.
+  func values(ofRanks ranks: [UInt64]) -> [(values: ClosedRange<Int64>, exemplar: Exemplar)] {
+    var found: [(ClosedRange<Int64>, Exemplar)] = []
+    var seen: UInt64 = 0
+    for octave in 0..<Self.octaves {
+      guard let chunk = chunks[octave] else { continue }
+      for index in 0..<Self.bucketsPerOctave where chunk[index].count > 0 {
+        let bucket = chunk[index]
+        while found.count < ranks.count, seen &+ bucket.count >= ranks[found.count] {
+          found.append(
+            (
+              values(ofRank: ranks[found.count] - seen, chunk, octave: octave, index: index),
+              Exemplar(timestamp: bucket.timestamp, location: bucket.location)
+            ))
+        }
+        seen &+= bucket.count
+        if found.count == ranks.count { return found }
+      }
+    }
+    return found
+  }
+
+  /// Those of the part of a bucket that a rank among its values is in.
+  private func values(ofRank rank: UInt64, _ chunk: Chunk, octave: Int, index: Int) -> ClosedRange<Int64> {
+    let all = Self.values(octave: octave, index: index)
+    let width = max(1, (all.upperBound - all.lowerBound + 1) / Int64(Self.parts))
+    var seen: UInt64 = 0
+    for part in 0..<Self.parts {
+      let count = chunk.parts[index * Self.parts + part]
+      guard count < .max else { return all }
+      seen += UInt64(count)
+      if seen >= rank {
+        let lowest = all.lowerBound + Int64(part) * width
+        return lowest...(lowest + width - 1)
+      }
+    }
+    return all
+  }
+
+  /// Where a value is counted among the parts of all buckets of its power of two.
+  @inline(__always)
+  static func part(of value: Int64, octave: Int, index: Int) -> Int {
+    let value = min(value, highestBucketed)
+    // A bucket of the power of two has 2^(octave - 1) values.
+    let within = value & ((1 << Int64(max(octave &- 1, 0))) &- 1)
+    return index &* parts &+ Int(within >> Int64(max(octave &- 4, 0)))
   }
 
   /// Where a value is counted.
@@ -151,10 +241,8 @@ struct LatencyHistogram {
   }
 
   @inline(never)
-  private func allocate(_ octave: Int) -> UnsafeMutablePointer<Bucket> {
-    let chunk = UnsafeMutablePointer<Bucket>.allocate(capacity: Self.bucketsPerOctave)
-    chunk.initialize(
-      repeating: Bucket(count: 0, timestamp: 0, location: 0), count: Self.bucketsPerOctave)
+  private func allocate(_ octave: Int) -> Chunk {
+    let chunk = Chunk()
     chunks[octave] = chunk
     return chunk
   }
@@ -178,7 +266,7 @@ extension LatencyHistogram {
     let octaves = (0..<Self.octaves).filter { chunks[$0] != nil }
     try coder.sparse(octaves, Self.octaves) { (octave, coder) throws(StateError) in
       if coder.isReading {
-        try coder.reserve(MemoryLayout<Bucket>.stride * Self.bucketsPerOctave)
+        try coder.reserve(Chunk.size)
         _ = allocate(octave)
       }
       guard let chunk = chunks[octave] else { return }
@@ -192,8 +280,28 @@ extension LatencyHistogram {
           lasts: Self.values(octave: octave, index: index).upperBound)
         chunk[index] = bucket
         counted += bucket.count
+        try code(partsOf: index, chunk, octave, &coder)
       }
     }
     try coder.require(counted == known.count, "a histogram of \(known.count) durations with \(counted)")
+  }
+  /// The counts of a bucket's parts, which are as many as the bucket's but where one reached its highest value.
+  private func code(
+    partsOf index: Int, _ chunk: Chunk, _ octave: Int, _ coder: inout StateCoder
+  ) throws(StateError) {
+    // A bucket of 1, 2 or 4 values has as many parts.
+    let size = min(Self.parts, 1 << max(octave - 1, 0))
+    let parts = chunk.parts + index * Self.parts
+    var rest = chunk[index].count
+    try coder.sparse((0..<size).filter { parts[$0] > 0 }, size) { (part, coder) throws(StateError) in
+      var count = UInt64(parts[part])
+      try coder.code(count: &count)
+      try coder.require(count <= UInt32.max, "a part of \(count) durations")
+      if coder.isReading { parts[part] = UInt32(count) }
+      try coder.require(count <= rest, "a bucket of \(chunk[index].count) durations with more")
+      rest -= count
+    }
+    let isExact = (0..<size).allSatisfy { parts[$0] < .max }
+    try coder.require(rest == 0 || !isExact, "a bucket of \(chunk[index].count) durations with fewer")
   }
 }
