@@ -1,3 +1,5 @@
+import Glibc
+
 /// Numbers as people read them. Spaces inside them are `Text.space`, so that paragraphs are not broken there.
 package enum Text {
   /// A space that paragraphs are not broken at; renderers print it as an ordinary one.
@@ -91,6 +93,7 @@ package enum Text {
 
   /// Three significant digits, more for numbers from 1000 on.
   static func significant(_ value: Double) -> String {
+    if value > 0, value < 0.0995 { return fixed(value, min(9, 1 - Int(log10(value).rounded(.down)))) }
     if value < 9.995 { return fixed(value, 2) }
     if value < 99.95 { return fixed(value, 1) }
     return fixed(value, 0)

@@ -1,6 +1,7 @@
 import Analysis
 import ArgumentParser
 import CTF
+import Dump
 import Reporting
 import Reports
 import Statistics
@@ -83,7 +84,9 @@ struct CompareCommand: ParsableCommand {
     if let equivalence { plan.judgement.equivalence = equivalence }
     plan.limits = failIf
     let runs = (try a.map(compared), try b.map(compared))
+    try refuseRepetition(runs.0 + runs.1)
     var report = Report.comparing(runs.0, with: runs.1, plan)
+    try refuseUnknown(report.compare?.evidence)
     // The first of each side are in the report; of the others it is said here.
     let others = (runs.0.dropFirst() + runs.1.dropFirst()).map(\.summary.trace)
     for trace in others where options.failOnLoss && (trace.isPartial || trace.check?.isWhole != true) {
@@ -100,6 +103,31 @@ struct CompareCommand: ParsableCommand {
       throw Terminal.mistake("compare takes recordings; \(directory) is the state of several machines")
     }
     return run
+  }
+
+  /// A test takes runs for independent. One run beside itself is put side by side and judged by nothing.
+  private func refuseRepetition(_ runs: [ComparedRun]) throws {
+    guard runs.count > 2 else { return }
+    var seen: [[Int64]: String] = [:]
+    for trace in runs.map(\.summary.trace) {
+      guard let begin = trace.begin, let end = trace.end else { continue }
+      let path = trace.paths.joined(separator: " ")
+      if let other = seen.updateValue(path, forKey: [begin, end, Int64(clamping: trace.events)]) {
+        throw Terminal.mistake(
+          "\(path) is the same run as \(other == path ? "before" : other): each counts once")
+      }
+    }
+  }
+
+  /// What was asked for by name, and is in none of the runs, was not judged.
+  private func refuseUnknown(_ evidence: EvidenceReport?) throws {
+    guard let evidence else { return }
+    let known = Set(
+      (evidence.primary + evidence.exploratory).filter { ($0.a + $0.b).contains { $0 != nil } }.map(\.name))
+    for name in primary + failIf.map(\.metric) where !known.contains(name) {
+      throw Terminal.mistake(
+        "no run has the metric '\(name)'" + Suggestion.sentence(for: name, among: known.sorted()))
+    }
   }
 
   private static func percent(_ text: String) throws -> Double {

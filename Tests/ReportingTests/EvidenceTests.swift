@@ -131,11 +131,9 @@ struct EvidenceTests {
     runs.a[2] = Self.run(2, at: 4, configuration: #"{"ioeventfd": "off"}"#)
     runs.b[3] = Self.run(3, isB: true, at: 6, isPartial: true)
     runs.b[4] = Self.run(4, isB: true, at: 9, leavesOut: "handling.p50")
-    runs.a[8] = runs.a[7]
     let evidence = try Self.evidence(runs)
     #expect(evidence.warnings.contains { $0.contains("runs of A are not alike") && $0.contains("ioeventfd") })
     #expect(evidence.warnings.contains { $0.contains("not whole") && $0.hasSuffix("b3") })
-    #expect(evidence.warnings.contains { $0.contains("given twice") })
     #expect(!evidence.warnings.contains { $0.contains("runs of B are not alike") })
     let lacking = try #require(evidence.primary.first { $0.name == "handling.p50" })
     #expect(lacking.verdict == "not_in_all_runs" && lacking.ratio == nil && lacking.b[4] == nil)
@@ -150,6 +148,14 @@ struct EvidenceTests {
     #expect(Set(run.metrics.map(\.name)).count == run.metrics.count)
     #expect(value("exits.rate") == summary.allExits?.rate?.perSecond)
     #expect(value("elapsed") == Double(run.summary.trace.duration))
+    // Of a run with losses nothing that counts what was recorded.
+    let requests = summary.requests.reduce(0) { $0 + $1.count }
+    let isWhole = !run.summary.trace.isPartial
+    #expect(isWhole == (name != "lossy"))
+    #expect((value("requests.rate") != nil) == (isWhole && requests > 0))
+    #expect((value("handling_per_exit") != nil) == (isWhole && summary.allExits?.handling.count ?? 0 > 0))
+    #expect(value("cpu_per_exit") == nil || isWhole && value("cpu_per_request") != nil || requests == 0)
+    #expect(run.metrics.contains { $0.name.hasSuffix(".time") && $0.value != nil } == isWhole)
     let handling = try #require(summary.allExits).handling
     #expect(value("handling.p50") == (handling.count >= 20 ? Double(handling.p50) : nil))
     #expect(value("handling.p99") == (handling.count >= 1000 ? Double(handling.p99) : nil))

@@ -48,4 +48,12 @@ struct RateTests {
     #expect(RateReport(5, missing: 5, time: 1_000_000_000, coverage: 0)?.perSecond == 10)
     #expect(RateReport(5, time: 1_000_000_000, coverage: 0.5)?.perSecond == 10)
   }
+
+  @Test("of a small part of the time say nothing of the rest")
+  func burst() {
+    #expect(RateReport(5, time: 1_000_000_000, coverage: 0.49) == nil)
+    #expect(RateReport(numbered: [(5, 1_000)], of: 100_000) == nil)
+    #expect(RateReport(numbered: [(5, 60_000), (5, 40_000)], of: 100_000) == nil)
+    #expect(RateReport(numbered: [(5, 50_000), (10, 100_000)], of: 100_000)?.perSecond == 200_000)
+  }
 }

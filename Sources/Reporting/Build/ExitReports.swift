@@ -58,7 +58,7 @@ extension ReportBuilder {
       vcpus.allSatisfy({ $0.restarts == 0 && $0.exits > 0 })
     else { return nil }
     return RateReport(
-      numbered: vcpus.map { ($0.exits &+ $0.missingExits, $0.times.last &- $0.times.first) })
+      numbered: vcpus.map { ($0.exits &+ $0.missingExits, $0.times.last &- $0.times.first) }, of: duration)
   }
 
   /// Exits that are missing by their numbers; nil where a gap goes on to the end: behind it no number tells.

@@ -1,7 +1,10 @@
 import Reports
 
 extension RateReport {
-  /// nil when no time is known.
+  /// A guest's start and its end are not like the rest: of less time nothing is said of all of it.
+  private static let leastCoverage = 0.5
+
+  /// nil when less than half of the time is known.
   ///
   /// - Parameters:
   ///   - count: What was recorded.
@@ -15,18 +18,21 @@ extension RateReport {
         perSecond: Double(count &+ missing) * 1e9 / Double(time),
         basis: missing > 0 ? "with_missing" : "recorded")
     } else {
-      guard coverage > 0 else { return nil }
+      guard coverage >= Self.leastCoverage else { return nil }
       self.init(
         perSecond: Double(count) * 1e9 / (Double(time) * coverage),
         basis: coverage < 1 ? "covered" : "recorded")
     }
   }
 
-  /// nil when there is no such time.
+  /// nil when there is no such time, or for a thread less than half of that analysed.
   ///
-  /// - Parameter threads: Of each, what there was by its numbers, and the time from its first event to its last, ns.
-  init?(numbered threads: [(count: UInt64, time: Int64)]) {
-    guard !threads.isEmpty, threads.allSatisfy({ $0.time > 0 }) else { return nil }
+  /// - Parameters:
+  ///   - threads: Of each, what there was by its numbers, and the time from its first event to its last, ns.
+  ///   - duration: The time analysed, ns.
+  init?(numbered threads: [(count: UInt64, time: Int64)], of duration: Int64) {
+    let least = max(1, Double(duration) * Self.leastCoverage)
+    guard !threads.isEmpty, threads.allSatisfy({ Double($0.time) >= least }) else { return nil }
     self.init(
       perSecond: threads.reduce(0) { $0 + Double($1.count) * 1e9 / Double($1.time) }, basis: "numbered")
   }

@@ -238,12 +238,11 @@ private struct RunComparison {
       }
     }
     let runs = a + b
-    add("not whole, events are missing or may be", runs.filter { $0.run.isPartial }, &warnings)
+    add(
+      "not whole: events are missing or may be, so what counts them (rates, times for a request or an exit, sums) is not compared, and percentiles are of those recorded",
+      runs.filter { $0.run.isPartial }, &warnings)
     let disturbed = runs.filter { ($0.run.waiting ?? 0) > Self.mostWaiting }
     add("disturbed: vCPUs waited for a CPU more than 2 % of their time", disturbed, &warnings)
-    var seen: Set<Int64> = []
-    let again = runs.filter { run in run.summary.trace.begin.map { !seen.insert($0).inserted } ?? false }
-    add("given twice: a run counts once only by what it is, and no test holds", again, &warnings)
     return warnings
   }
 

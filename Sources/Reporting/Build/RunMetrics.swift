@@ -10,7 +10,7 @@ struct RunMetric: Sendable, Equatable {
   var unit: String
   /// Less is better; else neither is.
   var isLessBetter = true
-  /// nil: too few events for it.
+  /// nil: too few events for it, or it counts events and some are missing.
   var value: Double?
   /// Time that it is about, ns: what takes most comes first.
   var weight: Int64
@@ -33,6 +33,10 @@ extension ReportBuilder {
   private func metrics(of report: Report) -> [RunMetric] {
     let all = models.allExits()
     let weight = report.trace.duration
+    // A time by a number of which a part is not in the trace would be too long, a rate too low.
+    let check = report.trace.check
+    let isWhole = !report.trace.isPartial && (check?.isWhole != false || check?.end == "not_recorded")
+    let isEndKnown = check?.end != "missing"
     var metrics: [RunMetric] = []
     func add(
       _ name: String, _ value: Double?, unit: String = "ns", isLessBetter: Bool = true, _ weight: Int64
@@ -41,7 +45,7 @@ extension ReportBuilder {
         RunMetric(name: name, unit: unit, isLessBetter: isLessBetter, value: value, weight: weight))
     }
     func per(_ time: Int64?, _ count: UInt64) -> Double? {
-      time.flatMap { count > 0 ? Double($0) / Double(count) : nil }
+      time.flatMap { count > 0 && isWhole ? Double($0) / Double(count) : nil }
     }
     func percentiles(_ name: String, _ latency: LatencySummary) {
       guard latency.count > 0 else { return }
@@ -52,9 +56,8 @@ extension ReportBuilder {
         add("\(name).\(word)", isKnown ? Double(value) : nil, latency.sum)
       }
     }
-    add(
-      "exits.rate", report.summary?.allExits?.rate?.perSecond, unit: "per_second", isLessBetter: false, weight
-    )
+    let rate = report.summary?.allExits?.rate.flatMap { RateReport.isEstimate($0.basis) ? nil : $0 }
+    add("exits.rate", rate?.perSecond, unit: "per_second", isLessBetter: false, weight)
     percentiles("handling", all.handling)
     if let kicks = models.kicks(to: { _, _ in true }) {
       percentiles("kick_to_interrupt", kicks[.kickToInterrupt])
@@ -62,20 +65,20 @@ extension ReportBuilder {
     let cpu = processorTime
     let requests = result.requests.reduce(0) { $0 &+ $1.begun }
     add("cpu_per_request", per(cpu, requests), weight)
-    add("elapsed", Double(weight), weight)
-    add("cpu", cpu.map { Double($0) }, weight)
+    add("elapsed", isEndKnown ? Double(weight) : nil, weight)
+    add("cpu", isEndKnown ? cpu.map { Double($0) } : nil, weight)
     add("cpu_per_exit", per(cpu, all.count), weight)
     add("kvm_run_per_exit", per(all.inKvmRun.sum, all.inKvmRun.count), all.inKvmRun.sum)
     add("handling_per_exit", per(all.handling.sum, all.handling.count), all.handling.sum)
     if requests > 0, weight > 0 {
       let rate = Double(requests) * 1e9 / Double(weight)
-      add("requests.rate", rate, unit: "per_second", isLessBetter: false, weight)
+      add("requests.rate", isWhole ? rate : nil, unit: "per_second", isLessBetter: false, weight)
     }
     for exit in report.summary?.exits ?? [] where exit.reason != nil {
       let name = "exits/" + Comparison.name(exit)
       let latency = exit.handling
       guard latency.count > 0 else { continue }
-      add("\(name).time", Double(latency.total), latency.total)
+      add("\(name).time", isWhole ? Double(latency.total) : nil, latency.total)
       if latency.count >= Percentile.fewestEvents(permille: 500) {
         add("\(name).p50", Double(latency.p50), latency.total)
       }

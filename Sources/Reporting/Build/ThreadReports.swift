@@ -91,7 +91,8 @@ extension ReportBuilder {
   private func rate(_ loop: LoopResult, _ report: LoopReport) -> RateReport? {
     let isEndKnown = loop.times.isFinalCategoryProven && loop.times.missingBefore == .min
     if !isEndKnown, let missing = loop.missingWakeups {
-      return RateReport(numbered: [(loop.wakeups &+ missing, loop.times.last &- loop.times.first)])
+      return RateReport(
+        numbered: [(loop.wakeups &+ missing, loop.times.last &- loop.times.first)], of: duration)
     }
     return RateReport(
       loop.wakeups, missing: isEndKnown ? loop.missingWakeups : nil, time: duration,

@@ -135,7 +135,8 @@ extension DocumentBuilder {
     }
     return [
       Text.count(measure.count),
-      Text.rate(measure.perSecond, isEstimate: measure.isEstimated), times(ratio?.perSecond),
+      measure.basis == nil ? "–" : Text.rate(measure.perSecond, isEstimate: measure.isEstimated),
+      times(ratio?.perSecond),
       measure.p50.map(Text.duration) ?? "–", times(ratio?.p50),
       measure.p99.map(Text.duration) ?? "–", times(ratio?.p99, from: Self.fewestForPercentile),
       measure.p50 == nil ? "–" : Text.duration(measure.total),

@@ -108,7 +108,10 @@ extension DocumentBuilder {
     }
     if unexplained > 0 {
       paragraph(
-        Text.number(unexplained, "event") + " out of sequence, though no loss is recorded", indent: 2)
+        Text.number(unexplained, "event") + " out of sequence, "
+          + (report.trace.isPartial
+            ? "where none of the losses recorded explains it" : "though no loss is recorded"),
+        indent: 2)
     }
   }
 
