@@ -219,7 +219,7 @@ struct SyntheticRun {
       }
       rows.append(
         SyntheticRow(pass(&random, 9), .loopWait, stream: stream, [loop, seq, UInt64(bitPattern: -1)]))
-      let ready = random.below(3)
+      let ready = random.below(5)
       rows.append(
         SyntheticRow(pass(&random, 3_000), .loopWakeup, stream: stream, [loop, seq, UInt64(ready)]))
       for _ in 0..<ready {

@@ -55,23 +55,6 @@ struct CostTests {
 /// What reports say of waiting for a CPU, held against the kernel's own figure.
 @Suite("Waiting for a CPU", .serialized, .enabled(if: Tools.canRecord))
 struct WaitingTests {
-  /// A program that keeps a CPU busy until the owner goes away, or for a minute of CPU time where the test was killed.
-  private final class BusyLoop {
-    private let process = Process()
-
-    init(cpu: Int) throws {
-      process.executableURL = URL(fileURLWithPath: "/bin/sh")
-      process.arguments = ["-c", "exec taskset -c \(cpu) sh -c 'ulimit -t 60; while :; do :; done'"]
-      try process.run()
-    }
-
-    deinit {
-      // Children inherit the signals that the test runner blocks, and SIGTERM may be one of them.
-      kill(process.processIdentifier, SIGKILL)
-      process.waitUntilExit()
-    }
-  }
-
   /// The waiting time of a process's thread, as the kernel counts it, for as long as the thread is there.
   private final class Watch {
     private let file: FileHandle
@@ -101,22 +84,15 @@ struct WaitingTests {
     }
   }
 
-  /// The last CPU that this process may use.
-  private static var cpu: Int {
-    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-    let line = status.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list:") }
-    return line?.split { !$0.isNumber }.last.flatMap { Int($0) } ?? 0
-  }
-
   @Test("beside busy loops on the same CPU the report has what the kernel counted, and says so first")
   func busy() throws {
     let directory = try TemporaryDirectory()
     let trace = directory.url.appendingPathComponent("trace").path
-    let loops = try (0..<3).map { _ in try BusyLoop(cpu: Self.cpu) }
+    let loops = try (0..<3).map { _ in try BusyLoop(cpu: BusyLoop.cpu) }
     let process = Process()
     process.executableURL = Tools.exeunt
     process.arguments = [
-      "run", "--guest", "port80", "iterations=8000", "--pin", "vcpu0=\(Self.cpu)", "--serial", "none",
+      "run", "--guest", "port80", "iterations=8000", "--pin", "vcpu0=\(BusyLoop.cpu)", "--serial", "none",
       "--trace",
       trace, "--stats-interval", "100ms",
     ]

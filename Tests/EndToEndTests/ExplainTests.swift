@@ -102,6 +102,64 @@ struct ExplainTests {
     #expect(found.number("requests") == 2256)
   }
 
+  @Test("one device's handler behind another's on a loop")
+  func queuedHandlers() throws {
+    let directory = try TemporaryDirectory()
+    let image = directory.url.appendingPathComponent("image")
+    // Kicks queue 0 of two doorbells without rings, which is a request each: xor %eax,%eax; mov $2000,%cx;
+    // 1: mov $0xd00,%dx; out %eax,%dx; mov $0xf00,%dx; out %eax,%dx; loop 1b; then switches off.
+    let code: [UInt8] = [
+      0x66, 0x31, 0xc0, 0xb9, 0xd0, 0x07, 0xba, 0x00, 0x0d, 0x66, 0xef, 0xba, 0x00, 0x0f, 0x66, 0xef, 0xe2,
+      0xf4,
+      0xba, 0x04, 0x06, 0xb8, 0x00, 0x34, 0xef,
+    ]
+    try Data(code).write(to: image)
+    let trace = directory.url.appendingPathComponent("trace").path
+    let output = try run(
+      Tools.exeunt,
+      ["run", "--flat", image.path, "--doorbells", "2", "--serial", "none", "--trace", trace])
+    try #require(output.status == 0, "\(output.standardError)")
+    let found = try #require(try Self.trouble(trace))
+    #expect(found.kind == "queued_handlers" && found.subject.hasPrefix("doorbell"))
+    #expect(found.number("kicks") == 2000)
+    #expect(found.advice.contains { $0.contains("--iothreads 2") })
+  }
+
+  @Test("a vCPU that is runnable and does not run")
+  func waiting() throws {
+    let loops = try (0..<3).map { _ in try BusyLoop(cpu: BusyLoop.cpu) }
+    let recorded = try RecordedRun(
+      "kernel-exits", ["iterations=20000"],
+      flags: ["--pin", "vcpu0=\(BusyLoop.cpu)", "--stats-interval", "100ms"])
+    withExtendedLifetime(loops) {}
+    let found = try #require(try Self.explain(recorded.trace).findings.first)
+    #expect(found.kind == "waiting_for_cpu" && found.subject == "vcpu0" && found.severity == "high")
+    let summary = try run(Tools.analyzer, ["summary", "--format", "json", recorded.trace])
+    let scheduling = try #require(try Report(json: summary.text).summary?.vcpus.first?.scheduling)
+    #expect(found.number("waiting") == scheduling.waiting && found.number("running") == scheduling.running)
+    #expect(found.advice.contains { $0.contains("--pin") })
+  }
+
+  @Test("a tail that is one event: a reader of the serial port stands still once")
+  func slowAccess() throws {
+    let directory = try TemporaryDirectory()
+    let fifo = directory.url.appendingPathComponent("fifo").path
+    try #require(mkfifo(fifo, 0o600) == 0)
+    let reader = StallingReader(fifo)
+    let trace = directory.url.appendingPathComponent("trace").path
+    let output = try run(
+      Tools.exeunt, ["run", "--guest", "serial", "iterations=6000", "--serial", fifo, "--trace", trace])
+    try #require(output.status == 0, "\(output.standardError)")
+    let (bytes, stall) = reader.finish()
+    #expect(bytes == 6000)
+    let found = try #require(try Self.explain(trace).findings.first { $0.kind != "waiting_for_cpu" })
+    #expect(found.kind == "slow_access" && found.subject == "serial0")
+    #expect(found.number("longest") ?? 0 >= stall && found.number("exits") == 12_000)
+    let moment = try #require(found.exemplar).timestamp
+    let text = try run(Tools.analyzer, ["timeline", "--around", "\(moment)", trace]).text
+    #expect(text.contains("vcpu0"))
+  }
+
   @Test("a run without trouble has no finding, and says so")
   func healthy() throws {
     // Requests that come and go many at a time. Of several runs the one that the host disturbed least.
@@ -121,4 +179,53 @@ struct ExplainTests {
   }
 
   private func analyze(_ arguments: [String]) throws -> String { try run(Tools.analyzer, arguments).text }
+}
+
+/// Reads a FIFO of one page: nothing until it is full, then nothing for three times as long again, then all.
+private final class StallingReader: @unchecked Sendable {
+  private let descriptor: CInt
+  private let done = DispatchSemaphore(value: 0)
+  private var bytes = 0
+  private var stall: Int64 = 0
+
+  init(_ path: String) {
+    descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+    _ = fcntl(descriptor, CInt(1031), 4096)  // F_SETPIPE_SZ
+    Thread { [self] in
+      var first: UInt64?
+      let limit = DispatchTime.now().uptimeNanoseconds + 30_000_000_000
+      while DispatchTime.now().uptimeNanoseconds < limit {
+        var waiting: CInt = 0
+        _ = ioctl(descriptor, UInt(FIONREAD), &waiting)
+        let now = DispatchTime.now().uptimeNanoseconds
+        if waiting > 0, first == nil { first = now }
+        if let first, waiting == 4096 {
+          stall = Int64(3 * (now - first))
+          break
+        }
+        usleep(1000)
+      }
+      usleep(UInt32(stall / 1000))
+      drain()
+      done.signal()
+    }.start()
+  }
+
+  private func drain() {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while true {
+      var state = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      guard poll(&state, 1, 30_000) > 0 else { return }
+      let count = read(descriptor, &buffer, buffer.count)
+      guard count > 0 else { return }
+      bytes += count
+    }
+  }
+
+  /// What was read, and how long at least the writer had to wait, ns.
+  func finish() -> (bytes: Int, stall: Int64) {
+    done.wait()
+    close(descriptor)
+    return (bytes, stall)
+  }
 }

@@ -20,7 +20,7 @@ struct ThreadFindingTests {
       unexplained: 0, sleeps: ExplainTests.latency(polls - ready, sleep))
   }
 
-  private static func scheduling(waiting: Int64?) -> SchedulingReport {
+  static func scheduling(waiting: Int64?) -> SchedulingReport {
     SchedulingReport(
       begin: 0, end: second, samples: 2, interval: second, running: second / 2, waiting: waiting,
       involuntarySwitches: 12)
@@ -112,6 +112,25 @@ struct ThreadFindingTests {
     run.kickPaths = [Self.path(kicks: 1000, handlers: 1000, wait: 50_000, requests: 2, Self.loop())]
     #expect(Findings.find(in: run).isEmpty)
     run.kickPaths = [Self.path(kicks: 1000, handlers: 1000, wait: 50_000, Self.loop(polls: 1000, ready: 900))]
+    #expect(Findings.find(in: run).isEmpty)
+  }
+
+  @Test("handlers that wait for another device's are told, with that device")
+  func queuedHandlers() {
+    var run = ExplainTests.run()
+    var loop = Self.loop()
+    loop.sources = [
+      ShareReport(name: "disk0", time: 7), ShareReport(name: "doorbell0", time: 5),
+      ShareReport(name: "rtc", time: 3),
+    ]
+    var path = Self.path(kicks: 900, handlers: 500, wait: 10, loop).path
+    path.stages = [StageReport(name: "behind_other", latency: ExplainTests.latency(300, 100_000))]
+    run.handlers = [(path, loop)]
+    let found = Findings.find(in: run)
+    #expect(found.map(\.kind) == ["queued_handlers"] && found.first?.subject == "disk0 queue 1")
+    #expect(found.first?.number("waits") == 300 && found.first?.cost.time == 30_000_000)
+    #expect(found.first?.title.contains("doorbell0 had it most") == true)
+    run.handlers[0].path.stages[0].latency.total /= 2
     #expect(Findings.find(in: run).isEmpty)
   }
 

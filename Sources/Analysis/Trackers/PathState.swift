@@ -143,6 +143,9 @@ struct PathState {
   var ownArrival = never
   var contents = PathContents()
 
+  /// A loop's handler is over, and nothing else of the loop has happened since; `seq`, `begin` and `device` are still its.
+  var hasHandled = false
+
   /// A dispatch is over and the vCPU has not entered the guest again; `seq`, `begin`, `location` and
   /// `ownArrival` are still its.
   var isFinished = false
@@ -196,6 +199,7 @@ extension PathState {
     try coder.code(&arrivalSeq)
     try coder.code(&isActive)
     try coder.code(&isFinished)
+    try coder.code(&hasHandled)
     try coder.code(choice: &kind)
     try coder.code(&seq)
     try coder.code(moment: &begin)

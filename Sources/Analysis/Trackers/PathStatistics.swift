@@ -26,6 +26,8 @@ package enum PathStage: Int, CaseIterable, Sendable {
   case kickToPickup
   /// Begin of the handler to the last `request_end` in it; only where it took no request.
   case beginToCompletion
+  /// Begin of another device's handler, right before in the same wakeup, to the begin of this one.
+  case behindOther
 }
 
 /// How a device came to do something.

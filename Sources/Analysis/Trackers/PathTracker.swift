@@ -54,6 +54,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
   private func arrive(_ thread: UnsafeMutablePointer<ThreadState>, _ row: PathRow, _ records: Bool) {
     if thread.pointee.path.isActive { abandon(thread, records) }
     thread.pointee.path.isFinished = false
+    thread.pointee.path.hasHandled = false
     thread.pointee.path.arrival = row.timestamp
     thread.pointee.path.arrivalSeq = row.seq
   }
@@ -61,6 +62,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
   @inline(__always)
   private func leave(_ thread: UnsafeMutablePointer<ThreadState>, _ row: PathRow, _ records: Bool) {
     if thread.pointee.path.isActive { abandon(thread, records) }
+    thread.pointee.path.hasHandled = false
     if thread.pointee.path.isFinished {
       thread.pointee.path.isFinished = false
       if records { reenter(thread, row) }
@@ -71,6 +73,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
   @inline(__always)
   private func begin(_ thread: UnsafeMutablePointer<ThreadState>, _ row: PathRow, _ records: Bool) {
     if thread.pointee.path.isActive { abandon(thread, records) }
+    if thread.pointee.path.hasHandled { follow(thread, row, records) }
     let arrival = thread.pointee.path.arrival
     let isOwn = thread.pointee.path.arrivalSeq == row.seq && row.gapEnd <= arrival
     thread.pointee.path.ownArrival = isOwn ? arrival : PathState.never
@@ -85,10 +88,24 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     thread.pointee.path.queue = row.queue
   }
 
+  /// A loop's handler begins right after another one of the same wakeup: if that was another device's, it had to wait for it.
+  @inline(never)
+  private func follow(_ thread: UnsafeMutablePointer<ThreadState>, _ row: PathRow, _ records: Bool) {
+    thread.pointee.path.hasHandled = false
+    let other = thread.pointee.path.begin
+    guard records, thread.pointee.path.seq == row.seq, thread.pointee.path.device != row.device,
+      row.gapEnd <= other
+    else { return }
+    let path = statistics(thread, PathStatistics.key(kind: row.kind, device: row.device, queue: row.queue))
+    path.pointee.record(
+      .behindOther, row.timestamp &- other, timestamp: row.timestamp, location: row.location)
+  }
+
   @inline(__always)
   private func end(_ thread: UnsafeMutablePointer<ThreadState>, _ row: PathRow, _ records: Bool) {
     thread.pointee.path.arrival = PathState.never
     thread.pointee.path.isFinished = false
+    thread.pointee.path.hasHandled = false
     guard thread.pointee.path.isActive, thread.pointee.path.seq == row.seq,
       thread.pointee.path.device == row.device, row.gapEnd <= thread.pointee.path.begin,
       row.kind != .loopKick || thread.pointee.path.queue == row.queue, !thread.pointee.path.contents.mixed,
@@ -152,6 +169,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
       thread.pointee.path.key = key
       thread.pointee.path.end = row.timestamp
     }
+    thread.pointee.path.hasHandled = !isDispatch
     guard records else { return }
     let path = statistics(thread, key)
     let (begin, location) = (thread.pointee.path.begin, thread.pointee.path.location)

@@ -23,7 +23,8 @@ extension ReportBuilder {
     run.configuration = report.configuration()
     run.loops = result.loops.map(loop)
     run.pollBudgets = result.dump.loops.mapValues { Int64($0.pollBudget) }
-    run.kickPaths = pathReports(kinds: [.loopKick]).map { ($0, answering($0, run.loops)) }
+    run.handlers = pathReports(kinds: [.loopKick, .loopOther]).map { ($0, answering($0, run.loops)) }
+    run.kickPaths = run.handlers.filter { $0.path.kind == name(.loopKick) }
     run.locks = result.locks.map(lock)
     run.requests = result.requests.map(request)
     run.queues = queueReports() ?? []
@@ -31,10 +32,11 @@ extension ReportBuilder {
     return run
   }
 
-  /// The loop that answers the kicks of a path.
+  /// The loop that a device's handlers run on, as far as its kicks say.
   private func answering(_ path: PathReport, _ loops: [LoopReport]) -> LoopReport? {
     let kick = result.dump.kicks.first {
-      result.dump.deviceName(Int($0.device)) == path.device && Int($0.queue) == path.queue
+      result.dump.deviceName(Int($0.device)) == path.device
+        && (path.queue == nil || Int($0.queue) == path.queue)
     }
     return kick.flatMap { kick in loops.first { $0.id == Int(kick.loop) } }
   }

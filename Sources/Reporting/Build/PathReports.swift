@@ -18,6 +18,7 @@ extension PathStage {
     case .arrivalToReentry: "arrival_to_reentry"
     case .kickToPickup: "kick_to_pickup"
     case .beginToCompletion: "begin_to_completion"
+    case .behindOther: "behind_other"
     }
   }
 }

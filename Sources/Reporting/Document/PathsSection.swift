@@ -62,7 +62,7 @@ extension DocumentBuilder {
     let begin = isLoop ? "handler" : "dispatch"
     let names = [
       ("kick_to_arrival", "earliest kick → \(arrival)"),
-      ("arrival_to_begin", "\(arrival) → \(begin)"),
+      ("arrival_to_begin", "\(arrival) → \(begin)"), ("behind_other", "other device's → \(begin)"),
       ("begin_to_request", "\(begin) → first request"),
       ("request_to_completion", "first request → last completed"),
       ("begin_to_completion", "\(begin) → last completed"),

@@ -26,6 +26,8 @@ struct ExplainedRun {
   var unclaimed: [Accesses] = []
   /// Kicks that an ioeventfd took, by device and queue, with the loop that answers them; nil: not known.
   var kickPaths: [(path: PathReport, loop: LoopReport?)] = []
+  /// All handlers of loops, by device and what they were for, with the loop; nil: not known.
+  var handlers: [(path: PathReport, loop: LoopReport?)] = []
   /// Event loops by id.
   var loops: [LoopReport] = []
   /// How long loops may poll, ns, by id.

@@ -4,7 +4,8 @@ import Reports
 /// docs/explain.md.
 enum Findings {
   private static let kinds: [@Sendable (ExplainedRun) -> [FindingReport]] = [
-    smallAccesses, exitKicks, unclaimedAccesses, singleKicks, interrupts, waitingForCPU, lockWaits,
+    smallAccesses, exitKicks, unclaimedAccesses, singleKicks, queuedHandlers, interrupts, waitingForCPU,
+    lockWaits,
     pollingMisses,
     slowAccesses, slowRequests,
   ]

@@ -81,6 +81,40 @@ extension Findings {
   /// Longer polls cost more than they are worth, ns.
   private static let longestPoll: Int64 = 1_000_000
 
+  /// Handlers that waited for those of other devices on their loop.
+  static func queuedHandlers(_ run: ExplainedRun) -> [FindingReport] {
+    run.handlers.compactMap { handlers in
+      let path = handlers.path
+      guard let wait = path.stage("behind_other"),
+        let weighed = run.weigh(wait.total, whose: "elapsed", of: run.elapsed)
+      else { return nil }
+      let name = path.device + (path.queue.map { " queue \($0)" } ?? path.source.map { " " + $0 } ?? "")
+      let loop = handlers.loop?.name ?? "its I/O thread"
+      let busiest = handlers.loop?.sources.first { $0.name != path.device }
+      var found = FindingReport(
+        kind: "queued_handlers", subject: name, severity: weighed.severity,
+        title:
+          "\(Text.count(wait.count)) of \(Text.number(path.handlers, "handler")) of \(name) waited for another device's on \(loop), "
+          + "\(Text.percent(wait.total, of: run.elapsed)) of the time"
+          + (busiest.map { "; of the others \($0.name) had it most, \(Text.duration($0.time))" } ?? ""),
+        cost: weighed.cost,
+        numbers: [
+          .count("waits", wait.count), .count("handlers", path.handlers), .count("kicks", path.kicks),
+          .time("wait_p50", wait.p50), .time("wait_p99", wait.p99),
+        ], advice: [])
+      found.exemplar = wait.maximumExemplar
+      found.advice = [
+        "a thread for each: --iothreads 2 or more, where devices take turns, or for a virtio device --object iothread,id=t and "
+          + "iothread=t in its --device"
+      ]
+      found.estimate = FindingEstimateReport(
+        saves: wait.total,
+        assumption: "there is a CPU for another thread, and the guest waits for these handlers")
+      found.more = "paths --device \(Text.shellWord(path.device))"
+      return found
+    }
+  }
+
   /// Exits by which a driver takes notice of interrupts.
   static func interrupts(_ run: ExplainedRun) -> [FindingReport] {
     run.acknowledgements.compactMap { accesses in

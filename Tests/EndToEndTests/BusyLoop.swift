@@ -1,0 +1,25 @@
+import Foundation
+
+/// A program that keeps a CPU busy until the owner goes away, or for a minute of CPU time where the test was killed.
+final class BusyLoop {
+  private let process = Process()
+
+  init(cpu: Int) throws {
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments = ["-c", "exec taskset -c \(cpu) sh -c 'ulimit -t 60; while :; do :; done'"]
+    try process.run()
+  }
+
+  deinit {
+    // Children inherit the signals that the test runner blocks, and SIGTERM may be one of them.
+    kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+  }
+
+  /// The last CPU that this process may use.
+  static var cpu: Int {
+    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+    let line = status.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list:") }
+    return line?.split { !$0.isNumber }.last.flatMap { Int($0) } ?? 0
+  }
+}
