@@ -78,6 +78,10 @@ struct StateCommandTests {
     for name in ["web1/vcpu0", "web2/vcpu0", "web1/io0", "web2/io0", "web1/doorbell0", "web2/doorbell0"] {
       #expect(text.contains(name), "\(name)")
     }
+    // The one kicks by exits, the other does not.
+    let explained = try analyze("explain", "--width", "1000", path("all.state")).text
+    #expect(explained.contains(": web1: vcpu0 spent ") && explained.contains(": web2: requests of doorbell0"))
+    #expect(!explained.contains(": web2: vcpu0 spent "))
     let one = try analyze("exits", "--device", "web1/doorbell0", path("all.state"))
     done(one)
     #expect(!one.text.contains("web2/"))
