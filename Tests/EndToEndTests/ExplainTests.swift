@@ -39,11 +39,13 @@ struct ExplainTests {
     #expect(found.advice.contains { $0.contains("virtconsole") })
   }
 
-  @Test("kicks that exit although an ioeventfd could take them")
-  func exitKicks() throws {
-    let recorded = try RecordedRun("doorbell", ["iterations=2000"], flags: ["--ioeventfd", "off"])
+  @Test(
+    "kicks that exit although an ioeventfd could take them",
+    arguments: [("doorbell", "doorbell0", 2000), ("rng", "rng0", 1000), ("console", "console0", 1000)])
+  func exitKicks(guest: String, device: String, iterations: Int) throws {
+    let recorded = try RecordedRun(guest, ["iterations=\(iterations)"], flags: ["--ioeventfd", "off"])
     let found = try #require(try Self.trouble(recorded.trace))
-    #expect(found.kind == "exit_kicks" && found.subject == "doorbell0")
+    #expect(found.kind == "exit_kicks" && found.subject == device)
     #expect(found.number("kicks") == Int64(try #require(recorded.result.guest).kicks))
     #expect(found.advice.contains { $0.contains("--ioeventfd on") })
   }

@@ -130,6 +130,20 @@ struct ExplainTests {
     #expect(ways == "exits" || found.first?.kind == "single_kicks")
   }
 
+  @Test(
+    "what a trace does not tell is said",
+    arguments: [
+      ("lossy", ["events are missing"]), ("whole", []),
+      ("mixed", ["whether events are missing", "whether threads waited for a CPU"]),
+    ])
+  func notKnown(_ name: String, _ words: [String]) throws {
+    let report = try ReportTests.builder(name).1.explain()
+    let sentences = try #require(report.explain).notKnown
+    #expect(sentences.count == words.count)
+    for (sentence, words) in zip(sentences, words) { #expect(sentence.hasPrefix(words)) }
+    #expect(TextRenderer.render(report).contains("Not known") == !words.isEmpty)
+  }
+
   @Test("numbers in sentences are not broken at the end of a line")
   func unbroken() {
     #expect(
