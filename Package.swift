@@ -106,7 +106,7 @@ let package = Package(
       name: "StatisticsTests", dependencies: ["Statistics", "TestSupport"], exclude: ["Oracle"],
       swiftSettings: swift),
     .testTarget(
-      name: "ReportingTests", dependencies: ["Reporting", "Reports", "Dump", "Analysis", "CTF"],
+      name: "ReportingTests", dependencies: ["Reporting", "Reports", "Export", "Dump", "Analysis", "CTF"],
       exclude: ["Golden"], swiftSettings: swift),
     .target(name: "CTestGuests", path: "Tests/TestGuests", cSettings: c),
     .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport", swiftSettings: swift),
@@ -174,7 +174,7 @@ let package = Package(
         "Reporting", "Reports", "GuestPrograms", "Board", "exeunt", "exeunt-analyze", "TestSupport",
         "Platform",
       ],
-      swiftSettings: swift),
+      exclude: ["Oracle"], swiftSettings: swift),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -59,6 +59,9 @@ final class ExportNames {
     return texts.count - 1
   }
 
+  /// The text of a number.
+  func text(_ number: Int) -> String { texts[number] }
+
   /// - Parameter text: The text of an index that is looked up for the first time.
   @inline(__always)
   private func number(_ index: Int, _ known: inout [Int], _ text: (Int) -> String) -> Int {

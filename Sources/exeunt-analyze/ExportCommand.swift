@@ -11,6 +11,7 @@ struct ExportCommand: ParsableCommand {
     case csv
     case jsonl
     case sqlite
+    case perfetto
   }
 
   static let configuration = CommandConfiguration(
@@ -22,6 +23,7 @@ struct ExportCommand: ParsableCommand {
 
       EXAMPLES:
         exeunt-analyze export --format sqlite -o runs.sqlite run1 run2
+        exeunt-analyze export --format perfetto -o run1.perfetto-trace run1
         exeunt-analyze export --format csv --table exits -o exits.csv run1
         exeunt-analyze export --format jsonl --table requests run1 run2 | jq .duration_ns
       """)
@@ -33,7 +35,8 @@ struct ExportCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "csv: one table. jsonl: a JSON object for each row of any table. sqlite: a database with all tables, for query "
-        + "and others.", valueName: "csv|jsonl|sqlite"))
+        + "and others. perfetto: a trace that ui.perfetto.dev opens.", valueName: "csv|jsonl|sqlite|perfetto")
+  )
   var format: Format
 
   @Option(
@@ -57,9 +60,11 @@ struct ExportCommand: ParsableCommand {
     case .csv where table.count > 1:
       throw ValidationError("--format csv is one table: give --table once, or --format jsonl")
     case .sqlite where output == nil: throw ValidationError("--format sqlite makes a file: give -o")
-    case .sqlite where !table.isEmpty:
-      throw ValidationError("--format sqlite has all tables, without --table")
-    case .csv, .jsonl, .sqlite: break
+    case .sqlite where !table.isEmpty, .perfetto where !table.isEmpty:
+      throw ValidationError("--table is for csv and jsonl: other formats have everything")
+    case .perfetto where output == nil && isatty(STDOUT_FILENO) == 1:
+      throw ValidationError("--format perfetto is not for a terminal: give -o")
+    case .csv, .jsonl, .sqlite, .perfetto: break
     }
   }
 
@@ -93,6 +98,9 @@ struct ExportCommand: ParsableCommand {
       var exporter = JSONLinesExporter(
         descriptor: descriptor, tables: table.isEmpty ? Set(ExportTable.allCases) : Set(table),
         bigIntegers: options.integers.bigIntegers)
+      return try options.export(directories, as: output, to: &exporter)
+    case .perfetto:
+      var exporter = PerfettoExporter(descriptor: descriptor)
       return try options.export(directories, as: output, to: &exporter)
     case .sqlite:
       guard let place else { throw RunOptions.failed(output, "a database is a regular file") }

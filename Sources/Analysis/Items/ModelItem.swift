@@ -1,7 +1,7 @@
 /// What the models know of a trace, one thing after the other: what exports are made of.
 ///
-/// Each thing comes once, when all is known of it that will be known: things of one thread in the order in which they end. All
-/// moments are ns since the clock's origin; a moment or a duration that the trace does not prove is nil.
+/// Each thing comes once, when all is known of it that will be known: things of one thread in the order in which they end, and an
+/// interrupt after the requests that it tells of. All moments are ns since the clock's origin; a moment or a duration that the trace does not prove is nil.
 package enum ModelItem: Sendable, Equatable {
   // What the types say.
   case interval(StateInterval)

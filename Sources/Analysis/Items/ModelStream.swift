@@ -286,13 +286,20 @@ final class ModelStream {
 
   private func interrupt(_ event: Interrupt, _ timestamp: Int64) {
     let thread = thread(event.threadKind, event.thread)
+    if let thread { tell(thread, event, timestamp) }
     items.append(
       .interrupt(
         ModelInterrupt(
           thread: thread?.pointee.name, seq: event.seq, timestamp: timestamp,
           device: Int(min(event.device, 0xffff)), line: event.line, mechanism: Int(min(event.mechanism, 255)))
       ))
-    guard let thread, !thread.pointee.pushed.isEmpty else { return }
+  }
+
+  /// An interrupt tells of what its thread has pushed for the device.
+  private func tell(
+    _ thread: UnsafeMutablePointer<ThreadFollower>, _ event: Interrupt, _ timestamp: Int64
+  ) {
+    guard !thread.pointee.pushed.isEmpty else { return }
     let first = max(0, thread.pointee.pushed.count - RequestArrival.most)
     for index in thread.pointee.pushed.indices {
       var request = thread.pointee.pushed[index]

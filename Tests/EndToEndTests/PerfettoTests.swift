@@ -1,0 +1,76 @@
+import Foundation
+import Testing
+
+/// The Python with packages of PyPI's that `.ci/python` makes.
+enum OraclePython {
+  static let perfetto: URL? = {
+    let python = Tools.root.appendingPathComponent(".cache/python/bin/python3")
+    return (try? run(python, ["-c", "import perfetto"]))?.status == 0 ? python : nil
+  }()
+}
+
+/// `export --format perfetto`, read with Perfetto's own schema (`.ci/python`). No KVM, no LTTng.
+@Suite(
+  "Perfetto's traces",
+  .enabled(if: OraclePython.perfetto != nil, "needs Python with perfetto: .ci/python gets it"))
+struct PerfettoTests {
+  private struct Counts: Decodable {
+    let slices, times, threads, instants, depths: [String: Int]
+    let flows, endedFlows, shortestFlow: Int
+    let processes: [String]
+  }
+
+  private func counts(_ names: [String]) throws -> Counts {
+    let directory = try TemporaryDirectory()
+    let file = directory.url.appendingPathComponent("out.perfetto-trace").path
+    let output = try run(
+      Tools.analyzer,
+      ["export", "--format", "perfetto", "-o", file] + names.map(AnalyzeCommandTests.trace))
+    #expect(output.status == 0 && output.standardError.isEmpty, "\(output.standardError)")
+    let oracle = Tools.root.appendingPathComponent("Tests/EndToEndTests/Oracle/perfetto_counts.py")
+    let found = try run(try #require(OraclePython.perfetto), [oracle.path, file])
+    try #require(found.status == 0, "\(found.standardError)")
+    return try JSONDecoder().decode(Counts.self, from: found.standardOutput)
+  }
+
+  @Test(
+    "slices, instants and flows are those of the tables, and no slice reaches into another",
+    arguments: ExportTests.names.map { [$0] } + [["mixed", "mixed", "lossy"]])
+  func counts(of names: [String]) throws {
+    let counts = try counts(names)
+    let rows = try ExportTests.rows(names)
+    func count(_ table: String, _ condition: (ExportTests.Row) -> Bool) -> Int {
+      (rows[table] ?? []).count(where: condition)
+    }
+    let shown = (rows["intervals"] ?? []).filter { !["other", "asleep"].contains($0["state"] as? String) }
+    #expect(counts.slices["state"] == shown.count)
+    var threads: [String: Int] = [:]
+    for row in shown {
+      let label = row["handler"] as? String ?? row["state"] as? String ?? ""
+      threads["\(row["thread"] ?? ""):\(label)", default: 0] += row["duration_ns"] as? Int ?? 0
+    }
+    #expect(counts.threads == threads)
+    for (category, table, column) in [
+      ("exit", "exits", "handling_ns"), ("wakeup", "wakeups", "busy_ns"),
+      ("request", "requests", "ended_at"), ("gap", "gaps", "at"),
+    ] {
+      #expect(counts.slices[category] ?? 0 == count(table) { $0[column] != nil }, "\(category)")
+      let unknown = counts.instants.filter { $0.key.hasPrefix(category + ":") }.values.reduce(0, +)
+      #expect(unknown == count(table) { $0[column] == nil }, "\(category)")
+    }
+    #expect(counts.times["exit"] ?? 0 == ExportTests.sum(rows["exits"] ?? [], "handling_ns"))
+    #expect(counts.times["wakeup"] ?? 0 == ExportTests.sum(rows["wakeups"] ?? [], "busy_ns"))
+    #expect(counts.times["request"] ?? 0 == ExportTests.sum(rows["requests"] ?? [], "duration_ns"))
+    #expect(counts.instants["kick:kick"] ?? 0 == count("requests") { $0["kicked_at"] != nil })
+    #expect(counts.instants["mark:mark"] ?? 0 == rows["marks"]?.count ?? 0)
+    let interrupts = counts.instants.filter { $0.key.hasPrefix("interrupt:") }.values.reduce(0, +)
+    #expect(interrupts == rows["interrupts"]?.count ?? 0)
+    let isFlow = { (row: ExportTests.Row) in row["kicked_at"] != nil || row["arrived_at"] != nil }
+    #expect(counts.flows == count("requests", isFlow))
+    #expect(counts.endedFlows == count("requests") { isFlow($0) && $0["interrupted_at"] != nil })
+    #expect(counts.flows == 0 || counts.shortestFlow >= 2)
+    #expect(counts.depths.allSatisfy { $0.value == 1 })
+    #expect(counts.processes.count == names.count)
+    #expect(counts.processes.last?.hasSuffix("run \(names.count)") == true)
+  }
+}
