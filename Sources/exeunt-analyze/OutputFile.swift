@@ -27,7 +27,6 @@ struct OutputFile: ~Copyable {
     let opened = try Self.open(path, mode)
     self.path = path
     (place, descriptor) = opened
-    if isRenamed { PartialFile.begin(place) }
   }
 
   private static func open(_ path: String, _ mode: mode_t) throws(Failure) -> (
@@ -40,7 +39,8 @@ struct OutputFile: ~Copyable {
     let isOther = isThere && kind != S_IFREG
     let place = isOther ? path : "\(path).\(getpid()).part"
     let flags = (isOther ? O_WRONLY : O_RDWR | O_CREAT | O_EXCL) | O_CLOEXEC
-    let descriptor = PathText.withBytes(place) { Glibc.open($0, flags, mode) }
+    func open() -> CInt { PathText.withBytes(place) { Glibc.open($0, flags, mode) } }
+    let descriptor = isOther ? open() : PartialFile.begin(place, open)
     guard descriptor >= 0 else { throw Failure(code: errno) }
     return (place, descriptor)
   }
@@ -73,7 +73,24 @@ private enum PartialFile {
   nonisolated(unsafe) static var path: UnsafeMutablePointer<CChar>?
   private static let signals = [SIGINT, SIGTERM, SIGHUP, SIGQUIT]
 
-  static func begin(_ place: String) {
+  /// Makes a file that signals remove from the first moment on.
+  ///
+  /// - Parameter open: Makes it, and gives its descriptor; negative, with `errno`, where it could not.
+  static func begin(_ place: String, _ open: () -> CInt) -> CInt {
+    var set = sigset_t()
+    var before = sigset_t()
+    sigemptyset(&set)
+    for number in signals { sigaddset(&set, number) }
+    sigprocmask(SIG_BLOCK, &set, &before)
+    let descriptor = open()
+    let code = errno
+    if descriptor >= 0 { remove(place) }
+    sigprocmask(SIG_SETMASK, &before, nil)
+    errno = code
+    return descriptor
+  }
+
+  private static func remove(_ place: String) {
     path = PathText.withBytes(place) { strdup($0) }
     for number in signals {
       // What the caller ignores, as nohup(1) does, stays ignored.
@@ -91,7 +108,7 @@ private enum PartialFile {
   }
 
   static func end() {
-    for number in signals { signal(number, SIG_DFL) }
+    for number in signals where isIgnored(signal(number, SIG_DFL)) { signal(number, SIG_IGN) }
     path = nil
   }
 }
