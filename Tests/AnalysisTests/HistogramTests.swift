@@ -99,8 +99,8 @@ struct HistogramTests {
       let (octave, index) = LatencyHistogram.bucket(of: value)
       let values = LatencyHistogram.values(octave: octave, index: index)
       #expect(values.contains(value))
-      let part = LatencyHistogram.part(of: value, octave: octave, index: index)
-      #expect(part / LatencyHistogram.parts == index)
+      let part = LatencyHistogram.part(of: value).part
+      #expect(LatencyHistogram.part(of: value).octave == octave && part / LatencyHistogram.parts == index)
       let width = max(1, values.count / LatencyHistogram.parts)
       #expect(part % LatencyHistogram.parts == Int(value - values.lowerBound) / width)
     }

@@ -104,10 +104,10 @@ struct LatencyHistogram {
     header.pointee.sum &+= value
     if value < header.pointee.minimum { header.pointee.minimum = value }
     if value >= header.pointee.maximum { raiseMaximum(value, timestamp, location) }
-    let (octave, index) = Self.bucket(of: value)
+    let (octave, part) = Self.part(of: value)
     let chunk = chunks[octave] ?? allocate(octave)
-    chunk.count(1, in: Self.part(of: value, octave: octave, index: index))
-    let bucket = chunk.buckets + index
+    chunk.count(1, in: part)
+    let bucket = chunk.buckets + part / Self.parts
     bucket.pointee.count &+= 1
     if bucket.pointee.count == 1 || timestamp < bucket.pointee.timestamp {
       bucket.pointee.timestamp = timestamp
@@ -204,22 +204,23 @@ struct LatencyHistogram {
     return all
   }
 
-  /// Where a value is counted among the parts of all buckets of its power of two.
+  /// Where a value is counted: a power of two, and a place among the parts of all its buckets.
   @inline(__always)
-  static func part(of value: Int64, octave: Int, index: Int) -> Int {
-    let value = min(value, highestBucketed)
-    // A bucket of the power of two has 2^(octave - 1) values.
-    let within = value & ((1 << Int64(max(octave &- 1, 0))) &- 1)
-    return index &* parts &+ Int(within >> Int64(max(octave &- 4, 0)))
+  static func part(of value: Int64) -> (octave: Int, part: Int) {
+    let value = UInt64(bitPattern: min(value, highestBucketed))
+    if value < 128 { return (0, Int(value) &* parts) }
+    let exponent = 63 &- value.leadingZeroBitCount
+    let octave = exponent &- 6
+    if exponent >= 10 { return (octave, Int(value >> UInt64(exponent &- 10)) & 1023) }
+    // A bucket of 1, 2 or 4 values has as many parts.
+    let bits = UInt64(exponent &- 7)
+    return (octave, Int(value >> bits) & 127 &* parts &+ Int(value & (1 << bits &- 1)))
   }
 
-  /// Where a value is counted.
-  @inline(__always)
+  /// The bucket in which a value is counted.
   static func bucket(of value: Int64) -> (octave: Int, index: Int) {
-    let value = UInt64(bitPattern: min(value, highestBucketed))
-    if value < 128 { return (0, Int(value)) }
-    let exponent = 63 &- value.leadingZeroBitCount
-    return (exponent &- 6, Int((value >> UInt64(exponent &- 7)) & 127))
+    let (octave, part) = part(of: value)
+    return (octave, part / parts)
   }
 
   /// The values that a bucket holds.
