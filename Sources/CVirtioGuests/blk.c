@@ -62,6 +62,8 @@ struct disk {
     uint32_t turn;
     uint32_t bytes;
     uint32_t sectors;
+    // Whether it has a cache to flush; else what is written is durable as it completes (section 5.2.6.2).
+    uint32_t has_cache;
     // Requests that nobody uses, as a stack of their numbers.
     uint32_t free;
     uint8_t numbers[DEPTH_MAX];
@@ -202,9 +204,7 @@ static __attribute__((noinline)) void transfer(struct disk *disk, enum block_typ
     submit(disk, number);
 }
 
-// Has what was written before durable, as fsync(2) does: the writes have completed before the flush is asked for.
-static inline void flush(struct disk *disk) {
-    wait_for_all(disk);
+static inline void request_flush(struct disk *disk) {
     uint32_t number = take_request(disk);
     struct request *request = REQUEST(number);
     request->header.type = BLOCK_FLUSH;
@@ -212,6 +212,13 @@ static inline void flush(struct disk *disk) {
     request->table[0].next = 2;
     submit(disk, number);
     wait_for_all(disk);
+}
+
+// Has what was written before durable, as fsync(2) does: the writes have completed before the flush is asked for.
+static inline void flush(struct disk *disk) {
+    wait_for_all(disk);
+    if (disk->has_cache)
+        request_flush(disk);
     if (PARAMETERS->flags & FLAG_ANNOUNCE) {
         REPORT->port_accesses++;
         out8(PORT_SERIAL, '.');
@@ -264,14 +271,15 @@ static inline void guest_main(void) {
     struct disk disk;
     disk.queue_count = given->parameter;
     disk.turn = 0;
-    virtio_open(BLOCK_DEVICE, FEATURE_FLUSH | (disk.queue_count > 1 ? FEATURE_QUEUES : 0));
+    uint64_t features = virtio_open(BLOCK_DEVICE, disk.queue_count > 1 ? FEATURE_QUEUES : 0, FEATURE_FLUSH);
+    disk.has_cache = (features & FEATURE_FLUSH) != 0;
     uint64_t capacity = virtio_configuration(CONFIGURATION_CAPACITY);
     if (capacity < (uint64_t)given->places * (given->bytes / SECTOR_BYTES))
         fail_at(FAILURE_DISK_TOO_SMALL, capacity);
     if (disk.queue_count > 1) {
         uint16_t queues = virtio_configuration16(CONFIGURATION_QUEUES);
         if (queues < disk.queue_count)
-            fail_at(FAILURE_DEVICE, queues);
+            fail_at(FAILURE_QUEUES, queues);
     }
     for (uint32_t queue = 0; queue < disk.queue_count; queue++)
         queue_open(&disk.queues[queue], queue, given->depth);

@@ -289,10 +289,10 @@ static inline void guest_main(void) {
     check_parameters();
     struct console console;
     console.open = console.own_messages = 0;
-    virtio_open(CONSOLE_DEVICE, FEATURE_MULTIPORT);
+    virtio_open(CONSOLE_DEVICE, FEATURE_MULTIPORT, 0);
     uint32_t ports = virtio_read(VIRTIO_CONFIGURATION + CONFIGURATION_PORTS);
     if (ports < PORTS)
-        fail_at(FAILURE_DEVICE, ports);
+        fail_at(FAILURE_PORTS, ports);
     for (uint32_t queue = 0; queue < QUEUES; queue++)
         queue_open(&console.queues[queue], queue, queue == CONTROL_RECEIVE ? MESSAGES : given->depth);
     if (waits_for_interrupts())

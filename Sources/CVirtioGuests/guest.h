@@ -106,6 +106,10 @@ enum failure {
     FAILURE_STATUS = 7,
     FAILURE_DISK_TOO_SMALL = 8,
     FAILURE_PEER = 9,
+    FAILURE_FEATURES = 10,
+    FAILURE_QUEUES = 11,
+    FAILURE_ENTRIES = 12,
+    FAILURE_PORTS = 13,
 };
 
 enum port {

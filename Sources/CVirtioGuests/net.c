@@ -282,7 +282,7 @@ static inline void guest_main(void) {
     struct interface me;
     me.sent = 0;
     me.address = __builtin_bswap32(given->parameter);
-    virtio_open(NETWORK_DEVICE, FEATURE_ADDRESS | DRIVER_FEATURES);
+    virtio_open(NETWORK_DEVICE, FEATURE_ADDRESS | DRIVER_FEATURES, 0);
     for (uint32_t index = 0; index < 6; index++)
         me.ethernet[index] = virtio_configuration8(CONFIGURATION_ADDRESS + index);
     for (uint32_t queue = 0; queue < QUEUES; queue++)

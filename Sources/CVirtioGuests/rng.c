@@ -80,7 +80,7 @@ static inline void guest_main(void) {
     struct source source;
     source.ones = source.zeros = source.words = source.last = 0;
     source.free = 0;
-    virtio_open(ENTROPY_DEVICE, 0);
+    virtio_open(ENTROPY_DEVICE, 0, 0);
     queue_open(&source.queue, 0, given->depth);
     if (waits_for_interrupts())
         interrupts_enable(given->line);

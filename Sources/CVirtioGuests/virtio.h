@@ -100,10 +100,12 @@ static inline void virtio_write(enum virtio_register offset, uint32_t value) {
     *(volatile uint32_t *)(uintptr_t)(PARAMETERS->registers + offset) = value;
 }
 
-// Finds a device of this kind and agrees with it on `wanted` features of its own, all of which it has to have, and on what
-// this driver needs of the rings (section 3.1.1, up to step 6).
-static inline void virtio_open(uint32_t kind, uint64_t wanted) {
-    wanted |= FEATURE_VERSION_1 | FEATURE_EVENT_INDEX | FEATURE_INDIRECT;
+// Finds a device of this kind and agrees with it on `needed` features of its own, all of which it has to have, on those of
+// `welcome` that it has, and on what this driver needs of the rings (section 3.1.1, up to step 6).
+//
+// Returns the features agreed on.
+static inline uint64_t virtio_open(uint32_t kind, uint64_t needed, uint64_t welcome) {
+    needed |= FEATURE_VERSION_1 | FEATURE_EVENT_INDEX | FEATURE_INDIRECT;
     if (virtio_read(VIRTIO_MAGIC) != 0x74726976 || virtio_read(VIRTIO_VERSION) != 2 ||
         virtio_read(VIRTIO_DEVICE) != kind)
         fail(FAILURE_DEVICE);
@@ -117,16 +119,18 @@ static inline void virtio_open(uint32_t kind, uint64_t wanted) {
         virtio_write(VIRTIO_DEVICE_FEATURES_SELECT, half);
         offered |= (uint64_t)virtio_read(VIRTIO_DEVICE_FEATURES) << 32 * half;
     }
-    if (wanted & ~offered)
-        fail_at(FAILURE_DEVICE, wanted & ~offered);
+    if (needed & ~offered)
+        fail_at(FAILURE_FEATURES, needed & ~offered);
+    uint64_t agreed = needed | (welcome & offered);
     for (uint32_t half = 0; half < 2; half++) {
         virtio_write(VIRTIO_DRIVER_FEATURES_SELECT, half);
-        virtio_write(VIRTIO_DRIVER_FEATURES, (uint32_t)(wanted >> 32 * half));
+        virtio_write(VIRTIO_DRIVER_FEATURES, (uint32_t)(agreed >> 32 * half));
     }
     uint32_t status = STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK;
     virtio_write(VIRTIO_STATUS, status);
     if (virtio_read(VIRTIO_STATUS) != status)
         fail(FAILURE_DEVICE);
+    return agreed;
 }
 
 // Reads a number of 64 bits from the configuration, whole (section 2.5.3).
@@ -165,8 +169,10 @@ static inline int waits_for_interrupts(void) { return PARAMETERS->flags & FLAG_I
 static inline void queue_open(struct queue *queue, uint32_t number, uint32_t least) {
     virtio_write(VIRTIO_QUEUE_SELECT, number);
     uint32_t size = virtio_read(VIRTIO_QUEUE_SIZE_MAX);
-    if (virtio_read(VIRTIO_QUEUE_READY) != 0 || size < least)
-        fail_at(FAILURE_DEVICE, size);
+    if (virtio_read(VIRTIO_QUEUE_READY) != 0)
+        fail(FAILURE_DEVICE);
+    if (size < least)
+        fail_at(FAILURE_ENTRIES, size);
     if (size > QUEUE_SIZE_MAX)
         size = QUEUE_SIZE_MAX;
     uintptr_t base = RINGS + RING_BYTES * (uintptr_t)number;

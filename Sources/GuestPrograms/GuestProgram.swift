@@ -176,15 +176,19 @@ package struct GuestDevice: Sendable, Equatable {
   package var isReadOnly: Bool
   /// How many queues it has.
   package var queues: Int
+  /// Whether a disk has a cache to flush; else what is written is durable as it completes.
+  package var hasCache: Bool
 
   /// Names a device; by default the first disk.
   package init(
-    registers: UInt32 = 0xd010_0000, line: UInt32 = 6, isReadOnly: Bool = false, queues: Int = 1
+    registers: UInt32 = 0xd010_0000, line: UInt32 = 6, isReadOnly: Bool = false, queues: Int = 1,
+    hasCache: Bool = true
   ) {
     self.registers = registers
     self.line = line
     self.isReadOnly = isReadOnly
     self.queues = queues
+    self.hasCache = hasCache
   }
 }
 

@@ -20,7 +20,7 @@ package struct GuestReport: Sendable, Equatable {
     case parameters = 4
     /// A secondary vCPU did not start.
     case vcpu = 5
-    /// A device is not what its driver expects: another kind, without what the driver needs, or in need of a reset.
+    /// A device is not what its driver expects: another kind, or in need of a reset.
     case device = 6
     /// A request came back with an error, or with another length than it should have.
     case status = 7
@@ -28,6 +28,14 @@ package struct GuestReport: Sendable, Equatable {
     case diskTooSmall = 8
     /// Whoever was connected to a port has left, with what was under way.
     case peer = 9
+    /// A device lacks features that its driver needs.
+    case features = 10
+    /// A device has fewer queues than its driver was told to use.
+    case queues = 11
+    /// A queue has fewer entries than requests may be under way.
+    case entries = 12
+    /// A console has fewer ports than its driver uses.
+    case ports = 13
 
     /// The failure in words.
     package var description: String {
@@ -41,6 +49,10 @@ package struct GuestReport: Sendable, Equatable {
       case .status: "request ended with an error"
       case .diskTooSmall: "disk too small for size × places"
       case .peer: "the peer of a port left"
+      case .features: "the device lacks features that its driver needs"
+      case .queues: "too few queues"
+      case .entries: "a queue has too few entries"
+      case .ports: "too few ports"
       }
     }
   }
@@ -87,8 +99,13 @@ package struct GuestReport: Sendable, Equatable {
     case (.completion, _) where detail == 0: return nil
     case (.completion, _): return "request \(detail)"
     case (.diskTooSmall, _): return "it has \(detail) sectors"
-    case (.device, _) where detail == 0: return nil
-    case (.device, _): return "it lacks features 0x\(hex), or has only \(detail) queues, entries or ports"
+    case (.device, .console) where detail > 0: return "port \(detail)"
+    case (.device, _): return nil
+    case (.features, _) where detail == 0: return nil
+    case (.features, _): return device.featureNames(of: detail).joined(separator: ", ")
+    case (.queues, _): return "the device has \(detail)"
+    case (.entries, _): return "it has \(detail)"
+    case (.ports, _): return "the device has \(detail)"
     case (.peer, _): return nil
     case (.interrupt, _), (.parameters, _), (.vcpu, _): return detail == 0 ? nil : "\(detail)"
     }

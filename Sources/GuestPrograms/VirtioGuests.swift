@@ -13,7 +13,8 @@ extension GuestProgram {
       Writes `places` of `size` bytes each at the beginning of disk0, then makes `iterations` reads and writes among \
       them, up to `depth` at once. Each sector that is written has its number and how often it was written at both \
       ends; what is read has to be what was written last. After every `flush` writes it waits until all requests \
-      are completed, asks for a flush and waits for that. It kicks after `batch` requests, or when it has to wait, \
+      are completed, asks for a flush and waits for that; of a disk without a cache (cache=writethrough, directsync) there is nothing \
+      to ask for, as its writes are durable when they complete. It kicks after `batch` requests, or when it has to wait, \
       where the device asks for a kick; it waits by polling the ring in memory or halted until the interrupt. Without --disk it has a \
       scratch disk that vanishes with the run; with --disk FILE it overwrites the file's beginning. Fails when a \
       request is lost, comes back twice or with an error, when a sector is not the one that was written, and when an \
@@ -188,10 +189,11 @@ extension GuestExpectation {
     diskRequests.reads = arguments.iterations * UInt64(requests.reads) / 100
     let writes = arguments.iterations - diskRequests.reads
     diskRequests.writes = UInt64(requests.places) + writes
-    diskRequests.flushes = requests.flush == 0 ? 0 : writes / UInt64(requests.flush)
+    let flushes = requests.flush == 0 ? 0 : writes / UInt64(requests.flush)
+    diskRequests.flushes = device.hasCache ? flushes : 0
     if requests.announcement == .flushes {
       text = Array(".".utf8)
-      serialBytes = diskRequests.flushes
+      serialBytes = flushes
       access(GuestAccess(.port, .out, 0x3f8, size: 1), times: serialBytes)
     }
     request(diskRequests.total, device, arguments)

@@ -209,6 +209,7 @@ extension MachineConfiguration {
     guard let disk = disks.first else { return nil }
     var device = place(of: .disk) ?? GuestDevice()
     device.isReadOnly = disk.isReadOnly
+    device.hasCache = disk.cache.hasFlush
     return device
   }
 

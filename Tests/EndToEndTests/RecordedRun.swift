@@ -60,6 +60,7 @@ struct RecordedRun {
     expectation = try program.expectation(
       program.arguments(parameters),
       on: GuestMachine(
-        vcpus: vcpus, doorbells: doorbells, interruptController: controller, disk: GuestDevice(queues: 8)))
+        vcpus: vcpus, doorbells: doorbells, interruptController: controller,
+        disk: GuestDevice(queues: 8, hasCache: !flags.contains { $0.hasSuffix("cache=writethrough") })))
   }
 }

@@ -59,6 +59,9 @@ struct VirtioCase: Sendable, CustomTestStringConvertible {
         parameters: ["iterations=300", "places=64", "depth=32", "size=512"], aio: "io_uring,cache=none"),
       VirtioCase(
         parameters: ["iterations=300", "places=64", "queues=2", "flush=10"], aio: "threads,cache=none"),
+      VirtioCase(
+        parameters: ["iterations=300", "places=64", "wait=interrupt", "flush=10"],
+        aio: "io_uring,cache=writethrough"),
       VirtioCase(guest: "rng", parameters: ["iterations=200"]),
       VirtioCase(guest: "rng", parameters: ["iterations=200", "wait=interrupt"], ioeventfd: false),
       VirtioCase(

@@ -38,6 +38,17 @@ struct DiskGuestTests {
     #expect(expectation.deviceInterrupts == 0...0)
   }
 
+  @Test func withoutACacheThereIsNothingToFlush() throws {
+    let machine = GuestMachine(disk: GuestDevice(hasCache: false))
+    let selection = "blk,iterations=10,reads=0,flush=2,places=4,announce=flushes"
+    let (with, without) = (try expectation(selection), try expectation(selection, on: machine))
+    #expect(with.diskRequests == DiskRequests(reads: 0, writes: 14, flushes: 5))
+    #expect(without.diskRequests == DiskRequests(reads: 0, writes: 14, flushes: 0))
+    // What was written is durable as often, which is told.
+    #expect(without.serialBytes == with.serialBytes && without.accesses == with.accesses)
+    #expect(without.virtioKicks == 14...14)
+  }
+
   @Test func severalAtOnceLeaveKicksAndInterruptsOpen() throws {
     let expectation = try expectation("blk,iterations=10,depth=2,places=5,flush=0,wait=interrupt")
     #expect(expectation.virtioKicks == 1...15)

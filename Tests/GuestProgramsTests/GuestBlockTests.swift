@@ -38,7 +38,15 @@ import Testing
       (.wrongValue, .network, 12, "packet 12"), (.status, .network, 60, "60 bytes"),
       (.wrongValue, .console, 99, "word 99"), (.wrongValue, .entropy, 5, "word 5"),
       (.wrongValue, .entropy, 1 << 63, "bits 0x8000000000000000, the same in all words"),
-      (.device, .disk, 0x200, "it lacks features 0x200, or has only 512 queues, entries or ports"),
+      (.features, .disk, 1 << 12, "VIRTIO_BLK_F_MQ"),
+      (
+        .features, .network, 1 << 32 | 1 << 28 | 0x61,
+        "VIRTIO_NET_F_MAC, VIRTIO_F_INDIRECT_DESC, VIRTIO_F_VERSION_1, 0x41"
+      ),
+      (.features, .entropy, 1 << 63, "0x8000000000000000"), (.features, nil, 2, "2"),
+      (.queues, .disk, 2, "the device has 2"), (.queues, .disk, 0, "the device has 0"),
+      (.entries, .entropy, 16, "it has 16"), (.ports, .console, 1, "the device has 1"),
+      (.device, .console, 1, "port 1"), (.device, .disk, 0, nil),
       (.device, .network, 0, nil), (.peer, .console, 1, nil), (.interrupt, nil, 0, nil),
       (.wrongValue, nil, 3, "3"),
     ] {

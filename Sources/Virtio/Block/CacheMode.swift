@@ -16,7 +16,7 @@ package enum CacheMode: String, Sendable, Codable, CaseIterable {
 
   /// Whether the driver is told that there is a cache to be flushed (VIRTIO_BLK_F_FLUSH). One that is not takes each write as
   /// durable when it completes (virtio 1.2, section 5.2.6.2).
-  var hasFlush: Bool { self != .writethrough && self != .directsync }
+  package var hasFlush: Bool { self != .writethrough && self != .directsync }
 
   /// Whether anything is made durable.
   var isDurable: Bool { self != .unsafe }
