@@ -170,6 +170,7 @@ extension Machine {
 
   private func summary(_ outcome: RunOutcome) -> RunSummary {
     let unclaimed = UnclaimedAccesses.merge(vcpus.map(\.unclaimed))
+    let failures = portFailures
     return RunSummary(
       outcome: outcome, exits: vcpus.map(\.exits), resets: resets, unclaimed: unclaimed.accesses,
       unclaimedElsewhere: unclaimed.elsewhere, report: readReport(),
@@ -180,7 +181,8 @@ extension Machine {
         }
         + networks.flatMap { network in
           network.losses.texts.map { "\(name(of: network.id)): \($0)" }
-        } + [output.complaint].compactMap { $0 })
+        } + [output.complaint].compactMap { $0 } + failures.map(\.text),
+      lacksOutput: output.complaint != nil || failures.contains { $0.isOutput })
   }
 }
 

@@ -59,7 +59,37 @@ extension MachineConfiguration {
   }
 }
 
+extension Machine {
+  /// What the host did not do for ports, one line each. After all threads have ended.
+  var portFailures: [(text: String, isOutput: Bool)] {
+    zip(configuration.numberedPorts, ports).compactMap { numbered, made in
+      guard let failure = made.1.failure else { return nil }
+      let what =
+        switch failure.operation {
+        case .send: "cannot be written any more, and what the guest sends is lost"
+        case .receive: "cannot be read any more"
+        case .accept: "cannot be connected to"
+        }
+      return (
+        "port \(numbered.number) of the console: \(numbered.port.peer.option) \(what): \(failure.error)",
+        failure.operation == .send
+      )
+    }
+  }
+}
+
 extension MachineConfiguration.Port.Peer {
+  /// As a user gave it.
+  fileprivate var option: String {
+    switch self {
+    case .null: "--chardev null"
+    case .file(let path): "--chardev file,path=\(path)"
+    case .server(let path): "--chardev socket,path=\(path),server=on"
+    case .client(let path): "--chardev socket,path=\(path)"
+    case .port: "the port that it leads to"
+    }
+  }
+
   fileprivate func open(_ loose: inout CharacterPeer?) throws(MachineError) -> CharacterPeer {
     switch self {
     case .null: return .null()
@@ -79,19 +109,19 @@ extension MachineConfiguration.Port.Peer {
       do {
         return try .file(path)
       } catch {
-        throw MachineError("--chardev file,path=\(path): cannot be written: \(error)")
+        throw MachineError("\(option): cannot be written: \(error)")
       }
     case .server(let path):
       do {
         return try .server(path)
       } catch {
-        throw MachineError("--chardev socket,path=\(path),server=on: \(Self.advice(error))")
+        throw MachineError("\(option): \(Self.advice(error))")
       }
     case .client(let path):
       do {
         return try .client(path)
       } catch {
-        throw MachineError("--chardev socket,path=\(path): \(Self.advice(error))")
+        throw MachineError("\(option): \(Self.advice(error))")
       }
     }
   }

@@ -43,6 +43,11 @@ package enum RunOutcome: Sendable, Equatable {
   }
 }
 
+extension RunOutcome {
+  /// The exit status where the guest ended well, and something that the user had asked for was not written.
+  package static let unwritten: Int32 = 8
+}
+
 /// What a run did, as the VMM counted it.
 package struct RunSummary: Sendable {
   /// How it ended.
@@ -61,4 +66,12 @@ package struct RunSummary: Sendable {
   package var eventsEmitted: UInt64
   /// What the user should know but what did not end the run.
   package var warnings: [String]
+  /// Whether bytes that the guest wrote, to the serial port or to a port of its console, did not get where the user wanted them;
+  /// ``warnings`` say why.
+  package var lacksOutput: Bool
+
+  /// The exit status of the process: how the guest ended, and where that was well, whether all that it wrote is there.
+  package var exitStatus: Int32 {
+    outcome.exitStatus == 0 && lacksOutput ? RunOutcome.unwritten : outcome.exitStatus
+  }
 }

@@ -16,6 +16,8 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
   private var queue: [UInt8] = []
   private var lost: UInt64 = 0
   private var firstError: Errno?
+  /// Bytes that a reader had not taken when the run ended.
+  private var untaken: UInt64 = 0
   // Of the thread whose turn it is to write.
   private let turn = Turn()
   private var batch: [UInt8] = []
@@ -93,9 +95,11 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
       while !rest.isEmpty, poll(&descriptor, 1, 0) > 0 {
         // A terminal that takes something takes as much as this (WAKEUP_CHARS of Linux's), a pipe a page.
         let part = UnsafeRawBufferPointer(rebasing: rest.prefix(256))
-        guard write(part) == part.count else { return }
-        rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(part.count))
+        let done = write(part)
+        rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(done))
+        guard done == part.count else { break }
       }
+      lock.withLock { untaken = UInt64(rest.count) }
     }
     batch = []
   }
@@ -132,9 +136,9 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
   /// What the user should know of output that could not be written.
   var complaint: String? {
     lock.withLock {
-      firstError.map {
-        "\(name): \(lost) bytes of the serial port's output could not be written: \($0)"
-      }
+      let what = "bytes of the serial port's output could not be written"
+      if let firstError { return "\(name): \(lost + untaken) \(what): \(firstError)" }
+      return untaken == 0 ? nil : "\(name): \(untaken) \(what): the reader had no room for them at the end"
     }
   }
 }

@@ -44,7 +44,11 @@ struct Exeunt: ParsableCommand {
       let code = exitCode(for: error)
       let text = suggesting(fullMessage(for: error))
       if !text.isEmpty {
-        if code.isSuccess { try? Results.write(LocaleText.shown(text)) } else { Diagnostics.write(text) }
+        if !code.isSuccess {
+          Diagnostics.write(text)
+        } else if (try? Results.write(LocaleText.shown(text))) == nil {
+          Glibc.exit(1)
+        }
       }
       Glibc.exit(code == .validationFailure ? 2 : code.rawValue)
     }

@@ -24,16 +24,20 @@ final class ResultFile {
     self.path = path
   }
 
-  /// Writes what the run did. A failure is told, and leaves the guest's exit status alone.
-  func write(_ result: RunResult) throws {
+  /// Writes what the run did. A failure is told.
+  ///
+  /// - Returns: whether all of it is written.
+  func write(_ result: RunResult) throws -> Bool {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     let bytes = Array(try encoder.encode(result)) + [UInt8(ascii: "\n")]
     EndingSignals.letThrough(unlessWritable: file.raw)
     do {
       try bytes.withUnsafeBytes { try file.writeAll($0) }
+      return true
     } catch {
       Diagnostics.report("--result \(path): cannot be written: \(error)")
+      return false
     }
   }
 }

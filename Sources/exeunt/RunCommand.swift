@@ -12,8 +12,8 @@ struct RunCommand: ParsableCommand {
     discussion: """
       The exit status is the guest's own: (value << 1) | 1 where it wrote a value to the debug exit port 0xf4, 0 \
       after an orderly power-off, or a reset with --on-reboot exit. Otherwise: 2 where nothing was run (a mistaken \
-      argument, something that this host lacks), 4 where the guest crashed, 6 where --timeout ended it, 128 + n for \
-      signal n.
+      argument, something that this host lacks), 4 where the guest crashed, 6 where --timeout ended it, 8 where it ended \
+      well, but its output (--serial, --chardev) or --result could not be written, 128 + n for signal n.
 
       A kernel with a multiboot header is entered by that protocol; another (bzImage, vmlinux) by the first of PVH and \
       Linux's 64-bit and 32-bit protocols that it offers; a file that is none of these is a flat image.
@@ -67,8 +67,9 @@ struct RunCommand: ParsableCommand {
       // Stopped before anything is printed, so that the reader of the last line finds a finished trace.
       let recorded = session?.stop(emitted: run.summary.eventsEmitted)
       RunReport(run, selection: selection, recorded: recorded).print()
-      try results?.write(RunResult(run, selection: selection, recorded: recorded))
-      status = run.summary.outcome.exitStatus
+      let isWritten = try results?.write(RunResult(run, selection: selection, recorded: recorded)) ?? true
+      // How the guest ended says more.
+      status = run.summary.exitStatus == 0 && !isWritten ? RunOutcome.unwritten : run.summary.exitStatus
     } catch let error as MachineError {
       session?.discard()
       Diagnostics.report(error.description)

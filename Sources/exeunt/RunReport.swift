@@ -177,7 +177,7 @@ struct RunResult: Encodable {
   let trace: Trace?
 
   init(_ run: TimedRun, selection: GuestSelection, recorded: RecordingSummary?) {
-    exitStatus = run.summary.outcome.exitStatus
+    exitStatus = run.summary.exitStatus
     outcome = run.summary.outcome.name
     seconds = run.seconds
     exits = run.summary.exits

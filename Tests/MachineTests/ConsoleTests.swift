@@ -116,8 +116,6 @@ struct ConsoleTests {
       #expect(toNowhere.standardOutput.isEmpty)
       let toOutput = try Exeunt.run(["run", "--guest", "serial", "iterations=41"])
       #expect(toOutput.standardOutput == "They have their exits and their entrances")
-      // A file on a full device loses its output only.
-      #expect(try Exeunt.run(["run", "--guest", "serial", "--serial", "/dev/full"]).exitStatus == 0)
     }
   }
 }

@@ -4,43 +4,92 @@ import Platform
 import TestSupport
 import Testing
 
+@testable import Machine
+
 /// A place that cannot be written is a reason to say so, not to lose what was to be written there. /dev/full takes
 /// nothing.
 @Suite("Output that cannot be written", .enabled(if: kvmIsUsable, kvmReason))
 struct OutputTests {
   private let full = String(describing: Errno.noSpace)
 
-  @Test("A listing that nobody can read ends with a status and a reason", arguments: ["guests", "doctor"])
+  /// Runs it with standard output to a device that takes nothing.
+  private func runToFull(_ arguments: [String]) throws -> (status: CInt?, error: String) {
+    let file = try FileDescriptor.open("/dev/full", O_WRONLY)
+    var error = try Pipe()
+    let running = try RunningExeunt(arguments, output: file.raw, error: error.writeEnd)
+    error.closeWriteEnd()
+    return (running.exitStatus(), error.readText(until: "\u{0}", timeout: 5000))
+  }
+
+  @Test(
+    "What is listed or told and cannot be read by anybody ends with a status and a reason",
+    arguments: [
+      "guests --format text", "guests --format json", "doctor --format text", "doctor --format json",
+      "--help", "run --help", "--version",
+    ])
   func listings(command: String) throws {
-    for format in ["text", "json"] {
-      let file = try FileDescriptor.open("/dev/full", O_WRONLY)
-      var error = try Pipe()
-      let running = try RunningExeunt(
-        [command, "--format", format], output: file.raw, error: error.writeEnd)
-      error.closeWriteEnd()
-      #expect(running.exitStatus() == 1)
-      #expect(error.readText(until: "\u{0}", timeout: 5000).contains(full))
-    }
+    let (status, error) = try runToFull(command.split(separator: " ").map(String.init))
+    #expect(status == 1)
+    #expect(error.contains(full), "\(error)")
   }
 
   @Test("Serial output that a file has no room for is counted, and the guest goes on")
   func serial() throws {
-    let outcome = try Exeunt.run(["run", "--guest", "serial", "iterations=100", "--serial", "/dev/full"])
-    #expect(outcome.exitStatus == 0)
-    #expect(outcome.standardError.contains("100 bytes"), "\(outcome.standardError)")
-    #expect(outcome.standardError.contains(full), "\(outcome.standardError)")
+    try withTemporaryDirectory { directory in
+      let result = "\(directory)/result"
+      let outcome = try Exeunt.run(
+        ["run", "--guest", "serial", "iterations=100", "--serial", "/dev/full", "--result", result])
+      #expect(outcome.exitStatus == 8)
+      #expect(outcome.standardError.contains("100 bytes"), "\(outcome.standardError)")
+      #expect(outcome.standardError.contains(full), "\(outcome.standardError)")
+      #expect(outcome.standardError.contains("100 iterations"), "\(outcome.standardError)")
+      let object = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: result)))
+      #expect((object as? [String: Any])?["exitStatus"] as? Int == 8)
+      #expect((object as? [String: Any])?["outcome"] as? String == "powered-off")
+    }
+    let (status, error) = try runToFull(["run", "--guest", "serial", "iterations=100"])
+    #expect(status == 8)
+    #expect(error.contains("standard output: 100 bytes") && error.contains(full), "\(error)")
     let fine = try Exeunt.run(["run", "--guest", "serial", "iterations=100"])
     #expect(fine.standardOutput.utf8.count == 100)
     #expect(!fine.standardError.contains("could not be written"))
   }
 
-  @Test("A result that a file has no room for is told in words, and the status stays the guest's")
+  @Test("Output whose reader has left is nobody's, and no failure")
+  func noReader() throws {
+    var output = try Pipe()
+    let running = try RunningExeunt(
+      ["run", "--guest", "serial", "iterations=5000"], output: output.writeEnd)
+    output.closeReadEnd()
+    #expect(running.exitStatus() == 0)
+  }
+
+  @Test("A result that a file has no room for is told in words, and a status of the guest's own is stronger")
   func result() throws {
-    let outcome = try Exeunt.run(.wrongQueues, ["--result", "/dev/full"])
-    #expect(outcome.exitStatus == 9)
-    #expect(outcome.standardError.contains("--result /dev/full"), "\(outcome.standardError)")
-    #expect(outcome.standardError.contains(full), "\(outcome.standardError)")
-    #expect(!outcome.standardError.contains("Error("), "\(outcome.standardError)")
+    let well = try Exeunt.run(["run", "--guest", "port80", "iterations=10", "--result", "/dev/full"])
+    let badly = try Exeunt.run(.wrongQueues, ["--result", "/dev/full"])
+    #expect([well.exitStatus, badly.exitStatus] == [8, 9])
+    for error in [well.standardError, badly.standardError] {
+      #expect(error.contains("--result /dev/full"), "\(error)")
+      #expect(error.contains(full), "\(error)")
+      #expect(!error.contains("Error("), "\(error)")
+    }
+  }
+
+  @Test("Every other end of a run is told by the status before output that was lost")
+  func strength() {
+    let ends: [(RunOutcome, CInt)] = [
+      (.poweredOff, 8), (.rebooted, 8), (.halted, 8), (.quit, 8), (.debugExit(value: 0), 1),
+      (.debugExit(value: 4), 9), (.crashed(""), 4), (.timedOut(""), 6), (.interrupted(signal: SIGTERM), 143),
+    ]
+    for (outcome, status) in ends {
+      for lacksOutput in [true, false] {
+        let summary = RunSummary(
+          outcome: outcome, exits: [], resets: 0, unclaimed: [], unclaimedElsewhere: 0, report: nil,
+          eventsEmitted: 0, warnings: [], lacksOutput: lacksOutput)
+        #expect(summary.exitStatus == (lacksOutput ? status : status == 8 ? 0 : status))
+      }
+    }
   }
 
   @Test("A result is one JSON document, whatever the file held before")

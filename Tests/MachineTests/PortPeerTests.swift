@@ -43,8 +43,25 @@ struct PortPeerTests {
       #expect(guest.exitStatus(within: 60) == 19)
       let text = pipe.readText(until: "left", timeout: 5000)
       #expect(text.contains("FAILED: the peer of port \(port) left"), "\(text)")
+      #expect(!text.contains("of the console"), "\(text)")
       withExtendedLifetime(stays) {}
     }
+  }
+
+  @Test("A file that cannot be written any more is told once, with why, and a socket whose peer left is not")
+  func full() throws {
+    let outcome = try Exeunt.run([
+      "run", "--guest", "console", "depth=8", "--timeout", "60s", "--device", "virtio-serial-device",
+      "--chardev", "file,id=a,path=/dev/full", "--device", "virtserialport,chardev=a",
+      "--chardev", "null,id=b", "--device", "virtconsole,chardev=b",
+    ])
+    #expect(outcome.exitStatus == 19)
+    let lines = outcome.standardError.split(separator: "\n").filter { $0.contains("/dev/full") }
+    #expect(
+      lines == [
+        "exeunt: port 1 of the console: --chardev file,path=/dev/full cannot be written any more, and what the guest sends is "
+          + "lost: \(Errno.noSpace)"
+      ])
   }
 
   @Test("What devices cannot be is told before what the guest misses, in one line")

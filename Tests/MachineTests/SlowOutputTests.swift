@@ -99,6 +99,28 @@ struct SlowOutputTests {
     }
   }
 
+  @Test("What a reader has no room for when the run ends is counted")
+  func untaken() throws {
+    try withFullPipe { dispatcher, serial, output, pipe in
+      let done = Flag()
+      let writer = try DedicatedThread(name: "writer") {
+        send("abc", dispatcher, serial, by: ThreadContext(kind: .vcpu, id: 0))
+        done.add()
+      }
+      let deadline = Clock.monotonic + 5_000_000_000
+      while done.value == 0, Clock.monotonic < deadline {
+        writer.interrupt()
+        usleep(1000)
+      }
+      try #require(done.value == 1)
+      writer.join()
+      #expect(output.complaint == nil)
+      output.finish()
+      #expect(output.complaint?.contains(": 3 bytes") == true, "\(output.complaint ?? "")")
+      #expect(drain(pipe).isEmpty)
+    }
+  }
+
   @Test(
     "A time limit ends a run whose output nobody reads", .enabled(if: kvmIsUsable, kvmReason),
     arguments: [1, 2])

@@ -333,6 +333,36 @@ struct ConsoleTests {
     }
   }
 
+  @Test("What the host did not do is kept for a user, once; that a peer leaves is none of that")
+  func failures() throws {
+    func send(_ peer: CharacterPeer) -> CharacterPeer.Progress {
+      [UInt8](repeating: 1, count: 8).withUnsafeBytes { peer.send($0) }
+    }
+    let full = try CharacterPeer.file("/dev/full")
+    #expect(send(full) == .gone)
+    #expect(full.failure == .init(operation: .send, error: .noSpace))
+    full.close()
+    #expect(send(full) == .gone && full.failure?.error == .noSpace)
+    let null = CharacterPeer.null()
+    #expect(send(null) == .moved(8) && null.failure == nil)
+    let (one, other) = try CharacterPeer.pair()
+    other.close()
+    #expect(send(one) == .gone && one.failure == nil)
+    var byte: UInt8 = 0
+    #expect(withUnsafeMutableBytes(of: &byte) { one.receive($0) } == .gone && one.failure == nil)
+    try withTemporaryDirectory { directory in
+      let path = directory + "/fifo"
+      #expect(mkfifo(path, 0o600) == 0)
+      // As a run does.
+      signal(SIGPIPE, SIG_IGN)
+      let reader = open(path, O_RDONLY | O_NONBLOCK)
+      let peer = try CharacterPeer.file(path)
+      #expect(send(peer) == .moved(8))
+      close(reader)
+      #expect(send(peer) == .gone && peer.failure == nil)
+    }
+  }
+
   @Test("A server that goes away is noticed though the guest reads nothing, and is not connected to again")
   func serverLeaves() throws {
     try withTemporaryDirectory { directory in

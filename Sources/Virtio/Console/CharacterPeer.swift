@@ -15,6 +15,16 @@ package final class CharacterPeer: @unchecked Sendable {
     case gone
   }
 
+  /// Something that the host did not do, beside that the other side left.
+  package struct Failure: Sendable, Equatable {
+    /// What was tried.
+    package enum Operation: Sendable { case send, receive, accept }
+    /// What was tried.
+    package let operation: Operation
+    /// Why it was not done.
+    package let error: Errno
+  }
+
   private enum Way {
     /// Sockets' listener; who listens is kept, and one at a time is connected.
     case server(FileHolder)
@@ -25,6 +35,8 @@ package final class CharacterPeer: @unchecked Sendable {
   private let way: Way
   // Accessed under the lock of the device that has the port, and before it has one.
   private var connection: FileHolder?
+  /// The first failure, for whoever runs the machine; read when nobody uses this any more.
+  package private(set) var failure: Failure?
   /// Whether nothing leads anywhere, which takes all and says nothing.
   private let isNull: Bool
   private let isFile: Bool
@@ -91,11 +103,23 @@ package final class CharacterPeer: @unchecked Sendable {
   ///
   /// - Returns: whether there was one.
   func accept() -> Bool {
-    guard case .server(let holder) = way, connection == nil,
-      let accepted = try? UnixSocket.accept(holder.descriptor)
-    else { return false }
-    connection = FileHolder(accepted)
-    return true
+    guard case .server(let holder) = way, connection == nil else { return false }
+    do {
+      guard let accepted = try UnixSocket.accept(holder.descriptor) else { return false }
+      connection = FileHolder(accepted)
+      return true
+    } catch {
+      note(error, .accept)
+      return false
+    }
+  }
+
+  /// Keeps the first failure. That the other side left, or does so just now, is none.
+  private func note(_ error: Errno, _ operation: Failure.Operation) {
+    switch error {
+    case .brokenPipe, .connectionReset, .connectionAbort, .wouldBlock, .interrupted: break
+    default: if failure == nil { failure = Failure(operation: operation, error: error) }
+    }
   }
 
   /// Forgets the connection.
@@ -118,10 +142,14 @@ package final class CharacterPeer: @unchecked Sendable {
         ? Glibc.write(raw, bytes.baseAddress, bytes.count)
         : Glibc.send(raw, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL))
       if count > 0 { return .moved(count) }
-      switch Errno.current {
+      // Without an error where a file takes nothing, which it does not say why.
+      let error = count < 0 ? Errno.current : .ioError
+      switch error {
       case .interrupted: continue
       case .wouldBlock: return .wouldBlock
-      default: return .gone
+      default:
+        note(error, .send)
+        return .gone
       }
     }
   }
@@ -136,7 +164,9 @@ package final class CharacterPeer: @unchecked Sendable {
       switch Errno.current {
       case .interrupted: continue
       case .wouldBlock: return .wouldBlock
-      default: return .gone
+      case let error:
+        note(error, .receive)
+        return .gone
       }
     }
   }
