@@ -61,8 +61,18 @@ struct ModelStreamTests {
       SyntheticRow(330, .requestEnd, [1, 0, 2, 3, 2, 7, 0]),
       SyntheticRow(340, .interrupt, [1, 0, 2, 3, 5, 0]),
       SyntheticRow(350, .handlerEnd, [0, 2, 6, 3, 0xffff]),
+      // Another handler's, which tells of nothing that this one pushed.
+      SyntheticRow(355, .requestBegin, [1, 0, 2, 3, 2, 8, 1, 512]),
+      SyntheticRow(360, .requestEnd, [1, 0, 2, 3, 2, 8, 0]),
+      SyntheticRow(365, .handlerEnd, [0, 2, 6, 3, 0xffff]),
+      SyntheticRow(370, .interrupt, [1, 0, 2, 3, 5, 0]),
     ]
     let items = Self.items(rows).items
+    #expect(
+      items.contains {
+        guard case .request(let request) = $0 else { return false }
+        return request.id == 8 && request.end == 360 && request.interrupted == nil
+      })
     let thread = ThreadName(.loop, 0)
     #expect(
       items.contains(

@@ -60,6 +60,7 @@ private struct StageOracle {
       }
       threads[thread]?.pushed = []
     case .dispatchEnd: threads[Array(row.fields[0...1])]?.pushed = []
+    case .handlerEnd: threads[[1, row.fields[0]]]?.pushed = []
     default: break
     }
   }
@@ -195,7 +196,12 @@ struct RequestStageTests {
         add(
           .queuePublished, context + [3, queue, UInt64(random.below(4)), inFlight, UInt64(random.below(2))])
       case ..<94: add(.interrupt, context + [random.chance(10) ? 4 : 3, 5, 0])
-      case ..<99: add(.dispatchEnd, context + [3])
+      case ..<99:
+        if place == 0 {
+          add(.dispatchEnd, context + [3])
+        } else {
+          add(.handlerEnd, [name[1], seqs[place], 0, 3, 1])
+        }
       default:
         guard random.chance(gaps) else { continue }
         rows.append(SyntheticRow(gapFrom: now, to: now + Int64(random.below(40)), stream: 1))

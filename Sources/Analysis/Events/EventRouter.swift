@@ -228,6 +228,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     let (at, event) = (EventPlace(row: row), HandlerEnd(row: row))
     guard let thread = loop(event.loop) else { return }
     count(thread)
+    thread.pointee.arrival.close()
     clock(thread, ClockStep(event, at, gapEnd: pointee.gapEnd))
     let target = HandlerTarget(event)
     ends(

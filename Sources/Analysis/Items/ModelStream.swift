@@ -84,6 +84,9 @@ final class ModelStream {
     case .dispatchEnd:
       let event = DispatchEnd(row: row)
       if let thread = thread(event.threadKind, event.thread) { forgetPushed(thread) }
+    case .handlerEnd:
+      let event = HandlerEnd(row: row)
+      if let thread = thread(ThreadKind.loop.rawValue, event.loop) { forgetPushed(thread) }
     case .queueKicked: kicked(QueueKicked(row: row))
     case .loopWait: wait(LoopWait(row: row), timestamp)
     case .loopWakeup: wakeup(LoopWakeup(row: row), timestamp)
