@@ -35,6 +35,8 @@ package enum ExportFailure: Error, Equatable {
 
 /// Writes what the models know of one run after the other in some format. Nothing is kept that grows with a run.
 package protocol Exporter: ~Copyable {
+  /// Whether it wants items; else runs are not read for them.
+  static var readsItems: Bool { get }
   /// A run begins.
   mutating func begin(_ run: ExportedRun)
   /// What follows of it, in the order of ``ModelReader``.
@@ -48,11 +50,15 @@ package protocol Exporter: ~Copyable {
 }
 
 extension Exporter where Self: ~Copyable {
+  package static var readsItems: Bool { true }
+
   /// Exports a run.
   package mutating func export(_ run: ExportedRun) {
     begin(run)
-    var reader = ModelReader(run.trace, run.analysis)
-    while failure == nil, reader.next({ add($0) }) {}
+    if Self.readsItems {
+      var reader = ModelReader(run.trace, run.analysis)
+      while failure == nil, reader.next({ add($0) }) {}
+    }
     end()
   }
 }

@@ -12,6 +12,8 @@ struct ExportCommand: ParsableCommand {
     case jsonl
     case sqlite
     case perfetto
+    case folded
+    case openmetrics
   }
 
   static let configuration = CommandConfiguration(
@@ -25,6 +27,7 @@ struct ExportCommand: ParsableCommand {
         exeunt-analyze export --format sqlite -o runs.sqlite run1 run2
         exeunt-analyze export --format perfetto -o run1.perfetto-trace run1
         exeunt-analyze export --format csv --table exits -o exits.csv run1
+        exeunt-analyze export --format folded run1 | flamegraph.pl >run1.svg
         exeunt-analyze export --format jsonl --table requests run1 run2 | jq .duration_ns
       """)
 
@@ -35,7 +38,9 @@ struct ExportCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "csv: one table. jsonl: a JSON object for each row of any table. sqlite: a database with all tables, for query "
-        + "and others. perfetto: a trace that ui.perfetto.dev opens.", valueName: "csv|jsonl|sqlite|perfetto")
+        + "and others. perfetto: a trace that ui.perfetto.dev opens. folded: stacks for flame graphs. openmetrics: the "
+        + "summary's counts, times and percentiles.",
+      valueName: "csv|jsonl|sqlite|perfetto|folded|openmetrics")
   )
   var format: Format
 
@@ -60,11 +65,12 @@ struct ExportCommand: ParsableCommand {
     case .csv where table.count > 1:
       throw ValidationError("--format csv is one table: give --table once, or --format jsonl")
     case .sqlite where output == nil: throw ValidationError("--format sqlite makes a file: give -o")
-    case .sqlite where !table.isEmpty, .perfetto where !table.isEmpty:
+    case .sqlite where !table.isEmpty, .perfetto where !table.isEmpty, .folded where !table.isEmpty,
+      .openmetrics where !table.isEmpty:
       throw ValidationError("--table is for csv and jsonl: other formats have everything")
     case .perfetto where output == nil && isatty(STDOUT_FILENO) == 1:
       throw ValidationError("--format perfetto is not for a terminal: give -o")
-    case .csv, .jsonl, .sqlite, .perfetto: break
+    case .csv, .jsonl, .sqlite, .perfetto, .folded, .openmetrics: break
     }
   }
 
@@ -101,6 +107,12 @@ struct ExportCommand: ParsableCommand {
       return try options.export(directories, as: output, to: &exporter)
     case .perfetto:
       var exporter = PerfettoExporter(descriptor: descriptor)
+      return try options.export(directories, as: output, to: &exporter)
+    case .folded:
+      var exporter = FoldedExporter(descriptor: descriptor)
+      return try options.export(directories, as: output, to: &exporter)
+    case .openmetrics:
+      var exporter = OpenMetricsExporter(descriptor: descriptor)
       return try options.export(directories, as: output, to: &exporter)
     case .sqlite:
       guard let place else { throw RunOptions.failed(output, "a database is a regular file") }

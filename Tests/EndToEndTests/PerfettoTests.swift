@@ -3,10 +3,13 @@ import Testing
 
 /// The Python with packages of PyPI's that `.ci/python` makes.
 enum OraclePython {
-  static let perfetto: URL? = {
+  static let perfetto = having("perfetto")
+  static let prometheus = having("prometheus_client.openmetrics")
+
+  private static func having(_ module: String) -> URL? {
     let python = Tools.root.appendingPathComponent(".cache/python/bin/python3")
-    return (try? run(python, ["-c", "import perfetto"]))?.status == 0 ? python : nil
-  }()
+    return (try? run(python, ["-c", "import \(module)"]))?.status == 0 ? python : nil
+  }
 }
 
 /// `export --format perfetto`, read with Perfetto's own schema (`.ci/python`). No KVM, no LTTng.

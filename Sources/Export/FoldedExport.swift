@@ -1,0 +1,121 @@
+import Analysis
+
+/// Folded stacks, of which flame graphs are drawn: frames with `;` between them, a blank, and ns.
+///
+/// Of a vCPU: its name, reason and direction, device, address, and `in KVM_RUN` before the exit or `handling` after it; of an I/O
+/// thread its name, its state, and whom it handles. The stacks of a thread are all of its time from its first event to its last.
+package struct FoldedExporter: Exporter, ~Copyable {
+  /// A stack; -1 where it has no such frame.
+  private struct Stack: Hashable {
+    var run: Int
+    var thread: Int
+    var kind: Int
+    var direction = -1
+    var device = -1
+    var address: UInt64?
+    var leaf = -1
+  }
+
+  /// Stacks of addresses of their own; those of others have the device as their last frame but one.
+  private static let mostAddresses = 4096
+
+  private var output: OutputBuffer
+  private let names = ExportNames()
+  private var times: [Stack: Int64] = [:]
+  private var addresses: Set<UInt64> = []
+  /// Of each vCPU of this run, the time that is in none of its exits.
+  private var rest: [Int: Int64] = [:]
+  private var run = 0
+  private let inKvmRun: Int
+  private let handling: Int
+  private let unknown: Int
+
+  /// - Parameter descriptor: Where to write.
+  package init(descriptor: Int32) {
+    output = OutputBuffer(descriptor: descriptor)
+    (inKvmRun, handling) = (names.number("in KVM_RUN"), names.number("handling"))
+    unknown = names.number("unknown")
+  }
+
+  package mutating func begin(_ run: ExportedRun) {
+    self.run = run.number
+    names.use(run.machine)
+    rest = [:]
+  }
+
+  package mutating func add(_ items: [ModelItem]) {
+    for item in items {
+      switch item {
+      case .interval(let interval): add(interval)
+      case .exit(let exit): add(exit)
+      case .wakeup, .request, .interrupt, .mark, .gap: break
+      }
+    }
+  }
+
+  private mutating func add(_ interval: StateInterval) {
+    let time = interval.end &- interval.begin
+    guard interval.thread.kind == .loop else {
+      rest[interval.thread.id, default: 0] &+= time
+      return
+    }
+    let state = names.state(interval.category, isVcpu: false)
+    let stack = Stack(
+      run: run, thread: names.thread(interval.thread), kind: state,
+      device: names.handler(interval.category) ?? -1)
+    times[stack, default: 0] &+= time
+  }
+
+  private mutating func add(_ exit: ModelExit) {
+    var stack = Stack(
+      run: run, thread: names.thread(ThreadName(.vcpu, exit.vcpu)), kind: names.reason(exit.reason))
+    stack.direction = names.direction(exit.direction) ?? -1
+    stack.device = names.device(of: exit) ?? -1
+    if exit.isAccess, let address = exit.address,
+      addresses.contains(address) || addresses.count < Self.mostAddresses
+    {
+      addresses.insert(address)
+      stack.address = address
+    }
+    for (leaf, time) in [(inKvmRun, exit.inKvmRun), (handling, exit.handling)] {
+      guard let time, time > 0 else { continue }
+      stack.leaf = leaf
+      times[stack, default: 0] &+= time
+      rest[exit.vcpu, default: 0] &-= time
+    }
+  }
+
+  package mutating func end() {
+    for (vcpu, time) in rest where time > 0 {
+      let stack = Stack(run: run, thread: names.thread(ThreadName(.vcpu, vcpu)), kind: unknown)
+      times[stack, default: 0] &+= time
+    }
+    rest = [:]
+  }
+
+  package mutating func finish() {
+    let isSingle = run < 2
+    let lines = times.filter { $0.value > 0 }.map { stack, time in
+      ((isSingle ? [] : ["run \(stack.run)"]) + frames(stack)).map(Self.frame).joined(separator: ";")
+        + " \(time)\n"
+    }
+    for line in lines.sorted() { output.text(line) }
+    output.flush()
+  }
+
+  private func frames(_ stack: Stack) -> [String] {
+    let kind = names.text(stack.kind) + (stack.direction < 0 ? "" : " " + names.text(stack.direction))
+    let address = stack.address.map { "0x" + String($0, radix: 16) }
+    return [names.text(stack.thread), kind] + (stack.device < 0 ? [] : [names.text(stack.device)])
+      + (address.map { [$0] } ?? []) + (stack.leaf < 0 ? [] : [names.text(stack.leaf)])
+  }
+
+  /// Names are the trace's, and may have anything in them.
+  private static func frame(_ name: String) -> String {
+    String(
+      String.UnicodeScalarView(
+        name.unicodeScalars.map { $0 == ";" || $0.value < 0x20 || $0.value == 0x7f ? "_" : $0 }))
+  }
+
+  package var failure: ExportFailure? { output.failure.map(ExportFailure.write) }
+}
