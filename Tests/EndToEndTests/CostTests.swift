@@ -19,25 +19,31 @@ struct CostTests {
   }
 
   /// CPU time of the vCPU's thread: what a run takes that nothing disturbs.
-  private static func time(_ polls: Int, _ writes: Int, runs: Int = 5) throws -> Int64 {
-    let times = try (0..<runs).map { _ in
-      try #require(try summary(polls, writes).vcpus.first?.scheduling?.running)
-    }
-    return times.sorted()[runs / 2]
+  private static func time(_ summary: SummaryReport) throws -> Int64 {
+    try #require(summary.vcpus.first?.scheduling?.running)
   }
+
+  private static func median(_ times: [Int64]) -> Int64 { times.sorted()[times.count / 2] }
 
   @Test(
     "the costliest rows are those whose removal saves most, in that order",
     arguments: [(polls: 6, writes: 2), (polls: 2, writes: 6)])
   func order(_ planted: (polls: Int, writes: Int)) throws {
-    let all = try Self.time(planted.polls, planted.writes)
+    // In turns: how fast the machine is changes with what others do on it.
+    let rounds = try (0..<5).map { _ in
+      (
+        all: try Self.summary(planted.polls, planted.writes), unpolled: try Self.summary(0, planted.writes),
+        unwritten: try Self.summary(planted.polls, 0)
+      )
+    }
     let saved = [
-      Self.port: all - (try Self.time(0, planted.writes)),
-      Self.serial: all - (try Self.time(planted.polls, 0)),
+      Self.port: Self.median(try rounds.map { try Self.time($0.all) - Self.time($0.unpolled) }),
+      Self.serial: Self.median(try rounds.map { try Self.time($0.all) - Self.time($0.unwritten) }),
     ]
+    let whole = Self.median(try rounds.map { try Self.time($0.all) })
     let expected = saved.sorted { $0.value > $1.value }.map(\.key)
     // A wait for a CPU inside a handler counts as handling: of five runs the one that waited least.
-    let summaries = try (0..<5).map { _ in try Self.summary(planted.polls, planted.writes) }
+    let summaries = rounds.map(\.all)
     let waiting = { (summary: SummaryReport) in summary.vcpus.first?.scheduling?.waiting ?? 0 }
     let summary = try #require(summaries.min { waiting($0) < waiting($1) })
     let rows = summary.exits.prefix(10)
@@ -47,7 +53,8 @@ struct CostTests {
     for (address, saved) in saved {
       let cost = try #require(rows.first { $0.address == address }?.cost)
       // Measured in other runs, on a machine that others use as well.
-      #expect(saved < 2 * cost.atMost, "0x\(String(address, radix: 16)): \(saved) saved, \(cost)")
+      #expect(
+        saved < 2 * cost.atMost + whole / 10, "0x\(String(address, radix: 16)): \(saved) saved, \(cost)")
     }
   }
 }

@@ -38,7 +38,9 @@ struct BareProcessTests {
     }
   }
 
-  @Test("Files that may not grow do not end the run, which says so by its status", arguments: ["--serial", "--result"])
+  @Test(
+    "Files that may not grow do not end the run, which says so by its status",
+    arguments: ["--serial", "--result"])
   func fileSize(option: String) throws {
     try withTemporaryDirectory { directory in
       let limit = option == "--serial" ? 1 : 0
