@@ -104,6 +104,16 @@ struct ExplainTests {
     #expect(found.allSatisfy { !$0.advice.isEmpty && $0.estimate?.saves == $0.cost.time })
   }
 
+  @Test("a cost that may have waits for a CPU in it says so", arguments: [0.0, 0.09, 0.11])
+  func waits(part: Double) throws {
+    var run = Self.run(vcpus: 2)
+    run.kicks = [Self.exits(10, costing: Self.second, device: "disk0")]
+    run.vcpus[1].scheduling = ThreadFindingTests.scheduling(waiting: Int64(part * 2e9))
+    let found = try #require(Findings.find(in: run).first { $0.kind == "exit_kicks" })
+    #expect(
+      found.title.hasSuffix(", with waits for a CPU but in the least") == (part > 0.1), "\(found.title)")
+  }
+
   @Test("addresses of which none costs much are one finding, where all together do")
   func scan() {
     var run = Self.run()

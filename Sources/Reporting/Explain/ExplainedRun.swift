@@ -84,10 +84,19 @@ struct ExplainedRun {
       let (name, own) = vcpuWords
       return FindingReport(
         kind: kind, subject: subject, severity: severity,
-        title: title("\(name) spent \(Text.percent(cost.likely, of: whole)) of \(own) time"),
+        title: title("\(name) spent \(Text.percent(cost.likely, of: whole)) of \(own) time")
+          + waits(in: cost),
         cost: weighedCost,
         numbers: [], advice: [])
     }
+  }
+
+  /// What is said with a cost where vCPUs waited for a CPU a tenth of their time or more: nothing tells in which exits that was, so
+  /// only the least is without it.
+  private func waits(in cost: ExitCostReport) -> String {
+    let waiting = vcpus.reduce(0) { $0 &+ ($1.scheduling?.waiting ?? 0) }
+    guard waiting >= max(1, vcpuTime / 10) else { return "" }
+    return ", with waits for a CPU" + (cost.atLeast == 0 ? "" : " but in the least")
   }
 }
 
