@@ -218,6 +218,7 @@ extension ThreadClock {
     try coder.code(moment: &first)
     try coder.code(moment: &last)
     try coder.require(first <= last, "a thread that ends before it begins")
+    try coder.require(!started || (first > .min && last < .max), "a thread that began without a time")
     try coder.code(category: &category)
     try coder.code(category: &under)
     try coder.code(&lock)
