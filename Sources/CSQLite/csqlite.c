@@ -8,7 +8,7 @@
     WITH(open_v2) WITH(close_v2) WITH(errmsg) WITH(errstr) WITH(system_errno) WITH(prepare_v2) WITH(finalize)  \
     WITH(step) WITH(reset) WITH(bind_null) WITH(bind_int64) WITH(bind_text) WITH(column_count)                 \
     WITH(column_name) WITH(column_type) WITH(column_int64) WITH(column_double) WITH(column_text)               \
-    WITH(column_blob) WITH(column_bytes)
+    WITH(column_blob) WITH(column_bytes) WITH(limit)
 
 #define DECLARE(name) static __typeof__(sqlite3_##name) *p_##name;
 FUNCTIONS(DECLARE)
@@ -31,6 +31,8 @@ const char *csqlite_load(void) {
 int csqlite_open_v2(const char *path, sqlite3 **database, int flags) {
     return p_open_v2(path, database, flags, NULL);
 }
+
+int csqlite_limit(sqlite3 *database, int which, int value) { return p_limit(database, which, value); }
 
 int csqlite_close_v2(sqlite3 *database) { return p_close_v2(database); }
 

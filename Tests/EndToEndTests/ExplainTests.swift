@@ -180,6 +180,28 @@ struct ExplainTests {
     #expect(text.contains("Nothing found") == (waiting == 0))
   }
 
+  @Test("of a part of a run no cost is more than the part, and its commands analyse the same part")
+  func parts() throws {
+    let trace = AnalyzeCommandTests.trace("mixed")
+    for (from, to) in [("11.37ms", "11.39ms"), ("27.3ms", "27.4ms"), ("10ms", "12ms"), ("0ms", "40ms")] {
+      let findings = try Self.explain(trace, "--from", from, "--to", to).findings
+      #expect(findings.allSatisfy { $0.cost.time <= $0.cost.of && $0.cost.share <= 1 }, "\(from)")
+    }
+    let found = try #require(
+      try Self.explain(trace, "--from", "mark=2", "--to", "mark=3").findings.first {
+        $0.kind == "small_accesses"
+      }
+    )
+    let text = try analyze(["explain", "--from", "mark=2", "--to", "mark=3", "--width", "1000", trace])
+    let command = try #require(
+      text.firstMatch(of: #/see: exeunt-analyze (exits .*--from [0-9.]+ --to [0-9.]+) /#)
+    ).1
+    let exits = try run(
+      Tools.analyzer, command.split(separator: " ").map(String.init) + ["--format", "json", trace])
+    let groups = try #require(try Report(json: exits.text).exits).groups
+    #expect(groups.reduce(0) { $0 + Int64($1.exits.count) } == found.number("exits"))
+  }
+
   private func analyze(_ arguments: [String]) throws -> String { try run(Tools.analyzer, arguments).text }
 }
 

@@ -167,6 +167,15 @@ struct QueryTests {
       environment: ["TMPDIR": directory.url.path])
     #expect(asked.status == 0)
     #expect(try contents() == [])
+    // Neither changes the database that is asked, both would make a file.
+    for statement in ["VACUUM INTO", "ATTACH"] {
+      let end = statement == "ATTACH" ? " AS other" : ""
+      let refused = try run(
+        Tools.analyzer, ["query", "\(statement) '\(directory.url.path)/other'\(end)", trace],
+        environment: ["TMPDIR": directory.url.path])
+      #expect(refused.status == 2 && refused.standardOutput.isEmpty, "\(refused.standardError)")
+    }
+    #expect(try contents() == [])
     // A query that does not end.
     let process = try Subprocess.spawn(
       Tools.analyzer.path,

@@ -143,7 +143,7 @@ struct ExplainTests {
   @Test(
     "what a trace does not tell is said",
     arguments: [
-      ("lossy", ["events are missing"]), ("whole", []),
+      ("lossy", ["events are missing", "what vCPUs did in"]), ("whole", []),
       ("mixed", ["whether events are missing", "whether threads waited for a CPU"]),
     ])
   func notKnown(_ name: String, _ words: [String]) throws {

@@ -10,6 +10,8 @@
 const char *csqlite_load(void);
 
 int csqlite_open_v2(const char *path, sqlite3 **database, int flags);
+// Sets a limit, gives what it was.
+int csqlite_limit(sqlite3 *database, int which, int value);
 int csqlite_close_v2(sqlite3 *database);
 const char *csqlite_errmsg(sqlite3 *database);
 const char *csqlite_errstr(int code);

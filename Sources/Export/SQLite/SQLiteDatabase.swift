@@ -39,6 +39,8 @@ package final class SQLiteDatabase {
     guard let opened else { throw SQLiteError(String(cString: csqlite_errstr(code)), code: code) }
     database = opened
     guard code == SQLITE_OK else { throw error(code) }
+    // Read-only is the database, not the connection: VACUUM INTO and ATTACH would make files.
+    if purpose == .query { _ = csqlite_limit(database, SQLITE_LIMIT_ATTACHED, 0) }
     // Nobody reads the file before it is complete, so nothing has to survive a crash.
     if purpose == .fill {
       try execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE")

@@ -15,6 +15,7 @@ extension ReportBuilder {
   /// What findings are made of.
   private func explained(_ report: Report) -> ExplainedRun {
     var run = ExplainedRun(elapsed: duration)
+    run.isPart = report.trace.window != nil
     run.vcpus = result.vcpus.map(vcpu)
     run.registers = accesses(.other)
     run.kicks = accesses(.kick)
@@ -87,7 +88,12 @@ extension ReportBuilder {
     let trace = report.trace
     if trace.isPartial || trace.window?.gaps ?? 0 > 0 || run.vcpus.contains(where: { $0.unknown > 0 }) {
       sentences.append(
-        "events are missing: counts are of what was recorded, and there may be more than was found")
+        "events are missing: counts, costs and their bounds are of what was recorded, and there may be more than was found"
+      )
+      let unknown = run.vcpus.reduce(0) { $0 &+ $1.unknown }
+      if unknown > 0 {
+        sentences.append("what vCPUs did in \(Text.percent(unknown, of: run.vcpuTime)) of their time")
+      }
     }
     if trace.check?.isWhole == false, !trace.isPartial {
       sentences.append("whether events are missing is not known")

@@ -48,7 +48,20 @@ extension DocumentBuilder {
     if let exemplar = finding.exemplar {
       suggestion("  see: ", "timeline --around \(moment(exemplar.timestamp))")
     }
-    if let more = finding.more { suggestion("  see: ", more) }
+    if let more = finding.more { suggestion("  see: ", more + ofWindow) }
+  }
+
+  /// The options that have another command analyse the same part; it ends before the moment of --to.
+  private var ofWindow: String {
+    guard let window = report.trace.window, let begin = report.trace.begin, window.begin >= begin else {
+      return ""
+    }
+    func seconds(_ moment: Int64) -> String {
+      let (whole, rest) = (moment &- begin).quotientAndRemainder(dividingBy: 1_000_000_000)
+      let digits = String(rest)
+      return "\(whole)." + String(repeating: "0", count: 9 - digits.count) + digits
+    }
+    return " --from \(seconds(window.begin)) --to \(seconds(window.end &+ 1))"
   }
 
   private func cost(_ cost: FindingCostReport) -> String {

@@ -43,6 +43,15 @@ struct ExplainedRun {
   /// The machine's configuration in words.
   var configuration: [String: String] = [:]
 
+  /// A part of a run is analysed.
+  var isPart = false
+
+  /// How much of waits that follow each other is in the time analysed, at least: where that is a part of a run, one of them began
+  /// before it, and may be the longest.
+  func inside(_ waits: LatencyReport) -> Int64 {
+    min(elapsed, max(0, isPart ? waits.total &- waits.maximum : waits.total))
+  }
+
   /// The time of all vCPUs, ns.
   var vcpuTime: Int64 { vcpus.reduce(0) { $0 &+ $1.span } }
 

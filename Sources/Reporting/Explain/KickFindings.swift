@@ -41,13 +41,13 @@ extension Findings {
       else { return nil }
       // A loop that polls is awake when a kick comes.
       if let loop = kicks.loop, loop.pollsReady > loop.polls / 2 { return nil }
-      guard let weighed = run.weigh(wait.total, whose: "elapsed", of: run.elapsed) else { return nil }
+      guard let weighed = run.weigh(run.inside(wait), whose: "elapsed", of: run.elapsed) else { return nil }
       let (name, loop) = ("\(path.device) queue \(queue)", kicks.loop?.name ?? "its I/O thread")
       let each = Text.fixed(Double(path.kicks) / Double(path.handlers), 2)
       var found = FindingReport(
         kind: "single_kicks", subject: name, severity: weighed.severity,
         title:
-          "requests of \(name) waited \(Text.percent(wait.total, of: run.elapsed)) of the time for \(loop) to wake up: "
+          "requests of \(name) waited \(Text.percent(run.inside(wait), of: run.elapsed)) of the time for \(loop) to wake up: "
           + "\(Text.number(path.handlers, "wakeup")) for \(Text.number(path.kicks, "kick")), \(each) each",
         cost: weighed.cost,
         numbers: [
@@ -68,7 +68,7 @@ extension Findings {
       )
       found.exemplar = wait.maximumExemplar
       found.estimate = FindingEstimateReport(
-        saves: wait.total,
+        saves: run.inside(wait),
         assumption: "each kick finds the thread awake, and the guest has nothing else to do while it waits")
       found.more = "paths --device \(Text.shellWord(path.device)) --queue \(queue)"
       return found
@@ -86,7 +86,7 @@ extension Findings {
     run.handlers.compactMap { handlers in
       let path = handlers.path
       guard let wait = path.stage("behind_other"),
-        let weighed = run.weigh(wait.total, whose: "elapsed", of: run.elapsed)
+        let weighed = run.weigh(run.inside(wait), whose: "elapsed", of: run.elapsed)
       else { return nil }
       let name = path.device + (path.queue.map { " queue \($0)" } ?? path.source.map { " " + $0 } ?? "")
       let loop = handlers.loop?.name ?? "its I/O thread"
@@ -95,7 +95,7 @@ extension Findings {
         kind: "queued_handlers", subject: name, severity: weighed.severity,
         title:
           "\(Text.count(wait.count)) of \(Text.number(path.handlers, "handler")) of \(name) waited for another device's on \(loop), "
-          + "\(Text.percent(wait.total, of: run.elapsed)) of the time"
+          + "\(Text.percent(run.inside(wait), of: run.elapsed)) of the time"
           + (busiest.map { "; of the others \($0.name) had it most, \(Text.duration($0.time))" } ?? ""),
         cost: weighed.cost,
         numbers: [
@@ -108,7 +108,7 @@ extension Findings {
           + "iothread=t in its --device"
       ]
       found.estimate = FindingEstimateReport(
-        saves: wait.total,
+        saves: run.inside(wait),
         assumption: "there is a CPU for another thread, and the guest waits for these handlers")
       found.more = "paths --device \(Text.shellWord(path.device))"
       return found

@@ -101,7 +101,9 @@ extension Findings {
         isNear
           ? "poll longer: after it had polled in vain it slept \(Text.duration(loop.sleeps.p90)) at most in nine of ten cases; "
             + "--iothread-poll \((budget + loop.sleeps.p90 + 999) / 1000)us would have lasted"
-          : "do not poll: --iothread-poll 0, the default, as work comes too seldom"
+          : loop.pollsReady > misses
+            ? "polls mostly find something (\(Text.count(loop.pollsReady))): poll for less than \(Text.duration(budget)) only if others want that CPU"
+            : "do not poll: --iothread-poll 0, the default, as work comes too seldom"
       ]
       found.estimate = FindingEstimateReport(
         saves: time,
