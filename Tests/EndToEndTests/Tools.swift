@@ -25,6 +25,9 @@ enum Tools {
 
   static var hasKVM: Bool { access("/dev/kvm", R_OK | W_OK) == 0 }
   static var hasLTTng: Bool { find("lttng") != nil && find("lttng-sessiond") != nil }
+  static var chromium: URL? {
+    ["chromium", "chromium-browser", "google-chrome"].lazy.compactMap(find).first
+  }
   static var hasBabeltrace: Bool { find("babeltrace2") != nil }
   /// What the tests here need; a machine without it skips them, and says so.
   static var canRecord: Bool { hasKVM && hasLTTng && hasBabeltrace }
