@@ -139,6 +139,44 @@ struct EvidenceTests {
     #expect(lacking.verdict == "not_in_all_runs" && lacking.ratio == nil && lacking.b[4] == nil)
   }
 
+  @Test(
+    "where exits of A and B are not the same ones, what is of all of them together is neither better nor worse"
+  )
+  func mixes() throws {
+    let kinds = try ReportTests.builder("mixed").1.summary().summary?.exits ?? []
+    try #require(kinds.count > 3)
+    func runs(_ factor: UInt64) throws -> (a: [ComparedRun], b: [ComparedRun]) {
+      let turns = Self.turns(10, p99: 1.05)
+      func with(_ exits: [ExitReport], _ runs: [ComparedRun]) -> [ComparedRun] {
+        runs.map { run in
+          var summary = run.summary
+          summary.summary = SummaryReport(
+            vcpus: [], loops: [], exits: exits, paths: [], interrupts: [], requests: [], locks: [], kvm: [],
+            phases: [], marks: 0)
+          let metrics = run.metrics.map { metric in
+            var metric = metric
+            metric.isOfAllExits = metric.name.hasPrefix("handling.")
+            return metric
+          }
+          return ComparedRun(summary: summary, metrics: metrics)
+        }
+      }
+      var changed = kinds
+      changed[0].count = kinds[0].count * factor / 10
+      return (with(kinds, turns.a), with(changed, turns.b))
+    }
+    let alike = try Self.evidence(runs(10))
+    #expect(alike.warnings.isEmpty)
+    #expect(alike.primary.first { $0.name == "handling.p99" }?.verdict == "worse")
+    for factor: UInt64 in [0, 5, 30] {
+      let different = try Self.evidence(runs(factor))
+      #expect(different.warnings.count == 1, "\(different.warnings)")
+      #expect(different.warnings.first?.contains(Comparison.name(kinds[0])) == true)
+      #expect(different.primary.first { $0.name == "handling.p99" }?.verdict == "higher")
+      #expect(different.primary.filter { $0.isLessBetter }.count == 3)
+    }
+  }
+
   @Test("a run's metrics are those of its own reports", arguments: ReportTests.names)
   func metrics(_ name: String) throws {
     let builder = try ReportTests.builder(name).1
@@ -146,6 +184,9 @@ struct EvidenceTests {
     let summary = try #require(run.summary.summary)
     func value(_ name: String) -> Double? { run.metrics.first { $0.name == name }?.value }
     #expect(Set(run.metrics.map(\.name)).count == run.metrics.count)
+    let ofAll = run.metrics.filter(\.isOfAllExits).map(\.name)
+    #expect(ofAll.contains("handling_per_exit") && !ofAll.contains("elapsed"))
+    #expect(ofAll.allSatisfy { !$0.contains("/") })
     #expect(value("exits.rate") == summary.allExits?.rate?.perSecond)
     #expect(value("elapsed") == Double(run.summary.trace.duration))
     // Of a run with losses nothing that counts what was recorded.

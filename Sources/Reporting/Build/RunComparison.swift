@@ -83,11 +83,14 @@ private struct RunComparison {
   private let plan: ComparisonPlan
   private let isPaired: Bool
   private let isSingle: Bool
+  /// Where exits of A and B are not the same ones: what differs most.
+  private let mix: (kind: String, a: Double, b: Double)?
 
   init(_ a: [ComparedRun], _ b: [ComparedRun], _ plan: ComparisonPlan) {
     let inTurns = Self.inTurns(a, b)
     self.plan = plan
     isSingle = a.count == 1 && b.count == 1
+    mix = ExitMix.difference(ExitMix(a), ExitMix(b))
     isPaired =
       plan.pairing == .paired
       || (plan.pairing == nil && inTurns != nil && a.count >= ComparisonPlan.fewestPairs)
@@ -166,7 +169,8 @@ private struct RunComparison {
       let (one, two) = (values(left), values(right))
       let isComplete = (one + two).allSatisfy { ($0 ?? 0) > 0 }
       return MetricReport(
-        name: name, unit: entry.metric.unit, isLessBetter: entry.metric.isLessBetter, a: one, b: two,
+        name: name, unit: entry.metric.unit,
+        isLessBetter: entry.metric.isLessBetter && !(entry.metric.isOfAllExits && mix != nil), a: one, b: two,
         medianA: Self.median(one), medianB: Self.median(two),
         verdict: !isComplete ? "not_in_all_runs" : isSingle ? "one_run_each" : "")
     }
@@ -236,6 +240,12 @@ private struct RunComparison {
           "the runs of \(side) are not alike: \(name) is " + values.sorted().prefix(4).joined(separator: ", ")
             + (values.count > 4 ? ", …" : ""))
       }
+    }
+    if let mix {
+      warnings.append(
+        "the exits of A and B are not the same ones: of A's \(ExitMix.words(mix.a)) are \(mix.kind), of B's \(ExitMix.words(mix.b)); "
+          + "handling.* and …_per_exit, which are of all exits together, differ for that alone, so neither is called better"
+      )
     }
     let runs = a + b
     add(

@@ -10,6 +10,8 @@ struct RunMetric: Sendable, Equatable {
   var unit: String
   /// Less is better; else neither is.
   var isLessBetter = true
+  /// It is about exits of all kinds together, so that it differs where these do.
+  var isOfAllExits = false
   /// nil: too few events for it, or it counts events and some are missing.
   var value: Double?
   /// Time that it is about, ns: what takes most comes first.
@@ -42,7 +44,10 @@ extension ReportBuilder {
       _ name: String, _ value: Double?, unit: String = "ns", isLessBetter: Bool = true, _ weight: Int64
     ) {
       metrics.append(
-        RunMetric(name: name, unit: unit, isLessBetter: isLessBetter, value: value, weight: weight))
+        RunMetric(
+          name: name, unit: unit, isLessBetter: isLessBetter,
+          isOfAllExits: name.hasPrefix("handling.") || name.hasSuffix("_per_exit"), value: value,
+          weight: weight))
     }
     func per(_ time: Int64?, _ count: UInt64) -> Double? {
       time.flatMap { count > 0 && isWhole ? Double($0) / Double(count) : nil }

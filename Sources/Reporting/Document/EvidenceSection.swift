@@ -42,7 +42,9 @@ extension DocumentBuilder {
   private mutating func metrics(
     _ title: String, _ metrics: [MetricReport], _ evidence: EvidenceReport, isBrief: Bool = false
   ) {
-    guard !metrics.isEmpty else { return }
+    let none = metrics.filter { $0.verdict == "not_in_all_runs" && $0.medianA == nil && $0.medianB == nil }
+    let metrics = metrics.filter { metric in !none.contains { $0.name == metric.name } }
+    if metrics.isEmpty, none.isEmpty { return }
     var table = DocumentTable(
       isBrief
         ? [.left, .right, .right, .right, .left] : [.left, .right, .right, .right, .right, .right, .left],
@@ -58,7 +60,8 @@ extension DocumentBuilder {
           + [metric.ratio.map(change) ?? "–", interval ?? "–"] + (isBrief ? [] : [detectable])
           + [verdict(metric, evidence)])
     }
-    show(table)
+    if metrics.isEmpty { heading(title) } else { show(table) }
+    if !none.isEmpty { paragraph("in no run: " + none.map(\.name).joined(separator: ", "), indent: 2) }
   }
 
   private func verdict(_ metric: MetricReport, _ evidence: EvidenceReport) -> String {
