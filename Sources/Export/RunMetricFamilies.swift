@@ -50,7 +50,7 @@ extension MetricFamilies {
       Self.seconds(trace.duration))
     add(
       "exeunt_run_partial", .gauge, "1 where something is lost, damaged or not proven to be there", [run],
-      trace.isPartial || trace.check?.isWhole == false ? "1" : "0")
+      trace.mayLackEvents ? "1" : "0")
     count("exeunt_events", "Events recorded", [run], trace.events)
     count("exeunt_discarded_events", "Events that found no room in the buffers", [run], trace.discardedEvents)
     count("exeunt_lost_packets", "Packets that are missing", [run], trace.lostPackets)

@@ -146,7 +146,7 @@ struct TableRows {
     sink.unsigned(trace.events)
     sink.unsigned(trace.discardedEvents)
     sink.unsigned(trace.lostPackets)
-    sink.integer(trace.isPartial ? 1 : 0)
+    sink.integer(trace.mayLackEvents ? 1 : 0)
     sink.endRow()
   }
 }

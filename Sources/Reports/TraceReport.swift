@@ -24,6 +24,10 @@ package struct TraceReport: Codable, Equatable, Sendable {
   package var unanalysedEvents: UInt64?
   /// Whether anything is lost, damaged or not understood.
   package var isPartial: Bool
+  /// Whether events may be missing: some are, or it is not proven that none is.
+  package var mayLackEvents: Bool { isPartial || check?.isWhole == false }
+  /// Whether events are missing in what was analysed.
+  package var hasLosses: Bool { isPartial || window?.gaps ?? 0 > 0 }
   /// Whether the recording is whole, by the totals that it ends with; nil: nobody looked, as for a window.
   package var check: CheckReport?
   /// Streams in the order of the trace.

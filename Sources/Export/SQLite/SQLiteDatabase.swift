@@ -64,10 +64,15 @@ package final class SQLiteDatabase {
     _ sql: String, _ body: (SQLiteStatement) throws(SQLiteError) -> Void
   ) throws(SQLiteError) {
     var rest = Array(sql.utf8)
+    var isEmpty = true
     while let (statement, used) = try prepare(rest) {
-      if let statement { try body(statement) }
+      if let statement {
+        isEmpty = false
+        try body(statement)
+      }
       rest.removeFirst(used)
     }
+    if isEmpty { throw SQLiteError("no statement") }
   }
 
   /// The one statement of a text.

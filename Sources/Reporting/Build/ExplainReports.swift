@@ -16,6 +16,7 @@ extension ReportBuilder {
   private func explained(_ report: Report) -> ExplainedRun {
     var run = ExplainedRun(elapsed: duration)
     run.isPart = report.trace.window != nil
+    run.hasLosses = report.trace.hasLosses
     run.vcpus = result.vcpus.map(vcpu)
     run.registers = accesses(.other)
     run.kicks = accesses(.kick)
@@ -86,7 +87,7 @@ extension ReportBuilder {
   private func notKnown(_ report: Report, _ run: ExplainedRun) -> [String] {
     var sentences: [String] = []
     let trace = report.trace
-    if trace.isPartial || trace.window?.gaps ?? 0 > 0 || run.vcpus.contains(where: { $0.unknown > 0 }) {
+    if trace.hasLosses || run.vcpus.contains(where: { $0.unknown > 0 }) {
       sentences.append(
         "events are missing: counts, costs and their bounds are of what was recorded, and there may be more than was found"
       )

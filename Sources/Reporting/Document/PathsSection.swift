@@ -31,11 +31,12 @@ extension DocumentBuilder {
     heading("\(Text.cut(path.device, to: 40))\(queue) · \(kind(path))")
     var words: [String] = []
     if path.kicks > 0 {
-      let share = path.sharePermille.map { " (\(Text.percent(Int64($0), of: 1000)) of this queue's)" } ?? ""
+      let whose = report.trace.hasLosses ? "those of this queue that were recorded" : "this queue's"
+      let share = path.sharePermille.map { " (\(Text.percent(Int64($0), of: 1000)) of \(whose))" } ?? ""
       words.append(Text.number(path.kicks, "kick") + share)
     }
     words.append(Text.number(path.handlers, "handler"))
-    if path.kind == "ioeventfd", path.handlers > 0 {
+    if path.kind == "ioeventfd", path.handlers > 0, !report.trace.hasLosses {
       words.append(
         "\(Text.fixed(Double(path.kicks) / Double(path.handlers), 2)) kicks each, at most \(path.mostKicks)")
     }

@@ -46,6 +46,9 @@ struct ExplainedRun {
   /// A part of a run is analysed.
   var isPart = false
 
+  /// Events are missing, so that what is counted by different events need not fit together.
+  var hasLosses = false
+
   /// How much of waits that follow each other is in the time analysed, at least: where that is a part of a run, one of them began
   /// before it, and may be the longest.
   func inside(_ waits: LatencyReport) -> Int64 {

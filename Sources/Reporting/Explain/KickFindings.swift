@@ -43,12 +43,12 @@ extension Findings {
       if let loop = kicks.loop, loop.pollsReady > loop.polls / 2 { return nil }
       guard let weighed = run.weigh(run.inside(wait), whose: "elapsed", of: run.elapsed) else { return nil }
       let (name, loop) = ("\(path.device) queue \(queue)", kicks.loop?.name ?? "its I/O thread")
-      let each = Text.fixed(Double(path.kicks) / Double(path.handlers), 2)
+      let each = run.hasLosses ? "" : ", \(Text.fixed(Double(path.kicks) / Double(path.handlers), 2)) each"
       var found = FindingReport(
         kind: "single_kicks", subject: name, severity: weighed.severity,
         title:
           "requests of \(name) waited \(Text.percent(run.inside(wait), of: run.elapsed)) of the time for \(loop) to wake up: "
-          + "\(Text.number(path.handlers, "wakeup")) for \(Text.number(path.kicks, "kick")), \(each) each",
+          + "\(Text.number(path.handlers, "handler")) for \(Text.number(path.kicks, "kick"))\(each)",
         cost: weighed.cost,
         numbers: [
           .count("kicks", path.kicks), .count("handlers", path.handlers), .count("requests", path.requests),
