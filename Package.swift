@@ -66,16 +66,19 @@ let analyzer: [Target] = [
   .target(name: "Dump", dependencies: ["CTF"], swiftSettings: swift),
   .target(name: "Reports", swiftSettings: swift),
   .target(name: "Statistics", swiftSettings: swift),
+  .target(name: "Symbols", swiftSettings: swift),
   .target(
-    name: "Reporting", dependencies: ["Reports", "Analysis", "CTF", "Dump", "Statistics"],
+    name: "Reporting", dependencies: ["Reports", "Analysis", "CTF", "Dump", "Statistics", "Symbols"],
     swiftSettings: swift),
   .target(name: "CSQLite", cSettings: c),
   .target(
-    name: "Export", dependencies: ["Analysis", "CTF", "Dump", "Reports", "CSQLite"], swiftSettings: swift),
+    name: "Export", dependencies: ["Analysis", "CTF", "Dump", "Reports", "Symbols", "CSQLite"],
+    swiftSettings: swift),
   .executableTarget(
     name: "exeunt-analyze",
     dependencies: [
-      "Export", "Reporting", "Reports", "Statistics", "Dump", "Analysis", "CTF", "CArguments", argumentParser,
+      "Export", "Reporting", "Reports", "Statistics", "Symbols", "Dump", "Analysis", "CTF", "CArguments",
+      argumentParser,
     ],
     swiftSettings: swift),
 ]
@@ -105,8 +108,10 @@ let package = Package(
     .testTarget(
       name: "StatisticsTests", dependencies: ["Statistics", "TestSupport"], exclude: ["Oracle"],
       swiftSettings: swift),
+    .testTarget(name: "SymbolsTests", dependencies: ["Symbols", "TestSupport"], swiftSettings: swift),
     .testTarget(
-      name: "ReportingTests", dependencies: ["Reporting", "Reports", "Export", "Dump", "Analysis", "CTF"],
+      name: "ReportingTests",
+      dependencies: ["Reporting", "Reports", "Export", "Symbols", "Dump", "Analysis", "CTF"],
       exclude: ["Golden"], swiftSettings: swift),
     .target(name: "CTestGuests", path: "Tests/TestGuests", cSettings: c),
     .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport", swiftSettings: swift),
@@ -116,8 +121,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "Reporting", "Reports", "Dump", "Analysis", "CTF", "Devices", "Virtio", "Board", "Boot", "GuestRAM",
-        "Platform", "RingDriver",
+        "Reporting", "Reports", "Symbols", "Dump", "Analysis", "CTF", "Devices", "Virtio", "Board", "Boot",
+        "GuestRAM", "Platform", "RingDriver",
       ],
       path: "Tests/Fuzz/Targets", swiftSettings: swift),
     .testTarget(

@@ -58,6 +58,9 @@ public struct MachineRequirements: Sendable {
   /// Whether interrupts are sent by `VirtualMachine.signal`.
   public var signalsMessages: Bool
 
+  /// Whether `Vcpu.instructionPointer` is asked for at exits.
+  public var tellsInstructionPointers = false
+
   /// Describes a machine.
   public init(vcpus: Int, interruptControllers: InterruptControllers, signalsMessages: Bool) {
     self.vcpus = vcpus

@@ -35,6 +35,11 @@ public protocol Vcpu: AnyObject, Sendable {
   /// - Returns: nil where the guest has nothing mapped.
   func translate(linear address: UInt64) throws -> UInt64?
 
+  /// Where the guest was when the exit that is being handled happened: its instruction pointer, an offset in its code segment.
+  /// Whether that is the instruction that exited or the one behind it is the engine's matter. Only where
+  /// `MachineRequirements.tellsInstructionPointers` says so; on the vCPU's own thread.
+  var instructionPointer: UInt64 { get }
+
   /// The guest's time stamp counter; nil where the engine does not tell. Also while an exit is handled, by its own thread.
   func timeStampCounter() -> UInt64?
   /// What the guest's time stamp counter is ahead of the host's, as a two's complement number of ticks; nil where the engine

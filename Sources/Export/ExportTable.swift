@@ -37,7 +37,7 @@ package enum ExportTable: String, CaseIterable, Sendable {
     case .exits:
       [
         "run", "vcpu", "seq", "at", text("reason"), text("direction"), text("device"), "address", "size",
-        "count", "kicks", "in_kvm_run_ns", "handling_ns",
+        "count", "kicks", "in_kvm_run_ns", "handling_ns", "rip",
       ]
     case .intervals:
       [

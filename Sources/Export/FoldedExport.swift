@@ -1,9 +1,11 @@
 import Analysis
+import Symbols
 
 /// Folded stacks, of which flame graphs are drawn: frames with `;` between them, a blank, and ns.
 ///
 /// Of a vCPU: its name, reason and direction, device, address, and `in KVM_RUN` before the exit or `handling` after it; of an I/O
-/// thread its name, its state, and whom it handles. The stacks of a thread are all of its time from its first event to its last.
+/// thread its name, its state, and whom it handles. With the guest's symbols, of a vCPU: its name, reason and direction, device, and
+/// the function that the exit comes from; both times together. The stacks of a thread are all of its time from its first event to its last.
 package struct FoldedExporter: Exporter, ~Copyable {
   /// A stack; -1 where it has no such frame.
   private struct Stack: Hashable {
@@ -13,11 +15,14 @@ package struct FoldedExporter: Exporter, ~Copyable {
     var direction = -1
     var device = -1
     var address: UInt64?
+    var function = -1
     var leaf = -1
   }
 
   /// Stacks of addresses of their own; those of others have the device as their last frame but one.
   private static let mostAddresses = 4096
+  /// The same of the guest's functions.
+  private static let mostFunctions = 4096
 
   private var output: OutputBuffer
   private let names = ExportNames()
@@ -29,9 +34,15 @@ package struct FoldedExporter: Exporter, ~Copyable {
   private let inKvmRun: Int
   private let handling: Int
   private let unknown: Int
+  private let symbols: GuestSymbols?
+  /// Functions, and addresses that are in none, by their names.
+  private var functions: Set<Int> = []
 
-  /// - Parameter descriptor: Where to write.
-  package init(descriptor: Int32) {
+  /// - Parameters:
+  ///   - descriptor: Where to write.
+  ///   - symbols: The guest's; nil: stacks have no functions.
+  package init(descriptor: Int32, symbols: GuestSymbols? = nil) {
+    self.symbols = symbols
     output = OutputBuffer(descriptor: descriptor)
     (inKvmRun, handling) = (names.number("in KVM_RUN"), names.number("handling"))
     unknown = names.number("unknown")
@@ -71,7 +82,9 @@ package struct FoldedExporter: Exporter, ~Copyable {
       run: run, thread: names.thread(ThreadName(.vcpu, exit.vcpu)), kind: names.reason(exit.reason))
     stack.direction = names.direction(exit.direction) ?? -1
     stack.device = names.device(of: exit) ?? -1
-    if exit.isAccess, let address = exit.address,
+    if let symbols {
+      stack.function = function(of: exit, symbols)
+    } else if exit.isAccess, let address = exit.address,
       addresses.contains(address) || addresses.count < Self.mostAddresses
     {
       addresses.insert(address)
@@ -79,10 +92,23 @@ package struct FoldedExporter: Exporter, ~Copyable {
     }
     for (leaf, time) in [(inKvmRun, exit.inKvmRun), (handling, exit.handling)] {
       guard let time, time > 0 else { continue }
-      stack.leaf = leaf
+      if symbols == nil { stack.leaf = leaf }
       times[stack, default: 0] &+= time
       rest[exit.vcpu, default: 0] &-= time
     }
+  }
+
+  /// The name of the function that an exit comes from, or its address.
+  private mutating func function(of exit: ModelExit, _ symbols: GuestSymbols) -> Int {
+    guard let rip = exit.rip else { return names.number("no instruction pointer") }
+    let found = symbols.function(rip: rip, reason: exit.reason, direction: exit.direction)
+    guard found != nil || functions.count < Self.mostFunctions else { return names.number("others") }
+    let number = names.number(found?.name ?? "0x" + String(rip, radix: 16))
+    guard functions.contains(number) || functions.count < Self.mostFunctions else {
+      return names.number("others")
+    }
+    functions.insert(number)
+    return number
   }
 
   package mutating func end() {
@@ -107,7 +133,8 @@ package struct FoldedExporter: Exporter, ~Copyable {
     let kind = names.text(stack.kind) + (stack.direction < 0 ? "" : " " + names.text(stack.direction))
     let address = stack.address.map { "0x" + String($0, radix: 16) }
     return [names.text(stack.thread), kind] + (stack.device < 0 ? [] : [names.text(stack.device)])
-      + (address.map { [$0] } ?? []) + (stack.leaf < 0 ? [] : [names.text(stack.leaf)])
+      + (address.map { [$0] } ?? []) + (stack.function < 0 ? [] : [names.text(stack.function)])
+      + (stack.leaf < 0 ? [] : [names.text(stack.leaf)])
   }
 
   /// Names are the trace's, and may have anything in them.

@@ -57,6 +57,7 @@ struct TableRows {
     sink.unsigned(exit.kicks)
     sink.integer(exit.inKvmRun)
     sink.integer(exit.handling)
+    sink.unsigned(exit.rip)
     sink.endRow()
   }
 

@@ -53,6 +53,9 @@ public struct Capability: Sendable, Hashable {
   /// KVM_CAP_VCPU_ATTRIBUTES.
   public static let vcpuAttributes = Capability(
     KVM_CAP_VCPU_ATTRIBUTES, "vcpu_attributes", "reading and setting the guest's TSC offset")
+  /// KVM_CAP_SYNC_REGS.
+  public static let syncRegs = Capability(
+    KVM_CAP_SYNC_REGS, "sync_regs", "--trace-rip: the guest's instruction pointer at each exit")
   /// KVM_CAP_NR_VCPUS.
   public static let recommendedVcpus = Capability(
     KVM_CAP_NR_VCPUS, "nr_vcpus", "the recommended number of vCPUs")
@@ -66,6 +69,6 @@ public struct Capability: Sendable, Hashable {
   /// Each of these is behind a flag or an enrichment of the trace.
   public static let optional: [Capability] = [
     .irqchip, .splitIrqchip, .pit2, .ioeventfd, .irqfd, .irqRouting, .signalMSI, .binaryStatistics,
-    .getTSCKHz, .vcpuAttributes,
+    .getTSCKHz, .vcpuAttributes, .syncRegs,
   ]
 }

@@ -42,6 +42,14 @@ public final class KVMEngine: ExecutionEngine {
         "this host's KVM lacks KVM_CAP_\(capability.name.uppercased()), needed for \(capability.use); "
           + "see `exeunt doctor`")
     }
+    // The capability's number is the set of registers that can be had.
+    if requirements.tellsInstructionPointers,
+      try system.check(.syncRegs) & Int(CKVM_SYNC_X86_REGS) == 0
+    {
+      throw KVMUnsupported(
+        "--trace-rip: this host's KVM lacks KVM_CAP_SYNC_REGS (Linux 4.17), which leaves the instruction pointer in "
+          + "memory at each exit; record without it")
+    }
     let limit = try system.check(.maximumVcpus)
     guard limit == 0 || requirements.vcpus <= limit else {
       throw KVMUnsupported("--cpus \(requirements.vcpus): this host's KVM allows \(limit) at the most")
@@ -55,6 +63,7 @@ public final class KVMEngine: ExecutionEngine {
     let machine = try system.createVirtualMachine()
     machine.cpuid = try system.supportedCPUID()
     machine.vcpuCount = UInt32(requirements.vcpus)
+    machine.tellsInstructionPointers = requirements.tellsInstructionPointers
     // One page, and the three above it.
     try machine.setIdentityMapAddress(reserved.lowerBound)
     try machine.setTSSAddress(reserved.lowerBound + 4096)

@@ -69,6 +69,15 @@ import Platform
   /// Takes that back.
   public func clearImmediateExit() { unsafe ckvm_set_immediate_exit(page, 0) }
 
+  /// Has KVM leave the general registers in the shared page whenever KVM_RUN returns: KVM_CAP_SYNC_REGS.
+  func shareRegisters() { unsafe page.pointee.kvm_valid_regs = CKVM_SYNC_X86_REGS }
+
+  /// The instruction pointer that the last KVM_RUN left in the shared page; 0 where it leaves none.
+  @inlinable
+  public var instructionPointer: UInt64 {
+    unsafe UnsafeRawPointer(page).load(fromByteOffset: Int(CKVM_RUN_RIP_OFFSET), as: UInt64.self)
+  }
+
   /// This vCPU's own counters: KVM_GET_STATS_FD.
   public func statistics() throws(KVMError) -> Statistics {
     try Statistics(of: descriptor)

@@ -10,6 +10,8 @@ public final class KVMVirtualMachine: VirtualMachine, @unchecked Sendable {
   var cpuid: [kvm_cpuid_entry2] = []
   /// How many vCPUs CPUID tells of.
   var vcpuCount: UInt32 = 1
+  /// Whether its vCPUs leave their registers in the shared page at each exit.
+  var tellsInstructionPointers = false
   // What is in the kernel, noted when it is made.
   var controllers = MachineRequirements.InterruptControllers.none
   var hasTimer = false
@@ -60,9 +62,11 @@ public final class KVMVirtualMachine: VirtualMachine, @unchecked Sendable {
   /// - Parameter id: also its local APIC's number.
   public func createVcpu(id: UInt32) throws(KVMError) -> KVMVcpu {
     let raw = try Request("KVM_CREATE_VCPU", CKVM_CREATE_VCPU)(descriptor, UInt(id))
-    return try KVMVcpu(
+    let vcpu = try KVMVcpu(
       id: id, descriptor: FileDescriptor(owning: CInt(raw)), mappingSize: runMappingSize,
       hasLocalController: controllers != .none)
+    if tellsInstructionPointers { vcpu.shareRegisters() }
+    return vcpu
   }
 
   /// Turns a write at an address into a signal of an eventfd, without a return from KVM_RUN: KVM_IOEVENTFD.

@@ -70,7 +70,9 @@ final class MachineBuilder<Engine: ExecutionEngine> {
     do {
       for id in 0..<UInt32(configuration.vcpus) {
         runners.append(
-          VcpuRunner(try machine.makeVcpu(id: id), memory: memory, dispatcher: dispatcher, control: control))
+          VcpuRunner(
+            try machine.makeVcpu(id: id), memory: memory, dispatcher: dispatcher, control: control,
+            tracesInstructionPointer: configuration.traceRip))
       }
     } catch {
       throw MachineError("making vCPU \(runners.count): \(error)")
@@ -122,10 +124,12 @@ final class MachineBuilder<Engine: ExecutionEngine> {
 extension MachineConfiguration {
   /// What the engine is asked for.
   var requirements: MachineRequirements {
-    MachineRequirements(
+    var requirements = MachineRequirements(
       vcpus: vcpus,
       interruptControllers: interruptController == .kernel
         ? .all : interruptController == .split ? .local : .none,
       signalsMessages: interruptController == .split && !irqfd)
+    requirements.tellsInstructionPointers = traceRip
+    return requirements
   }
 }

@@ -157,6 +157,8 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
   package var readsInput = false
   /// Whether locks are traced even when they are free.
   package var traceLocks = false
+  /// Whether exits are traced with the guest's instruction pointer.
+  package var traceRip = false
   /// How a kernel is booted; nil for flat images and built-in guests, to which the three below apply.
   package var bootProtocol: BootPlan.BootProtocol?
   /// What the kernel is.

@@ -33,7 +33,13 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
   ///
   /// The loop is a closure because here, and nowhere later, both the engine's type and this one are known: the compiler
   /// makes one loop of the two, with no indirect call for an exit.
-  init<Engine: Vcpu>(_ vcpu: Engine, memory: GuestMemory, dispatcher: Dispatcher, control: RunControl) {
+  ///
+  /// - Parameter tracesInstructionPointer: whether exits are traced with it. It makes another loop, so that the one without
+  ///   is not asked at each exit.
+  init<Engine: Vcpu>(
+    _ vcpu: Engine, memory: GuestMemory, dispatcher: Dispatcher, control: RunControl,
+    tracesInstructionPointer: Bool
+  ) {
     index = Int(vcpu.id)
     id = UInt16(vcpu.id)
     context = ThreadContext(kind: .vcpu, id: id)
@@ -42,7 +48,11 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
     self.memory = memory
     self.dispatcher = dispatcher
     self.control = control
-    loop = { vcpu.run($0) }
+    if tracesInstructionPointer {
+      loop = { vcpu.run(InstructionPointerTracing(of: vcpu, $0)) }
+    } else {
+      loop = { vcpu.run($0) }
+    }
   }
 
   /// The thread's name.
@@ -63,29 +73,47 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
   }
 
   @inline(__always)
-  package func handle(_ exit: VcpuExit) -> Bool {
+  package func handle(_ exit: VcpuExit) -> Bool { handle(exit, at: nil) }
+
+  /// Handles an exit.
+  ///
+  /// - Parameter rip: the guest's instruction pointer, where it is traced. A constant wherever this is called from, so that each
+  ///   loop has only its own event in it.
+  @inline(__always)
+  func handle(_ exit: VcpuExit, at rip: UInt64?) -> Bool {
     exits &+= 1
     switch exit {
     case .port(let access):
       let direction: UInt8 = access.isWrite ? 2 : 1
-      exeunt_trace_vcpu_run_exit(
-        id, context.sequence, UInt8(ExitReason.io), UInt64(access.port), UInt8(access.size), direction,
+      traceExit(
+        rip, UInt8(ExitReason.io), UInt64(access.port), UInt8(access.size), direction,
         UInt16(truncatingIfNeeded: access.count))
       if !dispatcher.handle(access, by: context) {
         unclaimed.count(isPort: true, address: UInt64(access.port), times: UInt64(access.count))
       }
     case .memory(let access):
       let direction: UInt8 = access.isWrite ? 2 : 1
-      exeunt_trace_vcpu_run_exit(
-        id, context.sequence, UInt8(ExitReason.mmio), access.address, UInt8(access.size), direction, 1)
+      traceExit(rip, UInt8(ExitReason.mmio), access.address, UInt8(access.size), direction, 1)
       if !dispatcher.handle(access, by: context) {
         unclaimed.count(isPort: false, address: access.address)
       }
     default:
-      if !handleRare(exit) { return false }
+      if !handleRare(exit, at: rip) { return false }
     }
     context.advance()
     return true
+  }
+
+  @inline(__always)
+  private func traceExit(
+    _ rip: UInt64?, _ reason: UInt8, _ address: UInt64, _ size: UInt8, _ direction: UInt8, _ count: UInt16
+  ) {
+    if let rip {
+      exeunt_trace_vcpu_run_exit_rip(
+        id, context.sequence, reason, address, size, direction, count, rip)
+    } else {
+      exeunt_trace_vcpu_run_exit(id, context.sequence, reason, address, size, direction, count)
+    }
   }
 
   /// Asks what to do, and does not ask again for what was asked for until then.
@@ -105,10 +133,9 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
   /// Handles everything that is not an access to a device.
   ///
   /// - Returns: false when the run is over.
-  private func handleRare(_ exit: VcpuExit) -> Bool {
+  private func handleRare(_ exit: VcpuExit, at rip: UInt64?) -> Bool {
     let address: UInt64 = if case .memoryFault(let fault) = exit { fault.address } else { 0 }
-    exeunt_trace_vcpu_run_exit(
-      id, context.sequence, UInt8(truncatingIfNeeded: min(exit.reason, 255)), address, 0, 0, 0)
+    traceExit(rip, UInt8(truncatingIfNeeded: min(exit.reason, 255)), address, 0, 0, 0)
     switch exit {
     case .port, .memory: return true
     case .interrupted: return goesOn()

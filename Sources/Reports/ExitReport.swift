@@ -14,6 +14,8 @@ package struct ExitReport: Codable, Equatable, Sendable {
   package var addresses: Int
   /// vCPU, when exits of vCPUs are kept apart.
   package var vcpu: Int?
+  /// Where in the guest they come from, when they are put together by that.
+  package var place: ExitPlaceReport?
   /// Number of exits.
   package var count: UInt64
   /// Time in KVM_RUN before the exit.
@@ -27,8 +29,8 @@ package struct ExitReport: Codable, Equatable, Sendable {
 
   package init(
     machine: String? = nil, reason: String? = nil, direction: String? = nil, device: String? = nil,
-    address: UInt64? = nil, addresses: Int, vcpu: Int? = nil, count: UInt64, inKvmRun: LatencyReport,
-    handling: LatencyReport, cost: ExitCostReport? = nil, rate: RateReport? = nil
+    address: UInt64? = nil, addresses: Int, vcpu: Int? = nil, place: ExitPlaceReport? = nil, count: UInt64,
+    inKvmRun: LatencyReport, handling: LatencyReport, cost: ExitCostReport? = nil, rate: RateReport? = nil
   ) {
     self.machine = machine
     self.reason = reason
@@ -37,6 +39,7 @@ package struct ExitReport: Codable, Equatable, Sendable {
     self.address = address
     self.addresses = addresses
     self.vcpu = vcpu
+    self.place = place
     self.count = count
     self.inKvmRun = inKvmRun
     self.handling = handling

@@ -1,20 +1,24 @@
 /// The contents of `exits`.
 package struct ExitsReport: Codable, Equatable, Sendable {
-  /// What exits are put together by: `reason`, `device`, `address` or `vcpu`.
+  /// What exits are put together by: `reason`, `device`, `address`, `vcpu`, `symbol` or `address-range`.
   package var by: String
   /// What was asked for, in words; nil: everything.
   package var filter: String?
   /// What costs are measured with; nil in a report of an early build.
   package var costs: ExitCostsReport?
+  /// By `symbol` and `address-range`: what is known of where exits come from.
+  package var places: ExitPlacesReport?
   /// Groups, in the order that `costs` names.
   package var groups: [ExitHistogramReport]
 
   package init(
-    by: String, filter: String? = nil, costs: ExitCostsReport? = nil, groups: [ExitHistogramReport]
+    by: String, filter: String? = nil, costs: ExitCostsReport? = nil, places: ExitPlacesReport? = nil,
+    groups: [ExitHistogramReport]
   ) {
     self.by = by
     self.filter = filter
     self.costs = costs
+    self.places = places
     self.groups = groups
   }
 }

@@ -17,6 +17,7 @@ struct ExitsCommand: ParsableCommand {
         exeunt-analyze exits --reason io --address 0x3f8 run1
         exeunt-analyze exits --device serial0 --by vcpu run1
         exeunt-analyze exits --from 1.5 --to 2 run1
+        exeunt-analyze exits --by symbol --symbols vmlinux run1
       """)
 
   @OptionGroup var options: AnalysisOptions
@@ -25,8 +26,17 @@ struct ExitsCommand: ParsableCommand {
 
   @OptionGroup var part: WindowOptions
 
-  @Option(help: ArgumentHelp("Put together by reason, device, address or vcpu.", valueName: "grouping"))
+  @Option(
+    help: ArgumentHelp(
+      "Put together by reason, device, address, vcpu, symbol or address-range.", valueName: "grouping"))
   var by = ExitGrouping.device
+
+  @OptionGroup var symbols: SymbolOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Bytes of the ranges of --by address-range, such as 0x1000.", valueName: "size"))
+  var rangeSize: NumberArgument?
 
   @Option(
     help: ArgumentHelp(
@@ -59,6 +69,14 @@ struct ExitsCommand: ParsableCommand {
   var failIfOver: [LatencyThreshold] = []
 
   func validate() throws {
+    if by != .symbol, symbols.isGiven { throw ValidationError("--symbols is for --by symbol") }
+    if let rangeSize {
+      guard by == .addressRange else { throw ValidationError("--range-size is for --by address-range") }
+      guard rangeSize.value > 0 else { throw ValidationError("--range-size 0: give 1 byte or more") }
+    }
+    if by.isPlace, failIfOver.contains(where: { $0.reason != nil || $0.device != nil }) {
+      throw ValidationError("--fail-if-over with a reason or a device needs --by reason, device or address")
+    }
     // What the groups do not tell apart cannot be over a limit.
     if by == .vcpu, failIfOver.contains(where: { $0.reason != nil }) {
       throw ValidationError("--fail-if-over reason=… needs --by reason, device or address")
@@ -80,7 +98,12 @@ struct ExitsCommand: ParsableCommand {
     let reporter = try options.reporter(part, configuration, follow: following.follow)
     try options.check(devices: device + failIfOver.compactMap(\.device), among: reporter.exitDeviceNames)
     try options.check(vcpus: vcpu.map { Int(clamping: $0.value) }, among: reporter.vcpuIDs)
-    let report = reporter.exits(by: by, devices: device, filter: filter, sortedBy: sort)
+    if by.isPlace, !reporter.hasInstructions {
+      throw Terminal.mistake(
+        "exits of this trace have no instruction pointers: record with exeunt run --trace-rip")
+    }
+    let places = ExitPlaces(symbols: try symbols.read(), rangeSize: rangeSize?.value ?? 4096)
+    let report = reporter.exits(by: by, devices: device, filter: filter, sortedBy: sort, places: places)
     try options.finish(report, limits: failIfOver.map { reporter.check($0, report, devices: device) })
   }
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Export
 import Glibc
 import Reports
+import Symbols
 
 extension ExportTable: ExpressibleByArgument {}
 
@@ -28,6 +29,7 @@ struct ExportCommand: ParsableCommand {
         exeunt-analyze export --format perfetto -o run1.perfetto-trace run1
         exeunt-analyze export --format csv --table exits -o exits.csv run1
         exeunt-analyze export --format folded run1 | flamegraph.pl >run1.svg
+        exeunt-analyze export --format folded --symbols vmlinux run1 | flamegraph.pl >functions.svg
         exeunt-analyze export --format jsonl --table requests run1 run2 | jq .duration_ns
       """)
 
@@ -58,9 +60,12 @@ struct ExportCommand: ParsableCommand {
     completion: .file())
   var output: String?
 
+  @OptionGroup var symbols: SymbolOptions
+
   @OptionGroup var options: RunOptions
 
   func validate() throws {
+    if symbols.isGiven, format != .folded { throw ValidationError("--symbols is for --format folded") }
     switch format {
     case .csv where table.count > 1:
       throw ValidationError("--format csv is one table: give --table once, or --format jsonl")
@@ -77,25 +82,30 @@ struct ExportCommand: ParsableCommand {
   func run() throws {
     signal(SIGPIPE, SIG_IGN)
     try StateInput.refuse(directories)
+    let guest = try symbols.read()
     let damaged: [TraceReport]
     if let output {
       let file = try OutputFile.make(output)
-      damaged = try export(to: file.descriptor, file.isRenamed ? file.place : nil)
+      damaged = try export(to: file.descriptor, file.isRenamed ? file.place : nil, guest)
       do throws(OutputFile.Failure) {
         try file.complete()
       } catch {
         throw RunOptions.failed(output, error.text)
       }
     } else {
-      damaged = try export(to: STDOUT_FILENO, nil)
+      damaged = try export(to: STDOUT_FILENO, nil, guest)
     }
     try AnalysisOptions.checkDamage(damaged)
   }
 
   /// Exports all runs, and gives what was read of those that are damaged.
   ///
-  /// - Parameter place: The regular file that the descriptor is of; nil: it is of none.
-  private func export(to descriptor: CInt, _ place: String?) throws -> [TraceReport] {
+  /// - Parameters:
+  ///   - place: The regular file that the descriptor is of; nil: it is of none.
+  ///   - guest: The guest's symbols.
+  private func export(
+    to descriptor: CInt, _ place: String?, _ guest: GuestSymbols?
+  ) throws -> [TraceReport] {
     switch format {
     case .csv:
       var exporter = CSVExporter(descriptor: descriptor, table: table.first ?? .exits)
@@ -109,7 +119,7 @@ struct ExportCommand: ParsableCommand {
       var exporter = PerfettoExporter(descriptor: descriptor)
       return try options.export(directories, as: output, to: &exporter)
     case .folded:
-      var exporter = FoldedExporter(descriptor: descriptor)
+      var exporter = FoldedExporter(descriptor: descriptor, symbols: guest)
       return try options.export(directories, as: output, to: &exporter)
     case .openmetrics:
       var exporter = OpenMetricsExporter(descriptor: descriptor)

@@ -110,6 +110,10 @@ struct MachineOptions: ParsableArguments {
   @Flag(help: "Trace the devices' locks even when they are free.")
   var traceLocks = false
 
+  @Flag(
+    help: "Trace each exit with the guest's instruction pointer, for exeunt-analyze exits by symbol.")
+  var traceRip = false
+
   /// The configuration, without the guest.
   func configuration() throws -> MachineConfiguration {
     var configuration = MachineConfiguration()
@@ -136,6 +140,7 @@ struct MachineOptions: ParsableArguments {
     configuration.timeLimit = timeout?.nanoseconds
     configuration.statisticsInterval = statsInterval.nanoseconds
     configuration.traceLocks = traceLocks
+    configuration.traceRip = traceRip
     switch serial {
     case "stdio": configuration.serial = .stdio
     case "none": configuration.serial = .none

@@ -29,7 +29,7 @@ struct OracleTally {
     events += 1
     counts[String(event.name), default: 0] += 1
     switch event.name {
-    case "vcpu_run_exit": countExit(event)
+    case "vcpu_run_exit", "vcpu_run_exit_rip": countExit(event)
     case "device_info":
       let name = event.label("name")
       guard name.hasPrefix("doorbell"), let number = Int(name.dropFirst(8)) else { return }

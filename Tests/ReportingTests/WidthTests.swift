@@ -62,7 +62,8 @@ struct WidthTests {
     let wide = TextStyle(width: 1000)
     for report in try Reports(name).all {
       let all = Self.numbers(report, wide)
-      #expect(all.count > 10)
+      // Exits whose instruction pointers are not recorded come from no place.
+      #expect(all.count > 10 || report.exits?.places?.count == 0)
       for width in Self.widths {
         for number in Self.numbers(report, TextStyle(width: width)) where !number.hasSuffix("…") {
           if !all.contains(number) { Issue.record("\(report.command) at \(width): \(number)") }

@@ -153,6 +153,9 @@ public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   /// There is no paging.
   public func translate(linear address: UInt64) throws -> UInt64? { address }
 
+  /// What the registers say that were set last.
+  public var instructionPointer: UInt64 { monitor.read { $0.registers.rip } }
+
   /// The number of exits, so that a test can tell when it was read.
   public func timeStampCounter() -> UInt64? { monitor.read { UInt64($0.begun) } }
   /// Nobody tells.

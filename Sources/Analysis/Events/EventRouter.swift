@@ -25,6 +25,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     switch event {
     case .vcpuRunEnter: enter(row)
     case .vcpuRunExit: exit(row)
+    case .vcpuRunExitRip: exitWithInstruction(row)
     case .dispatchBegin: dispatchBegin(row)
     case .dispatchEnd: dispatchEnd(row)
     case .lockWait: lockWait(row)
@@ -90,10 +91,20 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
 
   @inline(never)
   private func exit(_ row: UnsafePointer<UInt64>) {
-    let (at, event) = (EventPlace(row: row), VcpuRunExit(row: row))
+    exit(EventPlace(row: row), VcpuRunExit(row: row), instruction: .noInstruction)
+  }
+
+  @inline(never)
+  private func exitWithInstruction(_ row: UnsafePointer<UInt64>) {
+    let event = VcpuRunExitRip(row: row)
+    exit(EventPlace(row: row), event.exit, instruction: instruction(of: event))
+  }
+
+  @inline(__always)
+  private func exit(_ at: EventPlace, _ event: VcpuRunExit, instruction: Key) {
     guard let thread = vcpu(event.vcpu) else { return }
     clock(thread, ClockStep(event, at, gapEnd: pointee.gapEnd))
-    exit(thread, at, event)
+    exit(thread, at, event, instruction)
     arrives(thread, PathRow(at, .arrive, event.seq, .exitAccess, gapEnd: pointee.gapEnd))
     thread.pointee.arrival.arrive(event.seq, at: at.timestamp)
   }

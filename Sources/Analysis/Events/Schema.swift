@@ -17,13 +17,13 @@ package enum EventTag: UInt16, CaseIterable, Sendable {
     interrupt,
     guestMark, guestKickStamp, kvmStats, vmInfo, vcpuInfo, loopInfo, deviceInfo, ioeventfdInfo, clockSync,
     kvmCounter, threadStats, eventTotals, kvmCounterInfo, queueBroken, backendSubmit, backendComplete,
-    queuePublished, queueKicked
+    queuePublished, queueKicked, vcpuRunExitRip
 
   /// The event of a row's tag; nil for other tags. Raw values count from 0 without holes, as the order of the
   /// cases does.
   @inline(__always)
   init?(tag: UInt16) {
-    guard tag <= EventTag.queueKicked.rawValue else { return nil }
+    guard tag <= EventTag.vcpuRunExitRip.rawValue else { return nil }
     self = unsafeBitCast(UInt8(truncatingIfNeeded: tag), to: EventTag.self)
   }
 
@@ -31,6 +31,7 @@ package enum EventTag: UInt16, CaseIterable, Sendable {
   /// build first.
   private static let additions: [[EventTag]] = [
     [.queueBroken], [.backendSubmit, .backendComplete, .queuePublished], [.queueKicked],
+    [.vcpuRunExitRip],
   ]
 
   /// Whether events of these names are missing because the build that recorded did not have them yet: nobody chose to leave
@@ -48,6 +49,9 @@ package enum EventTag: UInt16, CaseIterable, Sendable {
     case .vcpuRunExit:
       EventSchema(
         name: "vcpu_run_exit", fields: ["vcpu", "seq", "reason", "address", "size", "direction", "count"])
+    case .vcpuRunExitRip:
+      EventSchema(
+        name: "vcpu_run_exit_rip", fields: EventTag.vcpuRunExit.schema.fields + ["rip"])
     case .dispatchBegin:
       EventSchema(name: "dispatch_begin", fields: ["thread_kind", "thread", "seq", "device", "offset"])
     case .dispatchEnd: EventSchema(name: "dispatch_end", fields: ["thread_kind", "thread", "seq", "device"])
@@ -136,6 +140,9 @@ package enum EventTag: UInt16, CaseIterable, Sendable {
         ])
     }
   }
+
+  /// Exits: the one event or, with `--trace-rip`, the other; the first fields are the same.
+  package static let exits: [EventTag] = [.vcpuRunExit, .vcpuRunExitRip]
 
   /// Name as in a trace's metadata.
   package var qualifiedName: String { "exeunt:\(schema.name)" }

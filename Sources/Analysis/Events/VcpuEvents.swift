@@ -13,7 +13,7 @@ struct VcpuRunEnter: Event {
   }
 }
 
-/// `vcpu_run_exit`.
+/// `vcpu_run_exit`, or the first fields of `vcpu_run_exit_rip`.
 struct VcpuRunExit: Event {
   static let tag = EventTag.vcpuRunExit
   let vcpu: UInt64
@@ -33,6 +33,19 @@ struct VcpuRunExit: Event {
     size = fields.next()
     direction = fields.next()
     count = fields.next()
+  }
+}
+
+/// `vcpu_run_exit_rip`.
+struct VcpuRunExitRip: Event {
+  static let tag = EventTag.vcpuRunExitRip
+  let exit: VcpuRunExit
+  let rip: UInt64
+
+  @inline(__always)
+  init(_ fields: inout EventFields) {
+    exit = VcpuRunExit(&fields)
+    rip = fields.next()
   }
 }
 

@@ -44,6 +44,8 @@ package struct ModelExit: Sendable, Equatable {
   /// Bytes of an access, and how many there were.
   package var size: UInt64
   package var count: UInt64
+  /// The guest's instruction pointer; nil: it was not recorded (`--trace-rip`).
+  package var rip: UInt64?
   /// Kicks of queues that it brought (`queue_kicked`).
   package var kicks: UInt64 = 0
   /// Time in KVM_RUN before it, ns.

@@ -80,7 +80,10 @@ final class ModelStream {
     if let (index, step) = ClockStep.read(event, row, gapEnd: gapEnd) { clock(thread(index), step) }
     switch event {
     case .vcpuRunEnter: enter(VcpuRunEnter(row: row), timestamp)
-    case .vcpuRunExit: exit(VcpuRunExit(row: row), timestamp)
+    case .vcpuRunExit: exit(VcpuRunExit(row: row), timestamp, rip: nil)
+    case .vcpuRunExitRip:
+      let event = VcpuRunExitRip(row: row)
+      exit(event.exit, timestamp, rip: event.rip)
     case .dispatchEnd:
       let event = DispatchEnd(row: row)
       if let thread = thread(event.threadKind, event.thread) { forgetPushed(thread) }
@@ -180,7 +183,7 @@ final class ModelStream {
     thread.pointee.pass(event.seq, at: timestamp, out: false)
   }
 
-  private func exit(_ event: VcpuRunExit, _ timestamp: Int64) {
+  private func exit(_ event: VcpuRunExit, _ timestamp: Int64, rip: UInt64?) {
     guard let thread = thread(ThreadKind.vcpu.rawValue, event.vcpu) else { return }
     if let exit = thread.pointee.exit { items.append(.exit(exit)) }
     let hasAddress =
@@ -188,7 +191,7 @@ final class ModelStream {
     thread.pointee.exit = ModelExit(
       vcpu: Int(event.vcpu), seq: event.seq, timestamp: timestamp,
       reason: UInt8(truncatingIfNeeded: event.reason), direction: UInt8(truncatingIfNeeded: event.direction),
-      address: hasAddress ? event.address : nil, size: event.size, count: event.count,
+      address: hasAddress ? event.address : nil, size: event.size, count: event.count, rip: rip,
       inKvmRun: thread.pointee.inKvmRun(until: timestamp, event.seq))
     thread.pointee.pass(event.seq, at: timestamp, out: true)
     thread.pointee.arrive(event.seq, at: timestamp)

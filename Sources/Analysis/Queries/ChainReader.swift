@@ -25,7 +25,8 @@ package struct ChainEvent: Sendable, Equatable {
 /// Reads what one thread did around one handler.
 package enum ChainReader {
   static let tags: [EventTag] = [
-    .vcpuRunEnter, .vcpuRunExit, .dispatchBegin, .dispatchEnd, .lockWait, .lockAcquired, .loopWait,
+    .vcpuRunEnter, .vcpuRunExit, .vcpuRunExitRip, .dispatchBegin, .dispatchEnd, .lockWait, .lockAcquired,
+    .loopWait,
     .loopWakeup,
     .pollEnd, .handlerBegin, .handlerEnd, .ioeventfdSignal, .requestBegin, .requestEnd, .interrupt,
     .guestKickStamp,

@@ -46,8 +46,8 @@ struct RunEdges {
   let isStartMarked: Bool
   /// All after its last one, of so many.
   let lastMark: UInt64?
-  /// The last exits of vCPUs whose run is over, each by its kind.
-  let last: [(site: Key, exit: InterruptedExit)]
+  /// The last exits of vCPUs whose run is over, each by the key of its row.
+  let last: [(row: Key, exit: InterruptedExit)]
 
   /// The part of a kind of exits that belongs to the edges.
   func part(_ site: ExitSite, _ key: Key?) -> ExitPart {
@@ -55,7 +55,7 @@ struct RunEdges {
     var part = parts.laterSetup
     part = part + (isStartMarked ? head(site) : parts.setup)
     if let lastMark, parts.epoch == lastMark, parts.epoch > 0 { part = part + (site.all - parts.earlier) }
-    for final in last where final.site == key {
+    for final in last where final.row == key {
       part.handled &+= 1
       part.handling &+= final.exit.handling
     }
@@ -83,7 +83,7 @@ struct RunEdges {
     }
     guard longest.time >= 0 else { return nil }
     let isLast = last.contains {
-      $0.site == key && $0.exit.handling == longest.time
+      $0.row == key && $0.exit.handling == longest.time
         && $0.exit.reentry &- $0.exit.handling == longest.timestamp
     }
     return isLast ? site.handling.longest(below: longest) : longest
@@ -92,17 +92,19 @@ struct RunEdges {
 
 extension SliceAnalysis {
   /// What the start and the end of the run are, as far as the trace has them.
-  func runEdges() -> RunEdges {
+  ///
+  /// - Parameter key: The key of the row that an exit is in.
+  func runEdges(_ key: (InterruptedExit) -> Key = { $0.site }) -> RunEdges {
     let state = state.pointee
     let threads = (0..<AnalysisState.loopBase).compactMap { state.threads[$0] }
-    var last: [(site: Key, exit: InterruptedExit)] = []
+    var last: [(row: Key, exit: InterruptedExit)] = []
     if state.hasEnd {
       for thread in threads {
         let exits = thread.pointee.exits
         guard let exit = exits.interrupted, exits.last.isExit, exits.last.seq == exit.seq,
           exits.last.site.reason == ExitReason.intr, exit.isCounted, exit.handling >= 0
         else { continue }
-        last.append((exit.site, exit))
+        last.append((key(exit), exit))
       }
     }
     let isFromStart =

@@ -16,6 +16,13 @@ package struct ExitGroup<Label: Hashable & Sendable>: Sendable {
   package let handlingBars: [LatencyBar]
   /// Reasons, directions and addresses in it, in ascending order.
   package let members: [ExitResult]
+
+  /// The same exits under another label.
+  package func labelled<Other>(_ label: Other?) -> ExitGroup<Other> {
+    ExitGroup<Other>(
+      label: label, count: count, inKvmRun: inKvmRun, handling: handling, cost: cost,
+      inKvmRunBars: inKvmRunBars, handlingBars: handlingBars, members: members)
+  }
 }
 
 extension SliceAnalysis {
@@ -30,19 +37,54 @@ extension SliceAnalysis {
   package func exitGroups<Label: Hashable & Sendable>(
     barsPerOctave: Int = 0, label: (ExitResult) -> Label?
   ) -> [ExitGroup<Label>] {
+    groups(
+      state.pointee.sites, CostSum(runEdges(), exitFloor()), barsPerOctave,
+      kind: ExitResult.init, exit: { $0 }, label)
+  }
+
+  /// About how many places in the guest, with the kinds of exits from each, share the group without label.
+  package var otherInstructions: UInt64 { state.pointee.instructions.table.othersEstimate }
+
+  /// Adds up exits whose instruction pointer is recorded by label, as ``exitGroups(barsPerOctave:label:)`` does.
+  ///
+  /// - Parameter label: What exits of one kind from one place in the guest are put together under; nil leaves them out.
+  package func instructionGroups<Label: Hashable & Sendable>(
+    barsPerOctave: Int = 0, label: (InstructionResult) -> Label?
+  ) -> [ExitGroup<Label>] {
+    groups(
+      state.pointee.instructions, CostSum(runEdges { $0.instruction }, exitFloor()), barsPerOctave,
+      kind: InstructionResult.init, exit: \.exit, label)
+  }
+
+  /// How many exits of each kind come from each place in the guest, the lowest address first.
+  package func instructions() -> [(instruction: InstructionResult, count: UInt64)] {
+    var found: [(instruction: InstructionResult, count: UInt64)] = []
+    state.pointee.instructions.forEach { key, row in
+      if row.count > 0 { found.append((InstructionResult(key), row.count)) }
+    }
+    return found.sorted {
+      $0.instruction.rip != $1.instruction.rip
+        ? $0.instruction.rip < $1.instruction.rip
+        : Self.precedes($0.instruction.exit, $1.instruction.exit)
+    }
+  }
+
+  private func groups<Kind, Label: Hashable & Sendable>(
+    _ table: StatisticsTable<ExitSite>, _ none: CostSum, _ barsPerOctave: Int, kind: (Key) -> Kind,
+    exit: (Kind) -> ExitResult, _ label: (Kind) -> Label?
+  ) -> [ExitGroup<Label>] {
     var sites: [Label: ExitSite] = [:]
     var members: [Label: [ExitResult]] = [:]
     var costs: [Label: CostSum] = [:]
-    let none = CostSum(runEdges(), exitFloor())
     defer { sites.values.forEach { $0.free() } }
-    state.pointee.sites.forEach { key, row in
+    table.forEach { key, row in
       guard row.count > 0 else { return }
-      let kind = ExitResult(key)
+      let kind = kind(key)
       guard let name = label(kind) else { return }
       var site = sites[name] ?? ExitSite()
       site.add(row)
       sites[name] = site
-      members[name, default: []].append(kind)
+      members[name, default: []].append(exit(kind))
       costs[name, default: none].add(row, key)
     }
     var groups = sites.map { name, site in
@@ -50,7 +92,7 @@ extension SliceAnalysis {
         name, site, barsPerOctave, (members[name] ?? []).sorted(by: Self.precedes),
         (costs[name] ?? none).cost)
     }
-    let others = state.pointee.sites.others.pointee
+    let others = table.others.pointee
     if others.count > 0 {
       var sum = none
       sum.add(others, nil)

@@ -38,7 +38,7 @@ package enum MomentFinder {
     switch target {
     case .event(let name): tags = tags.filter { $0.schema.name == name }
     case .mark: tags = [.guestMark]
-    case .exit: tags = [.vcpuRunExit]
+    case .exit: tags = EventTag.exits
     }
     guard !tags.isEmpty else { return nil }
     return first(tags, in: trace, window: nil) { row, _ in
@@ -62,7 +62,7 @@ package enum MomentFinder {
   ) -> ExitMoment? {
     var exit: ExitMoment?
     let instant = timestamp..<(timestamp == .max ? .max : timestamp + 1)
-    _ = first([.vcpuRunExit], in: trace, window: instant) { row, _ in
+    _ = first(EventTag.exits, in: trace, window: instant) { row, _ in
       let event = VcpuRunExit(row: row)
       guard isWanted(event.vcpu, UInt64(event.seq)) else { return false }
       exit = ExitMoment(

@@ -12,6 +12,8 @@ struct AnalysisState {
   static let threadCount = main + 1
 
   var sites = StatisticsTable<ExitSite>(limit: Limits.sites)
+  /// Exits by place in the guest and kind, where that is recorded.
+  var instructions = StatisticsTable<ExitSite>(limit: Limits.instructions)
   var paths = StatisticsTable<PathStatistics>(limit: Limits.paths)
   var requests: RequestTracker
   var locks = StatisticsTable<LockStatistics>(limit: Limits.locks)
@@ -67,6 +69,7 @@ struct AnalysisState {
     }
     threads.deallocate()
     sites.free()
+    instructions.free()
     paths.free()
     requests.free()
     locks.free()
@@ -142,6 +145,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     try coder.code(&pointee.threadReadings, limit: AnalysisState.threadCount, "threads' times")
     try codeThreads(&coder)
     try pointee.sites.code(&coder) { $0 != ExitPairing.unseenSite }
+    try pointee.instructions.code(&coder) { $0.hasInstruction }
     try pointee.paths.code(&coder, PathStatistics.isValid)
     try pointee.requests.code(&coder)
     try pointee.locks.code(&coder)

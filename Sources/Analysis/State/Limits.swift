@@ -11,6 +11,8 @@ enum Limits {
   static let devices = 255
   /// Kinds of exits (reason, direction, address) with a row of their own.
   static let sites = 1024
+  /// Places in the guest, with the kinds of exits from each, with a row of their own.
+  static let instructions = 4096
   /// Path kinds (thread kind, device, queue) with a row of their own.
   static let paths = 256
   /// Locks with a row of their own.

@@ -65,6 +65,7 @@ extension AnalysisState {
   /// Adds what does not depend on what was before.
   mutating func addTables(_ other: AnalysisState) {
     sites.add(other.sites)
+    instructions.add(other.instructions)
     paths.add(other.paths)
     requests.add(other.requests, gapEnd: gapEnd)
     locks.add(other.locks)

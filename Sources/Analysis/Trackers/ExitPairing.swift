@@ -9,6 +9,8 @@ struct ExitStep {
   var isCounted: Bool
   /// Marks that the guest had written before.
   var epoch: UInt64 = 0
+  /// Where in the guest the exit was, see ``InstructionKey``.
+  var instruction = Key.noInstruction
 }
 
 /// What pairing enters and exits adds to, by vCPU.
@@ -49,6 +51,7 @@ struct InterruptedExit: Equatable {
   var handling: Int64
   /// When the vCPU entered again.
   var reentry: Int64
+  var instruction = Key.noInstruction
 }
 
 /// Pairs enter n with exit n and exit n with enter n + 1; the sequence number proves both, gaps or not.
@@ -65,7 +68,7 @@ struct ExitPairing {
   var firstSeq: UInt32 = 0
   /// The begin of the window analysed: a KVM_RUN that began before it is not one of the window's.
   var openedAt = Int64.min
-  /// Site and `isCounted` are those of the last exit.
+  /// Site, instruction and `isCounted` are those of the last exit.
   var last = ExitStep(
     timestamp: 0, location: 0, site: unseenSite, seq: 0, isExit: false, isCounted: false)
   /// How long the exit before the last enter was handled.
@@ -80,6 +83,7 @@ struct ExitPairing {
     (firstSeq, openedAt) = (before.firstSeq, before.openedAt)
     if last.site == Self.unseenSite {
       last.site = before.last.site
+      last.instruction = before.last.instruction
       last.isCounted = before.last.isCounted
     }
     if handled == Self.unseen { handled = before.handled }
@@ -89,6 +93,7 @@ struct ExitPairing {
     }
     if interrupted?.site == Self.unseenSite {
       interrupted?.site = before.last.site
+      interrupted?.instruction = before.last.instruction
       interrupted?.isCounted = before.last.isCounted
     }
     if interrupted?.handling == Self.unseen { interrupted?.handling = before.handled }
@@ -131,6 +136,8 @@ extension ExitStep {
     try coder.code(&isExit)
     try coder.code(&isCounted)
     try coder.code(count: &epoch)
+    try instruction.code(&coder)
+    try coder.require(instruction.isInstructionKey, "an instruction")
   }
 
   static var blank: ExitStep {
@@ -162,6 +169,8 @@ extension InterruptedExit: StateCoded {
     try coder.code(&isCounted)
     try coder.code(&handling)
     try coder.code(moment: &reentry)
+    try instruction.code(&coder)
+    try coder.require(instruction.isInstructionKey, "an instruction")
   }
 }
 

@@ -205,6 +205,30 @@ extension ExitSite {
   }
 }
 
+extension ExitSite {
+  /// Notes an exit whose enter is known.
+  @inline(__always)
+  mutating func entered(_ elapsed: Int64, _ step: ExitStep, isFirst: Bool) {
+    if step.epoch != parts.epoch || isFirst {
+      prepare(max(elapsed, 0), step, LongestHandling(), isFirst: isFirst)
+    }
+    inKvmRun.record(elapsed, timestamp: step.timestamp, location: step.location)
+  }
+
+  /// Notes how long an exit was handled.
+  ///
+  /// - Parameters:
+  ///   - exit: The exit.
+  ///   - step: The enter that follows.
+  @inline(__always)
+  mutating func handled(_ elapsed: Int64, _ exit: ExitStep, _ step: ExitStep) {
+    let longest = LongestHandling(time: elapsed, timestamp: exit.timestamp, location: exit.location)
+    if step.epoch != parts.epoch { prepare(max(elapsed, 0), step, longest) }
+    handling.record(elapsed, timestamp: exit.timestamp, location: exit.location)
+    if elapsed >= parts.longest.time, step.epoch == parts.epoch { parts.longest.raise(longest) }
+  }
+}
+
 // MARK: Kept in a file
 
 extension ExitSite {

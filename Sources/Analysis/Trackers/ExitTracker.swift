@@ -1,7 +1,10 @@
 /// Pairs enters and exits of each vCPU: steps, merge and result.
 extension UnsafeMutablePointer where Pointee == AnalysisState {
   @inline(__always)
-  func exit(_ thread: UnsafeMutablePointer<ThreadState>, _ at: EventPlace, _ event: VcpuRunExit) {
+  func exit(
+    _ thread: UnsafeMutablePointer<ThreadState>, _ at: EventPlace, _ event: VcpuRunExit,
+    _ instruction: Key
+  ) {
     let (reason, address) = (event.reason, event.address)
     thread.pointee.reasons[Int(min(reason, UInt64(ThreadState.reasonCount - 1)))] &+= 1
     pointee.counts.exits &+= 1
@@ -19,7 +22,8 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
       thread,
       ExitStep(
         timestamp: at.timestamp, location: at.location, site: site, seq: event.seq, isExit: true,
-        isCounted: !pointee.isFiltered || pointee.configuration.allows(event), epoch: pointee.markCount))
+        isCounted: !pointee.isFiltered || pointee.configuration.allows(event), epoch: pointee.markCount,
+        instruction: instruction))
   }
 
   @inline(__always)
@@ -28,6 +32,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
       thread.pointee.exitTotals.exits &+= 1
       if step.isCounted {
         site(thread, step.site).pointee.count &+= 1
+        if step.instruction != .noInstruction { instruction(step.instruction).pointee.count &+= 1 }
       }
     } else {
       thread.pointee.exitTotals.enters &+= 1
@@ -59,6 +64,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     if step.isExit {
       thread.pointee.exits.last.isCounted = step.isCounted
       thread.pointee.exits.last.site = step.site
+      thread.pointee.exits.last.instruction = step.instruction
     }
     guard thread.pointee.exits.hasLast else {
       thread.pointee.exits.hasLast = true
@@ -73,25 +79,17 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     let elapsed = step.timestamp &- last.timestamp
     if step.isExit {
       guard step.isCounted else { return }
-      let site = site(thread, step.site)
       let isFirst = step.seq == 0 || last.timestamp < thread.pointee.exits.openedAt
-      if step.epoch != site.pointee.parts.epoch || isFirst {
-        site.pointee.prepare(max(elapsed, 0), step, LongestHandling(), isFirst: isFirst)
+      site(thread, step.site).pointee.entered(elapsed, step, isFirst: isFirst)
+      if step.instruction != .noInstruction {
+        instruction(step.instruction).pointee.entered(elapsed, step, isFirst: isFirst)
       }
-      site.pointee.inKvmRun.record(elapsed, timestamp: step.timestamp, location: step.location)
     } else {
       thread.pointee.exits.handled = elapsed
       guard last.isCounted else { return }
-      let site = site(thread, last.site)
-      if step.epoch != site.pointee.parts.epoch {
-        site.pointee.prepare(
-          max(elapsed, 0), step,
-          LongestHandling(time: elapsed, timestamp: last.timestamp, location: last.location))
-      }
-      site.pointee.handling.record(elapsed, timestamp: last.timestamp, location: last.location)
-      if elapsed >= site.pointee.parts.longest.time, step.epoch == site.pointee.parts.epoch {
-        site.pointee.parts.longest.raise(
-          LongestHandling(time: elapsed, timestamp: last.timestamp, location: last.location))
+      site(thread, last.site).pointee.handled(elapsed, last, step)
+      if last.instruction != .noInstruction {
+        instruction(last.instruction).pointee.handled(elapsed, last, step)
       }
     }
   }
@@ -103,7 +101,8 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     let follows = !last.isExit && last.seq == step.seq
     thread.pointee.exits.interrupted = InterruptedExit(
       seq: step.seq, site: last.site, isCounted: last.isCounted,
-      handling: follows ? thread.pointee.exits.handled : ExitPairing.unknown, reentry: last.timestamp)
+      handling: follows ? thread.pointee.exits.handled : ExitPairing.unknown, reentry: last.timestamp,
+      instruction: last.instruction)
   }
 
   @inline(never)

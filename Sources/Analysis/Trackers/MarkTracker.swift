@@ -50,6 +50,7 @@ extension AnalysisState {
   mutating func shiftEpochs(by marks: UInt64) {
     guard marks > 0 else { return }
     sites.update { $0.parts.shift(by: marks, $0.all) }
+    instructions.update { $0.parts.shift(by: marks, $0.all) }
     for index in 0..<Self.threadCount { threads[index]?.pointee.exitHead?.epoch &+= marks }
   }
 }

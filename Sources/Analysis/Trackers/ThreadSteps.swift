@@ -102,7 +102,8 @@ struct HandlerTarget {
 extension ClockStep {
   /// Events that `read` understands.
   static let tags: [EventTag] = [
-    .vcpuRunEnter, .vcpuRunExit, .dispatchBegin, .dispatchEnd, .lockWait, .lockAcquired, .loopWait,
+    .vcpuRunEnter, .vcpuRunExit, .vcpuRunExitRip, .dispatchBegin, .dispatchEnd, .lockWait, .lockAcquired,
+    .loopWait,
     .loopWakeup, .pollBegin, .pollEnd, .handlerBegin, .handlerEnd,
   ]
 
@@ -126,7 +127,7 @@ extension ClockStep {
     case .vcpuRunEnter:
       let event = VcpuRunEnter(row: row)
       return vcpu(event.vcpu, ClockStep(event, at, gapEnd: gapEnd))
-    case .vcpuRunExit:
+    case .vcpuRunExit, .vcpuRunExitRip:
       let event = VcpuRunExit(row: row)
       return vcpu(event.vcpu, ClockStep(event, at, gapEnd: gapEnd))
     case .dispatchBegin:

@@ -68,6 +68,8 @@ static const uint32_t CKVM_IOEVENTFD_FLAG_PIO = KVM_IOEVENTFD_FLAG_PIO;
 static const uint32_t CKVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES =
     KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
 
+static const uint64_t CKVM_SYNC_X86_REGS = KVM_SYNC_X86_REGS;
+
 // ioctl(2) is variadic, which Swift does not import. The result is the kernel's, or -errno.
 static inline long ckvm_ioctl(int descriptor, unsigned long request, unsigned long argument);
 static inline long ckvm_ioctl_pointer(int descriptor, unsigned long request, void *argument);
@@ -90,6 +92,9 @@ static inline void ckvm_set_immediate_exit(struct kvm_run *run, uint8_t value) {
 
 // Where a memory access's bytes are in the shared page: Swift has no offset of a field inside an anonymous union.
 static const size_t CKVM_RUN_MMIO_DATA_OFFSET = offsetof(struct kvm_run, mmio.data);
+
+// Where the instruction pointer is in it, with KVM_CAP_SYNC_REGS.
+static const size_t CKVM_RUN_RIP_OFFSET = offsetof(struct kvm_run, s.regs.regs.rip);
 
 // KVM_EXIT_MEMORY_FAULT is of Linux 6.8, newer than the headers of some distributions.
 static const uint32_t CKVM_EXIT_MEMORY_FAULT = 39;

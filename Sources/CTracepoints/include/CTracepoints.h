@@ -42,6 +42,12 @@ EXEUNT_EVENT(
     (vcpu, seq, reason, address, size, direction, count))
 
 EXEUNT_EVENT(
+    vcpu_run_exit_rip,
+    (uint16_t vcpu, uint32_t seq, uint8_t reason, uint64_t address, uint8_t size, uint8_t direction,
+     uint16_t count, uint64_t rip),
+    (vcpu, seq, reason, address, size, direction, count, rip))
+
+EXEUNT_EVENT(
     dispatch_begin,
     (uint8_t thread_kind, uint16_t thread, uint32_t seq, uint16_t device, uint32_t offset),
     (thread_kind, thread, seq, device, offset))

@@ -216,6 +216,20 @@ LTTNG_UST_TRACEPOINT_EVENT(exeunt, vcpu_run_exit,
         lttng_ust_field_integer(uint16_t, count, count)
     ))
 
+// In place of vcpu_run_exit, with --trace-rip: the same, and where the guest was, an offset in its code segment.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, vcpu_run_exit_rip,
+    LTTNG_UST_TP_ARGS(uint16_t, vcpu, uint32_t, seq, uint8_t, reason, uint64_t, address, uint8_t, size, uint8_t, direction, uint16_t, count, uint64_t, rip),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_integer(uint16_t, vcpu, vcpu)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+        lttng_ust_field_enum(exeunt, exit_reason, uint8_t, reason, reason)
+        lttng_ust_field_integer_hex(uint64_t, address, address)
+        lttng_ust_field_integer(uint8_t, size, size)
+        lttng_ust_field_enum(exeunt, direction, uint8_t, direction, direction)
+        lttng_ust_field_integer(uint16_t, count, count)
+        lttng_ust_field_integer_hex(uint64_t, rip, rip)
+    ))
+
 // Before a device's handler runs. An access that no device claims has no handler, and so no dispatch.
 LTTNG_UST_TRACEPOINT_EVENT(exeunt, dispatch_begin,
     LTTNG_UST_TP_ARGS(uint8_t, thread_kind, uint16_t, thread, uint32_t, seq, uint16_t, device, uint32_t, offset),

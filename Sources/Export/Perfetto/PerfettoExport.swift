@@ -131,6 +131,7 @@ package struct PerfettoExporter: Exporter, ~Copyable {
     let annotate = { (packets: inout PerfettoPackets) in
       packets.annotate(.seq, UInt64(exit.seq))
       packets.annotate(.address, exit.address)
+      packets.annotate(.rip, exit.rip)
       packets.annotate(.inKvmRun, exit.inKvmRun.map { UInt64($0) })
     }
     if let handling = exit.handling {

@@ -76,7 +76,7 @@ struct PerfettoPackets {
   /// What is said of an event beside its name.
   enum Key: UInt64, CaseIterable {
     case seq = 1
-    case address, size, inKvmRun, ready, handlers, kicks, id, bytes, status, line, value
+    case address, size, inKvmRun, ready, handlers, kicks, id, bytes, status, line, value, rip
 
     var name: String { self == .inKvmRun ? "in_kvm_run_ns" : "\(self)" }
   }
@@ -222,7 +222,7 @@ struct PerfettoPackets {
     let annotation = buffer.begin(Event.annotation)
     buffer.unsigned(Annotation.name, key.rawValue)
     // Addresses are shown in hexadecimal.
-    buffer.unsigned(key == .address ? Annotation.pointer : Annotation.unsigned, value)
+    buffer.unsigned(key == .address || key == .rip ? Annotation.pointer : Annotation.unsigned, value)
     buffer.end(annotation)
   }
 

@@ -109,7 +109,18 @@ struct Combination {
     }
     return ExitsReport(
       by: first.by, filter: first.filter, costs: costs(reports.compactMap(\.exits?.costs)),
+      places: places(reports.compactMap(\.exits?.places)),
       groups: order.sorted(groups) { $0.exits })
+  }
+
+  private func places(_ places: [ExitPlacesReport]) -> ExitPlacesReport? {
+    guard var sum = places.first else { return nil }
+    for other in places.dropFirst() {
+      sum.count &+= other.count
+      sum.named = sum.named.map { $0 &+ (other.named ?? 0) }
+      sum.without &+= other.without
+    }
+    return sum
   }
 
   private var explain: ExplainReport? {

@@ -8,10 +8,12 @@ struct EventWords {
   func words(_ event: ChainEvent) -> String {
     let device = dump.deviceName(Int(clamping: event.field("device")))
     switch event.tag {
-    case .vcpuRunExit:
+    case .vcpuRunExit, .vcpuRunExitRip:
       let reason = ValueName.exitReason(UInt8(truncatingIfNeeded: event.field("reason")))
       let address = String(event.field("address"), radix: 16)
-      return "vcpu_run_exit vcpu\(event.field("vcpu")) \(reason) 0x\(address)"
+      let rip =
+        event.tag == .vcpuRunExitRip ? ", rip 0x" + String(event.field("rip"), radix: 16) : ""
+      return "vcpu_run_exit vcpu\(event.field("vcpu")) \(reason) 0x\(address)\(rip)"
     case .vcpuRunEnter: return "vcpu_run_enter vcpu\(event.field("vcpu"))"
     case .dispatchBegin, .dispatchEnd: return "\(event.tag.schema.name) \(device)"
     case .loopWait: return "loop_wait io\(event.field("loop"))"

@@ -4,7 +4,11 @@ import Reports
 /// What exits are put together by.
 package enum ExitGrouping: String, CaseIterable, Sendable {
   // What the names say.
-  case reason, device, address, vcpu
+  case reason, device, address, vcpu, symbol
+  case addressRange = "address-range"
+
+  /// Whether it is where in the guest exits come from.
+  package var isPlace: Bool { self == .symbol || self == .addressRange }
 }
 
 /// What an exit is to a reader: a label that exits are put together under.
@@ -96,11 +100,16 @@ extension ReportBuilder {
   ///   - devices: Only exits to these devices; empty: to all.
   ///   - filter: All filters in words.
   ///   - order: What groups are ordered by.
+  ///   - places: How places in the guest are told apart, where exits are put together by them.
   package func exits(
     by grouping: ExitGrouping, devices: [String] = [], filter: String? = nil,
-    sortedBy order: ExitOrder = .cost
+    sortedBy order: ExitOrder = .cost, places: ExitPlaces = ExitPlaces()
   ) -> Report {
     var report = base("exits")
+    if grouping.isPlace {
+      report.exits = exitsByPlace(grouping, devices: devices, filter: filter, sortedBy: order, places)
+      return report
+    }
     let groups = models.exitGroups(barsPerOctave: 4) { exit -> ExitLabel? in
       let name = deviceName(exit)
       if !devices.isEmpty, !devices.contains(name ?? "") { return nil }
@@ -110,7 +119,7 @@ extension ReportBuilder {
       case .address:
         return ExitLabel(
           reason: exit.reason, direction: exit.direction, device: name, address: exit.address)
-      case .vcpu: return ExitLabel(vcpu: exit.vcpu)
+      case .vcpu, .symbol, .addressRange: return ExitLabel(vcpu: exit.vcpu)
       }
     }
     // What has no row of its own cannot be said to go to a device.
@@ -146,7 +155,7 @@ extension ReportBuilder {
     return ExitText.label(exit)
   }
 
-  private func bar(_ bar: LatencyBar) -> BarReport {
+  func bar(_ bar: LatencyBar) -> BarReport {
     BarReport(from: bar.from, through: bar.through, count: bar.count)
   }
 }
@@ -155,6 +164,7 @@ extension ReportBuilder {
 enum ExitText {
   /// For a table: as `label`, without the address of a memory-mapped device, and at most 24 characters.
   static func short(_ exit: ExitReport) -> String {
+    if let place = exit.place { return Text.cut(self.place(place), to: 30) }
     guard let reason = exit.reason else { return "others" }
     var words = [reason]
     if let direction = exit.direction { words.append(direction) }
@@ -173,6 +183,7 @@ enum ExitText {
 
   /// Such as `io out 0x3f8 serial0` or `mmio in doorbell0 (3 addresses)`.
   static func label(_ exit: ExitReport) -> String {
+    if let place = exit.place { return self.place(place) }
     guard let reason = exit.reason else { return "others (about \(exit.addresses) kinds)" }
     var words = [reason]
     if let direction = exit.direction { words.append(direction) }
@@ -181,5 +192,13 @@ enum ExitText {
     if let device = exit.device ?? exit.machine { words.append(device) }
     if several { words.append("(\(exit.addresses) addresses)") }
     return words.joined(separator: " ")
+  }
+
+  /// Where in the guest: a function, an address, or a range of addresses.
+  static func place(_ place: ExitPlaceReport) -> String {
+    func hexadecimal(_ address: UInt64) -> String { "0x" + String(address, radix: 16) }
+    if let symbol = place.symbol { return symbol }
+    return place.from == place.through
+      ? hexadecimal(place.from) : "\(hexadecimal(place.from))–\(hexadecimal(place.through))"
   }
 }

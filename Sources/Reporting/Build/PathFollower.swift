@@ -31,7 +31,7 @@ struct PathFollower {
       if isBegin && event.timestamp == exemplar.timestamp { isInside = true }
       // Other handlers of the same wakeup are not part of the story.
       let isAround =
-        event.tag == .vcpuRunExit || event.tag == .loopWakeup || event.tag == .pollEnd
+        EventTag.exits.contains(event.tag) || event.tag == .loopWakeup || event.tag == .pollEnd
         || event.tag == .vcpuRunEnter
       guard isInside || isAround else { continue }
       if event.tag == .handlerEnd || (event.tag == .dispatchEnd && event.field("thread_kind") == 0) {

@@ -66,14 +66,18 @@ package struct Reporter {
   /// The report of `check`.
   package func check() -> Report { combine(members.map { $0.builder.check() }, .cost) }
 
+  /// Whether exits have instruction pointers.
+  package var hasInstructions: Bool { members.contains { $0.builder.hasInstructions } }
+
   /// The report of `exits`, as a ``ReportBuilder`` makes it.
   package func exits(
     by grouping: ExitGrouping, devices: [String] = [], filter: String? = nil,
-    sortedBy order: ExitOrder = .cost
+    sortedBy order: ExitOrder = .cost, places: ExitPlaces = ExitPlaces()
   ) -> Report {
     let reports = members.map { member in
       let own = member.own(devices)
-      var report = member.builder.exits(by: grouping, devices: own, filter: filter, sortedBy: order)
+      var report = member.builder.exits(
+        by: grouping, devices: own, filter: filter, sortedBy: order, places: places)
       if own.isEmpty, !devices.isEmpty { report.exits?.groups = [] }
       return report
     }

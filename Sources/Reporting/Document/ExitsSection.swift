@@ -9,6 +9,7 @@ extension DocumentBuilder {
       line("no such exits in this trace")
       return
     }
+    places(exits.places)
     let shown = exits.groups.filter { $0.exits.count > 0 }
     exitTable(shown.prefix(40).map { (row($0.label), $0.exits) }, nil, exits.costs)
     exitLegend(shown.prefix(40).map(\.exits.handling), exits.costs)
@@ -21,13 +22,50 @@ extension DocumentBuilder {
     }
   }
 
+  /// What is known of where exits come from.
+  private mutating func places(_ places: ExitPlacesReport?) {
+    guard let places else { return }
+    var words: [String] = []
+    if let symbols = places.symbols, let named = places.named {
+      let offset = places.kaslrOffset.map { ", moved by 0x" + String($0, radix: 16) } ?? ""
+      words.append(
+        "\(Text.count(named)) of \(Text.number(places.count, "exit")) come from functions of \(symbols)\(offset)"
+      )
+    } else if report.exits?.by == ExitGrouping.symbol.rawValue {
+      words.append("without --symbols, by the guest's instruction pointer")
+    }
+    if places.without > 0 {
+      words.append("the instruction pointers of \(Text.number(places.without, "exit")) are not recorded")
+    }
+    if !words.isEmpty { paragraph(words.joined(separator: "; ")) }
+  }
+
   private mutating func histograms(_ group: ExitHistogramReport) {
     let exits = group.exits
     heading(
       "\(short(group.label)) · \(Text.number(exits.count, "exit"))"
         + (exits.rate.map { ", \($0.text) per s" } ?? ""))
+    if let place = exits.place { self.place(place) }
     histogram("in KVM_RUN before the exit", exits.inKvmRun, group.inKvmRun)
     histogram("handling until the next entry", exits.handling, group.handling)
+  }
+
+  /// Where in a function exits are, and what they are.
+  private mutating func place(_ place: ExitPlaceReport) {
+    func hexadecimal(_ address: UInt64) -> String { "0x" + String(address, radix: 16) }
+    let kinds = place.kinds.prefix(6).map { "\($0.exits) (\(Text.count($0.count)))" }
+    let more = place.kinds.count - kinds.count + (place.otherKinds ?? 0)
+    let what = kinds.joined(separator: ", ") + (more > 0 ? ", and \(more) more kinds" : "")
+    var position = ""
+    if place.symbol != nil, let start = place.symbolAddress {
+      let (first, last) = (place.from &- start, place.through &- start)
+      position =
+        "at \(hexadecimal(start))+\(hexadecimal(first))"
+        + (first == last ? "" : " to +\(hexadecimal(last)), \(place.instructions) instructions") + ": "
+    } else if place.instructions > 1 {
+      position = "\(place.instructions) instructions: "
+    }
+    paragraph(position + what, indent: 2)
   }
 
   /// Names come from the trace and can be long.

@@ -40,7 +40,7 @@ struct CSVTable {
       ["exits", "reason", "direction", "device", "address", "addresses", "vcpu", "count"]
         + ["cost_at_least_ns", "cost_likely_ns", "cost_at_most_ns"]
         + Self.latency.map { "in_kvm_run_" + $0 } + Self.latency.map { "handling_" + $0 }
-        + ["handling_max_timestamp_ns"])
+        + ["handling_max_timestamp_ns", "symbol", "rip_from", "rip_through"])
     for group in exits.groups {
       let exit = group.exits
       let cost = [exit.cost?.atLeast, exit.cost?.likely, exit.cost?.atMost]
@@ -48,7 +48,8 @@ struct CSVTable {
         [group.label, exit.reason ?? "", exit.direction ?? "", exit.device ?? "", Self.text(exit.address)]
           + ["\(exit.addresses)", Self.text(exit.vcpu), "\(exit.count)"] + cost.map(Self.text)
           + Self.cells(exit.inKvmRun) + Self.cells(exit.handling)
-          + [Self.text(exit.handling.maximumExemplar?.timestamp)])
+          + [Self.text(exit.handling.maximumExemplar?.timestamp), exit.place?.symbol ?? ""]
+          + [Self.text(exit.place?.from), Self.text(exit.place?.through)])
     }
   }
 

@@ -1,0 +1,28 @@
+/// Reads symbols from files of either kind.
+package enum SymbolFile {
+  /// The symbols of an ELF file, or of text as `nm` prints it.
+  ///
+  /// - Throws: With what is wrong, without the file's name.
+  package static func read(_ path: String) throws(SymbolError) -> SymbolTable {
+    let file = try FileSource(path)
+    guard file.size >= 16, try file.bytes(at: 0, count: 4) == ELFSymbols.magic else {
+      return try text(try file.everything(limit: TextSymbols.mostBytes))
+    }
+    return try ELFSymbols.read(file)
+  }
+
+  /// The same of what is in memory.
+  package static func read(_ bytes: [UInt8]) throws(SymbolError) -> SymbolTable {
+    guard bytes.count >= 16, bytes.starts(with: ELFSymbols.magic) else { return try text(bytes) }
+    return try ELFSymbols.read(BytesSource(contents: bytes))
+  }
+
+  private static func text(_ bytes: [UInt8]) throws(SymbolError) -> SymbolTable {
+    // The boot protocol's magic (Documentation/arch/x86/boot.rst), at 0x202.
+    if bytes.count > 0x206, Array(bytes[0x202..<0x206]) == Array("HdrS".utf8) {
+      throw SymbolError(
+        "it is a bzImage, which has no symbols: give the vmlinux of the same build, or its System.map")
+    }
+    return try TextSymbols.read(bytes)
+  }
+}

@@ -1,0 +1,34 @@
+import ArgumentParser
+import Symbols
+
+/// Where a guest's symbols are.
+struct SymbolOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The guest's symbols: an ELF file such as a kernel's vmlinux, or text as System.map and kallsyms are.",
+      valueName: "file"), completion: .file())
+  var symbols: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "What the guest's addresses are more than those of the symbols (KASLR), such as 0x1a000000.",
+      valueName: "offset"))
+  var kaslrOffset: NumberArgument?
+
+  /// Whether any was given.
+  var isGiven: Bool { symbols != nil || kaslrOffset != nil }
+
+  func validate() throws {
+    if kaslrOffset != nil, symbols == nil { throw ValidationError("--kaslr-offset goes with --symbols") }
+  }
+
+  /// Reads the symbols, or ends the program with status 2; nil: none are wanted.
+  func read() throws -> GuestSymbols? {
+    guard let symbols else { return nil }
+    do throws(SymbolError) {
+      return GuestSymbols(try SymbolFile.read(symbols), path: symbols, offset: kaslrOffset?.value ?? 0)
+    } catch {
+      throw Terminal.mistake("--symbols \(symbols): \(error)")
+    }
+  }
+}

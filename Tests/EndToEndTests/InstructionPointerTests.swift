@@ -1,0 +1,102 @@
+import Foundation
+import GuestPrograms
+import Reporting
+import Reports
+import Testing
+
+/// `run --trace-rip`, held against the guest's own code.
+@Suite("The guest's instruction pointer at exits", .serialized, .enabled(if: Tools.canRecord))
+struct InstructionPointerTests {
+  private struct Row: Decodable {
+    let reason: String
+    let direction: String?
+    let device: String?
+    let rip: UInt64?
+  }
+
+  private static func exits(_ trace: String) throws -> [Row] {
+    let output = try run(Tools.analyzer, ["export", "--format", "jsonl", "--table", "exits", trace])
+    try #require(output.status == 0, "\(output.standardError)")
+    return try output.lines.map { try JSONDecoder().decode(Row.self, from: Data($0.utf8)) }
+  }
+
+  /// Opcodes of IN and OUT (Intel SDM, volume 2), which may have an operand size prefix before them.
+  private static let opcodes: [String: Set<UInt8>] = [
+    "in": [0xe4, 0xe5, 0xec, 0xed], "out": [0xe6, 0xe7, 0xee, 0xef],
+  ]
+
+  @Test(
+    "each port access was made by an IN or OUT right there or just before",
+    arguments: ["port-io", "doorbell", "serial"])
+  func accesses(guest: String) throws {
+    let recorded = try RecordedRun(guest, ["iterations=300"], flags: ["--trace-rip"])
+    let program = try GuestProgram.named(guest)
+    let code = Array(program.image)
+    let rows = try Self.exits(recorded.trace)
+    #expect(rows.count == Int(recorded.result.exits.reduce(0, +)))
+    let accesses = rows.filter { $0.reason == "io" }
+    #expect(accesses.count >= 5)
+    for row in accesses {
+      let rip = try #require(row.rip)
+      let offset = Int(clamping: rip &- UInt64(program.loadAddress))
+      try #require(offset > 1 && offset < code.count, "\(row)")
+      let wanted = try #require(Self.opcodes[row.direction ?? ""])
+      // The instruction, behind its prefix or not; or the byte or two before where it is completed.
+      #expect([0, 1, -1, -2].contains { wanted.contains(code[offset + $0]) }, "\(row)")
+    }
+    // Each exit is in one row of the report, whichever way they are put together.
+    for grouping in [["--by", "symbol"], ["--by", "address-range"], ["--by", "reason"]] {
+      let output = try run(
+        Tools.analyzer, ["exits", "--format", "json"] + grouping + [recorded.trace])
+      try #require(output.status == 0, "\(output.standardError)")
+      let groups = try #require(try Report(json: output.text).exits).groups
+      #expect(groups.map(\.exits.count).reduce(0, +) == UInt64(rows.count))
+      #expect(
+        groups.allSatisfy { ($0.exits.place != nil) == (grouping[1] != "reason") }, "\(grouping)")
+    }
+  }
+
+  @Test("the same exits as without it, and the event is the other one")
+  func without() throws {
+    let plain = try RecordedRun("port-io", ["iterations=200"])
+    let traced = try RecordedRun("port-io", ["iterations=200"], flags: ["--trace-rip"])
+    #expect(plain.result.exits == traced.result.exits)
+    #expect(traced.result.trace?.isComplete == true && plain.result.trace?.isComplete == true)
+    #expect(try Self.exits(plain.trace).allSatisfy { $0.rip == nil })
+    #expect(try Self.exits(traced.trace).allSatisfy { $0.rip != nil })
+    let refused = try run(Tools.analyzer, ["exits", "--by", "symbol", plain.trace])
+    #expect(refused.status == 2 && refused.standardError.contains("--trace-rip"), "\(refused.standardError)")
+  }
+
+  @Test("symbols name the functions, and the offset of the guest's is taken away")
+  func symbols() throws {
+    let recorded = try RecordedRun("port-io", ["iterations=200"], flags: ["--trace-rip"])
+    let program = try GuestProgram.named("port-io")
+    let pointers = Set(try Self.exits(recorded.trace).filter { $0.device == "scratch0" }.compactMap(\.rip))
+      .sorted()
+    try #require(pointers.count == 2)
+    let offset: UInt64 = 0x1000
+    // As nm writes them: a function that holds the loop, one before it and one behind it.
+    let begin = UInt64(program.loadAddress)
+    let names = [(begin, "startup"), (pointers[0] - 2, "hot_loop"), (pointers[1] + 1, "behind")]
+    let text = names.map { String($0.0 - offset, radix: 16) + " T " + $0.1 + "\n" }.joined()
+    let file = recorded.directory.url.appendingPathComponent("System.map")
+    try Data(text.utf8).write(to: file)
+    let output = try run(
+      Tools.analyzer,
+      [
+        "exits", "--by", "symbol", "--symbols", file.path, "--kaslr-offset", "0x1000", "--format", "json",
+        recorded.trace,
+      ])
+    try #require(output.status == 0, "\(output.standardError)")
+    let report = try #require(try Report(json: output.text).exits)
+    let hot = try #require(report.groups.first { $0.exits.place?.symbol == "hot_loop" })
+    #expect(hot.exits.count == 400 && hot.exits.device == "scratch0")
+    let folded = try run(
+      Tools.analyzer,
+      [
+        "export", "--format", "folded", "--symbols", file.path, "--kaslr-offset", "0x1000", recorded.trace,
+      ])
+    #expect(folded.status == 0 && folded.text.contains("hot_loop"), "\(folded.text)\(folded.standardError)")
+  }
+}
