@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""How often `exeunt-analyze compare` says that a configuration differs from itself.
+"""How often `exeunt-analyze compare` says that a configuration differs from itself, and how often it finds a difference that is there.
 
     python3 analysis/aa.py --exeunt EXEUNT --analyze EXEUNT-ANALYZE --directory DIR [--minutes N] [--comparisons N]
 
-Records runs of one configuration (the guest `doorbell`, its kicks as exits) for some minutes, keeps of each its state in DIR, and compares
-them with each other: first as they were recorded, ten pairs of neighbours after another; then pairs of neighbours drawn at
-random, again and again, up to the number of comparisons. Which of a pair is A is a coin's choice. No verdict should
-be that anything differs: docs/comparison.md has what was found. States that DIR has already are used as well.
+Records rounds of three runs for some minutes: two of one configuration (the guest `doorbell`, its kicks as exits) and one of a guest that
+executes one PAUSE more for each request, in an order that chance decides. Of each run its state is kept in DIR. Then it compares, ten rounds
+a comparison: the two alike with each other, and one of them with the third; first as they were recorded, then rounds drawn at
+random, again and again, up to the number of comparisons. Which of two alike is A is a coin's choice. Of those no verdict should
+be that anything differs: docs/comparison.md has what was found. Rounds that DIR has already are used as well.
 """
 
 import argparse
@@ -26,15 +27,25 @@ DIFFERENT = {"better", "worse", "higher", "lower"}
 GUEST = ["--guest", "doorbell", "iterations=3000", "wait=interrupt", "--ioeventfd", "off"]
 
 
-def record(options, number):
+def record(options, name, guest):
     """One run's state; None: the run or its recording failed."""
-    state, trace = options.directory / f"run{number:04}.state", options.directory / "trace"
+    state, trace = options.directory / f"{name}.state", options.directory / "trace"
     shutil.rmtree(trace, ignore_errors=True)
-    run = subprocess.run([options.exeunt, "run", *GUEST, "--trace", trace], capture_output=True, stdin=subprocess.DEVNULL)
+    run = subprocess.run([options.exeunt, "run", *guest, "--trace", trace], capture_output=True, stdin=subprocess.DEVNULL)
     if run.returncode != 0 or subprocess.run([options.analyze, "state", "-o", state, trace], capture_output=True).returncode != 0:
         return None
     shutil.rmtree(trace)
     return state
+
+
+def rounds(directory):
+    """The states of each whole round: two alike, and the one that differs."""
+    found = []
+    for first in sorted(directory.glob("*-alike.state")):
+        others = [first.with_name(first.name.replace("alike", kind)) for kind in ("again", "slower")]
+        if all(other.exists() for other in others):
+            found.append((first, *others))
+    return found
 
 
 def compare(options, pairs):
@@ -48,10 +59,22 @@ def compare(options, pairs):
 
 
 def tell(name, results):
-    """How often any primary metric was said to differ, and what else was said."""
-    wrong = sum(any(metric["verdict"] in DIFFERENT for metric in result["primary"]) for result in results)
-    verdicts = collections.Counter(metric["verdict"] for result in results for metric in result["primary"])
-    print(f"{name}: {wrong} of {len(results)} comparisons have a false verdict; {dict(verdicts)}")
+    """In how many comparisons any primary metric was said to differ, which, and what else was said."""
+    found = sum(any(metric["verdict"] in DIFFERENT for metric in result["primary"]) for result in results)
+    verdicts = collections.Counter(f"{metric['name']} {metric['verdict']}" for result in results for metric in result["primary"])
+    print(f"{name}: {found} of {len(results)} comparisons say that something differs; {dict(verdicts)}")
+
+
+def describe(results):
+    """How much runs vary, what so many pairs could show, and what they estimate."""
+    for place, metric in enumerate(results[0]["primary"]):
+        ratios = [math.log(y / x) for result in results for x, y in zip(result["primary"][place]["a"], result["primary"][place]["b"]) if x and y]
+        if len(ratios) > 1:
+            middle = statistics.median(ratios)
+            spread = statistics.median(abs(ratio - middle) for ratio in ratios) / 0.6745 / math.sqrt(2)
+            could = statistics.median(result["primary"][place].get("detectable") or math.inf for result in results)
+            print(f"  {metric['name']}: B / A {100 * (math.exp(middle) - 1):+.1f} %; run to run {100 * spread:.1f} % (by the median); "
+                  f"{PAIRS} pairs could show {100 * (could - 1):.1f} %")
 
 
 def main():
@@ -63,32 +86,29 @@ def main():
     parser.add_argument("--comparisons", type=int, default=300)
     options = parser.parse_args()
     options.directory.mkdir(parents=True, exist_ok=True)
-    states = sorted(options.directory.glob("run*.state"))
-    end = time.monotonic() + options.minutes * 60
+    coin = random.Random()
+    number, end = len(list(options.directory.glob("*.state"))), time.monotonic() + options.minutes * 60
     while time.monotonic() < end:
-        state = record(options, len(states) + 1)
-        if state is not None:
-            states.append(state)
-    neighbours = list(zip(states[0::2], states[1::2]))
-    if len(neighbours) < PAIRS:
-        sys.exit(f"{len(states)} runs are too few for a comparison of {PAIRS} pairs")
+        number += 1
+        kinds = ["alike", "again", "slower"]
+        coin.shuffle(kinds)
+        for kind in kinds:
+            record(options, f"{number:05}-{kind}", GUEST + (["spacing=1"] if kind == "slower" else []))
+    recorded = rounds(options.directory)
+    if len(recorded) < PAIRS:
+        sys.exit(f"{len(recorded)} rounds are too few for a comparison of {PAIRS} pairs")
+    print(f"{len(recorded)} rounds")
 
     coin = random.Random(1)
-    def tossed(pairs):
-        return [pair if coin.random() < 0.5 else pair[::-1] for pair in pairs]
-
-    blocks = [neighbours[first : first + PAIRS] for first in range(0, len(neighbours) - PAIRS + 1, PAIRS)]
-    real = [compare(options, tossed(block)) for block in blocks]
-    print(f"{len(states)} runs")
-    for place, metric in enumerate(real[0]["primary"]):
-        ratios = [math.log(y / x) for result in real for x, y in zip(result["primary"][place]["a"], result["primary"][place]["b"]) if x and y]
-        if len(ratios) > 1:
-            middle = statistics.median(abs(ratio) for ratio in ratios) / 0.6745 / math.sqrt(2)
-            could = statistics.median(result["primary"][place].get("detectable") or math.inf for result in real)
-            print(f"{metric['name']}: run to run {100 * middle:.1f} % (by the median), {PAIRS} pairs could show {100 * (could - 1):.1f} %")
-    tell("as recorded", real)
-    drawn = [compare(options, tossed(coin.choices(neighbours, k=PAIRS))) for _ in range(options.comparisons - len(real))]
-    tell("drawn", drawn)
+    blocks = [recorded[first : first + PAIRS] for first in range(0, len(recorded) - PAIRS + 1, PAIRS)]
+    drawn = [coin.sample(recorded, PAIRS) for _ in range(options.comparisons - len(blocks))]
+    alike = lambda block: compare(options, [(a, b) if coin.random() < 0.5 else (b, a) for a, b, _ in block])
+    slower = lambda block: compare(options, [(a, c) for a, _, c in block])
+    for name, judge in (("alike", alike), ("one PAUSE a request", slower)):
+        real = [judge(block) for block in blocks]
+        tell(f"{name}, as recorded", real)
+        describe(real)
+        tell(f"{name}, drawn", [judge(block) for block in drawn])
 
 
 main()
