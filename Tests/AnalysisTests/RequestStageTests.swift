@@ -39,7 +39,7 @@ private struct StageOracle {
     }
     let now = row.timestamp
     switch tag {
-    case .vcpuRunExit: arrive([0, row.fields[0]], row)
+    case .vcpuRunExit, .vcpuRunExitRip: arrive([0, row.fields[0]], row)
     case .loopWakeup: arrive([1, row.fields[0]], row)
     case .guestKickStamp: stamp(row)
     case .requestBegin: begin(row)

@@ -116,10 +116,17 @@ struct SyntheticRun {
       let reason: UInt64 = random.chance(10) ? 5 : isMemory ? 6 : 2
       let device = UInt64(random.below(3))
       let address = reason == 5 ? 0 : 0x100 * (device + 1) + UInt64(random.below(4))
+      let fields = [vcpu, seq, reason, address, 1, UInt64(random.below(3)), 1]
+      // Of some the instruction pointer is recorded; of these some are none that a processor has.
+      let rip: UInt64? =
+        switch seq % 5 {
+        case 0, 1: 0xffff_ffff_8100_0000 + (address ^ UInt64(seq)) % 7
+        case 2: random.chance(10) ? 0x8000_0000_0000_0000 : 0x1000 + address
+        default: nil
+        }
       rows.append(
-        SyntheticRow(
-          left, .vcpuRunExit, stream: stream,
-          [vcpu, seq, reason, address, 1, UInt64(random.below(3)), 1]))
+        rip.map { SyntheticRow(left, .vcpuRunExitRip, stream: stream, fields + [$0]) }
+          ?? SyntheticRow(left, .vcpuRunExit, stream: stream, fields))
       inKvmRun.append(left - enter)
       add(vcpu, TimeCategory.inKvmRun, left - enter)
       (exited, last) = (left, left)
@@ -263,7 +270,7 @@ struct SyntheticRun {
   /// Whose event a row is: kind and id.
   static func thread(of row: SyntheticRow) -> [UInt64] {
     switch EventTag(rawValue: row.tag) {
-    case .vcpuRunEnter, .vcpuRunExit, .guestMark: [0, row.fields[0]]
+    case .vcpuRunEnter, .vcpuRunExit, .vcpuRunExitRip, .guestMark: [0, row.fields[0]]
     case .dispatchBegin, .dispatchEnd, .requestBegin, .requestEnd, .interrupt, .guestKickStamp,
       .backendSubmit, .backendComplete, .queuePublished, .queueKicked:
       [row.fields[0], row.fields[1]]

@@ -99,4 +99,35 @@ struct InstructionPointerTests {
       ])
     #expect(folded.status == 0 && folded.text.contains("hot_loop"), "\(folded.text)\(folded.standardError)")
   }
+
+  @Test(
+    "of a Linux boot, each exit comes from a function, and the serial port's from those that its driver has for it",
+    .enabled(if: GuestKernel.isBuilt, "needs the kernel that `make guest-kernel` builds"))
+  func boot() throws {
+    let directory = try TemporaryDirectory()
+    let trace = directory.url.appendingPathComponent("trace").path
+    let booted = try GuestKernel.boot("vmlinux", ["--trace-rip", "--trace", trace])
+    try #require(booted.status == 0, "\(booted.standardError)")
+    func exits(_ arguments: String...) throws -> ExitsReport {
+      let output = try run(Tools.analyzer, ["exits", "--format", "json"] + arguments + [trace])
+      try #require(output.status == 0, "\(output.standardError)")
+      return try #require(try Report(json: output.text).exits)
+    }
+    let report = try exits("--by", "symbol", "--symbols", GuestKernel.path("System.map"))
+    let places = try #require(report.places)
+    #expect(places.count > 1000 && places.named == places.count && places.without == 0)
+    // drivers/tty/serial/8250/8250_port.c: what io_serial_in and io_serial_out do is one inb or outb each.
+    let serial = try exits("--by", "device", "--device", "serial0").groups.map(\.exits.count).reduce(0, +)
+    var found: UInt64 = 0
+    for group in report.groups {
+      let place = try #require(group.exits.place)
+      for kind in place.kinds where kind.exits.contains(" serial0") {
+        #expect(
+          kind.exits.hasPrefix(place.symbol == "io_serial_out" ? "io out 0x3f" : "io in 0x3f"), "\(place)")
+        #expect(["io_serial_in", "io_serial_out"].contains(place.symbol), "\(place)")
+        found += kind.count
+      }
+    }
+    #expect(found == serial && serial > 1000)
+  }
 }

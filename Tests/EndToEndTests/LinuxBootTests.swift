@@ -6,7 +6,7 @@ enum GuestKernel {
   static let directory = Tools.root.appendingPathComponent(".cache/guest-kernel")
   static func path(_ name: String) -> String { directory.appendingPathComponent(name).path }
   static var isBuilt: Bool {
-    ["vmlinux", "vmlinux-int3", "bzImage", "distribution", "initrd"].allSatisfy {
+    ["vmlinux", "System.map", "vmlinux-int3", "bzImage", "distribution", "initrd"].allSatisfy {
       FileManager.default.fileExists(atPath: path($0))
     }
   }
