@@ -3,7 +3,7 @@
     with Browser() as page:
         page.open("file:///tmp/page.html")
         page.wait("document.readyState == 'complete'")
-        print(page.value("document.title"), page.complaints)
+        print(page.value("document.title"))
 """
 
 import base64
@@ -26,8 +26,11 @@ class Browser:
     """One browser with a profile of its own, and one page. Ends with the `with` statement."""
 
     def __init__(self, *options, width=1280, height=800):
+        program = executable()
+        if not program:
+            raise FileNotFoundError("there is no Chromium here")
         self.profile = tempfile.mkdtemp(prefix="exeunt-browser-")
-        command = [executable(), "--headless", "--remote-debugging-pipe", f"--user-data-dir={self.profile}", "--no-first-run",
+        command = [program, "--headless", "--remote-debugging-pipe", f"--user-data-dir={self.profile}", "--no-first-run",
                    "--disable-background-networking", f"--window-size={width},{height}", *options, "about:blank"]
         # Chromium's own sandbox does not start for root.
         if os.geteuid() == 0:
@@ -42,29 +45,42 @@ class Browser:
                     os.dup2(copy, place)
                 os.set_inheritable(place, True)
 
-        # Descriptors that Python opens close by themselves in the program that is executed, but for those two.
-        self.process = subprocess.Popen(command, preexec_fn=descriptors, close_fds=False, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            # Descriptors that Python opens close by themselves in the program that is executed, but for those two.
+            self.process = subprocess.Popen(command, preexec_fn=descriptors, close_fds=False, stdin=subprocess.DEVNULL,
+                                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        except BaseException:
+            os.close(browser_in)
+            os.close(browser_out)
+            self.forget()
+            raise
         os.close(browser_in)
         os.close(browser_out)
         self.rest, self.number, self.session = b"", 0, None
-        # Every event that came, in order.
-        self.events = []
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network", "Audits"):
-            self.call(f"{domain}.enable")
+        try:
+            target = self.call("Target.createTarget", url="about:blank")["targetId"]
+            self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        except BaseException:
+            self.end()
+            raise
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self.end()
+
+    def end(self):
+        """Ends the browser; nothing of it is left."""
         self.process.terminate()
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        self.forget()
+
+    def forget(self):
         os.close(self.output)
         os.close(self.input)
         shutil.rmtree(self.profile, ignore_errors=True)
@@ -97,7 +113,6 @@ class Browser:
                 if "error" in answer:
                     raise RuntimeError(f"{method}: {answer['error']}")
                 return answer["result"]
-            self.events.append(answer)
 
     def open(self, address):
         self.call("Page.navigate", url=address)
@@ -121,24 +136,3 @@ class Browser:
     def screenshot(self, path, **parameters):
         with open(path, "wb") as file:
             file.write(base64.b64decode(self.call("Page.captureScreenshot", **parameters)["data"]))
-
-    @property
-    def requests(self):
-        """Addresses of all that was asked for."""
-        return [event["params"]["request"]["url"] for event in self.events if event["method"] == "Network.requestWillBeSent"]
-
-    @property
-    def complaints(self):
-        """Errors, exceptions, and what the page's own policy forbade."""
-        found = []
-        for event in self.events:
-            method, parameters = event["method"], event.get("params", {})
-            if method == "Runtime.exceptionThrown":
-                found.append(json.dumps(parameters["exceptionDetails"]))
-            elif method == "Log.entryAdded" and parameters["entry"]["level"] == "error":
-                found.append(parameters["entry"]["text"])
-            elif method == "Runtime.consoleAPICalled" and parameters["type"] in ("error", "assert"):
-                found.append(json.dumps(parameters["args"]))
-            elif method == "Audits.issueAdded":
-                found.append(json.dumps(parameters["issue"]))
-        return found
