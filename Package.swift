@@ -74,6 +74,9 @@ let analyzer: [Target] = [
   .target(
     name: "Export", dependencies: ["Analysis", "CTF", "Dump", "Reports", "Symbols", "CSQLite"],
     swiftSettings: swift),
+  .target(
+    name: "Pages", dependencies: ["Reporting", "Reports", "Export", "Analysis", "CTF"],
+    swiftSettings: swift),
   .executableTarget(
     name: "exeunt-analyze",
     dependencies: [
@@ -113,6 +116,8 @@ let package = Package(
       name: "ReportingTests",
       dependencies: ["Reporting", "Reports", "Export", "Symbols", "Dump", "Analysis", "CTF"],
       exclude: ["Golden"], swiftSettings: swift),
+    .testTarget(
+      name: "PagesTests", dependencies: ["Pages", "Analysis", "CTF", "TestSupport"], swiftSettings: swift),
     .target(name: "CTestGuests", path: "Tests/TestGuests", cSettings: c),
     .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport", swiftSettings: swift),
     .target(

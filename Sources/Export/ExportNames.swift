@@ -1,7 +1,7 @@
 import Analysis
 
 /// Names of what the models have numbers for. Each text has one number for all that is exported, so that writers encode it once.
-final class ExportNames {
+package final class ExportNames {
   /// All texts so far, by number.
   private(set) var texts: [String] = []
   private var numbers: [String: Int] = [:]
@@ -32,7 +32,7 @@ final class ExportNames {
   private var main = 0
 
   /// Names of a machine.
-  init(_ dump: StateDump = StateDump()) {
+  package init(_ dump: StateDump = StateDump()) {
     // By category up to the sources'; handlers of vCPUs and of loops come last.
     states = ["unknown", "in_kvm_run", "other", "lock_wait", "asleep", "polling", "dispatch", "handling"]
       .map(number)
@@ -60,7 +60,7 @@ final class ExportNames {
   }
 
   /// The text of a number.
-  func text(_ number: Int) -> String { texts[number] }
+  package func text(_ number: Int) -> String { texts[number] }
 
   /// - Parameter text: The text of an index that is looked up for the first time.
   @inline(__always)
@@ -76,22 +76,22 @@ final class ExportNames {
 
   // MARK: What is looked up
 
-  func reason(_ reason: UInt8) -> Int {
+  package func reason(_ reason: UInt8) -> Int {
     number(Int(reason), &reasons) { ValueName.exitReason(UInt8($0)) }
   }
 
   /// nil: the access has none.
-  func direction(_ direction: UInt8) -> Int? {
+  package func direction(_ direction: UInt8) -> Int? {
     direction == 1 || direction == 2 ? directions[Int(direction)] : nil
   }
 
-  func device(_ id: Int) -> Int {
+  package func device(_ id: Int) -> Int {
     let dump = dump
     return number(min(max(id, 0), 255), &devices) { dump.deviceName($0) }
   }
 
   /// The device that an exit goes to; nil: it is no access, or no device is described.
-  func device(of exit: ModelExit) -> Int? {
+  package func device(of exit: ModelExit) -> Int? {
     guard exit.isAccess, let address = exit.address else { return nil }
     let place = Place(address: address, isMemoryMapped: exit.isMemoryMapped)
     if let known = places[place] { return known }
@@ -103,7 +103,7 @@ final class ExportNames {
     return found
   }
 
-  func thread(_ thread: ThreadName) -> Int {
+  package func thread(_ thread: ThreadName) -> Int {
     let dump = dump
     return switch thread.kind {
     case .vcpu: number(thread.id, &vcpus) { dump.vcpus[$0]?.name ?? "vcpu\($0)" }
@@ -115,7 +115,7 @@ final class ExportNames {
   func kind(_ thread: ThreadName) -> Int { threadKinds[thread.kind.rawValue] }
 
   /// Whom a handler is for; nil: the time is not a handler's.
-  func handler(_ category: Int) -> Int? {
+  package func handler(_ category: Int) -> Int? {
     guard category >= TimeCategory.sources else { return nil }
     let dump = dump
     return number(category, &categories) {
@@ -126,16 +126,16 @@ final class ExportNames {
   }
 
   /// The state of a thread, as `timeline` calls it.
-  func state(_ category: Int, isVcpu: Bool) -> Int {
+  package func state(_ category: Int, isVcpu: Bool) -> Int {
     states[
       category < TimeCategory.sources ? category : isVcpu ? TimeCategory.sources : TimeCategory.sources + 1]
   }
 
-  func requestKind(_ kind: Int) -> Int {
+  package func requestKind(_ kind: Int) -> Int {
     number(min(kind, 255), &kinds) { Self.named($0, ValueName.requestKind, "kind") }
   }
 
-  func mechanism(_ mechanism: Int) -> Int {
+  package func mechanism(_ mechanism: Int) -> Int {
     number(min(mechanism, 255), &mechanisms) { Self.named($0, ValueName.mechanism, "mechanism") }
   }
 
