@@ -51,7 +51,11 @@ struct ELFSymbols {
     let start = header.word(40, 32)
     let size = header.number(isWide ? 58 : 46, 2)
     var count = header.number(isWide ? 60 : 48, 2)
-    guard start > 0, size >= (isWide ? 64 : 40) else { throw Self.stripped }
+    guard start > 0 else { throw Self.stripped }
+    // No compiler writes another size, and a larger one would have much read that nobody looks at.
+    guard size == (isWide ? 64 : 40) else {
+      throw SymbolError("its section headers have \(size) bytes each, not \(isWide ? 64 : 40)")
+    }
     // More than 65279 sections: the first one's size is their number.
     if count == 0 {
       let first = Words(try source.bytes(at: start, count: Int(size)), isWide: isWide)
@@ -115,7 +119,7 @@ struct ELFSymbols {
     }
     let start = Int(words.number(0, 4))
     guard start < names.count, names[start] != 0 else { return nil }
-    let name = SymbolTable.name(names[start...].prefix { $0 != 0 })
+    let name = SymbolTable.name(names[start...].prefix(SymbolTable.mostNameBytes).prefix { $0 != 0 })
     // Global, weak, local; and of these the names with the fewest underscores in front.
     let binding = [1: 0, 2: 1, 0: 2][information >> 4] ?? 3
     let underscores = min(9, name.prefix { $0 == "_" || $0 == "." }.count)

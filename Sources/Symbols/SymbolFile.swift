@@ -2,9 +2,10 @@
 package enum SymbolFile {
   /// The symbols of an ELF file, or of text as `nm` prints it.
   ///
+  /// - Parameter descriptor: Of a regular file, open for reading; it is closed.
   /// - Throws: With what is wrong, without the file's name.
-  package static func read(_ path: String) throws(SymbolError) -> SymbolTable {
-    let file = try FileSource(path)
+  package static func read(owning descriptor: CInt) throws(SymbolError) -> SymbolTable {
+    let file = try FileSource(owning: descriptor)
     guard file.size >= 16, try file.bytes(at: 0, count: 4) == ELFSymbols.magic else {
       return try text(try file.everything(limit: TextSymbols.mostBytes))
     }

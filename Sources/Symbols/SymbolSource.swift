@@ -24,17 +24,19 @@ final class FileSource: SymbolSource {
   private let descriptor: CInt
   let size: UInt64
 
-  init(_ path: String) throws(SymbolError) {
-    descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { throw SymbolError(String(cString: strerror(errno))) }
+  /// - Parameter descriptor: Of any file; it is closed, also where the file is none to read from.
+  init(owning descriptor: CInt) throws(SymbolError) {
+    self.descriptor = descriptor
     var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw SymbolError(String(cString: strerror(errno))) }
+    let failure = fstat(descriptor, &status) == 0 ? 0 : errno
+    size = UInt64(max(0, status.st_size))
+    // All is set: whatever is thrown from here on has the descriptor closed.
+    guard failure == 0 else { throw SymbolError(String(cString: strerror(failure))) }
     switch status.st_mode & S_IFMT {
     case S_IFREG: break
     case S_IFDIR: throw SymbolError("it is a directory")
     default: throw SymbolError("it is no regular file")
     }
-    size = UInt64(max(0, status.st_size))
   }
 
   deinit { close(descriptor) }

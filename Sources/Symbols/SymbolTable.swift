@@ -106,9 +106,12 @@ package struct SymbolTable: Sendable {
     return nil
   }
 
+  /// Bytes of a name that are looked at.
+  static let mostNameBytes = 1024
+
   /// A name that a terminal and a page can show, of at most 256 characters.
   static func name(_ bytes: some Sequence<UInt8>) -> String {
-    let text = String(decoding: Array(bytes.prefix(1024)), as: UTF8.self)
+    let text = String(decoding: Array(bytes.prefix(mostNameBytes)), as: UTF8.self)
     let scalars = text.unicodeScalars.prefix(256).map { scalar -> Unicode.Scalar in
       switch scalar.properties.generalCategory {
       case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate: "?"

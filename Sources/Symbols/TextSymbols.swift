@@ -1,15 +1,20 @@
 /// Symbols as `nm` prints them: a kernel's `System.map`, or its `/proc/kallsyms`.
 enum TextSymbols {
   static let mostBytes = 256 << 20
+  // A kernel with everything, its modules too, has half a million.
+  private static let mostSymbols = 4 << 20
 
   /// Reads lines of an address, a letter and a name; a module's name may follow.
   static func read(_ bytes: [UInt8]) throws(SymbolError) -> SymbolTable {
     var symbols: [SymbolTable.Symbol] = []
     var others: [UInt64] = []
     var number = 0
-    for line in bytes.split(separator: 0x0a) {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let line = rest.prefix { $0 != 0x0a }
+      rest = rest[line.endIndex...].dropFirst()
       number += 1
-      let words = line.split(whereSeparator: { $0 == 0x20 || $0 == 0x09 || $0 == 0x0d })
+      let words = line.split(maxSplits: 3, whereSeparator: { $0 == 0x20 || $0 == 0x09 || $0 == 0x0d })
       guard !words.isEmpty else { continue }
       guard words.count >= 3, let address = hexadecimal(words[0]), words[1].count == 1 else {
         throw SymbolError(
@@ -24,6 +29,9 @@ enum TextSymbols {
       case 0x74: add(2)
       case 0x55: break
       default: others.append(address)
+      }
+      guard symbols.count + others.count <= mostSymbols else {
+        throw SymbolError("it has more than \(mostSymbols) symbols")
       }
       func add(_ binding: Int) {
         let name = SymbolTable.name(words[2])

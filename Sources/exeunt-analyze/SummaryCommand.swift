@@ -46,7 +46,9 @@ struct SummaryCommand: ParsableCommand {
   }
   /// A word that is no directory but nearly a command was meant as one: this command runs when none is named.
   private func checkCommand() throws {
-    guard let word = options.directories.first, !word.contains("/"), access(word, F_OK) != 0 else { return }
+    guard let word = options.directories.first, !word.contains("/"),
+      PathText.withBytes(word, { access($0, F_OK) }) != 0
+    else { return }
     let commands = ExeuntAnalyze.configuration.subcommands.compactMap { $0.configuration.commandName }
     guard let meant = Suggestion.nearest(to: word, among: commands) else { return }
     throw Terminal.mistake("there is no command and no directory '\(word)'; did you mean '\(meant)'?")

@@ -1,4 +1,6 @@
 import ArgumentParser
+import CTF
+import Glibc
 import Symbols
 
 /// Where a guest's symbols are.
@@ -25,10 +27,17 @@ struct SymbolOptions: ParsableArguments {
   /// Reads the symbols, or ends the program with status 2; nil: none are wanted.
   func read() throws -> GuestSymbols? {
     guard let symbols else { return nil }
+    let shown = PathText.shown(symbols)
+    // Opening a pipe that nobody writes to would wait.
+    let descriptor = PathText.withBytes(symbols) { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
+    guard descriptor >= 0 else {
+      throw Terminal.mistake("--symbols \(shown): \(String(cString: strerror(errno)))")
+    }
     do throws(SymbolError) {
-      return GuestSymbols(try SymbolFile.read(symbols), path: symbols, offset: kaslrOffset?.value ?? 0)
+      return GuestSymbols(
+        try SymbolFile.read(owning: descriptor), path: shown, offset: kaslrOffset?.value ?? 0)
     } catch {
-      throw Terminal.mistake("--symbols \(symbols): \(error)")
+      throw Terminal.mistake("--symbols \(shown): \(error)")
     }
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CTF
 import Glibc
 import Reporting
 
@@ -33,7 +34,10 @@ enum Terminal {
   static func report(_ message: String) { write(shown("exeunt-analyze: \(message)\n"), to: STDERR_FILENO) }
 
   /// A text in characters that the locale has.
-  static func shown(_ text: String) -> String { isASCII ? ASCIIText.text(text) : text }
+  static func shown(_ text: String) -> String {
+    let text = PathText.shown(text)
+    return isASCII ? ASCIIText.text(text) : text
+  }
 
   /// Whether the locale has ASCII only.
   static let isASCII = ASCIIText.isWanted { name in getenv(name).map { String(cString: $0) } }

@@ -41,6 +41,40 @@ struct UnreachableFilesTests {
     #expect(damaged.status == 3 && damaged.standardError.contains("trace/\\xe9vents: packet"))
   }
 
+  @Test("nor need names be UTF-8 that are given") func strangeArguments() throws {
+    let directory = try copy { _ in }
+    let script = """
+      cd $1; e=$(printf '\\351'); [ -e run$e ] || mv trace run$e; printf '1000 T f\\n' > map$e; shift
+      for word; do set -- "$@" "$(printf %s "$word" | sed "s/@/$e/g")"; shift; done
+      "$@"
+      """
+    /// The analyzer's answer, where `@` stands for the byte 0xe9.
+    func analyze(_ arguments: String...) throws -> Output {
+      try run(
+        URL(fileURLWithPath: "/bin/sh"),
+        ["-c", script, "sh", directory.url.path, Tools.analyzer.path] + arguments)
+    }
+    let summary = try analyze("summary", "--format", "json", "run@")
+    #expect(summary.status == 0 && summary.text.contains("\"run\\\\xe9\""), "\(summary.standardError)")
+    let text = try analyze("run@")
+    #expect(text.status == 0 && text.text.contains("run\\xe9"))
+    let folded = try analyze("export", "--format", "folded", "--symbols", "map@", "run@")
+    #expect(folded.status == 0 && folded.standardError.isEmpty && !folded.lines.isEmpty)
+    let state = try analyze("state", "-o", "@.state", "run@")
+    #expect(state.status == 0, "\(state.standardError)")
+    let kept = try analyze("@.state")
+    #expect(kept.status == 0 && kept.text.contains("run\\xe9"), "\(kept.standardError)")
+    // Messages name the file in characters that there are.
+    let symbols = try analyze("export", "--format", "folded", "--symbols", "no@", "run@")
+    #expect(symbols.status == 2)
+    #expect(
+      symbols.standardError == "exeunt-analyze: --symbols no\\xe9: \(String(cString: strerror(ENOENT)))\n")
+    let trace = try analyze("summary", "no@")
+    #expect(trace.status == 3 && trace.standardError.contains("no\\xe9"), "\(trace.standardError)")
+    let option = try analyze("summary", "--no@", "run@")
+    #expect(option.status == 2 && option.standardError.contains("--no\\xe9"), "\(option.standardError)")
+  }
+
   @Test("a file with several names, and a copy of it, count once, with a note") func severalNames() throws {
     let directory = try copy {
       try shell(

@@ -144,8 +144,55 @@ struct SymbolTests {
       let error = #expect(throws: SymbolError.self) { try SymbolFile.read(bytes) }
       #expect(error?.description.contains(words) == true, "\(String(describing: error))")
     }
-    #expect(throws: SymbolError("it is a directory")) { try SymbolFile.read("/") }
-    #expect(throws: SymbolError("it is no regular file")) { try SymbolFile.read("/dev/null") }
+    #expect(throws: SymbolError("it is a directory")) { try Self.read("/") }
+    #expect(throws: SymbolError("it is no regular file")) { try Self.read("/dev/null") }
+  }
+
+  @Test("section headers of another size are refused before they are read", arguments: [true, false])
+  func headerSizes(isWide: Bool) throws {
+    var elf = ELFBuilder()
+    elf.isWide = isWide
+    elf.symbols = [.init(name: "f", address: elf.codeAddress, size: 32)]
+    let (sound, size, count) = (elf.bytes, isWide ? 58 : 46, isWide ? 60 : 48)
+    #expect(try SymbolFile.read(sound).functions.map(\.name) == ["f"])
+    for wrong in [0, 1, isWide ? 40 : 64, isWide ? 63 : 39, isWide ? 65 : 41, 0xffff] {
+      for sections in [4, 0, 0xffff] {
+        var bytes = sound
+        bytes.replaceSubrange(size..<size + 2, with: [UInt8(wrong & 0xff), UInt8(wrong >> 8)])
+        bytes.replaceSubrange(count..<count + 2, with: [UInt8(sections & 0xff), UInt8(sections >> 8)])
+        // A file in which there is much to read, and none of it on the disk.
+        try withTemporaryDirectory { directory in
+          let path = directory + "/sparse"
+          try Self.write(bytes, path)
+          #expect(truncate(path, 8 << 30) == 0)
+          #expect(
+            throws: SymbolError("its section headers have \(wrong) bytes each, not \(isWide ? 64 : 40)")
+          ) {
+            try Self.read(path)
+          }
+        }
+      }
+    }
+  }
+
+  @Test("names without an end cost as much as the longest that is shown", .timeLimit(.minutes(1)))
+  func endlessNames() throws {
+    var elf = ELFBuilder()
+    let long = String(repeating: "x", count: 1 << 20)
+    elf.symbols = (0..<3000).map {
+      .init(name: $0 == 2999 ? long : "", address: elf.codeAddress + UInt64($0), size: 1)
+    }
+    var bytes = elf.bytes
+    // All of them begin in the long name: they would be 3 GB.
+    let table = 64 + elf.code.count + 24
+    for index in 0..<3000 {
+      let start = 3000 + index
+      bytes.replaceSubrange(
+        (table + 24 * index)..<(table + 24 * index + 2), with: [UInt8(start & 0xff), UInt8(start >> 8)])
+    }
+    let functions = try SymbolFile.read(bytes).functions
+    #expect(functions.count == 3000)
+    #expect(functions.allSatisfy { $0.name == String(repeating: "x", count: 256) })
   }
 
   @Test("files that say anything at all are read in bounds")
@@ -186,11 +233,39 @@ struct SymbolTests {
     for bytes in [elf.bytes, Array("ffffffff81000000 T a\nffffffff81000010 d b\n".utf8)] {
       try withTemporaryDirectory { directory in
         let path = directory + "/symbols"
-        let file = try #require(fopen(path, "w"))
-        #expect(fwrite(bytes, 1, bytes.count, file) == bytes.count)
-        fclose(file)
-        #expect(try SymbolFile.read(path).functions == SymbolFile.read(bytes).functions)
+        try Self.write(bytes, path)
+        #expect(try Self.read(path).functions == SymbolFile.read(bytes).functions)
       }
     }
+  }
+
+  @Test("a descriptor that was handed over is closed, whatever comes of it")
+  func descriptors() throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/symbols"
+      for text in ["ffffffff81000000 T a\n", "hello world\n"] {
+        try Self.write(Array(text.utf8), path)
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        var opened = stat()
+        #expect(fstat(descriptor, &opened) == 0)
+        _ = try? SymbolFile.read(owning: descriptor)
+        // Another test may have got the number meanwhile, for a file of its own.
+        var now = stat()
+        #expect(fstat(descriptor, &now) != 0 || now.st_ino != opened.st_ino || now.st_dev != opened.st_dev)
+      }
+    }
+    #expect(throws: SymbolError(String(cString: strerror(EBADF)))) { try SymbolFile.read(owning: -1) }
+  }
+
+  private static func write(_ bytes: [UInt8], _ path: String) throws {
+    let file = try #require(fopen(path, "w"))
+    #expect(fwrite(bytes, 1, bytes.count, file) == bytes.count)
+    fclose(file)
+  }
+
+  private static func read(_ path: String) throws -> SymbolTable {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    try #require(descriptor >= 0, "\(path)")
+    return try SymbolFile.read(owning: descriptor)
   }
 }

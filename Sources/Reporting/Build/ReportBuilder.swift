@@ -65,7 +65,7 @@ package struct ReportBuilder {
   ) {
     self.trace = trace
     self.saved = saved
-    self.paths = paths
+    self.paths = paths.map(PathText.shown)
     self.facts = facts
     self.models = models
     self.calibration = calibration
