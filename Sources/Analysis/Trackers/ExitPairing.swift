@@ -9,7 +9,7 @@ struct ExitStep {
   var isCounted: Bool
   /// Marks that the guest had written before.
   var epoch: UInt64 = 0
-  /// Where in the guest the exit was, see ``InstructionKey``.
+  /// Where in the guest the exit was, as ``InstructionResult`` has it.
   var instruction = Key.noInstruction
 }
 

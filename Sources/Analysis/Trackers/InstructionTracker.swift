@@ -23,7 +23,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
 package struct InstructionResult: Sendable, Equatable {
   /// Reason, direction and address, and the vCPU if the analysis separates vCPUs.
   package let exit: ExitResult
-  /// The guest's instruction pointer: that of the instruction or of the one behind it, see ``ExitPosition``.
+  /// The guest's instruction pointer: that of the instruction or of the one behind it, see docs/events.md.
   package let rip: UInt64
 
   package init(exit: ExitResult, rip: UInt64) {
