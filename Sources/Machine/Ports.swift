@@ -68,7 +68,7 @@ extension Machine {
         switch failure.operation {
         case .send: "cannot be written any more, and what the guest sends is lost"
         case .receive: "cannot be read any more"
-        case .accept: "cannot be connected to"
+        case .accept: "kept somebody waiting who wanted to connect"
         }
       return (
         "port \(numbered.number) of the console: \(numbered.port.peer.option) \(what): \(failure.error)",

@@ -15,6 +15,16 @@ package final class CharacterPeer: @unchecked Sendable {
     case gone
   }
 
+  /// What became of somebody who wants to be connected.
+  enum Acceptance: Equatable {
+    /// They are.
+    case connected
+    /// There is nobody, or no more.
+    case nobody
+    /// They go on waiting: the host has no descriptor, or no memory, for the connection.
+    case refused
+  }
+
   /// Something that the host did not do, beside that the other side left.
   package struct Failure: Sendable, Equatable {
     /// What was tried.
@@ -100,17 +110,15 @@ package final class CharacterPeer: @unchecked Sendable {
   }
 
   /// Takes the next who wants to be connected.
-  ///
-  /// - Returns: whether there was one.
-  func accept() -> Bool {
-    guard case .server(let holder) = way, connection == nil else { return false }
+  func accept() -> Acceptance {
+    guard case .server(let holder) = way, connection == nil else { return .nobody }
     do {
-      guard let accepted = try UnixSocket.accept(holder.descriptor) else { return false }
+      guard let accepted = try UnixSocket.accept(holder.descriptor) else { return .nobody }
       connection = FileHolder(accepted)
-      return true
+      return .connected
     } catch {
       note(error, .accept)
-      return false
+      return .refused
     }
   }
 

@@ -24,6 +24,10 @@ package final class ConsoleDevice: VirtioDevice, @unchecked Sendable {
   static let controlTransmitQueue = 3
   /// Bytes moved at once.
   private static let pieceLimit = 64 << 10
+  /// How long those wait whom the host could not take, nanoseconds.
+  static let pause: UInt64 = 100_000_000
+  private static let wakeToken = UInt32.max
+  private static let pauseToken = UInt32.max - 1
 
   package let kind: UInt32 = 3
   package let features = Feature.multiport
@@ -34,6 +38,7 @@ package final class ConsoleDevice: VirtioDevice, @unchecked Sendable {
   private let configuration: [UInt8]
   private let poller: Epoll
   private let wake: EventFD
+  private let timer: Timer
   // Everything below is accessed under the device's lock.
   private var ports: [ConsolePort]
   private var chain = DescriptorChain()
@@ -59,7 +64,9 @@ package final class ConsoleDevice: VirtioDevice, @unchecked Sendable {
     configuration = [0, 0, 0, 0] + withUnsafeBytes(of: count.littleEndian, Array.init)
     poller = try Epoll()
     wake = try EventFD()
-    try poller.add(wake.descriptor.raw, for: .input, token: .max)
+    timer = try Timer()
+    try poller.add(wake.descriptor.raw, for: .input, token: ConsoleDevice.wakeToken)
+    try poller.add(timer.descriptor.raw, for: .input, token: ConsoleDevice.pauseToken)
     for index in self.ports.indices { try wait(index) }
   }
 
@@ -128,13 +135,17 @@ package final class ConsoleDevice: VirtioDevice, @unchecked Sendable {
     var isWoken = false
     for place in 0..<count {
       let (token, readiness) = poller.ready(at: place)
-      if token == .max { isWoken = wake.consume() > 0 } else { ready[Int(token)] = readiness }
+      switch token {
+      case ConsoleDevice.wakeToken: isWoken = wake.consume() > 0
+      case ConsoleDevice.pauseToken: endPause()
+      default: ready[Int(token)] = readiness
+      }
     }
     for index in ports.indices {
       let readiness = ready[index] ?? []
       let port = ports[index].description
       if ports[index].peer.listener != nil {
-        if readiness.contains(.input), ports[index].peer.accept() { connectionChanged(index) }
+        if readiness.contains(.input) { accept(index) }
         continue
       }
       if isWoken || readiness.contains(.output) {
@@ -283,6 +294,26 @@ package final class ConsoleDevice: VirtioDevice, @unchecked Sendable {
 
   // MARK: Connections
 
+  private func accept(_ index: Int) {
+    switch ports[index].peer.accept() {
+    case .connected: connectionChanged(index)
+    case .nobody: break
+    case .refused:
+      // Who waits is told of without end.
+      ports[index].isPausing = true
+      waitAgain(index)
+      timer.set(nanoseconds: ConsoleDevice.pause)
+    }
+  }
+
+  private func endPause() {
+    _ = timer.consume()
+    for index in ports.indices where ports[index].isPausing {
+      ports[index].isPausing = false
+      waitAgain(index)
+    }
+  }
+
   /// The peer has left. What it sent before goes to a guest that has the port open, when that has room for it; where nobody in
   /// the guest has, it is dropped as in QEMU, and the next peer's turn has come.
   private func hangUp(_ index: Int) {
@@ -323,7 +354,7 @@ package final class ConsoleDevice: VirtioDevice, @unchecked Sendable {
     let wanted: Readiness
     let descriptor: CInt
     if let listener = port.peer.listener {
-      (descriptor, wanted) = (listener, .input)
+      (descriptor, wanted) = (listener, port.isPausing ? [] : .input)
     } else if let connection = port.peer.descriptor {
       descriptor = connection
       var readiness: Readiness = port.sending.isHeld ? .output : []

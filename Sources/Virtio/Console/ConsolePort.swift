@@ -57,6 +57,8 @@ struct ConsolePort {
   var mayHaveBuffers = false
   /// Whether the peer has left, and the guest is still to read what it sent before.
   var hasLeft = false
+  /// Whether those who want to be connected have to wait, as the host cannot take them now.
+  var isPausing = false
   /// What the set waits for, of which descriptor.
   var interest: Readiness = []
   var waitedFor: CInt = -1
