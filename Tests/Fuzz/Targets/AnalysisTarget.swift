@@ -51,6 +51,7 @@ enum AnalysisTarget {
     ] {
       if let complaint = render(report) { return complaint }
     }
+    if builder.hasInstructions, let complaint = render(builder.exits(by: .symbol)) { return complaint }
     return drawTimeline(trace, builder)
   }
 

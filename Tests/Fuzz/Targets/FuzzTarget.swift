@@ -16,6 +16,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case virtio
   /// The input is a kernel file: bzImage, ELF, multiboot, or anything else.
   case kernels
+  /// The input is a file of a guest's symbols: ELF, text as nm prints it, or anything else.
+  case symbols
 
   /// Runs one input.
   ///
@@ -30,6 +32,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .devices: DevicesTarget.run(input)
     case .virtio: VirtioTarget.run(input)
     case .kernels: KernelsTarget.run(input)
+    case .symbols: SymbolsTarget.run(input)
     }
   }
 }

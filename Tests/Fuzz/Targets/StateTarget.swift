@@ -1,6 +1,7 @@
 import Analysis
 import Reporting
 import Reports
+import Symbols
 
 /// Everything that the analyzer's commands do with a state file.
 enum StateTarget {
@@ -44,12 +45,27 @@ enum StateTarget {
     return render(try Reporter([first, twin]))
   }
 
+  /// A function below and one above what is canonical, so that some pointers are in one.
+  private static let places: ExitPlaces = {
+    let text = "1000 T low\n2000 D data\nffffffff80000000 T high\n"
+    let table = try? SymbolFile.read(Array(text.utf8))
+    return ExitPlaces(symbols: table.map { GuestSymbols($0, path: "System.map") })
+  }()
+
   private static func render(_ reporter: Reporter) -> String? {
     let summary = reporter.summary()
-    for report in [
+    var reports = [
       summary, reporter.exits(by: .address), reporter.exits(by: .vcpu), reporter.paths(), reporter.check(),
       Report.comparing(summary, with: summary),
-    ] {
+    ]
+    if reporter.hasInstructions {
+      reports += [
+        reporter.exits(by: .symbol), reporter.exits(by: .symbol, places: places),
+        reporter.exits(by: .addressRange),
+        reporter.exits(by: .addressRange, places: ExitPlaces(rangeSize: .max)),
+      ]
+    }
+    for report in reports {
       if TextRenderer.render(report).isEmpty { return "an empty report of \(report.command)" }
       do {
         _ = try report.json()
