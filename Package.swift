@@ -76,6 +76,15 @@ let analyzer: [Target] = [
     swiftSettings: swift),
   .target(
     name: "Pages", dependencies: ["Reporting", "Reports", "Export", "Analysis", "CTF"],
+    resources: [
+      .embedInCode("Timeline/Viewer/numbers.js"), .embedInCode("Timeline/Viewer/data.js"),
+      .embedInCode("Timeline/Viewer/words.js"), .embedInCode("Timeline/Viewer/picture.js"),
+      .embedInCode("Timeline/Viewer/search.js"), .embedInCode("Timeline/Viewer/layout.js"),
+      .embedInCode("Timeline/Viewer/ways.js"), .embedInCode("Timeline/Viewer/marks.js"),
+      .embedInCode("Timeline/Viewer/parts.js"), .embedInCode("Timeline/Viewer/panel.js"),
+      .embedInCode("Timeline/Viewer/viewer.js"), .embedInCode("Timeline/Viewer/input.js"),
+      .embedInCode("Timeline/Viewer/timeline.css"),
+    ],
     swiftSettings: swift),
   .executableTarget(
     name: "exeunt-analyze",

@@ -3,7 +3,7 @@
     with Browser() as page:
         page.open("file:///tmp/page.html")
         page.wait("document.readyState == 'complete'")
-        print(page.value("document.title"))
+        print(page.value("document.title"), page.complaints)
 """
 
 import base64
@@ -57,9 +57,13 @@ class Browser:
         os.close(browser_in)
         os.close(browser_out)
         self.rest, self.number, self.session = b"", 0, None
+        # Every event that came, in order.
+        self.events = []
         try:
             target = self.call("Target.createTarget", url="about:blank")["targetId"]
             self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+            for domain in ("Page", "Runtime", "Log", "Network", "Audits"):
+                self.call(f"{domain}.enable")
         except BaseException:
             self.end()
             raise
@@ -113,6 +117,7 @@ class Browser:
                 if "error" in answer:
                     raise RuntimeError(f"{method}: {answer['error']}")
                 return answer["result"]
+            self.events.append(answer)
 
     def open(self, address):
         self.call("Page.navigate", url=address)
@@ -136,3 +141,24 @@ class Browser:
     def screenshot(self, path, **parameters):
         with open(path, "wb") as file:
             file.write(base64.b64decode(self.call("Page.captureScreenshot", **parameters)["data"]))
+
+    @property
+    def requests(self):
+        """Addresses of all that was asked for."""
+        return [event["params"]["request"]["url"] for event in self.events if event["method"] == "Network.requestWillBeSent"]
+
+    @property
+    def complaints(self):
+        """Errors, exceptions, and what the page's own policy forbade."""
+        found = []
+        for event in self.events:
+            method, parameters = event["method"], event.get("params", {})
+            if method == "Runtime.exceptionThrown":
+                found.append(json.dumps(parameters["exceptionDetails"]))
+            elif method == "Log.entryAdded" and parameters["entry"]["level"] == "error":
+                found.append(parameters["entry"]["text"])
+            elif method == "Runtime.consoleAPICalled" and parameters["type"] in ("error", "assert"):
+                found.append(json.dumps(parameters["args"]))
+            elif method == "Audits.issueAdded":
+                found.append(json.dumps(parameters["issue"]))
+        return found

@@ -52,6 +52,10 @@ package struct SyntheticRecording {
     uniqueKeysWithValues: declarations.enumerated().map { ($1.name, UInt16($0)) })
 
   private var bytes: [UInt8] = []
+  /// Events of the packet that is open, and when it was begun.
+  private var packet: [UInt8] = []
+  private var packetBegin: UInt64 = 0
+  private static let packetSize = 1 << 16
   private var random: SeededGenerator
   private let vcpus: Int
   /// What the device is called, which is whatever the writer of a trace wants.
@@ -81,6 +85,7 @@ package struct SyntheticRecording {
       now += pause
     }
     event("clock_sync", [now, now, now, 10])
+    closePacket()
   }
 
   /// Without any event.
@@ -124,7 +129,7 @@ package struct SyntheticRecording {
     }
     event("loop_info", texts: ["io0"], [0, 20, .max, 0])
     event("device_info", texts: [device], [3, 0, 0x1000, 0x100, 5, 0xffff])
-    event("loop_wait", [0, 0, .max])
+    event("loop_wait", [0, 1, .max])
   }
 
   /// Time passes, up to so many ns.
@@ -174,19 +179,29 @@ package struct SyntheticRecording {
     pass(200)
     event("handler_end", [0, wakeups, 0, 3, requests % 2])
     pass(200)
-    event("loop_wait", [0, wakeups, .max])
+    event("loop_wait", [0, wakeups + 1, .max])
   }
 
   // MARK: Bytes
 
   private mutating func event(_ name: String, texts: [String] = [], _ fields: [UInt64]) {
     guard let number = Self.numbers[name] else { preconditionFailure("no event \(name)") }
-    withUnsafeBytes(of: number.littleEndian) { bytes += $0 }
-    withUnsafeBytes(of: now.littleEndian) { bytes += $0 }
+    if packet.isEmpty { packetBegin = now }
+    withUnsafeBytes(of: number.littleEndian) { packet += $0 }
+    withUnsafeBytes(of: now.littleEndian) { packet += $0 }
     let before = texts.isEmpty ? fields.count : Self.declarations[Int(number)].before
-    fields[..<before].withUnsafeBytes { bytes += $0 }
-    for text in texts { bytes += words(text) }
-    fields[before...].withUnsafeBytes { bytes += $0 }
+    fields[..<before].withUnsafeBytes { packet += $0 }
+    for text in texts { packet += words(text) }
+    fields[before...].withUnsafeBytes { packet += $0 }
+    if packet.count >= Self.packetSize { closePacket() }
+  }
+
+  private mutating func closePacket() {
+    guard !packet.isEmpty else { return }
+    let bits = UInt64(packet.count + 4 * 8) * 8
+    [packetBegin, now, bits, bits].withUnsafeBytes { bytes += $0 }
+    bytes += packet
+    packet.removeAll(keepingCapacity: true)
   }
 
   /// Its metadata in TSDL.
@@ -208,7 +223,9 @@ package struct SyntheticRecording {
       trace { major = 1; minor = 8; byte_order = le; };
       clock { name = monotonic; freq = 1000000000; };
       typealias integer { size = 64; align = 8; signed = false; map = clock.monotonic.value; } := t64;
-      stream { id = 0; event.header := struct { u16 id; t64 timestamp; }; };
+      stream { id = 0;
+        packet.context := struct { t64 timestamp_begin; t64 timestamp_end; u64 content_size; u64 packet_size; };
+        event.header := struct { u16 id; t64 timestamp; }; };
 
       """ + events.joined(separator: "\n") + "\n"
   }

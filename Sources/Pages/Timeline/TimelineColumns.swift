@@ -65,19 +65,29 @@ struct TimelineData {
 
   mutating func add(_ bytes: [UInt8]) -> Place {
     let place = Place(offset: characters.count, length: bytes.count)
-    characters.reserveCapacity(characters.count + (bytes.count + 2) / 3 * 4)
+    Self.encode(bytes, to: &characters)
+    return place
+  }
+
+  /// Some bytes as base64.
+  static func base64(_ bytes: [UInt8]) -> [UInt8] {
+    var characters: [UInt8] = []
+    encode(bytes, to: &characters)
+    return characters
+  }
+
+  private static func encode(_ bytes: [UInt8], to characters: inout [UInt8]) {
     var index = 0
     while index < bytes.count {
       let left = bytes.count - index
       let second = left > 1 ? bytes[index + 1] : 0
       let third = left > 2 ? bytes[index + 2] : 0
       let word = UInt32(bytes[index]) << 16 | UInt32(second) << 8 | UInt32(third)
-      characters.append(Self.digits[Int(word >> 18)])
-      characters.append(Self.digits[Int(word >> 12 & 63)])
-      characters.append(left > 1 ? Self.digits[Int(word >> 6 & 63)] : UInt8(ascii: "="))
-      characters.append(left > 2 ? Self.digits[Int(word & 63)] : UInt8(ascii: "="))
+      characters.append(digits[Int(word >> 18)])
+      characters.append(digits[Int(word >> 12 & 63)])
+      characters.append(left > 1 ? digits[Int(word >> 6 & 63)] : UInt8(ascii: "="))
+      characters.append(left > 2 ? digits[Int(word & 63)] : UInt8(ascii: "="))
       index += 3
     }
-    return place
   }
 }
