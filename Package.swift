@@ -75,7 +75,7 @@ let analyzer: [Target] = [
     name: "Export", dependencies: ["Analysis", "CTF", "Dump", "Reports", "Symbols", "CSQLite"],
     swiftSettings: swift),
   .target(
-    name: "Pages", dependencies: ["Reporting", "Reports", "Export", "Analysis", "CTF"],
+    name: "Pages", dependencies: ["Reporting", "Reports", "Statistics", "Export", "Analysis", "CTF"],
     resources: [
       .embedInCode("Timeline/Viewer/numbers.js"), .embedInCode("Timeline/Viewer/data.js"),
       .embedInCode("Timeline/Viewer/words.js"), .embedInCode("Timeline/Viewer/picture.js"),
@@ -89,7 +89,8 @@ let analyzer: [Target] = [
   .executableTarget(
     name: "exeunt-analyze",
     dependencies: [
-      "Export", "Reporting", "Reports", "Statistics", "Symbols", "Dump", "Analysis", "CTF", "CArguments",
+      "Pages", "Export", "Reporting", "Reports", "Statistics", "Symbols", "Dump", "Analysis", "CTF",
+      "CArguments",
       argumentParser,
     ],
     swiftSettings: swift),
@@ -123,7 +124,7 @@ let package = Package(
     .testTarget(name: "SymbolsTests", dependencies: ["Symbols", "TestSupport"], swiftSettings: swift),
     .testTarget(
       name: "ReportingTests",
-      dependencies: ["Reporting", "Reports", "Export", "Symbols", "Dump", "Analysis", "CTF"],
+      dependencies: ["Pages", "Reporting", "Reports", "Export", "Symbols", "Dump", "Analysis", "CTF"],
       exclude: ["Golden"], swiftSettings: swift),
     .testTarget(
       name: "PagesTests", dependencies: ["Pages", "Analysis", "CTF", "TestSupport"], swiftSettings: swift),

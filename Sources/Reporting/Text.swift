@@ -3,10 +3,10 @@ import Glibc
 /// Numbers as people read them. Spaces inside them are `Text.space`, so that paragraphs are not broken there.
 package enum Text {
   /// A space that paragraphs are not broken at; renderers print it as an ordinary one.
-  static let space = "\u{a0}"
+  package static let space = "\u{a0}"
 
   /// With ``space`` inside of its numbers, where a sentence for scripts has ordinary ones.
-  static func unbroken(_ sentence: String) -> String {
+  package static func unbroken(_ sentence: String) -> String {
     let units = ["ns", "µs", "ms", "s", "%"]
     let words = sentence.split(separator: " ", omittingEmptySubsequences: false)
     var result = ""
@@ -23,7 +23,7 @@ package enum Text {
   }
 
   /// A text's begin, and a sign that there was more.
-  static func cut(_ text: String, to width: Int) -> String {
+  package static func cut(_ text: String, to width: Int) -> String {
     text.count <= width ? text : String(text.prefix(max(0, width - 1))) + "…"
   }
 
@@ -57,7 +57,7 @@ package enum Text {
   package static func line(_ text: String) -> String { printable(text, keepsColor: false) }
 
   /// A word as a shell reads it back.
-  static func shellWord(_ word: String) -> String {
+  package static func shellWord(_ word: String) -> String {
     let isPlain = word.unicodeScalars.allSatisfy {
       $0.properties.isAlphabetic || ("0"..."9").contains($0) || "/._-+,:@%=".unicodeScalars.contains($0)
     }
@@ -65,12 +65,12 @@ package enum Text {
   }
 
   /// A count with its noun: `1 kick`, `2 kicks`.
-  static func number(_ count: UInt64, _ noun: String) -> String {
+  package static func number(_ count: UInt64, _ noun: String) -> String {
     Text.count(count) + space + noun + (count == 1 ? "" : "s")
   }
 
   /// With a space between thousands: `41 200`.
-  static func count(_ value: UInt64) -> String {
+  package static func count(_ value: UInt64) -> String {
     let digits = String(value)
     var result = ""
     for (place, digit) in digits.enumerated() {
@@ -81,7 +81,7 @@ package enum Text {
   }
 
   /// A duration with three significant digits: `9.12 µs`, `402 ns`, `1.20 s`.
-  static func duration(_ nanoseconds: Int64) -> String {
+  package static func duration(_ nanoseconds: Int64) -> String {
     if nanoseconds < 0 { return "-" + duration(nanoseconds == .min ? .max : -nanoseconds) }
     let units: [(String, Int64)] = [("ns", 1), ("µs", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000)]
     var chosen = units[0]
@@ -92,7 +92,7 @@ package enum Text {
   }
 
   /// Three significant digits, more for numbers from 1000 on.
-  static func significant(_ value: Double) -> String {
+  package static func significant(_ value: Double) -> String {
     if value > 0, value < 0.0995 { return fixed(value, min(9, 1 - Int(log10(value).rounded(.down)))) }
     if value < 9.995 { return fixed(value, 2) }
     if value < 99.95 { return fixed(value, 1) }
@@ -100,7 +100,7 @@ package enum Text {
   }
 
   /// With so many digits after the point.
-  static func fixed(_ value: Double, _ digits: Int) -> String {
+  package static func fixed(_ value: Double, _ digits: Int) -> String {
     var scale = 1.0
     for _ in 0..<digits { scale *= 10 }
     let scaled = (value * scale).rounded()
@@ -114,7 +114,7 @@ package enum Text {
   }
 
   /// A part of a whole: `96.1 %`, `–` for nothing, `<0.1 %` for next to nothing.
-  static func percent(_ part: Int64, of whole: Int64) -> String {
+  package static func percent(_ part: Int64, of whole: Int64) -> String {
     guard part != 0 else { return "–" }
     guard whole > 0 else { return "?" }
     let share = Double(part) / Double(whole) * 100
@@ -140,7 +140,7 @@ package enum Text {
 
   /// A moment as seconds since the start of the recording: `2.113409`. Down to the microsecond before, so that what
   /// begins there holds the event.
-  static func moment(_ timestamp: Int64, since begin: Int64) -> String {
+  package static func moment(_ timestamp: Int64, since begin: Int64) -> String {
     let (time, overflow) = timestamp.subtractingReportingOverflow(begin)
     guard !overflow else { return fixed(Double(timestamp) / 1e9 - Double(begin) / 1e9, 6) }
     let microseconds = time.quotient(1000)
@@ -150,7 +150,7 @@ package enum Text {
   }
 
   /// Bytes with a binary unit: `64 MiB`.
-  static func bytes(_ bytes: UInt64) -> String {
+  package static func bytes(_ bytes: UInt64) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB"]
     var value = Double(bytes)
     var unit = 0

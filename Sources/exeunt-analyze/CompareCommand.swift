@@ -1,10 +1,8 @@
 import Analysis
 import ArgumentParser
 import CTF
-import Dump
 import Reporting
 import Reports
-import Statistics
 
 /// `exeunt-analyze compare`: which of two configurations is better, and how sure that is.
 struct CompareCommand: ParsableCommand {
@@ -30,27 +28,7 @@ struct CompareCommand: ParsableCommand {
 
   @OptionGroup var options: AnalysisOptions
 
-  @Option(
-    name: .customLong("against"), parsing: .upToNextOption,
-    help: ArgumentHelp("The runs of B.", valueName: "dir"), completion: .directory)
-  var against: [String] = []
-
-  @Flag(
-    help: "The first run of A with the first of B, and so on; by default where runs were recorded in turns.")
-  var paired = false
-
-  @Flag(help: "Runs have nothing to do with each other, even if they were recorded in turns.")
-  var unpaired = false
-
-  @Option(
-    help: ArgumentHelp("What counts as the same: up to so much more or less.", valueName: "percent"),
-    transform: Self.percent)
-  var equivalence: Double?
-
-  @Option(
-    help: ArgumentHelp(
-      "Metrics that are judged, instead of the default ones. May be repeated.", valueName: "metric"))
-  var primary: [String] = []
+  @OptionGroup var comparison: ComparisonOptions
 
   @Option(
     help: ArgumentHelp(
@@ -59,34 +37,12 @@ struct CompareCommand: ParsableCommand {
     transform: Self.limit)
   var failIf: [MetricLimit] = []
 
-  func validate() throws {
-    if against.isEmpty, options.directories.count != 2 {
-      throw ValidationError(
-        "compare takes two recordings, or several --against others; not \(options.directories.count)")
-    }
-    if paired, unpaired { throw ValidationError("--paired and --unpaired exclude each other") }
-    if paired, options.directories.count != against.count, !against.isEmpty {
-      throw ValidationError(
-        "--paired needs as many runs of A as of B, not \(options.directories.count) and \(against.count)")
-    }
-    if max(options.directories.count, against.count) > Samples.mostRuns {
-      throw ValidationError("compare takes at most \(Samples.mostRuns) runs of each side")
-    }
-    if Set(primary).count < primary.count { throw ValidationError("--primary names a metric twice") }
-  }
+  func validate() throws { try comparison.validate("compare", options.directories) }
 
   func run() throws {
-    let all = options.directories
-    let (a, b) = against.isEmpty ? ([all[0]], [all[1]]) : (all, against)
-    var plan = ComparisonPlan()
-    if !primary.isEmpty { plan.primary = primary }
-    if paired { plan.pairing = .paired } else if unpaired { plan.pairing = .unpaired }
-    if let equivalence { plan.judgement.equivalence = equivalence }
-    plan.limits = failIf
+    let (a, b) = comparison.sides(options.directories)
     let runs = (try a.map(compared), try b.map(compared))
-    try refuseRepetition(runs.0 + runs.1)
-    var report = Report.comparing(runs.0, with: runs.1, plan)
-    try refuseUnknown(report.compare?.evidence)
+    var report = try comparison.compare(runs.0, with: runs.1, limits: failIf)
     // The first of each side are in the report; of the others it is said here.
     let others = (runs.0.dropFirst() + runs.1.dropFirst()).map(\.summary.trace)
     for trace in others where options.failOnLoss && (trace.isPartial || trace.check?.isWhole != true) {
@@ -103,39 +59,6 @@ struct CompareCommand: ParsableCommand {
       throw Terminal.mistake("compare takes recordings; \(directory) is the state of several machines")
     }
     return run
-  }
-
-  /// A test takes runs for independent. One run beside itself is put side by side and judged by nothing.
-  private func refuseRepetition(_ runs: [ComparedRun]) throws {
-    guard runs.count > 2 else { return }
-    var seen: [[Int64]: String] = [:]
-    for trace in runs.map(\.summary.trace) {
-      guard let begin = trace.begin, let end = trace.end else { continue }
-      let path = trace.paths.joined(separator: " ")
-      if let other = seen.updateValue(path, forKey: [begin, end, Int64(clamping: trace.events)]) {
-        throw Terminal.mistake(
-          "\(path) is the same run as \(other == path ? "before" : other): each counts once")
-      }
-    }
-  }
-
-  /// What was asked for by name, and is in none of the runs, was not judged.
-  private func refuseUnknown(_ evidence: EvidenceReport?) throws {
-    guard let evidence else { return }
-    let known = Set(
-      (evidence.primary + evidence.exploratory).filter { ($0.a + $0.b).contains { $0 != nil } }.map(\.name))
-    for name in primary + failIf.map(\.metric) where !known.contains(name) {
-      throw Terminal.mistake(
-        "no run has the metric '\(name)'" + Suggestion.sentence(for: name, among: known.sorted()))
-    }
-  }
-
-  private static func percent(_ text: String) throws -> Double {
-    let number = text.hasSuffix("%") ? text.dropLast() : text[...]
-    guard let value = Double(number), value > 0, value <= 100 else {
-      throw ValidationError("'\(text)' is no percentage above 0 and up to 100")
-    }
-    return value / 100
   }
 
   private static func limit(_ text: String) throws -> MetricLimit {

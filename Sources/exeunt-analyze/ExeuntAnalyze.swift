@@ -16,6 +16,7 @@ struct ExeuntAnalyze: ParsableCommand {
         exeunt-analyze timeline --around slowest run1
         exeunt-analyze paths --device doorbell0 run1
         exeunt-analyze compare run1 run2    two runs side by side
+        exeunt-analyze report -o run1.html run1
         exeunt-analyze check run1           whether the recording is whole
         exeunt-analyze state -o run1.state run1
         exeunt-analyze export --format sqlite -o run1.sqlite run1
@@ -33,7 +34,7 @@ struct ExeuntAnalyze: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       SummaryCommand.self, ExplainCommand.self, ExitsCommand.self, TimelineCommand.self, PathsCommand.self,
-      CompareCommand.self, CheckCommand.self, DumpCommand.self,
+      CompareCommand.self, ReportCommand.self, CheckCommand.self, DumpCommand.self,
       StateCommand.self, MergeCommand.self, ExportCommand.self, QueryCommand.self,
     ],
     defaultSubcommand: SummaryCommand.self)

@@ -7,7 +7,8 @@ struct ManualTests {
     ["exeunt", "run"], ["exeunt", "agent"], ["exeunt", "guests"], ["exeunt", "doctor"],
     ["exeunt-analyze", "summary"], ["exeunt-analyze", "explain"],
     ["exeunt-analyze", "exits"], ["exeunt-analyze", "timeline"], ["exeunt-analyze", "paths"],
-    ["exeunt-analyze", "compare"], ["exeunt-analyze", "dump"], ["exeunt-analyze", "check"],
+    ["exeunt-analyze", "compare"], ["exeunt-analyze", "report"], ["exeunt-analyze", "dump"],
+    ["exeunt-analyze", "check"],
     ["exeunt-analyze", "state"], ["exeunt-analyze", "merge"], ["exeunt-analyze", "export"],
     ["exeunt-analyze", "query"],
   ]

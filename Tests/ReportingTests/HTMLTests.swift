@@ -92,12 +92,12 @@ struct HTMLTests {
   }
 
   /// What a trace may call things, to be taken for markup.
-  private static let hostile =
+  static let hostile =
     "</title></style><script>alert(1)</script>\"'><img src=x onerror=alert(2)>&lt;b&gt;]]><!--"
     + "\u{1b}[2J\u{0}\u{9b}\u{202e}\u{2066}\u{ffff}"
 
   /// The report with hostile text behind each string of it.
-  private static func poisoned(_ report: Report, besides known: Set<String>) throws -> Report {
+  static func poisoned(_ report: Report, besides known: Set<String>) throws -> Report {
     func poison(_ value: Any) -> Any {
       switch value {
       case let text as String: return text + hostile

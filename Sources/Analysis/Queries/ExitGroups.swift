@@ -14,6 +14,10 @@ package struct ExitGroup<Label: Hashable & Sendable>: Sendable {
   package let inKvmRunBars: [LatencyBar]
   /// Bars of `handling`.
   package let handlingBars: [LatencyBar]
+  /// The percentiles of `inKvmRun` that were asked for; none where there is nothing.
+  package let inKvmRunPercentiles: [Int64]
+  /// Those of `handling`.
+  package let handlingPercentiles: [Int64]
   /// Reasons, directions and addresses in it, in ascending order.
   package let members: [ExitResult]
 
@@ -21,7 +25,8 @@ package struct ExitGroup<Label: Hashable & Sendable>: Sendable {
   package func labelled<Other>(_ label: Other?) -> ExitGroup<Other> {
     ExitGroup<Other>(
       label: label, count: count, inKvmRun: inKvmRun, handling: handling, cost: cost,
-      inKvmRunBars: inKvmRunBars, handlingBars: handlingBars, members: members)
+      inKvmRunBars: inKvmRunBars, handlingBars: handlingBars, inKvmRunPercentiles: inKvmRunPercentiles,
+      handlingPercentiles: handlingPercentiles, members: members)
   }
 }
 
@@ -33,12 +38,13 @@ extension SliceAnalysis {
   ///
   /// - Parameters:
   ///   - barsPerOctave: Bars (1, 2, 4 … 128) for each power of two in the histograms; 0: no bars.
+  ///   - percentiles: Further percentiles, in millionths, ascending.
   ///   - label: What kinds of exits are put together under; nil leaves a kind out.
   package func exitGroups<Label: Hashable & Sendable>(
-    barsPerOctave: Int = 0, label: (ExitResult) -> Label?
+    barsPerOctave: Int = 0, percentiles: [UInt64] = [], label: (ExitResult) -> Label?
   ) -> [ExitGroup<Label>] {
     groups(
-      state.pointee.sites, CostSum(runEdges(), exitFloor()), barsPerOctave,
+      state.pointee.sites, CostSum(runEdges(), exitFloor()), barsPerOctave, percentiles,
       kind: ExitResult.init, exit: { $0 }, label)
   }
 
@@ -52,7 +58,7 @@ extension SliceAnalysis {
     barsPerOctave: Int = 0, label: (InstructionResult) -> Label?
   ) -> [ExitGroup<Label>] {
     groups(
-      state.pointee.instructions, CostSum(runEdges { $0.instruction }, exitFloor()), barsPerOctave,
+      state.pointee.instructions, CostSum(runEdges { $0.instruction }, exitFloor()), barsPerOctave, [],
       kind: InstructionResult.init, exit: \.exit, label)
   }
 
@@ -70,8 +76,8 @@ extension SliceAnalysis {
   }
 
   private func groups<Kind, Label: Hashable & Sendable>(
-    _ table: StatisticsTable<ExitSite>, _ none: CostSum, _ barsPerOctave: Int, kind: (Key) -> Kind,
-    exit: (Kind) -> ExitResult, _ label: (Kind) -> Label?
+    _ table: StatisticsTable<ExitSite>, _ none: CostSum, _ barsPerOctave: Int, _ percentiles: [UInt64],
+    kind: (Key) -> Kind, exit: (Kind) -> ExitResult, _ label: (Kind) -> Label?
   ) -> [ExitGroup<Label>] {
     var sites: [Label: ExitSite] = [:]
     var members: [Label: [ExitResult]] = [:]
@@ -89,14 +95,14 @@ extension SliceAnalysis {
     }
     var groups = sites.map { name, site in
       group(
-        name, site, barsPerOctave, (members[name] ?? []).sorted(by: Self.precedes),
+        name, site, barsPerOctave, percentiles, (members[name] ?? []).sorted(by: Self.precedes),
         (costs[name] ?? none).cost)
     }
     let others = table.others.pointee
     if others.count > 0 {
       var sum = none
       sum.add(others, nil)
-      groups.append(group(nil, others, barsPerOctave, [], sum.cost))
+      groups.append(group(nil, others, barsPerOctave, percentiles, [], sum.cost))
     }
     return groups.sorted {
       if $0.handling.sum != $1.handling.sum { return $0.handling.sum > $1.handling.sum }
@@ -118,7 +124,7 @@ extension SliceAnalysis {
     let others = state.pointee.sites.others.pointee
     all.add(others)
     sum.add(others, nil)
-    return group(0, all, 0, [], sum.cost)
+    return group(0, all, 0, [], [], sum.cost)
   }
 
   /// All exits of several recordings together.
@@ -146,13 +152,16 @@ extension SliceAnalysis {
   }
 
   private func group<Label>(
-    _ label: Label?, _ site: ExitSite, _ barsPerOctave: Int, _ members: [ExitResult], _ cost: ExitCost
+    _ label: Label?, _ site: ExitSite, _ barsPerOctave: Int, _ percentiles: [UInt64],
+    _ members: [ExitResult], _ cost: ExitCost
   ) -> ExitGroup<Label> {
     ExitGroup(
       label: label, count: site.count, inKvmRun: LatencySummary(site.inKvmRun),
       handling: LatencySummary(site.handling), cost: cost,
       inKvmRunBars: barsPerOctave > 0 ? site.inKvmRun.bars(perOctave: barsPerOctave) : [],
-      handlingBars: barsPerOctave > 0 ? site.handling.bars(perOctave: barsPerOctave) : [], members: members)
+      handlingBars: barsPerOctave > 0 ? site.handling.bars(perOctave: barsPerOctave) : [],
+      inKvmRunPercentiles: site.inKvmRun.percentiles(percentiles),
+      handlingPercentiles: site.handling.percentiles(percentiles), members: members)
   }
 }
 

@@ -62,6 +62,19 @@ package struct LatencyBar: Sendable, Equatable {
 }
 
 extension LatencyHistogram {
+  /// Percentiles as a ``LatencySummary`` has them; none of no durations.
+  ///
+  /// - Parameter millionths: The shares of the durations that are at most so long, ascending, below 1 000 000.
+  func percentiles(_ millionths: [UInt64]) -> [Int64] {
+    let header = header.pointee
+    guard header.count > 0 else { return [] }
+    let (whole, rest) = header.count.quotientAndRemainder(dividingBy: 1_000_000)
+    let ranks = millionths.map { max(1, whole * $0 + (rest * $0 + 999_999) / 1_000_000) }
+    return values(ofRanks: ranks).map { values, _ in
+      values.upperBound >= Self.highestBucketed ? header.maximum : min(values.upperBound, header.maximum)
+    }
+  }
+
   /// The histogram with `perOctave` bars (1, 2, 4, … 128) for each power of two; empty bars are left out.
   func bars(perOctave: Int) -> [LatencyBar] {
     var bars: [LatencyBar] = []

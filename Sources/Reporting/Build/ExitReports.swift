@@ -113,14 +113,7 @@ extension ReportBuilder {
     let groups = models.exitGroups(barsPerOctave: 4) { exit -> ExitLabel? in
       let name = deviceName(exit)
       if !devices.isEmpty, !devices.contains(name ?? "") { return nil }
-      switch grouping {
-      case .reason: return ExitLabel(reason: exit.reason)
-      case .device: return ExitLabel(reason: exit.reason, direction: exit.direction, device: name)
-      case .address:
-        return ExitLabel(
-          reason: exit.reason, direction: exit.direction, device: name, address: exit.address)
-      case .vcpu, .symbol, .addressRange: return ExitLabel(vcpu: exit.vcpu)
-      }
+      return exitLabel(exit, name, by: grouping)
     }
     // What has no row of its own cannot be said to go to a device.
     let shown = groups.filter { $0.label != nil || devices.isEmpty }
@@ -137,6 +130,19 @@ extension ReportBuilder {
     return report
   }
 
+  /// What an exit is put together under.
+  ///
+  /// - Parameter device: Where it goes.
+  func exitLabel(_ exit: ExitResult, _ device: String?, by grouping: ExitGrouping) -> ExitLabel {
+    switch grouping {
+    case .reason: ExitLabel(reason: exit.reason)
+    case .device: ExitLabel(reason: exit.reason, direction: exit.direction, device: device)
+    case .address:
+      ExitLabel(reason: exit.reason, direction: exit.direction, device: device, address: exit.address)
+    case .vcpu, .symbol, .addressRange: ExitLabel(vcpu: exit.vcpu)
+    }
+  }
+
   /// Exits put together by a label, only those to these devices unless there are none.
   func exitRows(
     devices: [String], _ label: (ExitResult, _ device: String?) -> ExitLabel
@@ -149,7 +155,7 @@ extension ReportBuilder {
     return groups.filter { $0.label != nil || devices.isEmpty }.map { report($0, coverage) }
   }
 
-  private func label(_ exit: ExitReport, by grouping: ExitGrouping) -> String {
+  func label(_ exit: ExitReport, by grouping: ExitGrouping) -> String {
     if grouping == .vcpu, let vcpu = exit.vcpu { return vcpuName(vcpu) }
     if grouping == .reason, let reason = exit.reason { return reason }
     return ExitText.label(exit)

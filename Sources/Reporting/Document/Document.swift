@@ -25,8 +25,9 @@ struct Document: Sendable, Equatable {
     case table(DocumentTable)
     /// Explains columns of the latest table.
     case legend([Clause], Emphasis)
-    /// A command of this program about ``Document/target`` that the reader may want to try next, after a few words.
-    case command(words: String, arguments: String)
+    /// A command of this program about ``Document/target`` that the reader may want to try next, after a few words; it is
+    /// about this moment, if any.
+    case command(words: String, arguments: String, at: Int64?)
     /// Threads' states over time.
     case lanes(TimelineReport, origin: Int64)
   }
@@ -47,8 +48,9 @@ struct Document: Sendable, Equatable {
 }
 
 /// Columns of a document. The first row is the titles, if it has some.
-struct DocumentTable: Sendable, Equatable {
-  enum Alignment: Sendable, Equatable {
+package struct DocumentTable: Sendable, Equatable {
+  /// How a column is set.
+  package enum Alignment: Sendable, Equatable {
     /// A text, which may be cut off.
     case left
     /// A number.
@@ -57,14 +59,17 @@ struct DocumentTable: Sendable, Equatable {
     case leftNumber
   }
 
-  enum Cell: Sendable, Equatable, ExpressibleByStringInterpolation {
+  /// What is in a cell.
+  package enum Cell: Sendable, Equatable, ExpressibleByStringInterpolation {
     case text(String)
+    /// A moment as text, and when it is, ns since the clock's origin.
+    case moment(String, Int64)
     /// A bar from the left, as a part (0 to 1) of the longest that there is room for; it is never so short as not to be seen.
     case bar(Double)
     /// A bar somewhere on a line: begin and length as parts (0 to 1) of the line.
     case span(begin: Double, length: Double)
 
-    init(stringLiteral value: String) { self = .text(value) }
+    package init(stringLiteral value: String) { self = .text(value) }
   }
 
   /// What is done where there is no room for all columns.
@@ -104,15 +109,15 @@ struct DocumentTable: Sendable, Equatable {
   ///   - alignments: One for each column.
   ///   - ranks: One for each column; by default columns go from the right, and the first stays.
   ///   - separator: Between columns.
-  init(_ alignments: [Alignment], ranks: [Int]? = nil, separator: String = "  ") {
+  package init(_ alignments: [Alignment], ranks: [Int]? = nil, separator: String = "  ") {
     self.alignments = alignments
     self.ranks = ranks ?? Array(alignments.indices)
     self.separator = separator
   }
 
   /// Adds a row; missing cells are empty, cells beyond the last column are left out.
-  mutating func add(_ cells: [String]) { add(cells.map(Cell.text)) }
+  package mutating func add(_ cells: [String]) { add(cells.map(Cell.text)) }
 
-  /// Adds a row with bars.
-  mutating func add(_ cells: [Cell]) { rows.append(Array(cells.prefix(alignments.count))) }
+  /// Adds a row with bars or moments.
+  package mutating func add(_ cells: [Cell]) { rows.append(Array(cells.prefix(alignments.count))) }
 }

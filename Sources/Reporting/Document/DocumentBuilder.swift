@@ -11,10 +11,16 @@ struct DocumentBuilder {
   }
 
   /// Makes the document of any command's report.
-  static func document(_ report: Report) -> Document {
+  ///
+  /// - Parameters:
+  ///   - saysRun: What was run and read comes first.
+  ///   - parts: What is told of a summary.
+  static func document(
+    _ report: Report, saysRun: Bool = true, parts: Set<SummaryPart> = Set(SummaryPart.allCases)
+  ) -> Document {
     var builder = DocumentBuilder(report)
-    builder.headers()
-    if report.summary != nil { builder.summary() }
+    if saysRun { builder.headers() }
+    if report.summary != nil { builder.summary(parts) }
     if report.exits != nil { builder.exits() }
     if report.timeline != nil { builder.timeline() }
     if report.paths != nil { builder.paths() }
@@ -62,10 +68,17 @@ struct DocumentBuilder {
   }
 
   /// Adds a command that the reader may want to try.
-  mutating func suggestion(_ words: String, _ arguments: String) {
+  ///
+  /// - Parameter moment: What it is about, ns since the clock's origin; nil: it is about more.
+  mutating func suggestion(_ words: String, _ arguments: String, at moment: Int64? = nil) {
     // Several machines' recordings are on other machines, or nowhere any more.
     guard report.machines == nil else { return }
-    add(.command(words: words, arguments: arguments))
+    add(.command(words: words, arguments: arguments, at: moment))
+  }
+
+  /// Adds a command that shows what is around a moment.
+  mutating func suggestMoment(_ words: String, _ timestamp: Int64) {
+    suggestion(words, "timeline --around \(moment(timestamp))", at: timestamp)
   }
 
   /// The time that shares are of, in words.
@@ -79,6 +92,10 @@ struct DocumentBuilder {
   }
 
   func at(_ location: LocationReport?) -> String { location.map { "@" + moment($0.timestamp) } ?? "" }
+
+  func cell(_ location: LocationReport?) -> DocumentTable.Cell {
+    location.map { .moment(at($0), $0.timestamp) } ?? ""
+  }
 
   var isExeunt: Bool { report.trace.begin != nil }
 
@@ -207,9 +224,7 @@ struct DocumentBuilder {
       strong("FOUND: " + finding)
     }
     for exceeded in (report.limits ?? []).flatMap(\.over).prefix(3) {
-      if let slowest = exceeded.slowest {
-        suggestion("see: ", "timeline --around \(moment(slowest.timestamp))")
-      }
+      if let slowest = exceeded.slowest { suggestMoment("see: ", slowest.timestamp) }
     }
   }
 }

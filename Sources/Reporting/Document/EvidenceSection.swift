@@ -12,21 +12,21 @@ extension DocumentBuilder {
       return
     }
     paragraph(words(evidence))
-    metrics("Primary metrics", evidence.primary, evidence)
+    metrics(EvidenceText.primary, evidence.primary, evidence)
     if let few = evidence.primary.first(where: { $0.verdict == "too_few_runs" }), let smallest = few.smallestP
     {
       strong(
-        "too few runs: no p-value below \(Text.fixed(smallest, 4)) is possible, where \(percent(evidence.level)) is needed; it takes 8 pairs, or 5 runs of both"
+        "too few runs: no p-value below \(Text.fixed(smallest, 4)) is possible, where \(EvidenceText.percent(evidence.level)) is needed; it takes 8 pairs, or 5 runs of both"
       )
     }
     let shown = Array(evidence.exploratory.filter { $0.ratio != nil }.prefix(24))
-    metrics("Exploratory", shown, evidence, isBrief: true)
+    metrics(EvidenceText.exploratory, shown, evidence, isBrief: true)
     if evidence.exploratory.count > shown.count {
       line("  and \(evidence.exploratory.count - shown.count) more (--format json)")
     }
     remark(
-      "exploratory: each as if it were the only one, so some differ by chance; B÷A and its interval of \(percent(1 - evidence.level)) or more: Hodges-Lehmann; could show: the smallest difference "
-        + "that these runs could have shown; a difference in any primary metric is wrongly stated with a chance of \(percent(evidence.level)) at most; no evidence does "
+      "exploratory: each as if it were the only one, so some differ by chance; B÷A and its interval of \(EvidenceText.percent(1 - evidence.level)) or more: Hodges-Lehmann; could show: the smallest difference "
+        + "that these runs could have shown; a difference in any primary metric is wrongly stated with a chance of \(EvidenceText.percent(evidence.level)) at most; no evidence does "
         + "not mean that nothing differs (docs/comparison.md)")
     limits(evidence)
   }
@@ -52,48 +52,24 @@ extension DocumentBuilder {
     let titles = ["B÷A", "interval"] + (isBrief ? [] : ["could show"]) + ["verdict"]
     table.add([title, "A"] + (isBrief ? [] : ["B"]) + titles)
     for metric in metrics {
-      let interval = metric.lower.flatMap { lower in metric.upper.map { "\(change(lower)) … \(change($0))" } }
-      let detectable = metric.detectable.map { "±" + percentage($0 - 1) } ?? "–"
+      let interval = metric.lower.flatMap { lower in
+        metric.upper.map { "\(EvidenceText.change(lower)) … \(EvidenceText.change($0))" }
+      }
+      let detectable = metric.detectable.map { "±" + EvidenceText.percentage($0 - 1) } ?? "–"
       table.add(
         ["  " + metric.name, value(metric.medianA, metric.unit)]
           + (isBrief ? [] : [value(metric.medianB, metric.unit)])
-          + [metric.ratio.map(change) ?? "–", interval ?? "–"] + (isBrief ? [] : [detectable])
-          + [verdict(metric, evidence)])
+          + [metric.ratio.map(EvidenceText.change) ?? "–", interval ?? "–"] + (isBrief ? [] : [detectable])
+          + [EvidenceText.verdict(metric, evidence)])
     }
     if metrics.isEmpty { heading(title) } else { show(table) }
     if !none.isEmpty { paragraph("in no run: " + none.map(\.name).joined(separator: ", "), indent: 2) }
-  }
-
-  private func verdict(_ metric: MetricReport, _ evidence: EvidenceReport) -> String {
-    switch metric.verdict {
-    case "same": "same within ±" + percent(evidence.equivalence)
-    case "no_evidence": "no evidence"
-    case "too_few_runs": "too few runs"
-    case "not_in_all_runs": "not in all runs"
-    case let verdict: verdict.uppercased()
-    }
   }
 
   private func value(_ value: Double?, _ unit: String) -> String {
     guard let value else { return "–" }
     return unit == "ns"
       ? Text.duration(Int64(min(value.rounded(), 9e18))) : Text.rate(value, isEstimate: false) + "/s"
-  }
-
-  /// A ratio as what B has more.
-  private func change(_ ratio: Double) -> String {
-    if ratio >= 10 || ratio <= 0.1 { return "×" + Text.significant(ratio) }
-    return (ratio >= 1 ? "+" : "−") + percentage((ratio - 1).magnitude)
-  }
-
-  private func percentage(_ part: Double) -> String {
-    Text.fixed(part * 100, part < 10 ? 1 : 0) + Text.space + "%"
-  }
-
-  private func percent(_ part: Double) -> String {
-    let percent = part * 100
-    let isWhole = (percent - percent.rounded()).magnitude < 1e-9
-    return Text.fixed(percent, isWhole ? 0 : 1) + Text.space + "%"
   }
 
   private mutating func limits(_ evidence: EvidenceReport) {
@@ -108,5 +84,42 @@ extension DocumentBuilder {
         }
       paragraph("limit: \(limit.limit): \(words)")
     }
+  }
+}
+
+/// What runs say of a metric, in words.
+package enum EvidenceText {
+  /// The title of metrics that are declared beforehand.
+  package static let primary = "Primary metrics"
+  /// That of all others.
+  package static let exploratory = "Exploratory"
+
+  /// What is shown of it.
+  package static func verdict(_ metric: MetricReport, _ evidence: EvidenceReport) -> String {
+    switch metric.verdict {
+    case "same": "same within ±" + percent(evidence.equivalence)
+    case "no_evidence": "no evidence"
+    case "too_few_runs": "too few runs"
+    case "not_in_all_runs": "not in all runs"
+    case let verdict: verdict.uppercased()
+    }
+  }
+
+  /// A ratio as what B has more.
+  package static func change(_ ratio: Double) -> String {
+    if ratio >= 10 || ratio <= 0.1 { return "×" + Text.significant(ratio) }
+    return (ratio >= 1 ? "+" : "−") + percentage((ratio - 1).magnitude)
+  }
+
+  /// A part of 1 with as many digits as matter.
+  package static func percentage(_ part: Double) -> String {
+    Text.fixed(part * 100, part < 10 ? 1 : 0) + Text.space + "%"
+  }
+
+  /// A part of 1, whole or with one digit.
+  package static func percent(_ part: Double) -> String {
+    let percent = part * 100
+    let isWhole = (percent - percent.rounded()).magnitude < 1e-9
+    return Text.fixed(percent, isWhole ? 0 : 1) + Text.space + "%"
   }
 }

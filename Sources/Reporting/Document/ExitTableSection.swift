@@ -160,13 +160,15 @@ extension DocumentBuilder {
     let room = hasWaits ? Self.waitMark.count : hasTails ? Self.tailMark.count : 0
     for row in rows {
       let cells = cells(row, of: count, costs, room)
-      table.add(["  " + row.name] + cells)
+      table.add([.text("  " + row.name)] + cells)
     }
     return table
   }
 
   /// - Parameter room: Columns that marks of the maximum take.
-  private func cells(_ row: Row, of count: UInt64, _ costs: ExitCostsReport?, _ room: Int) -> [String] {
+  private func cells(_ row: Row, of count: UInt64, _ costs: ExitCostsReport?, _ room: Int)
+    -> [DocumentTable.Cell]
+  {
     func part(_ time: Int64?) -> String {
       guard let time, let costs else { return "–" }
       return Text.percent(time, of: costs.vcpuTime)
@@ -178,11 +180,12 @@ extension DocumentBuilder {
     var mark = handling.tail(handling.maximum) != nil ? Self.tailMark : ""
     if handling.maximumExemplar?.cpuWait != nil { mark = Self.waitMark }
     mark += String(repeating: " ", count: max(0, room - mark.count))
-    return [
+    let words = [
       Text.count(row.count), Text.percent(Int64(clamping: row.count), of: Int64(clamping: count)),
       part(row.cost?.likely), part(row.cost?.atMost), row.cost?.average.map(Text.duration) ?? "–",
       time(run, run.p50), time(run, run.p99), time(handling, handling.p50), time(handling, handling.p99),
-      handling.count > 0 ? Text.duration(handling.maximum) + mark : "–", at(handling.maximumExemplar),
+      handling.count > 0 ? Text.duration(handling.maximum) + mark : "–",
     ]
+    return words.map(DocumentTable.Cell.text) + [cell(handling.maximumExemplar)]
   }
 }

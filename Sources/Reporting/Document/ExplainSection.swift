@@ -45,9 +45,7 @@ extension DocumentBuilder {
     if let estimate = finding.estimate {
       paragraph("what that saves: \(saving(estimate)), if \(Text.unbroken(estimate.assumption))", indent: 2)
     }
-    if let exemplar = finding.exemplar {
-      suggestion("  see: ", "timeline --around \(moment(exemplar.timestamp))")
-    }
+    if let exemplar = finding.exemplar { suggestMoment("  see: ", exemplar.timestamp) }
     if let more = finding.more { suggestion("  see: ", more + ofWindow) }
   }
 

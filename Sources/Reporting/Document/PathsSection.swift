@@ -82,11 +82,12 @@ extension DocumentBuilder {
     for isSum in [false, true] {
       for (name, label) in names where sums.contains(name) == isSum {
         guard let latency = path.stage(name) else { continue }
-        table.add([
+        let words = [
           (isSum ? "= " : "  ") + label, Text.count(latency.count), Text.duration(latency.p50),
           Text.duration(latency.p90), Text.duration(latency.p99), Text.duration(latency.p999),
-          Text.duration(latency.maximum), at(latency.maximumExemplar),
-        ])
+          Text.duration(latency.maximum),
+        ]
+        table.add(words.map(DocumentTable.Cell.text) + [cell(latency.maximumExemplar)])
       }
     }
     show(table, indent: 2, isTitled: false)

@@ -84,12 +84,13 @@ extension DocumentBuilder {
     for (name, label) in names {
       guard let stage = path.stage(name) else { continue }
       let latency = stage.latency
-      table.add([
+      let words = [
         (stage.sharePermille == nil ? "= " : "  ") + label,
         stage.sharePermille.map { Text.percent(Int64($0), of: 1000) } ?? "", Text.count(latency.count),
         Text.duration(latency.p50), Text.duration(latency.p90), Text.duration(latency.p99),
-        Text.duration(latency.p999), Text.duration(latency.maximum), at(latency.maximumExemplar),
-      ])
+        Text.duration(latency.p999), Text.duration(latency.maximum),
+      ]
+      table.add(words.map(DocumentTable.Cell.text) + [cell(latency.maximumExemplar)])
     }
     show(table, indent: 2, isTitled: false)
   }

@@ -1,26 +1,50 @@
 import Reports
 
+/// What a summary is about, in the order in which it tells it.
+package enum SummaryPart: Hashable, CaseIterable, Sendable {
+  /// What most of the time is, and what was lost.
+  case outline
+  /// Where the time of threads went.
+  case time
+  /// Userspace exits.
+  case exits
+  /// The ways of kicks and requests to devices, and of interrupts back.
+  case ways
+  /// KVM's counters, the guest's phases, broken queues and locks.
+  case more
+  /// What to ask further.
+  case hints
+}
+
 extension DocumentBuilder {
-  mutating func summary() {
+  mutating func summary(_ parts: Set<SummaryPart>) {
     guard let summary = report.summary else { return }
     guard isExeunt else {
-      foreign()
+      if parts.contains(.outline) { foreign() }
       return
     }
-    dominant(summary)
-    streams()
-    vcpus(summary.vcpus)
-    loops(summary.loops)
-    cpus(summary)
-    exits(summary.exits, summary.allExits, summary.costs)
-    paths(summary.paths)
-    queues(summary.queues ?? [])
-    interrupts(summary)
-    kvm(summary.kvm)
-    phases(summary)
-    brokenQueues(summary.brokenQueues ?? [])
-    locks(summary.locks)
-    hints(summary)
+    for part in SummaryPart.allCases where parts.contains(part) {
+      switch part {
+      case .outline:
+        dominant(summary)
+        streams()
+      case .time:
+        vcpus(summary.vcpus)
+        loops(summary.loops)
+        cpus(summary)
+      case .exits: exits(summary.exits, summary.allExits, summary.costs)
+      case .ways:
+        paths(summary.paths)
+        queues(summary.queues ?? [])
+        interrupts(summary)
+      case .more:
+        kvm(summary.kvm)
+        phases(summary)
+        brokenQueues(summary.brokenQueues ?? [])
+        locks(summary.locks)
+      case .hints: hints(summary)
+      }
+    }
   }
 
   /// A trace of something else: what is in it.
@@ -279,21 +303,23 @@ extension DocumentBuilder {
   }
 
   private mutating func hints(_ summary: SummaryReport) {
-    var commands: [String] = []
+    var commands: [(arguments: String, moment: Int64?)] = []
     let exits = ExitOrder.cost.sorted(summary.exits.filter { $0.reason != nil && $0.handling.count > 0 }) {
       $0
     }
     // What costs next to nothing, as accesses of the start do, is not what to look at first.
     let costsMuch = summary.dominant?.exit != nil
-    if costsMuch, let exit = exits.first { commands.append(exitCommand(exit)) }
+    if costsMuch, let exit = exits.first { commands.append((exitCommand(exit), nil)) }
     if costsMuch, let slowest = exits.first?.cost?.slowest?.exemplar {
-      commands.append("timeline --around \(moment(slowest.timestamp))")
+      commands.append(("timeline --around \(moment(slowest.timestamp))", slowest.timestamp))
     }
-    if let path = summary.paths.first { commands.append("paths --device \(Text.shellWord(path.device))") }
-    if !costsMuch, !exits.isEmpty { commands.append("exits --by address") }
+    if let path = summary.paths.first {
+      commands.append(("paths --device \(Text.shellWord(path.device))", nil))
+    }
+    if !costsMuch, !exits.isEmpty { commands.append(("exits --by address", nil)) }
     for (place, command) in commands.enumerated() {
       if place == 0 { blank() }
-      suggestion(place == 0 ? "ask further:  " : "              ", command)
+      suggestion(place == 0 ? "ask further:  " : "              ", command.arguments, at: command.moment)
     }
   }
   private func exitCommand(_ exit: ExitReport) -> String {

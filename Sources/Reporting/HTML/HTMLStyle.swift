@@ -1,6 +1,7 @@
 /// How pages look: on a wide window, a telephone and paper, in light and dark.
-enum HTMLStyle {
-  static let css = """
+package enum HTMLStyle {
+  /// The style sheet; other parts of a page use its variables.
+  package static let css = """
     :root {
       color-scheme: light dark;
       --page: #ffffff; --text: #1b1f24; --dim: #5b6570; --line: #d5dae0; --band: #f5f7f9; --link: #0b5cad;

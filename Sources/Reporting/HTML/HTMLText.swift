@@ -1,10 +1,10 @@
 /// Text that is safe inside of a page.
-enum HTMLText {
+package enum HTMLText {
   /// The text as a page shows it, in elements and in quoted attributes alike.
   ///
   /// Control characters, and those that turn the direction of writing around, become U+FFFD: neither is part of a name, and
   /// what follows them could be read as something else.
-  static func escaped(_ text: String) -> String {
+  package static func escaped(_ text: String) -> String {
     var result = ""
     for scalar in Text.printable(text, keepsColor: false).unicodeScalars {
       switch scalar {
@@ -21,7 +21,7 @@ enum HTMLText {
   }
 
   /// Without the spaces that align a text on a terminal.
-  static func trimmed(_ text: String) -> String {
+  package static func trimmed(_ text: String) -> String {
     var rest = Substring(text)
     while rest.first == " " { rest.removeFirst() }
     while rest.last == " " { rest.removeLast() }
@@ -29,7 +29,7 @@ enum HTMLText {
   }
 
   /// A name for a place of the page: lower-case letters, digits and single hyphens, never empty.
-  static func anchor(_ title: String) -> String {
+  package static func anchor(_ title: String) -> String {
     var name = ""
     for scalar in title.lowercased().unicodeScalars {
       if ("a"..."z").contains(scalar) || ("0"..."9").contains(scalar) {
@@ -44,5 +44,5 @@ enum HTMLText {
   }
 
   /// A number for an SVG attribute, to a hundredth.
-  static func number(_ value: Double) -> String { Text.fixed(value, 2) }
+  package static func number(_ value: Double) -> String { Text.fixed(value, 2) }
 }

@@ -43,7 +43,7 @@ package struct TextRenderer {
       paragraph(text, emphasis, indent: indent, hanging: hanging)
     case .table(let table): show(table)
     case .legend(let clauses, let emphasis): legend(clauses, emphasis)
-    case .command(let words, let arguments): command(words, arguments)
+    case .command(let words, let arguments, _): command(words, arguments)
     case .lanes(let timeline, let origin): draw(timeline, origin: origin)
     }
   }

@@ -37,7 +37,7 @@ struct TextTable {
 
   private static func text(_ cell: DocumentTable.Cell, _ room: Int) -> String {
     switch cell {
-    case .text(let text): return text
+    case .text(let text), .moment(let text, _): return text
     case .bar(let part): return bar(max(1, Int((part * Double(room) * 8).rounded())))
     case .span(let begin, let length):
       let start = Int(begin * Double(room))
