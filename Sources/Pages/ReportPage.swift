@@ -61,7 +61,7 @@ package struct ReportPage {
       <style>
       \(HTMLStyle.css)
       \(PageStyle.css)
-      </style>
+      \(hasTimeline ? TimelineViewer.style : "")</style>
       </head>
       <body class="report">
       <header>
@@ -69,13 +69,18 @@ package struct ReportPage {
       \(introduction)\(navigation)</header>
       <main>
       \(sections.map { $0.element() }.joined())</main>
+      \(hasTimeline ? "<script>\(TimelineViewer.script)</script>\n" : "")\
       </body>
       </html>
 
       """
   }
 
-  private var policy: String { "default-src 'none'; style-src 'unsafe-inline'" }
+  /// Nothing is loaded, and no script runs but the timeline's own.
+  private var policy: String {
+    "default-src 'none'; style-src 'unsafe-inline'"
+      + (hasTimeline ? "; script-src \(TimelineViewer.scriptSource)" : "")
+  }
 
   /// Links to the sections, and to those of each run.
   private var navigation: String {

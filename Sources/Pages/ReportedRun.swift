@@ -22,6 +22,27 @@ package struct ReportedRun {
   /// Its timeline as ``TimelineSection`` writes it; nil: only the run's analysis is there, or none was asked for.
   package var timeline: String?
 
+  /// Moments that the page's tables and findings lead to, ns since the clock's origin, in order.
+  package var moments: [Int64] {
+    var found: Set<Int64> = []
+    func add(_ latency: LatencyReport?) {
+      for exemplar in [latency?.p999Exemplar, latency?.maximumExemplar] {
+        if let exemplar { found.insert(exemplar.timestamp) }
+      }
+    }
+    for exit in summary.summary?.exits ?? [] {
+      add(exit.handling)
+      add(exit.inKvmRun)
+    }
+    add(summary.summary?.allExits?.handling)
+    for path in paths.paths?.paths ?? [] { path.stages.forEach { add($0.latency) } }
+    for path in paths.paths?.requests ?? [] { path.stages.forEach { add($0.latency) } }
+    for finding in explain.explain?.findings ?? [] {
+      if let exemplar = finding.exemplar { found.insert(exemplar.timestamp) }
+    }
+    return found.sorted()
+  }
+
   /// - Parameters:
   ///   - builder: Makes reports of the part that was asked for.
   ///   - places: How places in the guest are told apart.

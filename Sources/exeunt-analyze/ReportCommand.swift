@@ -45,6 +45,12 @@ struct ReportCommand: ParsableCommand {
     help: ArgumentHelp("Of a comparison, the runs of each side that are told of in detail.", valueName: "n"))
   var details = 1
 
+  @Option(
+    help: ArgumentHelp(
+      "Intervals, exits, requests … of each run that its timeline has one by one; of more there are sums. 0: no "
+        + "timeline.", valueName: "n"))
+  var timelineItems = 1_500_000
+
   @Option(help: ArgumentHelp("Threads that read; by default one for each processor.", valueName: "n"))
   var threads: Int?
 
@@ -54,6 +60,9 @@ struct ReportCommand: ParsableCommand {
 
   func validate() throws {
     if let threads, !(1...64).contains(threads) { throw ValidationError("--threads has to be 1 to 64") }
+    guard (0...10_000_000).contains(timelineItems) else {
+      throw ValidationError("--timeline-items has to be 0 to 10000000")
+    }
     guard (0...16).contains(details) else { throw ValidationError("--details has to be 0 to 16") }
     if isComparison {
       try comparison.validate("report", directories)
@@ -68,7 +77,8 @@ struct ReportCommand: ParsableCommand {
     }
     let guest = try symbols.read()
     var reader = RunReader(
-      places: ExitPlaces(symbols: guest), part: part, threads: threads, isStrict: strictness.strict)
+      places: ExitPlaces(symbols: guest), part: part, threads: threads, isStrict: strictness.strict,
+      timelineItems: timelineItems)
     let page: ReportPage
     if isComparison {
       let (a, b) = comparison.sides(directories)

@@ -11,14 +11,28 @@ struct RunReader {
   let part: WindowOptions
   let threads: Int?
   let isStrict: Bool
+  /// See ``TimelineSection/Options/items``; 0: there is no timeline.
+  let timelineItems: Int
   /// What was read so far.
   private(set) var traces: [TraceReport] = []
+  /// Runs that are told of in detail so far.
+  private var runs = 0
 
   /// Columns of the picture of a timeline.
   private static let columns = 96
 
-  init(places: ExitPlaces, part: WindowOptions, threads: Int?, isStrict: Bool) {
+  init(places: ExitPlaces, part: WindowOptions, threads: Int?, isStrict: Bool, timelineItems: Int) {
     (self.places, self.part, self.threads, self.isStrict) = (places, part, threads, isStrict)
+    self.timelineItems = timelineItems
+  }
+
+  /// What was read of a run.
+  private struct Source {
+    let builder: ReportBuilder
+    /// nil: only the analysis is there.
+    var recording: (trace: Trace, analysis: TraceAnalysis)?
+    /// nil: all of it was asked for.
+    var window: TraceWindow?
   }
 
   /// Reads a run that is compared, or ends the program.
@@ -32,32 +46,41 @@ struct RunReader {
     _ path: String, _ side: String, number: Int, of count: Int, details: Int
   ) throws -> (compared: ComparedRun, run: ReportedRun?) {
     let name = (count > 1 ? "\(side)\(number + 1): " : "\(side): ") + path
-    if number < details {
-      let (builder, trace) = try read(path)
-      return (builder.compared(), run(name, builder, trace))
-    }
-    return (try read(path).builder.compared(), nil)
+    let source = try read(path)
+    guard number < details else { return (source.builder.compared(), nil) }
+    runs += 1
+    return (source.builder.compared(), run(name, source))
   }
 
   /// Reads a run that is told of alone, or ends the program.
   mutating func run(_ path: String) throws -> ReportedRun {
-    let (builder, trace) = try read(path)
-    return run(path, builder, trace)
+    let source = try read(path)
+    runs += 1
+    return run(path, source)
   }
 
-  private func run(_ name: String, _ builder: ReportBuilder, _ trace: Trace?) -> ReportedRun {
+  private func run(_ name: String, _ source: Source) -> ReportedRun {
+    let builder = source.builder
     var run = ReportedRun(name: name, builder, places: places)
-    guard let trace, let begin = TraceSpan.begin(of: trace), let window = builder.span else { return run }
-    let shown = window.lowerBound..<(window.upperBound == .max ? .max : window.upperBound + 1)
+    guard let (trace, analysis) = source.recording, let begin = TraceSpan.begin(of: trace),
+      let end = TraceSpan.end(of: trace)
+    else { return run }
+    let part = source.window?.part ?? begin..<Int64.max
+    // Beyond the last event nothing is known.
+    let shown = max(begin, part.lowerBound)..<min(end == .max ? .max : end + 1, part.upperBound)
     let cells = Timeline.read(
       trace, window: shown, traceBegin: begin, threads: builder.threadNames.count, cells: Self.columns,
-      doubtFrom: builder.doubtFrom)
+      doubtFrom: analysis.doubtFrom)
     run.picture = builder.timeline(cells, window: shown)
+    guard timelineItems > 0 else { return run }
+    var options = TimelineSection.Options()
+    (options.items, options.part, options.moments) = (timelineItems, source.window?.part, run.moments)
+    run.timeline = TimelineSection(number: runs, trace: trace, analysis: analysis, options: options).html
     return run
   }
 
-  private mutating func read(_ path: String) throws -> (builder: ReportBuilder, trace: Trace?) {
-    if StateInput.isState(path) { return (try saved(path), nil) }
+  private mutating func read(_ path: String) throws -> Source {
+    if StateInput.isState(path) { return Source(builder: try saved(path)) }
     try StateInput.refuse([path])
     let trace: Trace
     do throws(TraceError) {
@@ -72,11 +95,11 @@ struct RunReader {
     }
     let search = MomentSearch(trace) { analyse().models.slowestExit()?.slowest.exemplar.timestamp }
     let window = try WindowOptions.window(try part.choose(search).part, in: trace)
+    let whole = analyse()
     let builder = ReportBuilder(
-      trace, paths: [path], analysis: analyse(window?.part), window: window,
-      whole: window == nil ? nil : analyse())
+      trace, paths: [path], analysis: window.map { analyse($0.part) } ?? whole, window: window, whole: whole)
     traces.append(builder.summary().trace)
-    return (builder, trace)
+    return Source(builder: builder, recording: (trace, whole), window: window)
   }
 
   private mutating func saved(_ path: String) throws -> ReportBuilder {

@@ -38,6 +38,9 @@ struct ReportCommandTests {
   func parts() throws {
     let whole = try report(Self.trace("mixed"))
     let part = try report(Self.trace("mixed"), "--from", "10ms", "--to", "20ms")
+    let without = try report(Self.trace("mixed"), "--timeline-items", "0")
+    #expect(whole.text.contains("href=\"#at=1:") && !without.text.contains("href=\"#at="))
+    #expect(whole.text.contains("<script>") && !without.text.contains("<script"))
     #expect(part.status == 0 && part.text.contains(" analysed, from 0.010000 to "))
     #expect(whole.status == 0 && !whole.text.contains(" analysed, from"))
     let directory = try TemporaryDirectory()
@@ -53,7 +56,8 @@ struct ReportCommandTests {
   func mistakes() throws {
     let mixed = Self.trace("mixed")
     for arguments in [
-      [mixed, mixed, mixed], [mixed, "--details", "17"], [mixed, mixed, "--from", "1ms"],
+      [mixed, mixed, mixed], [mixed, "--details", "17"], [mixed, "--timeline-items", "-1"],
+      [mixed, mixed, "--from", "1ms"],
       [mixed, "--paired", "--unpaired"], [mixed, "--symbols", mixed + "/none"],
       [mixed, mixed, "--primary", "none"],
       [mixed, mixed, "--against", mixed, mixed], [],

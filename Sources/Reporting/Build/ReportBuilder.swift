@@ -14,7 +14,7 @@ package struct ReportBuilder {
   /// How guest stamps were placed on the trace's clock; nil: they were not.
   let calibration: ClockCalibration?
   /// See ``TraceAnalysis/doubtFrom``.
-  package let doubtFrom: Int64?
+  let doubtFrom: Int64?
   let result: AnalysisResult
   let window: TraceWindow?
   private let waits: CpuWaits
@@ -23,7 +23,7 @@ package struct ReportBuilder {
   /// Time that all vCPUs' threads were runnable but waiting for a CPU, as far as it is known, ns.
   let vcpuWaiting: Int64
   /// The first and the last instant that the report is about; nil when there is no event.
-  package let span: ClosedRange<Int64>?
+  let span: ClosedRange<Int64>?
   /// Whether all events are there; nil: not looked at.
   let wholeness: Wholeness?
 
