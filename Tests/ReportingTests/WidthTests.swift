@@ -35,6 +35,17 @@ struct WidthTests {
     }
   }
 
+  @Test("exits that have no row of their own are others, with how many kinds only where that is known")
+  func others() throws {
+    let report = try ReportTests.builder("mixed").1.exits(by: .device)
+    var exits = try #require(report.exits?.groups.first).exits
+    exits.reason = nil
+    exits.addresses = 5
+    #expect(ExitText.label(exits) == "others (about 5 kinds)")
+    exits.addresses = 0
+    #expect(ExitText.label(exits) == "others")
+  }
+
   @Test("no line is wider than asked for", arguments: ReportTests.names)
   func fits(_ name: String) throws {
     let reports = try Reports(name)
