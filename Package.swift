@@ -127,7 +127,9 @@ let package = Package(
       dependencies: ["Pages", "Reporting", "Reports", "Export", "Symbols", "Dump", "Analysis", "CTF"],
       exclude: ["Golden"], swiftSettings: swift),
     .testTarget(
-      name: "PagesTests", dependencies: ["Pages", "Analysis", "CTF", "TestSupport"], swiftSettings: swift),
+      name: "PagesTests",
+      dependencies: ["Pages", "Reporting", "Analysis", "CTF", "TestSupport", "exeunt-analyze"],
+      swiftSettings: swift),
     .target(name: "CTestGuests", path: "Tests/TestGuests", cSettings: c),
     .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport", swiftSettings: swift),
     .target(

@@ -169,8 +169,7 @@ final class RowCursor {
       else {
         continue
       }
-      // Gaps among them were no events, and the one of the damage begins before they do.
-      delivered -= UInt64((index..<count).count { Row.tag(word: storage[$0, 1]) != Row.gapTag })
+      delivered -= UInt64(count - index)
       count = index
       break
     }

@@ -34,7 +34,6 @@ struct StateDump {
     // All vCPUs have the same counters.
     statistics.first { $0.scope == .machine }?.describe()
     statistics.first { $0.scope == .vcpu }?.describe()
-    EmissionTrial.record()
   }
 
   private func recordDevices(_ layout: BoardLayout) {

@@ -124,7 +124,8 @@ class Browser:
 
     def value(self, expression, timeout=60):
         """What an expression gives, or the promise that it is; made of JSON's types."""
-        result = self.call("Runtime.evaluate", timeout, expression=expression, awaitPromise=True, returnByValue=True)
+        result = self.call("Runtime.evaluate", timeout, expression=expression, awaitPromise=True, returnByValue=True,
+                           userGesture=True)
         if "exceptionDetails" in result:
             details = result["exceptionDetails"]
             raise RuntimeError(details.get("exception", {}).get("description") or details["text"])

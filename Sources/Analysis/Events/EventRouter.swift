@@ -53,8 +53,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     case .threadStats: threadStatistics(EventPlace(row: row), ThreadStats(row: row))
     case .eventTotals:
       eventTotals(EventPlace(row: row), EventTotalsEvent(row: row), run: pointee.run(of: run.stream))
-    case .emissionTrialInfo: break
-    case .vmInfo, .vcpuInfo, .loopInfo, .deviceInfo, .ioeventfdInfo, .kvmCounterInfo, .emissionInfo:
+    case .vmInfo, .vcpuInfo, .loopInfo, .deviceInfo, .ioeventfdInfo, .kvmCounterInfo:
       describe(event, row, run)
     case .clockSync:
       pointee.clockSyncs &+= 1

@@ -139,6 +139,8 @@ struct TimelineCollector {
     track.extra(4) { $0.add(isRaw ? (exit.address ?? 0) >> 32 : 0) }
     track.extra(5) { $0.add(isRaw ? exit.size : 0) }
     track.extra(6) { $0.add(isRaw ? exit.count : 0) }
+    track.extra(7) { $0.add(known: exit.rip.map { $0 & 0xffff_ffff }) }
+    track.extra(8) { $0.add((exit.rip ?? 0) >> 32) }
     track.close(&data)
   }
 

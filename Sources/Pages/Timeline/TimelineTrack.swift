@@ -17,7 +17,7 @@ final class TimelineTrack {
     var extras: Int {
       switch self {
       case .states, .gaps: 1
-      case .exits: 7
+      case .exits: 9
       case .wakeups: 5
       case .requests: 10
       case .interrupts, .marks: 3

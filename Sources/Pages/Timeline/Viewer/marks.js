@@ -16,7 +16,7 @@ class TimelineMarks {
     this.context = context;
     this.arrows = [];
     context.setTransform(view.ratio, 0, 0, view.ratio, 0, 0);
-    context.clearRect(0, 0, view.width, view.height);
+    if (!view.isPrinting) context.clearRect(0, 0, view.width, view.height);
     this.axis();
     context.save();
     context.beginPath();

@@ -2,16 +2,23 @@
 
 // Numbers as the reports write them.
 
+/** With so many digits after the point. @param {number} value not negative */
+function timelineFixed(value, digits) {
+  const scale = 10 ** digits;
+  const scaled = Math.round(value * scale);
+  const fraction = digits > 0 ? `.${String(scaled % scale).padStart(digits, '0')}` : '';
+  return `${Math.floor(scaled / scale)}${fraction}`;
+}
+
 /** A duration with three significant digits: `9.12 µs`. @param {number} ns */
 function timelineDuration(ns) {
   if (ns < 0) return '-' + timelineDuration(-ns);
-  if (ns < 999.5) return `${Math.round(ns)}\u00a0ns`;
-  const units = [['µs', 1e3], ['ms', 1e6], ['s', 1e9]];
+  const units = [['ns', 1], ['µs', 1e3], ['ms', 1e6], ['s', 1e9]];
   // Chosen after rounding, so that 999 999 ns is 1.00 ms and not 1000 µs.
   let [unit, scale] = units[0];
-  for (const [name, size] of units) if (ns >= size * 0.9995) [unit, scale] = [name, size];
+  for (const [name, size] of units) if (Math.round(ns) >= size - Math.floor(size / 2000)) [unit, scale] = [name, size];
   const value = ns / scale;
-  return `${value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0)}\u00a0${unit}`;
+  return `${timelineFixed(value, scale === 1 ? 0 : value < 9.995 ? 2 : value < 99.95 ? 1 : 0)}\u00a0${unit}`;
 }
 
 /** A moment of the run, to the ns: `0.001114567 s`. */
@@ -29,8 +36,12 @@ function timelineNumber(value, noun) { return `${timelineCount(value)}\u00a0${no
 
 /** A part of a whole: `96.1 %`. */
 function timelineShare(part, whole) {
+  if (part === 0) return '–';
   const percent = part / whole * 100;
-  return percent < 0.05 ? '<0.1\u00a0%' : `${percent.toFixed(percent < 99.95 ? 1 : 0)}\u00a0%`;
+  if (percent < 0.05) return '<0.1\u00a0%';
+  // Never 100 % when something else is there as well.
+  if (part < whole && percent >= 99.95) return '>99.9\u00a0%';
+  return `${timelineFixed(percent, 1)}\u00a0%`;
 }
 
 /** A duration as a user writes it, in ns; NaN: it is none. */

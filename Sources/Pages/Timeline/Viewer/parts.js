@@ -105,7 +105,7 @@ class TimelineParts {
       // These have tracks of their own, with their names beside them; an exit has the colour of its device.
       if (key.look === 'exit' || key.look === 'mark' || key.look === 'interrupt') continue;
       if (!shown.has(name)) shown.set(name, []);
-      shown.get(name).push(key.label);
+      shown.get(name).push(key.look === 'request' ? `${key.label} request` : key.label);
     }
     this.key.replaceChildren(...[...shown].slice(0, 24).map(([name, labels]) => {
       const swatch = timelineElement('span', { class: 'tl-swatch', 'aria-hidden': 'true' });

@@ -31,7 +31,15 @@ class TimelineQuery {
     const text = `${noun} ${track.name} ${label}`.toLowerCase();
     const isNoun = (word) => Object.values(timelineNouns).some((other) => word === other || word === `${other}s`);
     return this.words.every((word) =>
-      isNoun(word) ? word === noun || word === `${noun}s` : text.includes(word));
+      isNoun(word) ? word === noun || word === `${noun}s` : TimelineQuery.has(text, word));
+  }
+
+  /** Whether a word of a text begins like another: `io` is none of `mmio`, but of `io0`. */
+  static has(text, word) {
+    for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
+      if (at === 0 || !/[\p{L}\p{N}]/u.test(text[at - 1]) || !/^[\p{L}\p{N}]/u.test(word)) return true;
+    }
+    return false;
   }
 }
 

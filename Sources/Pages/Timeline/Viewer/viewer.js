@@ -5,6 +5,8 @@ class TimelineView {
   static all = [];
   /** ns that are shown at least. */
   static least = 20;
+  /** Width of a picture on paper, CSS pixels. */
+  static paper = 560;
   /** ms of a picture for decoding what it needs; the rest comes with the next one. */
   static patience = 8;
 
@@ -29,9 +31,9 @@ class TimelineView {
     this.recolor();
     this.resize();
     new ResizeObserver(() => this.resize()).observe(this.parts.box);
-    for (const query of ['(prefers-color-scheme: dark)', 'print']) {
-      matchMedia(query).addEventListener('change', () => { this.recolor(); this.draw(); });
-    }
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { this.recolor(); this.draw(); });
+    addEventListener('beforeprint', () => this.print(true));
+    addEventListener('afterprint', () => this.print(false));
     this.draw();
     TimelineView.all.push(this);
   }
@@ -52,15 +54,22 @@ class TimelineView {
 
   resize() {
     const width = this.parts.box.clientWidth;
-    if (width === 0) return;
-    const isNarrow = width < 640;
-    if (this.layout?.isNarrow !== isNarrow) {
-      this.layout = new TimelineLayout(this.run, isNarrow);
-      this.parts.place();
-    }
-    this.ratio = Math.min(2, devicePixelRatio || 1);
-    this.width = Math.max(50, this.parts.stage.clientWidth - this.parts.nameWidth);
-    this.height = Math.min(this.layout.height, this.parts.box.clientHeight);
+    if (width === 0 || this.isPrinting) return;
+    this.arrange(width < 640);
+    this.size(this.parts.stage.clientWidth - this.parts.nameWidth, this.parts.box.clientHeight, Math.min(2, devicePixelRatio || 1));
+  }
+
+  arrange(isNarrow) {
+    if (this.layout?.isNarrow === isNarrow) return;
+    this.layout = new TimelineLayout(this.run, isNarrow);
+    this.parts.place();
+  }
+
+  /** @param {number} width @param {number} height CSS pixels @param {number} ratio of the screen's to these */
+  size(width, height, ratio) {
+    this.ratio = ratio;
+    this.width = Math.max(50, width);
+    this.height = Math.min(this.layout.height, height);
     const [wide, high] = [Math.round(this.width * this.ratio), Math.round(this.height * this.ratio)];
     if (this.picture?.width !== wide || this.picture?.height !== high) {
       for (const canvas of [this.parts.picture, this.parts.marks]) {
@@ -70,6 +79,25 @@ class TimelineView {
       this.picture = new TimelinePicture(wide, high);
       this.painter = null;
       this.draw();
+    }
+  }
+
+  /** A picture of all rows for paper, in light colours: before a page is printed, as nothing is drawn meanwhile. */
+  print(isBegun) {
+    this.isPrinting = isBegun;
+    this.element.classList.toggle('tl-print', isBegun);
+    this.recolor();
+    if (isBegun) {
+      this.scroll = 0;
+      this.arrange(false);
+      this.size(TimelineView.paper, 4000, 2);
+      this.isPatient = true;
+      this.draw();
+      this.isPatient = false;
+    } else {
+      this.scroll = this.parts.box.scrollTop;
+      this.picture = null;
+      this.resize();
     }
   }
 
@@ -114,7 +142,7 @@ class TimelineView {
   draw() {
     if (!this.picture) return;
     const start = performance.now();
-    this.run.deadline = start + TimelineView.patience;
+    this.run.deadline = this.isPatient ? Infinity : start + TimelineView.patience;
     this.run.isWaiting = false;
     const { picture, ratio } = this;
     this.painter ??= new TimelinePainter(picture, this.run, this.colors);
@@ -131,7 +159,8 @@ class TimelineView {
     const context = this.parts.picture.getContext('2d', { alpha: false });
     context.putImageData(picture.image, 0, 0);
     this.painter.write(context, ratio, this.font, this.colors);
-    this.marks.paint(this.parts.marks.getContext('2d'));
+    // On paper what is transparent is white.
+    this.marks.paint(this.isPrinting ? context : this.parts.marks.getContext('2d'));
     this.parts.update();
     // What had to wait is drawn next.
     if (this.run.isWaiting) this.request();
@@ -236,7 +265,7 @@ class TimelineView {
     this.request();
   }
 
-  /** Follows a link to a moment: to what begins there, or the moment alone. */
+  /** Follows a link to a moment: to what begins there, to the request on whose way it is, or to the moment alone. */
   follow(moment) {
     const order = ['exits', 'wakeups', 'requests', 'interrupts', 'marks', 'states', 'gaps'];
     let thing = null;
@@ -245,11 +274,12 @@ class TimelineView {
         if (track.kind === kind) thing ??= TimelineWays.at(track, moment);
       }
     }
+    thing ??= this.ways.through(moment);
     this.range = null;
     if (thing) {
-      const length = thing.chunk.end[thing.index] - moment;
-      const span = Math.max(50000, length * 4);
-      this.show(moment + length / 2 - span / 2, moment + length / 2 + span / 2);
+      const [begin, end] = [Math.min(moment, thing.chunk.begin[thing.index]), Math.max(moment, thing.chunk.end[thing.index])];
+      const span = Math.max(50000, (end - begin) * 4);
+      this.show((begin + end - span) / 2, (begin + end + span) / 2);
       this.select(thing);
     } else {
       this.select(null, true);

@@ -61,6 +61,26 @@ class TimelineWays {
     return [];
   }
 
+  /**
+   * The request on whose way a moment is: one of its stages, or from its kick, or the exit or wakeup that it came with, to its
+   * interrupt; null: there is none in the page.
+   */
+  through(moment) {
+    let best = null;
+    const look = (chunk, index) => {
+      const begin = chunk.begin[index];
+      const stages = [5, 6, 7, 8, 9].map((column) => chunk.extra(column)[index])
+        .map((value) => (value ? begin + timelineSigned(value - 1) : null)).filter((stage) => stage !== null);
+      stages.push(begin, chunk.end[index]);
+      if (Math.min(...stages) > moment || Math.max(...stages) < moment) return false;
+      const distance = stages.includes(moment) ? -1 : Math.abs(begin - moment);
+      if (best !== null && distance >= best) return false;
+      best = distance;
+      return true;
+    };
+    return this.search(moment - 1e6, moment + 1e6, look).at(-1) ?? null;
+  }
+
   search(from, to, fits) {
     const found = [];
     let looks = 0;

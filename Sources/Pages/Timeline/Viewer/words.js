@@ -60,14 +60,17 @@ class TimelineWords {
     return words;
   }
 
+  /** A number of 64 bits in two columns; null: it is not known. */
+  wide(chunk, index, column) {
+    const low = chunk.extra(column)[index];
+    return low === 0 ? null : `0x${(BigInt(chunk.extra(column + 1)[index]) << 32n | BigInt(low - 1)).toString(16)}`;
+  }
+
   /** Address, size and count of an exit. */
   site(chunk, index) {
     const [, address, size, count] = this.run.sites[chunk.key[index]];
     if (address !== false) return { address, size, count };
-    const low = chunk.extra(3)[index];
-    const high = chunk.extra(4)[index];
-    const value = low === 0 ? null : `0x${(BigInt(high) << 32n | BigInt(low - 1)).toString(16)}`;
-    return { address: value, size: chunk.extra(5)[index], count: chunk.extra(6)[index] };
+    return { address: this.wide(chunk, index, 3), size: chunk.extra(5)[index], count: chunk.extra(6)[index] };
   }
 
   exit(chunk, index, length, words) {
@@ -79,6 +82,8 @@ class TimelineWords {
     words.push(inKvmRun ? `${timelineDuration(inKvmRun - 1)} in KVM_RUN before` : 'time in KVM_RUN before not known');
     const kicks = chunk.extra(1)[index];
     if (kicks) words.push(timelineNumber(kicks, 'kick'));
+    const rip = this.wide(chunk, index, 7);
+    if (rip !== null) words.push(`instruction pointer ${rip}`);
   }
 
   wakeup(chunk, index, length, words) {
@@ -123,14 +128,14 @@ class TimelineWords {
 
   /** Of requests, which overlap, how many there were on average; of a thread its part of the time. */
   part(track, value, span) {
-    return track.kind === 'requests' ? `${(value / span).toFixed(2)}\u00a0at a time` : timelineShare(value, span);
+    return track.kind === 'requests' ? `${value / span < 0.005 ? '<0.01' : (value / span).toFixed(2)}\u00a0at a time` : timelineShare(value, span);
   }
 
   /** What a part of a track adds up to. */
   sum(track, from, to) {
     const sum = track.account(from, to);
     const noun = timelineNouns[track.kind];
-    const words = [timelineNumber(sum.count, noun)];
+    const words = [timelineNumber(sum.count, noun) + (track.isInstant ? '' : sum.count === 1 ? ' begins' : ' begin')];
     const parts = [...sum.times].sort((a, b) => b[1] - a[1]).slice(0, 6);
     for (const [key, value] of parts) {
       const label = this.run.keys[key].label;
