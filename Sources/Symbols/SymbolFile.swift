@@ -2,12 +2,12 @@
 package enum SymbolFile {
   /// The symbols of an ELF file, or of text as `nm` prints it.
   ///
-  /// - Parameter descriptor: Of a regular file, open for reading; it is closed.
+  /// - Parameter descriptor: Of a regular file or a pipe, open for reading; it is closed.
   /// - Throws: With what is wrong, without the file's name.
   package static func read(owning descriptor: CInt) throws(SymbolError) -> SymbolTable {
     let file = try FileSource(owning: descriptor)
     guard file.size >= 16, try file.bytes(at: 0, count: 4) == ELFSymbols.magic else {
-      return try text(try file.everything(limit: TextSymbols.mostBytes))
+      return try read(try file.everything(limit: TextSymbols.mostBytes))
     }
     return try ELFSymbols.read(file)
   }

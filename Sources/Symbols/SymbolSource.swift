@@ -34,8 +34,10 @@ final class FileSource: SymbolSource {
     guard failure == 0 else { throw SymbolError(String(cString: strerror(failure))) }
     switch status.st_mode & S_IFMT {
     case S_IFREG: break
+    // What comes through it is waited for: `<(nm vmlinux)`.
+    case S_IFIFO: _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK)
     case S_IFDIR: throw SymbolError("it is a directory")
-    default: throw SymbolError("it is no regular file")
+    default: throw SymbolError("it is neither a regular file nor a pipe")
     }
   }
 
@@ -59,7 +61,7 @@ final class FileSource: SymbolSource {
     return bytes
   }
 
-  /// All of it, of which the kernel does not tell the size beforehand (`/proc/kallsyms`).
+  /// All of it, of which the kernel does not tell the size beforehand (`/proc/kallsyms`, pipes).
   func everything(limit: Int) throws(SymbolError) -> [UInt8] {
     var bytes: [UInt8] = []
     var piece = [UInt8](repeating: 0, count: 1 << 16)
@@ -69,7 +71,7 @@ final class FileSource: SymbolSource {
       guard count >= 0 else { throw SymbolError(String(cString: strerror(errno))) }
       guard count > 0 else { return bytes }
       guard bytes.count + count <= limit else {
-        throw SymbolError("it is text of more than \(limit >> 20) MiB")
+        throw SymbolError("it has more than \(limit >> 20) MiB")
       }
       bytes += piece[..<count]
     }

@@ -144,6 +144,13 @@ struct InstructionPointerTests {
     let report = try #require(try Report(json: output.text).exits)
     let hot = try #require(report.groups.first { $0.exits.place?.symbol == "hot_loop" })
     #expect(hot.exits.count == 400 && hot.exits.device == "scratch0")
+    let elsewhere = try run(
+      Tools.analyzer, ["exits", "--by", "symbol", "--symbols", file.path, recorded.trace])
+    #expect(elsewhere.status == 0 && !elsewhere.text.contains("--kaslr-offset"))
+    let missed = try run(
+      Tools.analyzer,
+      ["exits", "--by", "symbol", "--symbols", file.path, "--kaslr-offset", "0x10000000", recorded.trace])
+    #expect(missed.status == 0 && missed.text.contains("(--kaslr-offset)"), "\(missed.text)")
     let folded = try run(
       Tools.analyzer,
       [

@@ -145,7 +145,7 @@ struct SymbolTests {
       #expect(error?.description.contains(words) == true, "\(String(describing: error))")
     }
     #expect(throws: SymbolError("it is a directory")) { try Self.read("/") }
-    #expect(throws: SymbolError("it is no regular file")) { try Self.read("/dev/null") }
+    #expect(throws: SymbolError("it is neither a regular file nor a pipe")) { try Self.read("/dev/null") }
   }
 
   @Test("section headers of another size are refused before they are read", arguments: [true, false])
@@ -235,6 +235,12 @@ struct SymbolTests {
         let path = directory + "/symbols"
         try Self.write(bytes, path)
         #expect(try Self.read(path).functions == SymbolFile.read(bytes).functions)
+        // Through a pipe too, with room for all of it.
+        var ends: [CInt] = [-1, -1]
+        #expect(pipe(&ends) == 0 && bytes.count < 1 << 16)
+        #expect(Glibc.write(ends[1], bytes, bytes.count) == bytes.count)
+        close(ends[1])
+        #expect(try SymbolFile.read(owning: ends[0]).functions == SymbolFile.read(bytes).functions)
       }
     }
   }

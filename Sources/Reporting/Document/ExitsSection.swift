@@ -11,7 +11,8 @@ extension DocumentBuilder {
     }
     places(exits.places)
     let shown = exits.groups.filter { $0.exits.count > 0 }
-    exitTable(shown.prefix(40).map { (row($0.label), $0.exits) }, nil, exits.costs)
+    let names = Text.cut(shown.prefix(40).map { row($0.label) }, to: 30)
+    exitTable(zip(names, shown).map { ($0, $1.exits) }, nil, exits.costs)
     exitLegend(shown.prefix(40).map(\.exits.handling), exits.costs)
     for group in shown.prefix(40) { histograms(group) }
     if shown.count > 40 {
@@ -30,6 +31,9 @@ extension DocumentBuilder {
       let offset = places.kaslrOffset.map { ", moved by 0x" + String($0, radix: 16) } ?? ""
       words.append(
         "\(Text.count(named)) of \(Text.number(places.count, "exit")) come from functions of \(symbols)\(offset)"
+          + (named > 0 || places.count == 0
+            ? ""
+            : ": it is another program's, or the guest's addresses are others (--kaslr-offset)")
       )
     } else if report.exits?.by == ExitGrouping.symbol.rawValue {
       words.append("without --symbols, by the guest's instruction pointer")
@@ -55,7 +59,8 @@ extension DocumentBuilder {
     func hexadecimal(_ address: UInt64) -> String { "0x" + String(address, radix: 16) }
     let kinds = place.kinds.prefix(6).map { "\($0.exits) (\(Text.count($0.count)))" }
     let more = place.kinds.count - kinds.count + (place.otherKinds ?? 0)
-    let what = kinds.joined(separator: ", ") + (more > 0 ? ", and \(more) more kinds" : "")
+    let what =
+      kinds.joined(separator: ", ") + (more > 0 ? ", and \(more) more \(more == 1 ? "kind" : "kinds")" : "")
     var position = ""
     if place.symbol != nil, let start = place.symbolAddress {
       let (first, last) = (place.from &- start, place.through &- start)
@@ -75,8 +80,7 @@ extension DocumentBuilder {
 
   /// As in a summary, `×3` says `(3 addresses)`.
   private func row(_ label: String) -> String {
-    let label = label.replacing(/\(([0-9]+) addresses\)$/) { "×\($0.1)" }
-    return label.count <= 30 ? label : String(label.prefix(29)) + "…"
+    label.replacing(/\(([0-9]+) addresses\)$/) { "×\($0.1)" }
   }
 
   /// Bars, one for each quarter of a power of two that is not empty, scaled to the largest.
