@@ -169,7 +169,8 @@ final class RowCursor {
       else {
         continue
       }
-      delivered -= UInt64(count - index)
+      // Gaps among them were no events, and the one of the damage begins before they do.
+      delivered -= UInt64((index..<count).count { Row.tag(word: storage[$0, 1]) != Row.gapTag })
       count = index
       break
     }

@@ -7,8 +7,9 @@ import Platform
 /// What the guest sends is queued while the port's lock is held, and written by the same vCPU's thread when it is not: a
 /// reader that is slow holds back the vCPUs that send, and nobody else.
 final class SerialOutput: ByteSink, @unchecked Sendable {
-  private let file: FileDescriptor?
-  private let raw: CInt
+  // Nil where somebody else closes it, and when it has been closed, at the end.
+  private var file: FileDescriptor?
+  private var raw: CInt
   private let name: String
 
   private let lock = Lock()
@@ -18,6 +19,8 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
   private var firstError: Errno?
   /// Bytes that a reader had not taken when the run ended.
   private var untaken: UInt64 = 0
+  /// What close(2) said.
+  private var closing: Errno?
   // Of the thread whose turn it is to write.
   private let turn = Turn()
   private var batch: [UInt8] = []
@@ -85,7 +88,7 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
     }
   }
 
-  /// Writes what is still queued, as far as that is possible without waiting. After the vCPUs have ended.
+  /// Writes what is still queued, as far as that is possible without waiting, and closes. After the vCPUs have ended.
   func finish() {
     guard raw >= 0 else { return }
     lock.withLock { swap(&queue, &batch) }
@@ -102,6 +105,13 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
       lock.withLock { untaken = UInt64(rest.count) }
     }
     batch = []
+    guard let file = file.take() else { return }
+    raw = -1
+    do {
+      try file.close()
+    } catch {
+      lock.withLock { closing = error }
+    }
   }
 
   /// - Returns: how many bytes have been dealt with: all, unless a signal came.
@@ -138,7 +148,10 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
     lock.withLock {
       let what = "bytes of the serial port's output could not be written"
       if let firstError { return "\(name): \(lost + untaken) \(what): \(firstError)" }
-      return untaken == 0 ? nil : "\(name): \(untaken) \(what): the reader had no room for them at the end"
+      if untaken > 0 { return "\(name): \(untaken) \(what): the reader had no room for them at the end" }
+      return closing.map {
+        "\(name): not all of the serial port's output may be there: closing failed: \($0)"
+      }
     }
   }
 }

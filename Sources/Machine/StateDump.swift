@@ -34,6 +34,7 @@ struct StateDump {
     // All vCPUs have the same counters.
     statistics.first { $0.scope == .machine }?.describe()
     statistics.first { $0.scope == .vcpu }?.describe()
+    EmissionTrial.record()
   }
 
   private func recordDevices(_ layout: BoardLayout) {

@@ -15,7 +15,17 @@ public struct FileDescriptor: ~Copyable, Sendable {
   }
 
   deinit {
-    close(raw)
+    _ = Glibc.close(raw)
+  }
+
+  /// Closes it: close(2). What it throws is why something that was written is not kept, which file systems with quotas and
+  /// those across a network may find out only now; closed it is all the same.
+  public consuming func close() throws(Errno) {
+    let raw = raw
+    discard self
+    guard Glibc.close(raw) != 0 else { return }
+    let error = Errno.current
+    if error != .interrupted { throw error }
   }
 
   /// Opens a file: open(2), with `O_CLOEXEC` always.

@@ -27,6 +27,36 @@ package enum Text {
     text.count <= width ? text : String(text.prefix(max(0, width - 1))) + "…"
   }
 
+  /// Texts' begins. Where texts that differ would be the same, their begins and ends, or what there is around the first difference.
+  static func cut(_ texts: [String], to width: Int) -> [String] {
+    var shown = texts.map { cut($0, to: width) }
+    guard width >= 4 else { return shown }
+    for group in Dictionary(grouping: texts.indices, by: { shown[$0] }).values {
+      let different = Set(group.map { texts[$0] })
+      guard different.count > 1 else { continue }
+      let start = different.map(Array.init).reduce(Array(texts[group[0]])) { common, text in
+        Array(zip(common, text).prefix { $0 == $1 }.map(\.0))
+      }.count
+      let ways = [{ ends($0, width) }, { around($0, start, width) }]
+      let way = ways.max { left, right in Set(different.map(left)).count < Set(different.map(right)).count }
+      guard let way, Set(different.map(way)).count > 1 else { continue }
+      for index in group { shown[index] = way(texts[index]) }
+    }
+    return shown
+  }
+
+  private static func ends(_ text: String, _ width: Int) -> String {
+    guard text.count > width else { return text }
+    return String(text.prefix(width / 2)) + "…" + String(text.suffix(width - 1 - width / 2))
+  }
+
+  /// - Parameter place: A character's number.
+  private static func around(_ text: String, _ place: Int, _ width: Int) -> String {
+    guard text.count > width else { return text }
+    let rest = text.dropFirst(max(1, min(place - width / 4, text.count - width + 1)))
+    return "…" + cut(String(rest), to: width - 1)
+  }
+
   /// Without control characters: what a trace calls things must not command the reader's terminal.
   ///
   /// - Parameter keepsColor: Leaves ECMA-48's colours (`ESC [ … m`) in.

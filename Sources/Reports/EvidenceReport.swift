@@ -47,13 +47,18 @@ package struct RunReport: Codable, Equatable, Sendable {
   package var isPartial: Bool
   /// The part of vCPUs' time, 0 to 1, that their threads were runnable but waited for a CPU; nil: not known.
   package var waiting: Double?
+  /// The part of vCPUs' time, 0 to 1, that recording took, estimated; nil: not known.
+  package var recording: Double?
 
-  package init(path: String, begin: Int64?, duration: Int64, isPartial: Bool, waiting: Double?) {
+  package init(
+    path: String, begin: Int64?, duration: Int64, isPartial: Bool, waiting: Double?, recording: Double? = nil
+  ) {
     self.path = path
     self.begin = begin
     self.duration = duration
     self.isPartial = isPartial
     self.waiting = waiting
+    self.recording = recording
   }
 }
 

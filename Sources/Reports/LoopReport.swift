@@ -29,6 +29,8 @@ package struct LoopReport: Codable, Equatable, Sendable {
   package var outside: Int64
   /// What the host knew of its thread; nil: nothing.
   package var scheduling: SchedulingReport?
+  /// What recording cost it; nil: the recording does not tell.
+  package var recording: RecordingCostReport?
   /// Returns from the wait.
   package var wakeups: UInt64
   /// Those between its first and its last event that are missing by their numbers; nil: polls have numbers too.
@@ -59,7 +61,8 @@ package struct LoopReport: Codable, Equatable, Sendable {
   package init(
     machine: String? = nil, id: Int, name: String, tid: UInt32? = nil, span: Int64, asleep: Int64,
     polling: Int64, handling: Int64, sources: [ShareReport], lockWait: Int64, other: Int64, unknown: Int64,
-    outside: Int64, scheduling: SchedulingReport? = nil, wakeups: UInt64, missingWakeups: UInt64? = nil,
+    outside: Int64, scheduling: SchedulingReport? = nil, recording: RecordingCostReport? = nil,
+    wakeups: UInt64, missingWakeups: UInt64? = nil,
     rate: RateReport? = nil, timeouts: UInt64, polls: UInt64, pollsReady: UInt64, handlers: UInt64,
     signals: UInt64, kicks: UInt64, brokenHandlers: UInt64, unmatchedRequests: UInt64, unexplained: UInt64,
     sleeps: LatencyReport
@@ -78,6 +81,7 @@ package struct LoopReport: Codable, Equatable, Sendable {
     self.unknown = unknown
     self.outside = outside
     self.scheduling = scheduling
+    self.recording = recording
     self.wakeups = wakeups
     self.missingWakeups = missingWakeups
     self.rate = rate

@@ -28,6 +28,8 @@ package struct VcpuReport: Codable, Equatable, Sendable {
   package var scheduling: SchedulingReport?
   /// What `inKvmRun` was, as far as counters can tell; nil: they cannot.
   package var kvmRun: KvmRunReport?
+  /// What recording cost it; nil: the recording does not tell.
+  package var recording: RecordingCostReport?
   /// Exits by reason.
   package var reasons: [NamedCount]
   /// How well its events could be paired.
@@ -36,7 +38,8 @@ package struct VcpuReport: Codable, Equatable, Sendable {
   package init(
     machine: String? = nil, id: Int, name: String, tid: UInt32? = nil, span: Int64, inKvmRun: Int64,
     dispatch: Int64, devices: [ShareReport], lockWait: Int64, other: Int64, unknown: Int64, outside: Int64,
-    scheduling: SchedulingReport? = nil, kvmRun: KvmRunReport? = nil, reasons: [NamedCount],
+    scheduling: SchedulingReport? = nil, kvmRun: KvmRunReport? = nil, recording: RecordingCostReport? = nil,
+    reasons: [NamedCount],
     pairing: PairingReport
   ) {
     self.machine = machine
@@ -53,6 +56,7 @@ package struct VcpuReport: Codable, Equatable, Sendable {
     self.outside = outside
     self.scheduling = scheduling
     self.kvmRun = kvmRun
+    self.recording = recording
     self.reasons = reasons
     self.pairing = pairing
   }

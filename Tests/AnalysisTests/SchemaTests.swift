@@ -114,12 +114,14 @@ struct TypedEventTests {
       KvmCounterEvent.self,
       ThreadStats.self, EventTotalsEvent.self, VmInfoEvent.self, VcpuInfoEvent.self, LoopInfoEvent.self,
       DeviceInfoEvent.self, IoeventfdInfoEvent.self, ClockSync.self, KvmCounterInfoEvent.self,
+      EmissionInfoEvent.self,
     ]
   }
 
   @Test("have the fields of the catalogue, each from its own place, and there is one for each event")
   func matchSchema() {
-    #expect(Set(Self.types.map { $0.tag }) == Set(EventTag.allCases))
+    // Trials are only counted.
+    #expect(Set(Self.types.map { $0.tag }) == Set(EventTag.allCases).subtracting([.emissionTrialInfo]))
     for type in Self.types {
       let expected = type.tag.schema.fields.enumerated().map { "\($0.element) \($0.offset)" }
       #expect(Self.fields(type) == expected, "\(type.tag)")

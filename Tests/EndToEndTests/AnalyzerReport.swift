@@ -32,8 +32,12 @@ struct AnalyzerReport: Decodable {
     struct Pairing: Decodable {
       let enters, exits, missingExits: UInt64
     }
+    struct Recording: Decodable {
+      let events, time, atLeast: UInt64
+    }
     let span, inKvmRun, dispatch, lockWait, other, unknown, outside: UInt64
     let pairing: Pairing
+    let recording: Recording?
   }
   struct Path: Decodable {
     let device: String

@@ -137,6 +137,36 @@ struct RecordingTotalsTests {
     #expect(last.values[3] - first.values[3] >= 10)
   }
 
+  @Test("What emitting an event takes is measured, and what recording took is that many times it")
+  func emission() throws {
+    let recorded = try GuestCase(guest: "port-io", parameters: ["iterations=3000"]).record()
+    let threads = try ThreadTally(recorded.trace)
+    let output = try run(try #require(Tools.find("babeltrace2")), ["--clock-cycles", recorded.trace])
+    let events = output.lines.map(OracleEvent.init)
+    let info = try #require(events.first { $0.name == "emission_info" })
+    let trials = Dictionary(grouping: events.filter { $0.name == "emission_trial_info" }) {
+      $0.number("round")
+    }
+    #expect(trials.count == info.number("rounds") && trials.count > 2)
+    #expect(trials.values.allSatisfy { $0.map { $0.number("number") } == Array(0..<info.number("events")) })
+    let (fastest, median) = (info.number("fastest"), info.number("median"))
+    #expect(fastest > 0 && fastest <= median)
+    // From the first event of a round to its last all but one were emitted; the clock was read once more.
+    let times = output.lines.filter { $0.contains("exeunt:emission_trial_info:") }.compactMap { line in
+      UInt64(line.drop { $0 != "[" }.dropFirst().prefix { $0.isNumber })
+    }
+    let each = Int(info.number("events"))
+    let between = stride(from: 0, to: times.count, by: each).map { times[$0 + each - 1] - times[$0] }
+    #expect(try #require(between.min()) <= fastest + 300)
+
+    let vcpu = try #require(try AnalyzerReport(["summary"], recorded.trace).summary?.vcpus.first)
+    let cost = try #require(vcpu.recording)
+    #expect(cost.events == threads.recorded["vcpu0"])
+    #expect(cost.time == cost.events * median / info.number("events"))
+    #expect(cost.atLeast == cost.events * fastest / info.number("events"))
+    withExtendedLifetime(recorded) {}
+  }
+
   @Test("--stats-interval 0 leaves the first and the last reading")
   func noInterval() throws {
     let recorded = try GuestCase(guest: "timer", parameters: ["iterations=1", "period=500000"]).record(

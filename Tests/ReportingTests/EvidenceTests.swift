@@ -34,6 +34,42 @@ struct EvidenceTests {
     return ComparedRun(summary: report, metrics: metrics + others)
   }
 
+  /// A run whose vCPU recording took a part of its time of.
+  private static func run(_ number: Int, isB: Bool = false, recording: Double) -> ComparedRun {
+    let run = run(number, isB: isB, at: 2 * number + (isB ? 1 : 0))
+    var report = run.summary
+    let time = Int64(recording * 1e9)
+    report.summary = SummaryReport(
+      vcpus: [
+        VcpuReport(
+          id: 0, name: "vcpu0", span: 1_000_000_000, inKvmRun: 1_000_000_000, dispatch: 0, devices: [],
+          lockWait: 0,
+          other: 0, unknown: 0, outside: 0,
+          recording: RecordingCostReport(events: 1000, time: time, atLeast: time / 2), reasons: [],
+          pairing: PairingReport(
+            exits: 0, enters: 0, missingExits: 0, exitsWithoutEnter: 0, exitsWithoutReentry: 0,
+            entersWithoutExit: 0,
+            brokenHandlers: 0, unmatchedRequests: 0, unexplained: 0, restarts: 0))
+      ], loops: [], exits: [], paths: [], interrupts: [], requests: [], locks: [], kvm: [], phases: [],
+      marks: 0)
+    return ComparedRun(summary: report, metrics: run.metrics)
+  }
+
+  @Test("what recording took is told where it differs by more than one part of a hundred")
+  func recordingCost() throws {
+    for (one, two, isTold) in [(0.031, 0.115, true), (0.05, 0.02, true), (0.031, 0.036, false)] {
+      let runs = (
+        a: (0..<10).map { Self.run($0, recording: one) },
+        b: (0..<10).map { Self.run($0, isB: true, recording: two) }
+      )
+      let warnings = try Self.evidence(runs).warnings.filter { $0.contains("recording took about") }
+      #expect(warnings.count == (isTold ? 1 : 0))
+      let words =
+        "about \(Text.fixed(one * 100, 1))\(Text.space)% of A's vCPUs' time and \(Text.fixed(two * 100, 1))\(Text.space)% of B's"
+      #expect(warnings.allSatisfy { $0.contains(words) })
+    }
+  }
+
   /// Runs made in turns.
   private static func turns(_ pairs: Int, p99: Double = 1) -> (a: [ComparedRun], b: [ComparedRun]) {
     let a = (0..<pairs).map { run($0, at: 2 * $0 + $0 % 2) }

@@ -53,6 +53,38 @@ struct TextTests {
     #expect(TextTable(table, width: 80).lines() == ["µ      1", "long  10"])
   }
 
+  @Test("names that differ look different where they are cut, wherever they differ")
+  func namesCut() {
+    for seed in 0..<400 as Range<UInt64> {
+      var random = Generator(state: seed)
+      func word(_ lengths: ClosedRange<Int>) -> String {
+        String(
+          (0..<Int.random(in: lengths, using: &random)).map { _ in "abc/ ".randomElement(using: &random)! })
+      }
+      let (head, tail) = (word(0...70), word(0...70))
+      let names = Array(Set((0..<2).map { _ in head + word(1...3) + tail }))
+      for width in [12, 20, 35] {
+        let shown = Text.cut(names, to: width)
+        #expect(shown.allSatisfy { $0.count <= width })
+        #expect(Set(shown).count == names.count, "\(names) \(shown)")
+        for (name, text) in zip(names, shown) where name.count <= width { #expect(text == name) }
+        // What is shown is of the name, apart from where something is left out.
+        for (name, text) in zip(names, shown) {
+          var rest = name[...]
+          for part in text.split(separator: "…") {
+            guard let range = rest.firstRange(of: part) else {
+              Issue.record("\(part) of \(text) is not in \(name)")
+              break
+            }
+            rest = rest[range.upperBound...]
+          }
+        }
+      }
+    }
+    // One that nothing is like is cut at its end.
+    #expect(Text.cut(["exits/io", "paths/doorbell0"], to: 9) == ["exits/io", "paths/do…"])
+  }
+
   @Test("a table that is too wide is split into tables that fit, each column in one of them")
   func splitTables() {
     var table = DocumentTable([.left] + Array(repeating: .right, count: 12))

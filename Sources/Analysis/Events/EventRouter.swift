@@ -53,7 +53,8 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     case .threadStats: threadStatistics(EventPlace(row: row), ThreadStats(row: row))
     case .eventTotals:
       eventTotals(EventPlace(row: row), EventTotalsEvent(row: row), run: pointee.run(of: run.stream))
-    case .vmInfo, .vcpuInfo, .loopInfo, .deviceInfo, .ioeventfdInfo, .kvmCounterInfo:
+    case .emissionTrialInfo: break
+    case .vmInfo, .vcpuInfo, .loopInfo, .deviceInfo, .ioeventfdInfo, .kvmCounterInfo, .emissionInfo:
       describe(event, row, run)
     case .clockSync:
       pointee.clockSyncs &+= 1

@@ -160,3 +160,20 @@ struct KvmCounterInfoEvent: Event {
     bucketSize = fields.next()
   }
 }
+
+/// `emission_info`.
+struct EmissionInfoEvent: Event {
+  static let tag = EventTag.emissionInfo
+  let rounds: UInt16
+  let events: UInt16
+  let fastest: UInt32
+  let median: UInt32
+
+  @inline(__always)
+  init(_ fields: inout EventFields) {
+    rounds = fields.next()
+    events = fields.next()
+    fastest = fields.next()
+    median = fields.next()
+  }
+}

@@ -17,13 +17,13 @@ package enum EventTag: UInt16, CaseIterable, Sendable {
     interrupt,
     guestMark, guestKickStamp, kvmStats, vmInfo, vcpuInfo, loopInfo, deviceInfo, ioeventfdInfo, clockSync,
     kvmCounter, threadStats, eventTotals, kvmCounterInfo, queueBroken, backendSubmit, backendComplete,
-    queuePublished, queueKicked, vcpuRunExitRip
+    queuePublished, queueKicked, vcpuRunExitRip, emissionTrialInfo, emissionInfo
 
   /// The event of a row's tag; nil for other tags. Raw values count from 0 without holes, as the order of the
   /// cases does.
   @inline(__always)
   init?(tag: UInt16) {
-    guard tag <= EventTag.vcpuRunExitRip.rawValue else { return nil }
+    guard tag <= EventTag.emissionInfo.rawValue else { return nil }
     self = unsafeBitCast(UInt8(truncatingIfNeeded: tag), to: EventTag.self)
   }
 
@@ -31,7 +31,7 @@ package enum EventTag: UInt16, CaseIterable, Sendable {
   /// build first.
   private static let additions: [[EventTag]] = [
     [.queueBroken], [.backendSubmit, .backendComplete, .queuePublished], [.queueKicked],
-    [.vcpuRunExitRip],
+    [.vcpuRunExitRip], [.emissionTrialInfo, .emissionInfo],
   ]
 
   /// Whether events of these names are missing because the build that recorded did not have them yet: nobody chose to leave
@@ -132,6 +132,10 @@ package enum EventTag: UInt16, CaseIterable, Sendable {
     case .eventTotals:
       EventSchema(
         name: "event_totals", fields: ["thread_kind", "thread", "moment", "threads", "emitted"])
+    case .emissionTrialInfo:
+      EventSchema(name: "emission_trial_info", fields: ["round", "number", "begun", "tsc"])
+    case .emissionInfo:
+      EventSchema(name: "emission_info", fields: ["rounds", "events", "fastest", "median"])
     case .kvmCounterInfo:
       EventSchema(
         name: "kvm_counter_info",

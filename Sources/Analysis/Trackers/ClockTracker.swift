@@ -71,6 +71,8 @@ package struct ThreadTimes: Sendable, Equatable {
   package let unexplained: UInt64
   /// The trace has events of it, not only a description.
   package let hasEvents: Bool
+  /// Events of it that were read.
+  package let recorded: UInt64
 }
 
 extension SliceAnalysis {
@@ -81,13 +83,13 @@ extension SliceAnalysis {
       return ThreadTimes(
         id: id, first: begin, last: begin, missingBefore: .min,
         times: [Int64](repeating: 0, count: TimeCategory.count), finalCategory: TimeCategory.unknown,
-        isFinalCategoryProven: state.pointee.gapEnd <= begin, unexplained: 0, hasEvents: false)
+        isFinalCategoryProven: state.pointee.gapEnd <= begin, unexplained: 0, hasEvents: false, recorded: 0)
     }
     let clock = thread.pointee.clock
     return ThreadTimes(
       id: id, first: clock.first, last: clock.last, missingBefore: clock.missingBefore,
       times: (0..<TimeCategory.count).map { thread.pointee.totals.times[$0] }, finalCategory: clock.category,
       isFinalCategoryProven: state.pointee.gapEnd <= clock.last,
-      unexplained: thread.pointee.totals.unexplained, hasEvents: true)
+      unexplained: thread.pointee.totals.unexplained, hasEvents: true, recorded: thread.pointee.recorded)
   }
 }

@@ -124,7 +124,7 @@ extension EventTag {
   /// Events that only the main thread emits.
   static let ofMainThread: [EventTag] = [
     .kvmStats, .kvmCounter, .threadStats, .eventTotals, .kvmCounterInfo, .vmInfo, .vcpuInfo, .loopInfo,
-    .deviceInfo, .ioeventfdInfo, .clockSync,
+    .deviceInfo, .ioeventfdInfo, .clockSync, .emissionTrialInfo, .emissionInfo,
   ]
 }
 

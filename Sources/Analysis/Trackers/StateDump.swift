@@ -87,6 +87,32 @@ package struct KickInfo: Sendable, Equatable {
   package var value: UInt64?
 }
 
+/// What emitting events took the main thread (`emission_info`).
+package struct EmissionCost: Sendable, Equatable {
+  /// How often it was measured.
+  package var rounds: UInt16
+  /// Events of each round.
+  package var events: UInt16
+  /// ns that the fastest round took.
+  package var fastest: UInt32
+  /// ns that the median round took.
+  package var median: UInt32
+
+  /// What emitting so many events takes, ns, by the median round; nil: nothing was measured.
+  package func time(of events: UInt64) -> Int64? { scaled(median, events) }
+
+  /// What it takes at least, by the fastest round.
+  package func leastTime(of events: UInt64) -> Int64? { scaled(fastest, events) }
+
+  private func scaled(_ round: UInt32, _ events: UInt64) -> Int64? {
+    guard self.events > 0, rounds > 0 else { return nil }
+    // A product of 96 bits.
+    let product = events.multipliedFullWidth(by: UInt64(round))
+    guard product.high < UInt64(self.events) else { return .max }
+    return Int64(clamping: UInt64(self.events).dividingFullWidth(product).quotient)
+  }
+}
+
 /// What the trace says about the machine: for each id the first entry seen, and the first entries only where
 /// there are more than `Limits.dumpEntries`.
 package struct StateDump: Sendable, Equatable {
@@ -103,6 +129,9 @@ package struct StateDump: Sendable, Equatable {
 
   /// KVM's other counters.
   package internal(set) var counters: [CounterName: CounterInfo] = [:]
+
+  /// What emitting an event cost when the recording began; nil: it is not known.
+  package internal(set) var emission: EmissionCost?
 
   /// What an access goes to that no device claims.
   package static let unclaimed = "unclaimed"
@@ -142,7 +171,12 @@ package struct StateDump: Sendable, Equatable {
     if counters[name] == nil { counters[name] = info }
   }
 
+  mutating func add(_ cost: EmissionCost) {
+    if emission == nil { emission = cost }
+  }
+
   mutating func add(_ other: StateDump) {
+    if let cost = other.emission { add(cost) }
     counters.merge(other.counters) { first, _ in first }
     other.machines.forEach { add($0) }
     vcpus.merge(other.vcpus) { first, _ in first }
@@ -229,6 +263,17 @@ extension KickInfo: StateCoded {
   }
 }
 
+extension EmissionCost: StateCoded {
+  static var blank: EmissionCost { EmissionCost(rounds: 0, events: 0, fastest: 0, median: 0) }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(&rounds)
+    try coder.code(&events)
+    try coder.code(&fastest)
+    try coder.code(&median)
+  }
+}
+
 extension StateDump {
   mutating func code(_ coder: inout StateCoder) throws(StateError) {
     try coder.code(&machines, limit: Limits.processes, "a list of machines")
@@ -239,5 +284,6 @@ extension StateDump {
     try coder.code(&devices, limit: Limits.dumpEntries, "a list of devices")
     try coder.code(&kicks, limit: Limits.dumpEntries, "a list of kicks")
     try coder.code(&counters, limit: 2 * Limits.counters, "a list of counters")
+    try coder.code(&emission)
   }
 }

@@ -53,6 +53,11 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
           size: Int(clamping: event.size),
           bucketSize: event.bucketSize),
         as: CounterName(isVcpu: event.scope == 1, counter: Int(clamping: event.counter)))
+    case .emissionInfo:
+      let event = EmissionInfoEvent(row: row)
+      pointee.dump.add(
+        EmissionCost(
+          rounds: event.rounds, events: event.events, fastest: event.fastest, median: event.median))
     default: break
     }
   }

@@ -210,6 +210,18 @@ EXEUNT_EVENT(
      int16_t exponent, uint16_t size, uint32_t bucket_size),
     (scope, counter, name, type, unit, base, exponent, size, bucket_size))
 
+EXEUNT_EVENT(
+    emission_trial_info, (uint16_t round, uint16_t number, uint64_t begun, uint64_t tsc), (round, number, begun, tsc))
+
+EXEUNT_EVENT(
+    emission_info, (uint16_t rounds, uint16_t events, uint32_t fastest, uint32_t median),
+    (rounds, events, fastest, median))
+
+// Whether somebody records what emitting an event costs.
+static inline int exeunt_emission_wanted(void) {
+    return lttng_ust_tracepoint_enabled(exeunt, emission_trial_info) && lttng_ust_tracepoint_enabled(exeunt, emission_info);
+}
+
 // Whether somebody records the state dump: true from the moment that a session enables it.
 static inline int exeunt_state_dump_wanted(void) { return lttng_ust_tracepoint_enabled(exeunt, vm_info) != 0; }
 

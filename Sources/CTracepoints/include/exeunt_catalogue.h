@@ -633,6 +633,26 @@ LTTNG_UST_TRACEPOINT_EVENT(exeunt, kvm_counter_info,
         lttng_ust_field_integer(uint32_t, bucket_size, bucket_size)
     ))
 
+// State dump: one of a round of events that are emitted only to measure what emitting one costs; of the size of an exit's.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, emission_trial_info,
+    LTTNG_UST_TP_ARGS(uint16_t, round, uint16_t, number, uint64_t, begun, uint64_t, tsc),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_integer(uint16_t, round, round)
+        lttng_ust_field_integer(uint16_t, number, number)
+        lttng_ust_field_integer(uint64_t, begun, begun)
+        lttng_ust_field_integer_hex(uint64_t, tsc, tsc)
+    ))
+
+// State dump: nanoseconds that emitting `events` events took the main thread, without reading the clock, of the fastest and of the median of `rounds` rounds.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, emission_info,
+    LTTNG_UST_TP_ARGS(uint16_t, rounds, uint16_t, events, uint32_t, fastest, uint32_t, median),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_integer(uint16_t, rounds, rounds)
+        lttng_ust_field_integer(uint16_t, events, events)
+        lttng_ust_field_integer(uint32_t, fastest, fastest)
+        lttng_ust_field_integer(uint32_t, median, median)
+    ))
+
 #endif
 
 #include <lttng/tracepoint-event.h>

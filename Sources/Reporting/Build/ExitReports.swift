@@ -190,7 +190,10 @@ enum ExitText {
   /// Such as `io out 0x3f8 serial0` or `mmio in doorbell0 (3 addresses)`.
   static func label(_ exit: ExitReport) -> String {
     if let place = exit.place { return self.place(place) }
-    guard let reason = exit.reason else { return "others (about \(exit.addresses) kinds)" }
+    // None that is known of where only their addresses or instruction pointers are strange.
+    guard let reason = exit.reason else {
+      return exit.addresses == 0 ? "others" : "others (about \(exit.addresses) kinds)"
+    }
     var words = [reason]
     if let direction = exit.direction { words.append(direction) }
     let several = exit.addresses > 1

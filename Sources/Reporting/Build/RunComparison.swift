@@ -251,9 +251,23 @@ private struct RunComparison {
     add(
       "not whole: events are missing or may be, so what counts them (rates, times for a request or an exit, sums) is not compared, and percentiles are of those recorded",
       runs.filter { $0.run.isPartial }, &warnings)
+    if let words = recordingDiffers() { warnings.append(words) }
     let disturbed = runs.filter { ($0.run.waiting ?? 0) > Self.mostWaiting }
     add("disturbed: vCPUs waited for a CPU more than 2 % of their time", disturbed, &warnings)
     return warnings
+  }
+
+  /// From this part of vCPUs' time on, a difference between what recording took is told.
+  private static let mostRecording = 0.01
+
+  /// Where one side has more events, recording takes more of it, which looks like a difference of configurations.
+  private func recordingDiffers() -> String? {
+    guard let left = Self.median(a.map(\.run.recording)), let right = Self.median(b.map(\.run.recording)),
+      abs(left - right) > Self.mostRecording
+    else { return nil }
+    func percent(_ part: Double) -> String { Text.fixed(part * 100, 1) + Text.space + "%" }
+    return
+      "recording took about \(percent(left)) of A's vCPUs' time and \(percent(right)) of B's, as one has more events: so much of a difference is not the configuration's"
   }
 
   private func add(_ what: String, _ runs: [ComparedRun], _ warnings: inout [String]) {
@@ -268,11 +282,13 @@ extension ComparedRun {
     let trace = summary.trace
     let vcpus = summary.summary?.vcpus ?? []
     let waits = vcpus.compactMap(\.scheduling?.waiting)
+    let costs = vcpus.compactMap(\.recording?.time)
     let span = vcpus.reduce(0) { $0 &+ $1.span }
     return RunReport(
       path: trace.paths.joined(separator: " "), begin: trace.begin, duration: trace.duration,
       isPartial: trace.isPartial || trace.check?.isWhole == false,
-      waiting: waits.isEmpty || span <= 0 ? nil : Double(waits.reduce(0, &+)) / Double(span))
+      waiting: waits.isEmpty || span <= 0 ? nil : Double(waits.reduce(0, &+)) / Double(span),
+      recording: costs.isEmpty || span <= 0 ? nil : costs.reduce(0) { $0 + Double($1) } / Double(span))
   }
 }
 

@@ -57,7 +57,7 @@ extension ReportBuilder {
       devices: shares(times, devices, categoryName), lockWait: times[TimeCategory.lock],
       other: times[TimeCategory.other], unknown: times[TimeCategory.unknown], outside: outside,
       scheduling: scheduling,
-      kvmRun: kvmRun,
+      kvmRun: kvmRun, recording: recordingCost(vcpu.times),
       reasons: vcpu.reasons.enumerated().filter { $0.element > 0 }.map {
         NamedCount(name: ValueName.exitReason(UInt8($0.offset)), count: $0.element)
       },
@@ -67,6 +67,14 @@ extension ReportBuilder {
         entersWithoutExit: vcpu.entersWithoutExit, brokenHandlers: vcpu.brokenDispatches,
         unmatchedRequests: vcpu.unmatchedRequests, unexplained: vcpu.times.unexplained,
         restarts: vcpu.restarts))
+  }
+
+  /// What emitting a thread's events took, by what it took when the recording began.
+  private func recordingCost(_ thread: ThreadTimes) -> RecordingCostReport? {
+    guard let emission = result.dump.emission, let time = emission.time(of: thread.recorded),
+      let least = emission.leastTime(of: thread.recorded)
+    else { return nil }
+    return RecordingCostReport(events: thread.recorded, time: time, atLeast: least)
   }
 
   func loop(_ loop: LoopResult) -> LoopReport {
@@ -79,7 +87,8 @@ extension ReportBuilder {
       handling: times[handlers].reduce(0, +), sources: shares(times, handlers, categoryName),
       lockWait: times[TimeCategory.lock], other: times[TimeCategory.other],
       unknown: times[TimeCategory.unknown],
-      outside: outside, scheduling: scheduling(ThreadName(.loop, loop.times.id)), wakeups: loop.wakeups,
+      outside: outside, scheduling: scheduling(ThreadName(.loop, loop.times.id)),
+      recording: recordingCost(loop.times), wakeups: loop.wakeups,
       missingWakeups: loop.missingWakeups, timeouts: loop.timeouts, polls: loop.polls,
       pollsReady: loop.pollsReady, handlers: loop.handlers, signals: loop.signals, kicks: loop.kicks,
       brokenHandlers: loop.brokenHandlers, unmatchedRequests: loop.unmatchedRequests,

@@ -91,11 +91,13 @@ extension DocumentBuilder {
     table.add([title, "", "count", "per s", "×", "p50", "×", "p99", "×", "total", "×"])
     // The last row of exits is their sum.
     let shown = rows.count <= most ? rows : Array(rows.prefix(most - 1)) + [rows[rows.count - 1]]
-    for row in shown {
+    // Not too long for a column.
+    let names = Text.cut(shown.map { stageName($0.name) }, to: 36)
+    for (row, short) in zip(shown, names) {
       for (side, measure) in [("A", row.a), ("B", row.b)] {
         let ratio = side == "B" ? row.ratio : nil
         let fewest = min(row.a?.count ?? 0, row.b?.count ?? 0)
-        let name = side == "A" ? "  " + shortName(row.name) : ways(row) ?? only(row.a == nil, row.b == nil)
+        let name = side == "A" ? "  " + short : ways(row) ?? only(row.a == nil, row.b == nil)
         table.add([name, side] + cells(measure, ratio, fewest))
       }
     }
@@ -109,16 +111,15 @@ extension DocumentBuilder {
     return "    A by \(a.joined(separator: ", ")), B by \(b.joined(separator: ", "))"
   }
 
-  /// With a path's stage as it is called elsewhere in text, and not too long for a column.
-  private func shortName(_ name: String) -> String {
+  /// With a path's stage as it is called elsewhere in text.
+  private func stageName(_ name: String) -> String {
     let stages = [
       " kick_to_pickup": " kick→picked up", " kick_to_arrival": " 1st kick→arrival", " handler": " handled",
       " arrival_to_interrupt": " arrival→irq",
       " kick_to_interrupt": " 1st kick→irq",
     ]
     let stage = stages.first { name.hasSuffix($0.key) }
-    let short = stage.map { name.dropLast($0.key.count) + $0.value } ?? name
-    return short.count <= 36 ? short : String(short.prefix(35)) + "…"
+    return stage.map { name.dropLast($0.key.count) + $0.value } ?? name
   }
 
   /// Of so few events a percentile is that of one of them, and their quotient says nothing.

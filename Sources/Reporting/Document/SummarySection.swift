@@ -32,6 +32,7 @@ extension DocumentBuilder {
         vcpus(summary.vcpus)
         loops(summary.loops)
         cpus(summary)
+        recordingCost(summary)
       case .exits: exits(summary.exits, summary.allExits, summary.costs)
       case .ways:
         paths(summary.paths)

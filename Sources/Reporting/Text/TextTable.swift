@@ -101,17 +101,21 @@ struct TextTable {
     let titles = rows.first ?? []
     let leftOut = alignments.indices.filter { !kept.contains($0) && $0 < titles.count }
       .map { titles[$0] }.filter { !$0.isEmpty }
-    return Layout(lines: rows.map { line($0, kept, widths) }, leftOut: leftOut)
+    var shown = rows.map { row in alignments.indices.map { $0 < row.count ? row[$0] : "" } }
+    for column in kept {
+      let cells = Text.cut(shown.map { $0[column] }, to: widths[column])
+      for (row, cell) in cells.enumerated() { shown[row][column] = cell }
+    }
+    return Layout(lines: shown.map { line($0, kept, widths) }, leftOut: leftOut)
   }
 
+  /// - Parameter row: Its cells, of which each fits.
   private func line(_ row: [String], _ kept: [Int], _ widths: [Int]) -> String {
     var line = String(repeating: " ", count: indent)
     for (place, column) in kept.enumerated() {
       if place > 0 { line += separator }
-      let cell = column < row.count ? row[column] : ""
-      let shown = cell.count <= widths[column] ? cell : Text.cut(cell, to: widths[column])
-      let padding = String(repeating: " ", count: widths[column] - shown.count)
-      line += alignments[column] == .right ? padding + shown : shown + padding
+      let padding = String(repeating: " ", count: widths[column] - row[column].count)
+      line += alignments[column] == .right ? padding + row[column] : row[column] + padding
     }
     while line.hasSuffix(" ") { line.removeLast() }
     return line
