@@ -49,7 +49,7 @@ package struct ReportedRun {
   package init(name: String, _ builder: ReportBuilder, places: ExitPlaces = ExitPlaces()) {
     self.name = name
     summary = builder.summary()
-    explain = builder.explain()
+    explain = builder.explain(places: places)
     paths = builder.paths()
     devices = builder.exitDistributions(by: .device)
     reasons = builder.exitDistributions(by: .reason)

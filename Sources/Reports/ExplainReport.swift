@@ -51,6 +51,10 @@ package struct FindingReport: Codable, Equatable, Sendable {
   package var numbers: [FindingNumberReport]
   /// What it is made of, the costliest first; nil: of nothing that is told apart.
   package var parts: [FindingPartReport]?
+  /// Where in the guest its exits come from, the most frequent first, at most 8; nil: the recording does not tell.
+  package var callers: [FindingCallerReport]?
+  /// Places that are left out of these; nil: none.
+  package var otherCallers: Int?
   /// An event that shows it.
   package var exemplar: LocationReport?
   /// What can be done about it, in sentences.
@@ -144,6 +148,22 @@ package struct FindingPartReport: Codable, Equatable, Sendable {
     self.name = name
     self.count = count
     self.time = time
+  }
+}
+
+/// A place in the guest that exits come from.
+package struct FindingCallerReport: Codable, Equatable, Sendable {
+  /// The guest's function; nil: it is not known.
+  package var symbol: String?
+  /// Where that begins, or the instruction pointer.
+  package var address: UInt64
+  /// Exits from there.
+  package var count: UInt64
+
+  package init(symbol: String?, address: UInt64, count: UInt64) {
+    self.symbol = symbol
+    self.address = address
+    self.count = count
   }
 }
 

@@ -15,6 +15,7 @@ struct ExplainCommand: ParsableCommand {
       EXAMPLES:
         exeunt-analyze explain run1
         exeunt-analyze explain --from mark=1 --to mark=2 run1
+        exeunt-analyze explain --symbols vmlinux run1
         exeunt-analyze explain --format json run1 | jq -r '.explain.findings[0].kind'
       """)
 
@@ -24,7 +25,10 @@ struct ExplainCommand: ParsableCommand {
 
   @OptionGroup var part: WindowOptions
 
+  @OptionGroup var symbols: SymbolOptions
+
   func run() throws {
-    try options.finish(try options.reporter(part, follow: following.follow).explain())
+    let places = ExitPlaces(symbols: try symbols.read())
+    try options.finish(try options.reporter(part, follow: following.follow).explain(places: places))
   }
 }

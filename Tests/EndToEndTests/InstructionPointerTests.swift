@@ -151,6 +151,20 @@ struct InstructionPointerTests {
       Tools.analyzer,
       ["exits", "--by", "symbol", "--symbols", file.path, "--kaslr-offset", "0x10000000", recorded.trace])
     #expect(missed.status == 0 && missed.text.contains("(--kaslr-offset)"), "\(missed.text)")
+    let explained = try run(
+      Tools.analyzer,
+      ["explain", "--symbols", file.path, "--kaslr-offset", "0x1000", "--format", "json", recorded.trace])
+    let findings = try #require(try Report(json: explained.text).explain?.findings)
+    let finding = try #require(findings.first { $0.subject == "scratch0" })
+    #expect(finding.callers?.map(\.symbol) == ["hot_loop"] && finding.callers?.map(\.count) == [400])
+    let unnamed = try run(Tools.analyzer, ["explain", recorded.trace])
+    let places = pointers.map { "0x" + String($0, radix: 16) + " (200)" }.joined(separator: ", ")
+    #expect(unnamed.text.contains("from the guest at \(places)"), "\(unnamed.text)")
+    let page = try run(
+      Tools.analyzer, ["report", "--symbols", file.path, "--kaslr-offset", "0x1000", recorded.trace])
+    #expect(
+      page.status == 0 && page.text.contains("Exits by the guest&#39;s functions")
+        && page.text.contains(">hot_loop<"))
     let folded = try run(
       Tools.analyzer,
       [
@@ -188,5 +202,13 @@ struct InstructionPointerTests {
       }
     }
     #expect(found == serial && serial > 1000)
+    let explained = try run(
+      Tools.analyzer, ["explain", "--symbols", GuestKernel.path("System.map"), "--format", "json", trace])
+    let finding = try #require(
+      try Report(json: explained.text).explain?.findings.first {
+        $0.kind == "small_accesses" && $0.subject == "serial0"
+      })
+    #expect(Set(finding.callers?.map(\.symbol) ?? []) == ["io_serial_in", "io_serial_out"])
+    #expect(finding.callers?.reduce(0) { $0 + $1.count } == serial)
   }
 }

@@ -3,9 +3,11 @@ import Reports
 
 extension ReportBuilder {
   /// The report of `explain`.
-  package func explain() -> Report {
+  ///
+  /// - Parameter places: How places in the guest are told apart that exits come from.
+  package func explain(places: ExitPlaces = ExitPlaces()) -> Report {
     var report = base("explain")
-    let run = explained(report)
+    let run = explained(report, places)
     report.explain = ExplainReport(
       findings: Findings.find(in: run).map(\.plain), thresholds: FindingWeight.thresholds,
       notKnown: notKnown(report, run))
@@ -13,15 +15,15 @@ extension ReportBuilder {
   }
 
   /// What findings are made of.
-  private func explained(_ report: Report) -> ExplainedRun {
+  private func explained(_ report: Report, _ places: ExitPlaces) -> ExplainedRun {
     var run = ExplainedRun(elapsed: duration)
     run.isPart = report.trace.window != nil
     run.hasLosses = report.trace.hasLosses
     run.vcpus = result.vcpus.map(vcpu)
-    run.registers = accesses(.other)
-    run.kicks = accesses(.kick)
-    run.acknowledgements = accesses(.acknowledgement)
-    run.unclaimed = unclaimedAccesses()
+    run.registers = accesses(.other, places)
+    run.kicks = accesses(.kick, places)
+    run.acknowledgements = accesses(.acknowledgement, places)
+    run.unclaimed = unclaimedAccesses(places)
     run.configuration = report.configuration()
     run.loops = result.loops.map(loop)
     run.pollBudgets = result.dump.loops.mapValues { Int64($0.pollBudget) }
@@ -44,7 +46,7 @@ extension ReportBuilder {
   }
 
   /// Exits to devices' registers by device.
-  private func accesses(_ use: RegisterUse) -> [ExplainedRun.Accesses] {
+  private func accesses(_ use: RegisterUse, _ places: ExitPlaces) -> [ExplainedRun.Accesses] {
     func isMeant(_ exit: ExitResult, _ device: String?) -> Bool {
       device != nil && device != Self.unclaimed && RegisterUse(exit, result.dump) == use
     }
@@ -56,12 +58,13 @@ extension ReportBuilder {
     }
     return all.map { exits in
       ExplainedRun.Accesses(
-        device: exits.device, exits: exits, parts: parts.filter { $0.device == exits.device })
+        device: exits.device, exits: exits, parts: parts.filter { $0.device == exits.device },
+        callers: callers(places) { isMeant($0, $1) && $1 == exits.device })
     }
   }
 
   /// Exits to what no device claims by address.
-  private func unclaimedAccesses() -> [ExplainedRun.Accesses] {
+  private func unclaimedAccesses(_ places: ExitPlaces) -> [ExplainedRun.Accesses] {
     let all = rows { exit, device in
       device == Self.unclaimed ? ExitLabel(reason: exit.reason, address: exit.address) : nil
     }
@@ -72,7 +75,11 @@ extension ReportBuilder {
     return all.map { exits in
       ExplainedRun.Accesses(
         device: nil, exits: exits,
-        parts: parts.filter { $0.reason == exits.reason && $0.address == exits.address })
+        parts: parts.filter { $0.reason == exits.reason && $0.address == exits.address },
+        callers: callers(places) { exit, device in
+          device == Self.unclaimed && ValueName.exitReason(exit.reason) == exits.reason
+            && exit.address == exits.address
+        })
     }
   }
 

@@ -58,7 +58,9 @@ package struct Reporter {
   }
 
   /// The report of `explain`.
-  package func explain() -> Report { combine(members.map { $0.builder.explain() }, .cost) }
+  package func explain(places: ExitPlaces = ExitPlaces()) -> Report {
+    combine(members.map { $0.builder.explain(places: places) }, .cost)
+  }
 
   /// What a run is compared by; nil: there are several.
   package func compared() -> ComparedRun? { members.count == 1 ? members[0].builder.compared() : nil }

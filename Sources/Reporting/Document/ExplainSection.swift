@@ -41,12 +41,24 @@ extension DocumentBuilder {
       }
       paragraph("of this " + words.joined(separator: " · "), indent: 2)
     }
+    if let callers = finding.callers { paragraph(words(callers, finding.otherCallers), indent: 2) }
     for advice in finding.advice { paragraph("try: " + Text.unbroken(advice), indent: 2) }
     if let estimate = finding.estimate {
       paragraph("what that saves: \(saving(estimate)), if \(Text.unbroken(estimate.assumption))", indent: 2)
     }
     if let exemplar = finding.exemplar { suggestMoment("  see: ", exemplar.timestamp) }
     if let more = finding.more { suggestion("  see: ", more + ofWindow) }
+  }
+
+  /// Where in the guest exits come from.
+  private func words(_ callers: [FindingCallerReport], _ others: Int?) -> String {
+    let shown = callers.prefix(4).map { caller in
+      (caller.symbol.map { Text.cut($0, to: 60) } ?? "0x" + String(caller.address, radix: 16))
+        + " (\(Text.count(caller.count)))"
+    }
+    let more = callers.count - shown.count + (others ?? 0)
+    return (callers.first?.symbol == nil ? "from the guest at " : "from the guest's ")
+      + shown.joined(separator: ", ") + (more > 0 ? " and \(more) more places" : "")
   }
 
   /// The options that have another command analyse the same part; it ends before the moment of --to.

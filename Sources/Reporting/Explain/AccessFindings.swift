@@ -64,6 +64,7 @@ extension Findings {
     else { return nil }
     finding.numbers = [.count("exits", exits), .count("addresses", UInt64(rest.count))]
     finding.parts = parts(rest.flatMap(\.parts))
+    setCallers(&finding, Caller.sum(rest.map(\.callers)))
     finding.advice = unclaimedAdvice(nil)
     finding.estimate = estimate(cost, "the guest leaves these accesses out, and nothing takes their place")
     finding.more = "exits --by address --device unclaimed"

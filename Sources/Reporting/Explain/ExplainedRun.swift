@@ -10,6 +10,8 @@ struct ExplainedRun {
     var exits: ExitReport
     /// The same by reason, direction and address.
     var parts: [ExitReport]
+    /// Where in the guest they come from, the most frequent first; empty: not recorded.
+    var callers: [FindingCallerReport] = []
   }
 
   /// The time analysed, ns.

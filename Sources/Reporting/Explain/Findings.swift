@@ -33,7 +33,15 @@ enum Findings {
     ]
     if let average = exits.cost?.average { finding.numbers.append(.time("average", average)) }
     finding.parts = parts(accesses.parts)
+    setCallers(&finding, accesses.callers)
     finding.exemplar = exits.cost?.slowest?.exemplar
+  }
+
+  /// Where its exits come from.
+  static func setCallers(_ finding: inout FindingReport, _ callers: [FindingCallerReport]) {
+    guard !callers.isEmpty else { return }
+    finding.callers = Array(callers.prefix(maximumParts))
+    if callers.count > maximumParts { finding.otherCallers = callers.count - maximumParts }
   }
 
   /// What parts are told of.
