@@ -2,7 +2,7 @@
 enum PageStyle {
   static let css = """
     :root {
-      --s1: #1f6fb4; --s2: #d9730d; --s3: #2e8b57; --s4: #a8359c; --s5: #8a6d00; --s6: #5b6570;
+      --s1: #1f6fb4; --s2: #b35900; --s3: #26794b; --s4: #a8359c; --s5: #8a6d00; --s6: #5b6570;
       --better: #1e7d45; --worse: #b3341c; --card: #ffffff;
     }
     @media (prefers-color-scheme: dark) {
@@ -61,7 +61,8 @@ enum PageStyle {
     svg.chart .state.unknown { fill: var(--unknown); }
     svg.chart .state.outside { fill: none; stroke: var(--line); }
     svg.chart text.in-in_kvm_run, svg.chart text.in-dispatch, svg.chart text.in-handling, svg.chart text.in-lock_wait,
-    svg.chart text.in-other, svg.chart text.in-polling { fill: var(--ink); }
+    svg.chart text.in-polling { fill: var(--ink); }
+    svg.chart text.in-other { fill: #14171a; }
     svg.chart .effect { fill: var(--dim); stroke: var(--dim); stroke-width: 2; }
     svg.chart .effect.better { fill: var(--better); stroke: var(--better); }
     svg.chart .effect.worse { fill: var(--worse); stroke: var(--worse); }

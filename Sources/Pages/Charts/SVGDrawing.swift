@@ -86,7 +86,7 @@ struct SVGDrawing {
   }
 
   /// About how wide a text is in pixels, at the charts' size.
-  static func width(of text: String) -> Double { Double(text.count) * 6.1 }
+  static func width(of text: String) -> Double { Double(text.count) * 6.65 }
 
   /// The element.
   var html: String {

@@ -6,7 +6,7 @@ package enum HTMLStyle {
       color-scheme: light dark;
       --page: #ffffff; --text: #1b1f24; --dim: #5b6570; --line: #d5dae0; --band: #f5f7f9; --link: #0b5cad;
       --bar: #3b7fc4; --warn: #a3260f;
-      --guest: #2e8b57; --device: #2a7fb8; --lock: #c0392b; --other: #d9a520; --asleep: #e3e7eb; --polling: #9457b8;
+      --guest: #26794b; --device: #2676ad; --lock: #c0392b; --other: #d9a520; --asleep: #e3e7eb; --polling: #9457b8;
       --unknown: #e8b4ad; --ink: #ffffff; --load: #8a94a0;
     }
     @media (prefers-color-scheme: dark) {
