@@ -13,6 +13,8 @@ package struct BoardLayout: Sendable, Equatable {
   package static let hypervisorPages: Range<UInt64> = 0xfeff_c000..<0xff00_0000
   /// The line of ACPI's power management events, of which there are none.
   package static let powerManagementLine: UInt32 = 9
+  /// The number of the lock that all devices share, where they do: no device has it.
+  package static let globalLock: UInt16 = 0xfffe
   /// Lines of the I/O APIC.
   package static let lineCount: UInt32 = 24
 

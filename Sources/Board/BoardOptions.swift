@@ -11,6 +11,15 @@ package struct BoardOptions: Sendable, Equatable {
     case none
   }
 
+  /// What is locked around device code.
+  package enum LockModel: String, Sendable, Codable, CaseIterable {
+    /// A lock for each device that has state.
+    case device
+    /// One for all device code, as QEMU's big lock: whoever runs a device's code, on a vCPU's thread or an I/O thread, keeps all others from
+    /// running any.
+    case global
+  }
+
   /// The most doorbells.
   package static let maximumDoorbells = 4
   /// The most disks.
@@ -40,6 +49,8 @@ package struct BoardOptions: Sendable, Equatable {
   package var entropy: QueueService?
   /// How the ports of the virtio console are served, one more than the highest number; nil: there is none.
   package var console: QueueService?
+  /// What is locked around device code.
+  package var locks: LockModel
   /// Event loops that all devices share, each on an I/O thread of its own.
   package var loops: Int
   /// Names of I/O threads that serve what is given to them.
@@ -49,7 +60,7 @@ package struct BoardOptions: Sendable, Equatable {
   package init(
     vcpus: Int = 1, interruptController: InterruptController = .kernel, doorbells: Int = 1,
     disks: [QueueService] = [], networks: [QueueService] = [], entropy: QueueService? = nil,
-    console: QueueService? = nil, loops: Int = 1, ioThreads: [String] = []
+    console: QueueService? = nil, locks: LockModel = .device, loops: Int = 1, ioThreads: [String] = []
   ) {
     self.vcpus = vcpus
     self.interruptController = interruptController
@@ -58,6 +69,7 @@ package struct BoardOptions: Sendable, Equatable {
     self.networks = networks
     self.entropy = entropy
     self.console = console
+    self.locks = locks
     self.loops = loops
     self.ioThreads = ioThreads
   }

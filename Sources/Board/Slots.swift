@@ -45,6 +45,9 @@ extension BoardLayout {
         })
     }
     if options.interruptController == .split { slots.append(Slot(8, "ioapic", .ioapic, [ioapic])) }
+    if options.locks == .global {
+      for index in slots.indices { slots[index].lock = globalLock }
+    }
     return slots
   }
 

@@ -85,6 +85,9 @@ package final class ExportNames {
     direction == 1 || direction == 2 ? directions[Int(direction)] : nil
   }
 
+  /// What a lock guards; nil: that is not known.
+  package func lock(_ id: Int) -> String? { dump.lockName(id) }
+
   package func device(_ id: Int) -> Int {
     let dump = dump
     return number(min(max(id, 0), 255), &devices) { dump.deviceName($0) }

@@ -65,7 +65,7 @@ extension MachineConfiguration {
           networks: networks.map { QueueService($0.pairs, $0.service) },
           entropy: entropy ? QueueService(1, entropyService) : nil,
           console: numberedPorts.map { $0.number + 1 }.max().map { QueueService($0, consoleService) },
-          loops: ioThreads, ioThreads: namedIOThreads))
+          locks: lock, loops: ioThreads, ioThreads: namedIOThreads))
     } catch {
       throw MachineError(error.description)
     }

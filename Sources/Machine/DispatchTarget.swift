@@ -11,14 +11,19 @@ final class DispatchTarget: Sendable {
   let id: UInt16
   /// Nil where accesses may overlap.
   let lock: Lock?
+  /// The lock's number in the trace; of no meaning without one.
+  let lockID: UInt16
   /// Only of a device that has a lock.
   let backlog: (any Backlog)?
 
   /// Describes a device.
-  init(_ device: any BusDevice, hasLock: Bool) {
+  ///
+  /// - Parameter lock: what is held around its code, and its number in the trace; nil where accesses may overlap.
+  init(_ device: any BusDevice, lock: (lock: Lock, id: UInt16)?) {
     self.device = device
     id = device.id.rawValue
-    lock = hasLock ? Lock() : nil
-    backlog = hasLock ? device.backlog : nil
+    self.lock = lock?.lock
+    lockID = lock?.id ?? .max
+    backlog = lock == nil ? nil : device.backlog
   }
 }

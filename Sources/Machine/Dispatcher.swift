@@ -25,7 +25,9 @@ final class Dispatcher: @unchecked Sendable {
     _ set: DeviceSet, guestMemory: GuestMemory, tracesFreeLocks: Bool
   ) throws(MachineError) {
     let (ports, memory) = try set.buses()
-    let locked = zip(set.layout.slots, set.devices).filter { $0.0.lock != nil }.map(\.1)
+    let locked = zip(set.layout.slots, set.devices).compactMap { slot, device in
+      slot.lock.map { (device, $0) }
+    }
     self.init(
       ports: ports, memory: memory, guestMemory: guestMemory, locked: locked, tracesFreeLocks: tracesFreeLocks
     )
@@ -33,19 +35,28 @@ final class Dispatcher: @unchecked Sendable {
 
   /// Dispatches to what is on two buses.
   ///
-  /// - Parameter locked: the devices of which accesses must not overlap; each has a lock of its own.
+  /// - Parameter locked: the devices of which accesses must not overlap, and the numbers of their locks; those of one number share
+  ///   one.
   init(
-    ports: Bus, memory: Bus, guestMemory: GuestMemory, locked: [any BusDevice], tracesFreeLocks: Bool
+    ports: Bus, memory: Bus, guestMemory: GuestMemory, locked: [(device: any BusDevice, lock: UInt16)],
+    tracesFreeLocks: Bool
   ) {
     self.ports = ports
     self.memory = memory
     self.guestMemory = guestMemory
     self.tracesFreeLocks = tracesFreeLocks
-    let devices = (ports.ranges + memory.ranges).map(\.device) + locked
+    let devices = (ports.ranges + memory.ranges).map(\.device) + locked.map(\.device)
+    var locks: [UInt16: Lock] = [:]
+    var lockIDs: [DeviceID: UInt16] = [:]
+    for (device, id) in locked {
+      lockIDs[device.id] = id
+      if locks[id] == nil { locks[id] = Lock() }
+    }
     var targets = [DispatchTarget?](
       repeating: nil, count: (devices.map { Int($0.id.rawValue) }.max() ?? 0) + 1)
     for device in devices where targets[Int(device.id.rawValue)] == nil {
-      targets[Int(device.id.rawValue)] = DispatchTarget(device, hasLock: locked.contains { $0 === device })
+      let lock = lockIDs[device.id].flatMap { id in locks[id].map { ($0, id) } }
+      targets[Int(device.id.rawValue)] = DispatchTarget(device, lock: lock)
     }
     self.targets = targets
     // Every device of a range has its target, in the loop above.
@@ -115,9 +126,9 @@ final class Dispatcher: @unchecked Sendable {
   func withLock(of device: any BusDevice, by thread: ThreadContext, _ body: () -> Void) {
     let target = target(of: device)
     guard let lock = target.lock else { return body() }
-    let traced = acquire(lock, target.id, by: thread)
+    let traced = acquire(lock, target.lockID, by: thread)
     body()
-    release(lock, target.id, traced: traced, by: thread)
+    release(lock, target.lockID, traced: traced, by: thread)
   }
 
   private func target(of device: any BusDevice) -> DispatchTarget {
@@ -134,9 +145,9 @@ final class Dispatcher: @unchecked Sendable {
   ) {
     exeunt_trace_dispatch_begin(thread.kind.rawValue, thread.id, thread.sequence, target.id, offset)
     if let lock = target.lock {
-      let traced = acquire(lock, target.id, by: thread)
+      let traced = acquire(lock, target.lockID, by: thread)
       handler()
-      release(lock, target.id, traced: traced, by: thread)
+      release(lock, target.lockID, traced: traced, by: thread)
       if let backlog = target.backlog { backlog.workOff(by: thread) }
     } else {
       handler()

@@ -6,6 +6,8 @@ import Virtio
 package struct MachineConfiguration: Sendable, Codable, Equatable {
   /// Where the interrupt controllers are.
   package typealias InterruptController = BoardOptions.InterruptController
+  /// What is locked around device code.
+  package typealias LockModel = BoardOptions.LockModel
 
   /// The state in which a flat image is entered.
   package typealias Mode = FlatImage.Mode
@@ -121,6 +123,8 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
   package var ioeventfd = true
   /// Whether interrupts are raised through eventfds; else through ioctls.
   package var irqfd = true
+  /// What is locked around device code.
+  package var lock = LockModel.device
   /// I/O threads that all devices share, 1 or more.
   package var ioThreads = 1
   /// Names of further ones, which serve what is given to them.

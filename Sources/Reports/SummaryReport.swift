@@ -85,7 +85,7 @@ package struct LockReport: Codable, Equatable, Sendable {
   package var machine: String?
   /// Its id.
   package var lock: Int
-  /// The device it guards.
+  /// The device it guards; `all devices` where they share it.
   package var device: String?
   /// Waits.
   package var wait: LatencyReport

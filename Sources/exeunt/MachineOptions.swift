@@ -28,6 +28,10 @@ struct MachineOptions: ParsableArguments {
   @Option(help: "Interrupts raised through eventfds (on) or ioctls (off).")
   var irqfd = Switch.on
 
+  @Option(
+    help: "What is locked around device code: each device (device), or all of them by one lock (global).")
+  var lock = MachineConfiguration.LockModel.device
+
   @Option(help: ArgumentHelp("Threads that handle kicks and input.", valueName: "n"))
   var iothreads = 1
 
@@ -124,6 +128,7 @@ struct MachineOptions: ParsableArguments {
     configuration.interruptController = irqchip
     configuration.ioeventfd = ioeventfd == .on
     configuration.irqfd = irqfd == .on
+    configuration.lock = lock
     configuration.ioThreads = iothreads
     configuration.doorbells = doorbells
     configuration.namedIOThreads = object.map(\.name)
@@ -191,5 +196,6 @@ extension ByteCount {
 }
 
 extension MachineConfiguration.InterruptController: ExpressibleByArgument {}
+extension MachineConfiguration.LockModel: ExpressibleByArgument {}
 extension MachineConfiguration.RebootAction: ExpressibleByArgument {}
 extension MachineConfiguration.Mode: ExpressibleByArgument {}

@@ -26,6 +26,7 @@ import Virtio
                   count: min((loops + vcpus) % 5, BoardOptions.maximumDoorbells + 1 - doorbells)),
                 entropy: (loops + vcpus) % 2 == 0 ? QueueService() : nil,
                 console: ports == 0 ? nil : QueueService(queues: ports),
+                locks: vcpus == 2 ? .global : .device,
                 loops: loops))
           }
         }
@@ -72,7 +73,9 @@ import Virtio
       var places: Set<String> = []
       for slot in layout.slots {
         #expect(slot.loop < options.loops)
-        #expect(slot.lock == nil || slot.lock == slot.id)
+        #expect(
+          options.locks == .global
+            ? slot.lock == BoardLayout.globalLock : slot.lock == nil || slot.lock == slot.id)
         for kick in slot.kicks {
           #expect(kick.loop < options.loops)
           for place in kick.addresses {

@@ -10,9 +10,10 @@ struct GuestCase: Sendable, CustomTestStringConvertible {
   var irqchip = "kernel"
   var ioeventfd = true
   var irqfd = true
+  var lock = "device"
 
   var flags: [String] {
-    ["--ioeventfd", ioeventfd ? "on" : "off", "--irqfd", irqfd ? "on" : "off"]
+    ["--ioeventfd", ioeventfd ? "on" : "off", "--irqfd", irqfd ? "on" : "off", "--lock", lock]
       + (doorbells > 1 ? ["--doorbells", "\(doorbells)", "--iothreads", "2"] : [])
   }
 
@@ -25,44 +26,65 @@ struct GuestCase: Sendable, CustomTestStringConvertible {
       guest, parameters, flags: flags + more, vcpus: vcpus, doorbells: doorbells, irqchip: irqchip)
   }
 
-  static let all: [GuestCase] = [
-    GuestCase(guest: "port-io", parameters: ["iterations=500", "size=1"]),
-    GuestCase(guest: "port-io", parameters: ["iterations=300", "size=4"], irqchip: "none"),
-    GuestCase(guest: "mmio", parameters: ["iterations=500", "size=2"]),
-    GuestCase(guest: "doorbell", parameters: ["iterations=700"]),
-    GuestCase(guest: "doorbell", parameters: ["iterations=700"], ioeventfd: false),
-    GuestCase(guest: "doorbell", parameters: ["iterations=400", "wait=interrupt", "window=memory"]),
+  static let all: [GuestCase] =
+    [
+      GuestCase(guest: "port-io", parameters: ["iterations=500", "size=1"]),
+      GuestCase(guest: "port-io", parameters: ["iterations=300", "size=4"], irqchip: "none"),
+      GuestCase(guest: "mmio", parameters: ["iterations=500", "size=2"]),
+      GuestCase(guest: "doorbell", parameters: ["iterations=700"]),
+      GuestCase(guest: "doorbell", parameters: ["iterations=700"], ioeventfd: false),
+      GuestCase(guest: "doorbell", parameters: ["iterations=400", "wait=interrupt", "window=memory"]),
+      GuestCase(
+        guest: "doorbell", parameters: ["iterations=400", "wait=interrupt", "window=memory"],
+        ioeventfd: false,
+        irqfd: false),
+      GuestCase(guest: "doorbell", parameters: ["iterations=400", "wait=interrupt"], irqchip: "split"),
+      GuestCase(
+        guest: "doorbell", parameters: ["iterations=400", "wait=interrupt"], irqchip: "split", irqfd: false),
+      GuestCase(guest: "doorbell", parameters: ["iterations=640", "batch=16"]),
+      GuestCase(guest: "doorbell", parameters: ["iterations=300", "devices=2"], doorbells: 2),
+      GuestCase(
+        guest: "doorbell", parameters: ["iterations=200", "devices=4", "wait=interrupt", "window=memory"],
+        doorbells: 4, irqchip: "split"),
+      GuestCase(
+        guest: "doorbell", parameters: ["iterations=200", "devices=3", "wait=interrupt"], doorbells: 3,
+        ioeventfd: false, irqfd: false),
+      GuestCase(guest: "timer", parameters: ["iterations=50", "period=500"]),
+      GuestCase(guest: "serial", parameters: ["iterations=300"]),
+      GuestCase(guest: "kernel-exits", parameters: ["iterations=300"]),
+      GuestCase(guest: "smp", parameters: ["iterations=300"], vcpus: 2),
+      GuestCase(guest: "smp", parameters: ["iterations=200", "window=memory"], vcpus: 3, ioeventfd: false),
+      GuestCase(guest: "multiqueue", parameters: ["iterations=150", "queues=4"], vcpus: 2),
+      GuestCase(
+        guest: "multiqueue", parameters: ["iterations=100", "window=memory"], vcpus: 3, ioeventfd: false),
+      GuestCase(guest: "multiqueue", parameters: ["iterations=150"], vcpus: 2, irqchip: "split"),
+      GuestCase(
+        guest: "multiqueue", parameters: ["iterations=150", "queues=8"], irqchip: "split", irqfd: false),
+      GuestCase(guest: "mixed", parameters: ["iterations=200"], vcpus: 2),
+      GuestCase(
+        guest: "mixed", parameters: ["iterations=200"], vcpus: 2, irqchip: "split", ioeventfd: false,
+        irqfd: false),
+      GuestCase(guest: "port80", parameters: ["iterations=1000"]),
+      GuestCase(guest: "costs", parameters: ["iterations=50", "polls=5", "writes=3"]),
+    ] + locked
+
+  /// One lock around all device code: each guest, and all ways to several vCPUs and devices.
+  private static let locked = [
+    GuestCase(guest: "port-io", parameters: ["iterations=300"], lock: "global"),
+    GuestCase(guest: "mmio", parameters: ["iterations=300"], lock: "global"),
+    GuestCase(guest: "doorbell", parameters: ["iterations=400", "wait=interrupt"], lock: "global"),
     GuestCase(
-      guest: "doorbell", parameters: ["iterations=400", "wait=interrupt", "window=memory"], ioeventfd: false,
-      irqfd: false),
-    GuestCase(guest: "doorbell", parameters: ["iterations=400", "wait=interrupt"], irqchip: "split"),
-    GuestCase(
-      guest: "doorbell", parameters: ["iterations=400", "wait=interrupt"], irqchip: "split", irqfd: false),
-    GuestCase(guest: "doorbell", parameters: ["iterations=640", "batch=16"]),
-    GuestCase(guest: "doorbell", parameters: ["iterations=300", "devices=2"], doorbells: 2),
-    GuestCase(
-      guest: "doorbell", parameters: ["iterations=200", "devices=4", "wait=interrupt", "window=memory"],
-      doorbells: 4, irqchip: "split"),
-    GuestCase(
-      guest: "doorbell", parameters: ["iterations=200", "devices=3", "wait=interrupt"], doorbells: 3,
-      ioeventfd: false, irqfd: false),
-    GuestCase(guest: "timer", parameters: ["iterations=50", "period=500"]),
-    GuestCase(guest: "serial", parameters: ["iterations=300"]),
-    GuestCase(guest: "kernel-exits", parameters: ["iterations=300"]),
-    GuestCase(guest: "smp", parameters: ["iterations=300"], vcpus: 2),
-    GuestCase(guest: "smp", parameters: ["iterations=200", "window=memory"], vcpus: 3, ioeventfd: false),
-    GuestCase(guest: "multiqueue", parameters: ["iterations=150", "queues=4"], vcpus: 2),
-    GuestCase(
-      guest: "multiqueue", parameters: ["iterations=100", "window=memory"], vcpus: 3, ioeventfd: false),
-    GuestCase(guest: "multiqueue", parameters: ["iterations=150"], vcpus: 2, irqchip: "split"),
-    GuestCase(
-      guest: "multiqueue", parameters: ["iterations=150", "queues=8"], irqchip: "split", irqfd: false),
-    GuestCase(guest: "mixed", parameters: ["iterations=200"], vcpus: 2),
-    GuestCase(
-      guest: "mixed", parameters: ["iterations=200"], vcpus: 2, irqchip: "split", ioeventfd: false,
-      irqfd: false),
-    GuestCase(guest: "port80", parameters: ["iterations=1000"]),
-    GuestCase(guest: "costs", parameters: ["iterations=50", "polls=5", "writes=3"]),
+      guest: "doorbell", parameters: ["iterations=200", "devices=4", "wait=interrupt"], doorbells: 4,
+      irqchip: "split", irqfd: false, lock: "global"),
+    GuestCase(guest: "timer", parameters: ["iterations=50", "period=500"], lock: "global"),
+    GuestCase(guest: "serial", parameters: ["iterations=300"], lock: "global"),
+    GuestCase(guest: "kernel-exits", parameters: ["iterations=300"], lock: "global"),
+    GuestCase(guest: "smp", parameters: ["iterations=300"], vcpus: 2, lock: "global"),
+    GuestCase(guest: "smp", parameters: ["iterations=200"], vcpus: 3, ioeventfd: false, lock: "global"),
+    GuestCase(guest: "multiqueue", parameters: ["iterations=150", "queues=4"], vcpus: 2, lock: "global"),
+    GuestCase(guest: "mixed", parameters: ["iterations=200"], vcpus: 2, irqchip: "split", lock: "global"),
+    GuestCase(guest: "port80", parameters: ["iterations=1000"], lock: "global"),
+    GuestCase(guest: "costs", parameters: ["iterations=50", "polls=5", "writes=3"], lock: "global"),
   ]
 }
 

@@ -12,8 +12,11 @@ struct VirtioCase: Sendable, CustomTestStringConvertible {
   var irqfd = true
   /// How the disk's requests are carried out; nil: as the machine likes best.
   var aio: String?
+  var lock = "device"
 
-  var flags: [String] { ["--ioeventfd", ioeventfd ? "on" : "off", "--irqfd", irqfd ? "on" : "off"] }
+  var flags: [String] {
+    ["--ioeventfd", ioeventfd ? "on" : "off", "--irqfd", irqfd ? "on" : "off", "--lock", lock]
+  }
 
   var testDescription: String {
     ([guest] + parameters + flags + ["--irqchip \(irqchip)"] + (aio.map { ["aio=\($0)"] } ?? []))
@@ -49,6 +52,8 @@ struct VirtioCase: Sendable, CustomTestStringConvertible {
       VirtioCase(parameters: ["iterations=100", "reads=100", "places=20", "size=512"], irqchip: "none"),
       VirtioCase(parameters: ["iterations=100", "reads=0", "places=3", "depth=8", "flush=1"], irqfd: false),
       VirtioCase(parameters: ["iterations=200", "places=64", "queues=4", "wait=interrupt"]),
+      VirtioCase(
+        parameters: ["iterations=200", "places=64", "depth=8", "queues=4", "wait=interrupt"], lock: "global"),
       VirtioCase(
         parameters: ["iterations=300", "places=64", "depth=32", "queues=8", "order=random"], ioeventfd: false),
       VirtioCase(

@@ -30,7 +30,7 @@ struct SlowOutputTests {
     let memory = try Bus(name: "memory", limit: 1 << 52, [])
     let guestMemory = try GuestMemory.allocate(bytes: 1 << 20, backend: .anonymous, preallocate: false)
     let dispatcher = Dispatcher(
-      ports: ports, memory: memory, guestMemory: guestMemory, locked: [serial], tracesFreeLocks: false)
+      ports: ports, memory: memory, guestMemory: guestMemory, locked: [(serial, 1)], tracesFreeLocks: false)
     try body(dispatcher, serial, output, pipe)
   }
 

@@ -133,6 +133,8 @@ package struct StateDump: Sendable, Equatable {
   /// What emitting an event cost when the recording began; nil: it is not known.
   package internal(set) var emission: EmissionCost?
 
+  /// What a lock guards that devices share.
+  package static let allDevices = "all devices"
   /// What an access goes to that no device claims.
   package static let unclaimed = "unclaimed"
 
@@ -142,6 +144,12 @@ package struct StateDump: Sendable, Equatable {
   /// The name of a device.
   package func deviceName(_ id: Int) -> String {
     devices.first { $0.device == id }?.name ?? (id >= Limits.devices ? "other devices" : "device \(id)")
+  }
+
+  /// What a lock guards: a device, or ``allDevices``; nil: nothing that is described has it.
+  package func lockName(_ lock: Int) -> String? {
+    let guarded = Set(devices.filter { Int($0.lock) == lock }.map(\.device))
+    return guarded.count > 1 ? Self.allDevices : guarded.first.map { deviceName(Int($0)) }
   }
 
   /// The device an access goes to.

@@ -79,7 +79,8 @@ struct TimelineKeys {
     case TimeCategory.other: number("other userspace", .other)
     case TimeCategory.lock:
       number(
-        "waiting for a lock" + (interval.lock.map { ": \(device(Int(min($0, 0xffff))))" } ?? ""), .lock)
+        "waiting for a lock"
+          + (interval.lock.flatMap { names.lock(Int(min($0, 0xffff))) }.map { ": \($0)" } ?? ""), .lock)
     case TimeCategory.asleep: number("asleep", .asleep)
     case TimeCategory.polling: number("polling", .polling)
     default: number("unknown", .unknown)

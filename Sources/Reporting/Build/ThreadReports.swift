@@ -143,8 +143,7 @@ extension ReportBuilder {
 
   func lock(_ lock: LockResult) -> LockReport {
     LockReport(
-      lock: lock.lock, device: result.dump.devices.first { Int($0.lock) == lock.lock }?.name,
-      wait: latency(lock.wait))
+      lock: lock.lock, device: result.dump.lockName(lock.lock), wait: latency(lock.wait))
   }
 
   /// The time between consecutive marks. What is before the first one is a phase of its own, or the end of the one

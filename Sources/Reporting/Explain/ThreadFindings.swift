@@ -1,3 +1,4 @@
+import Analysis
 import Reports
 
 /// Findings about threads that did not get on, or did what was of no use.
@@ -64,8 +65,10 @@ extension Findings {
       found.numbers += waiters.prefix(4).map { .time("all_lock_waits_of_\($0.0)", $0.1) }
       found.exemplar = wait.maximumExemplar
       found.advice = [
-        "a device has one lock, for all of its registers and queues: give vCPUs that are busy with it devices of their own, and have "
-          + "them access registers less"
+        lock.device == StateDump.allDevices
+          ? "one lock is held around the code of all devices: have each device locked by itself, --lock device"
+          : "a device has one lock, for all of its registers and queues: give vCPUs that are busy with it devices of their own, and have "
+            + "them access registers less"
       ]
       found.estimate = FindingEstimateReport(saves: time, assumption: "nobody else holds the lock then")
       return found
