@@ -287,19 +287,24 @@ struct TimelineBrowserTests {
             view.marks.arrows.filter((arrow) => arrow.isChosen).map(({ what, from, to }) => ({
               what, from: [from.track.name, String(from.moment)], to: [to.track.name, String(to.moment)] }))
             """),
-          // Whether there is something of the selection's colour around each end that is in view.
+          // Whether there is something of the selection's colour around each end that is in view, and between the two.
           .value(
             """
-            view.marks.arrows.filter((arrow) => arrow.isChosen).flatMap(({ from, to }) => [from, to])
-              .filter(({ x }) => x > 3 && x < view.width - 3).map(({ x, y }) => {
-                const { data } = view.parts.marks.getContext('2d').getImageData(Math.round(x) - 3, Math.round(y) - 3, 6, 6);
-                const color = view.colors.value('accent');
-                const wanted = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
+            (() => {
+              const context = view.parts.marks.getContext('2d');
+              const color = view.colors.value('accent');
+              const wanted = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
+              const isDrawn = (x, y, width, height) => {
+                const { data } = context.getImageData(Math.round(x), Math.round(y), width, height);
                 for (let at = 0; at < data.length; at += 4) {
-                  if (data[at + 3] > 200 && wanted.every((value, place) => Math.abs(data[at + place] - value) < 12)) return true;
+                  if (data[at + 3] > 150 && wanted.every((value, place) => Math.abs(data[at + place] - value) < 12)) return true;
                 }
                 return false;
-              })
+              };
+              return view.marks.arrows.filter((arrow) => arrow.isChosen && [arrow.from.x, arrow.to.x].every((x) => x > 3 && x < view.width - 3))
+                .flatMap(({ from, to }) => [isDrawn(from.x - 3, from.y - 3, 6, 6), isDrawn(to.x - 3, to.y - 3, 6, 6),
+                  isDrawn(Math.min(from.x, to.x) - 60, (from.y + to.y) / 2, Math.abs(from.x - to.x) + 120, 1)]);
+            })()
             """),
         ]
       }
@@ -322,8 +327,42 @@ struct TimelineBrowserTests {
               what: "interrupt", from: [queue, try text(request.end)],
               to: ["disk0 interrupts", try text(request.interrupted)]),
           ])
-        #expect(drawn.count >= 2 && drawn.allSatisfy { $0 }, "\(drawn)")
+        #expect(drawn.count >= 3 && drawn.allSatisfy { $0 }, "\(drawn)")
       }
+    }
+  }
+
+  @Test("time of which several streams lack events counts once in any part")
+  func gaps() throws {
+    let lengths: [Int64] = [50, 150, 30, 250]
+    let gaps: [(Int64, Int64)] = (0..<100).map { (number: Int) -> (Int64, Int64) in
+      let begin = Int64(number) * 100
+      return (begin, begin + lengths[number % 4])
+    }
+    let data = try TimelineRun.data(gaps: gaps, span: 20_000)
+    let parts: [[Int64]] = (0..<30).map { (number: Int) -> [Int64] in
+      let from = Int64(number * 331 % 9000)
+      return [from, from + 40 + Int64(number * number)]
+    }
+    try TimelinePage.with(recorded: "whole") { page in
+      var answer = try page.run([
+        .value(
+          """
+          \(String(decoding: try JSONSerialization.data(withJSONObject: parts), as: UTF8.self)).map(([from, to]) => {
+            const sum = new TimelineRun(\(data.header), '\(data.data)').tracks[0].account(from, to);
+            return [...sum.times.values()].reduce((a, b) => a + b, 0);
+          })
+          """)
+      ])
+      let found: [Int64] = try answer.next()
+      let expected = parts.map { part -> Int64 in
+        var count: Int64 = 0
+        for moment in part[0]..<part[1] where gaps.contains(where: { $0.0 <= moment && moment < $0.1 }) {
+          count += 1
+        }
+        return count
+      }
+      #expect(found == expected)
     }
   }
 

@@ -1,8 +1,9 @@
-import Analysis
 import CTF
 import Foundation
-import Pages
 import TestSupport
+
+@testable import Analysis
+@testable import Pages
 
 /// A run with its timeline, and what the models say of it.
 struct TimelineRun {
@@ -42,5 +43,19 @@ struct TimelineRun {
       try recording.write(to: $0)
       return try TimelineRun($0, options)
     }
+  }
+
+  /// The data of a run of which nothing is known but gaps, each of a stream of its own.
+  ///
+  /// - Parameter gaps: ns since its first event, as is its length.
+  static func data(gaps: [(Int64, Int64)], span: Int64) throws -> (header: String, data: String) {
+    let budget = TimelineBudget(items: 1000, estimate: 0, moments: [])
+    var collector = TimelineCollector(StateDump(), begin: 1000, span: span, window: 0..<span + 1, budget)
+    collector.add(gaps.enumerated().map { .gap(ModelGap(stream: $0, begin: 1000 + $1.0, end: 1000 + $1.1)) })
+    collector.finish()
+    return (
+      TimelineHeader.json(1, collector, span: span, 0..<span),
+      String(decoding: collector.data.characters, as: UTF8.self)
+    )
   }
 }

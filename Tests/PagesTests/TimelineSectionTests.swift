@@ -212,15 +212,9 @@ struct TimelineSectionTests {
     for (gaps, sum) in [
       ([(10, 20)], 10), ([(0, 100), (50, 80), (70, 150)], 150), ([(0, 10), (10, 30), (60, 60)], 30),
     ] as [([(Int64, Int64)], Int64)] {
-      let budget = TimelineBudget(items: 100, estimate: 0, moments: [])
-      var collector = TimelineCollector(StateDump(), begin: 1000, span: 200, window: 0..<201, budget)
-      collector.add(
-        gaps.enumerated().map { .gap(ModelGap(stream: $0, begin: 1000 + $1.0, end: 1000 + $1.1)) })
-      collector.finish()
-      let header = TimelineHeader.json(1, collector, span: 200, 0..<200)
-      let data = String(decoding: collector.data.characters, as: UTF8.self)
+      let data = try TimelineRun.data(gaps: gaps, span: 200)
       let reader = try TimelineReader(
-        "class=\"timeline-header\">\(header)</script>class=\"timeline-data\">\(data)</script>")
+        "class=\"timeline-header\">\(data.header)</script>class=\"timeline-data\">\(data.data)</script>")
       let track = try #require(reader.header.tracks.first)
       #expect(track.count == gaps.count)
       let groups = try reader.groups(track, track.levels.count - 1).compactMap { $0 }

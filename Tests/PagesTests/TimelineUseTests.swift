@@ -247,6 +247,39 @@ struct TimelineUseTests {
     }
   }
 
+  @Test("of two runs on a page each link leads to its own, and names of elements are not used twice")
+  func twoRuns() throws {
+    try withTemporaryDirectory { directory in
+      let runs = ["doorbell-ioeventfd", "doorbell-exits"].map {
+        Chromium.root.appendingPathComponent("traces/\($0)").path
+      }
+      let output = try TimelinePage.analyze(["report", "-o", directory + "/page.html"] + runs)
+      try #require(output.status == 0, "\(output.error)")
+      let exits = try runs.map { path in
+        let run = try TimelineRun(path)
+        let all = run.items.compactMap {
+          if case .exit(let exit) = $0 { exit.timestamp - run.begin } else { nil }
+        }
+        return all[all.count / 2]
+      }
+      var answer = try Chromium.run([
+        .init("size", [1280, 900]), .init("open", "file://\(directory)/page.html#at=2:\(exits[1])"),
+        .init("wait", "document.readyState == 'complete' && TimelineView.all.length == 2"),
+        .value("TimelineView.all.map((view) => view.selection?.chunk.begin[view.selection.index] ?? -1)"),
+        .value("location.hash = '#at=1:\(exits[0])', new Promise((done) => setTimeout(() => done(0), 100))"),
+        .value("TimelineView.all.map((view) => view.selection?.chunk.begin[view.selection.index] ?? -1)"),
+        .value(
+          "(() => { const ids = [...document.querySelectorAll('[id]')].map((each) => each.id); return ids.length - new Set(ids).size; })()"
+        ),
+      ])
+      #expect(answer.complaints == [])
+      #expect(try answer.next([Int64].self) == [-1, exits[1]])
+      _ = try answer.next(Int.self)
+      #expect(try answer.next([Int64].self) == exits)
+      #expect(try answer.next(Int.self) == 0)
+    }
+  }
+
   @Test("of a run that does not fit sums are shown and told of, and a search says what it could not see")
   func partOnly() throws {
     try TimelinePage.with(SyntheticRecording(rounds: 20_000), ["--timeline-items", "30000"]) { page in

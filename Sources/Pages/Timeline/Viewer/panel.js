@@ -2,7 +2,7 @@
 
 class TimelinePanel {
   /** Things that are listed one by one. */
-  static mostListed = 200;
+  static mostListed = 100;
   /** ms until what has to be said is said: keys may follow each other. */
   static pause = 250;
 
@@ -53,7 +53,11 @@ class TimelinePanel {
       make('button', { type: 'button', 'data-do': 'zoomTo' }, 'Zoom to it'),
       make('a', { href: `#at=${view.number}:${begin}` }, 'Link to this moment'));
     parts.details.replaceChildren(make('h3', {}, title), list, actions);
-    if (!isQuiet) this.say(`${title}, ${details.join(', ')}`);
+    if (isQuiet) return;
+    this.say(`${title}, ${details.join(', ')}`);
+    // That it was brought into view goes without saying.
+    clearTimeout(this.moving);
+    this.moving = setTimeout(() => this.list(), TimelinePanel.pause);
   }
 
   ordered([a, b]) { return a < b ? [a, b] : [b, a]; }

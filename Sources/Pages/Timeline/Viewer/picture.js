@@ -78,6 +78,8 @@ class TimelineColors {
 
 /** Draws one track: things of some pixels as they are, all others as what each pixel's time is made of. */
 class TimelinePainter {
+  /** Groups of no more pixels are drawn as such: with one pixel there would be twice as many of them. */
+  static finest = 2;
   /** Things of so many pixels are drawn one by one. */
   static least = 3;
   /** Texts of a picture. */
@@ -120,7 +122,7 @@ class TimelinePainter {
     this.tickColor = 0;
     this.lanes = Math.max(1, track.lanes);
     this.hasParts = this.hasTicks = false;
-    track.visit(view.from, view.to, 1 / this.scale, this, true);
+    track.visit(view.from, view.to, TimelinePainter.finest / this.scale, this, true);
     if (this.hasParts) this.stack(ordered);
     if (this.hasTicks) this.paintTicks();
   }

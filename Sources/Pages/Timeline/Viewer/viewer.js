@@ -29,6 +29,8 @@ class TimelineView {
     this.marks = new TimelineMarks(this);
     this.panel = new TimelinePanel(this);
     this.recolor();
+    // A place that is not shown yet has no size.
+    this.arrange(false);
     this.resize();
     new ResizeObserver(() => this.resize()).observe(this.parts.box);
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { this.recolor(); this.draw(); });
