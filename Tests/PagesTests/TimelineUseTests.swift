@@ -222,7 +222,20 @@ struct TimelineUseTests {
           const colors = new Set();
           for (let at = 0; at < data.length; at += 4) colors.add(data[at] << 16 | data[at + 1] << 8 | data[at + 2]);
           const names = ['page', 'band', 'guest', 'asleep', 'hue-0', 'wakeup', 'interrupt'];
-          return [names.filter((name) => !colors.has(parseInt(view.colors.value(name).slice(1), 16))).join(' '),
+          const all = Object.keys(TimelineColors.looks).map((place) => TimelineColors.looks[place]).filter((look) => !/device|exit|request|host/.test(look))
+            .concat([...Array(8).keys()].map((hue) => `hue-${hue}`), [0, 1, 2, 3].flatMap((kind) => [`request-${kind}`, `host-${kind}`]));
+          const faint = all.filter((name) => view.colors.contrast(name, view.colors.letters(name)) < 4.5);
+          const rgb = (text) => '#' + text.match(/\\d+/g).slice(0, 3).map((part) => Number(part).toString(16).padStart(2, '0')).join('');
+          const ground = (element) => {
+            const color = getComputedStyle(element).backgroundColor;
+            return /, 0\\)$/.test(color) && element.parentElement ? ground(element.parentElement) : rgb(color);
+          };
+          for (const element of view.element.querySelectorAll('p, li, button, span, summary, .tl-name, h3, a')) {
+            if (element.closest('[hidden]') || !element.textContent.trim() || view.element.classList.contains('tl-print')) continue;
+            view.colors.text.set('test-1', rgb(getComputedStyle(element).color)).set('test-2', ground(element));
+            if (view.colors.contrast('test-1', 'test-2') < 4.5) faint.push(element.textContent);
+          }
+          return [names.filter((name) => !colors.has(parseInt(view.colors.value(name).slice(1), 16))).join(' ') + faint.join(' '),
             view.colors.value('page'), String(document.documentElement.scrollWidth <= innerWidth),
             String(new Set(names.map((name) => view.colors.value(name))).size)];
         })()

@@ -37,6 +37,7 @@ class TimelineColors {
     const style = getComputedStyle(element);
     const context = document.createElement('canvas').getContext('2d');
     this.text = new Map();
+    this.inks = new Map();
     this.value = (name) => {
       const known = this.text.get(name);
       if (known) return known;
@@ -53,10 +54,26 @@ class TimelineColors {
     return (255 << 24 | b << 16 | g << 8 | r) >>> 0;
   }
 
-  /** Whether dark letters are read better on a colour than light ones. */
-  isLight(name) {
-    const [r, g, b] = [1, 3, 5].map((at) => (parseInt(this.value(name).slice(at, at + 2), 16) / 255) ** 2.2);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.3;
+  /** How light a colour is (WCAG 2.2, relative luminance). */
+  luminance(name) {
+    const [r, g, b] = [1, 3, 5].map((at) => parseInt(this.value(name).slice(at, at + 2), 16) / 255)
+      .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  }
+
+  /** The contrast of two colours, 1 to 21. */
+  contrast(one, other) {
+    const [darker, lighter] = [this.luminance(one), this.luminance(other)].sort((a, b) => a - b);
+    return (lighter + 0.05) / (darker + 0.05);
+  }
+
+  /** The name of the colour of letters that are read on another one. */
+  letters(name) {
+    const known = this.inks.get(name);
+    if (known) return known;
+    const best = this.contrast(name, 'dark') > this.contrast(name, 'ink') ? 'dark' : 'ink';
+    this.inks.set(name, best);
+    return best;
   }
 
   /** The name of a key's colour. */
@@ -184,7 +201,7 @@ class TimelinePainter {
       const room = width - 8 * ratio;
       const shown = this.fitted(context, text, room);
       if (!shown) continue;
-      context.fillStyle = colors.value(colors.isLight(color) ? 'dark' : 'ink');
+      context.fillStyle = colors.value(colors.letters(color));
       context.fillText(shown, x + 4 * ratio, y + height / 2 + ratio / 2);
     }
   }
