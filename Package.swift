@@ -8,6 +8,7 @@ let c: [CSetting] = [.treatAllWarnings(as: .error)]
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
 /// How the guests in C are made, in every build alike: as code that needs nothing but itself (Sources/CVirtioGuests/guest.h).
@@ -51,10 +52,16 @@ let monitor: [Target] = [
     swiftSettings: swift),
   .target(name: "Recorder", dependencies: ["Platform"], swiftSettings: swift),
   .target(name: "GuestAgent", dependencies: ["Platform"], swiftSettings: swift),
+  .target(name: "Sweep", dependencies: ["Platform", yams], swiftSettings: swift),
+  .target(name: "SweepOptions", dependencies: [argumentParser], swiftSettings: swift),
+  .executableTarget(
+    name: "exeunt-sweep", dependencies: ["Sweep", "SweepOptions", "Platform", argumentParser],
+    swiftSettings: swift),
   .executableTarget(
     name: "exeunt",
     dependencies: [
-      "Machine", "Board", "Boot", "Recorder", "GuestAgent", "GuestPrograms", "Platform", argumentParser,
+      "Machine", "Board", "Boot", "Recorder", "GuestAgent", "GuestPrograms", "SweepOptions", "Platform",
+      argumentParser,
     ],
     swiftSettings: swift),
 ]
@@ -105,11 +112,13 @@ let package = Package(
   name: "exeunt",
   products: [
     .executable(name: "exeunt", targets: ["exeunt"]),
+    .executable(name: "exeunt-sweep", targets: ["exeunt-sweep"]),
     .executable(name: "exeunt-analyze", targets: ["exeunt-analyze"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
   ],
   targets: common + monitor + analyzer + [
@@ -126,6 +135,7 @@ let package = Package(
       name: "ReportingTests",
       dependencies: ["Pages", "Reporting", "Reports", "Export", "Symbols", "Dump", "Analysis", "CTF"],
       exclude: ["Golden"], swiftSettings: swift),
+    .testTarget(name: "SweepTests", dependencies: ["Sweep", "Statistics"], swiftSettings: swift),
     .testTarget(
       name: "PagesTests",
       dependencies: ["Pages", "Reporting", "Analysis", "CTF", "TestSupport", "exeunt-analyze"],
@@ -193,8 +203,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "Reporting", "Reports", "GuestPrograms", "Board", "exeunt", "exeunt-analyze", "TestSupport",
-        "Platform",
+        "Reporting", "Reports", "GuestPrograms", "Board", "exeunt", "exeunt-sweep", "exeunt-analyze",
+        "TestSupport", "Platform",
       ],
       exclude: ["Oracle"], swiftSettings: swift),
   ],

@@ -155,6 +155,17 @@ public enum Subprocess {
     throw Errno.current
   }
 
+  /// Becomes another program, with this process's environment: execv(3).
+  ///
+  /// Returns only by throwing.
+  ///
+  /// - Parameter arguments: its arguments, without its name.
+  /// - Throws: the error of execve(2).
+  public static func execute(_ path: String, _ arguments: [String]) throws(Errno) -> Never {
+    withStringVector([path] + arguments) { _ = execv(path, $0) }
+    throw Errno.current
+  }
+
   /// Waits for a child of this process to end, and reaps it.
   ///
   /// - Parameters:

@@ -15,11 +15,12 @@ struct Exeunt: ParsableCommand {
       EXAMPLES:
         exeunt run --guest mixed --trace run1    run a guest, record its exits
         exeunt-analyze run1                      see where its time went
+        exeunt sweep experiment.yaml             many runs, to compare configurations
         exeunt guests                            what else is built in
         exeunt doctor                            what this host offers
       """,
     version: ExeuntVersion.current,
-    subcommands: [RunCommand.self, AgentCommand.self, GuestsCommand.self, DoctorCommand.self])
+    subcommands: [RunCommand.self, SweepCommand.self, AgentCommand.self, GuestsCommand.self, DoctorCommand.self])
 
   /// Exit statuses are those of the documentation, not those of sysexits.h: 2 for mistaken arguments.
   static func main() {

@@ -4,7 +4,7 @@ import Testing
 @Suite("The manual and --help agree")
 struct ManualTests {
   private static let commands: [[String]] = [
-    ["exeunt", "run"], ["exeunt", "agent"], ["exeunt", "guests"], ["exeunt", "doctor"],
+    ["exeunt", "run"], ["exeunt", "sweep"], ["exeunt", "agent"], ["exeunt", "guests"], ["exeunt", "doctor"],
     ["exeunt-analyze", "summary"], ["exeunt-analyze", "explain"],
     ["exeunt-analyze", "exits"], ["exeunt-analyze", "timeline"], ["exeunt-analyze", "paths"],
     ["exeunt-analyze", "compare"], ["exeunt-analyze", "report"], ["exeunt-analyze", "dump"],

@@ -1,0 +1,201 @@
+import Yams
+
+/// Reads experiments: YAML 1.1, of which every value is taken as it is written (`on` is the word `on`).
+package enum ExperimentFile {
+  /// What is wrong with a file, and where.
+  package struct Mistake: Error, Equatable, CustomStringConvertible {
+    /// From 1; nil: nowhere in particular.
+    package let line: Int?
+    package let column: Int?
+    package let text: String
+
+    package var description: String {
+      line.map { "line \($0), column \(column ?? 1): \(text)" } ?? text
+    }
+
+    fileprivate init(_ text: String, at mark: Mark?) {
+      (self.text, line, column) = (text, mark?.line, mark?.column)
+    }
+  }
+
+  private static let keys = ["question", "guests", "options", "factors", "pairs", "warm-up"]
+  /// What a sweep decides for each run.
+  private static let ownOptions = ["trace", "result", "help", "version"]
+
+  /// Reads an experiment.
+  package static func read(_ text: String) throws(Mistake) -> Experiment {
+    let root = try parse(text)
+    let entries = try mapping(root, "an experiment")
+    var seen: Set<String> = []
+    for (key, value) in entries {
+      guard keys.contains(key) else {
+        throw Mistake("'\(key)' is not known; there are \(keys.joined(separator: ", "))", at: value.mark)
+      }
+      guard seen.insert(key).inserted else { throw Mistake("'\(key)' is there twice", at: value.mark) }
+    }
+    func entry(_ name: String) -> Node? { entries.first { $0.key == name }?.value }
+    guard let guestNode = entry("guests") else {
+      throw Mistake("there are no guests: name at least one", at: nil)
+    }
+    var experiment = Experiment(
+      question: nil, guests: try guests(guestNode), arguments: [], factors: [],
+      pairs: Experiment.defaultPairs, warmUps: 1)
+    if let node = entry("question") { experiment.question = try word(node, "question") }
+    if let node = entry("options") { experiment.arguments = try options(node) }
+    if let node = entry("factors") { experiment.factors = try factors(node) }
+    if let node = entry("pairs") { experiment.pairs = try number(node, "pairs", Experiment.pairBounds) }
+    if let node = entry("warm-up") { experiment.warmUps = try number(node, "warm-up", 0...10) }
+    let configurations = experiment.configurations
+    guard configurations.count <= Experiment.mostConfigurations else {
+      throw Mistake(
+        "these are \(configurations.count) configurations; a sweep has at most \(Experiment.mostConfigurations)",
+        at: entry("factors")?.mark)
+    }
+    let labels = configurations.map(\.label)
+    guard Set(labels).count == labels.count else {
+      throw Mistake(
+        "two configurations have the same name: give their levels others", at: entry("factors")?.mark)
+    }
+    return experiment
+  }
+
+  private static func parse(_ text: String) throws(Mistake) -> Node {
+    do {
+      guard let node = try Yams.compose(yaml: text) else { throw Mistake("it is empty", at: nil) }
+      return node
+    } catch let mistake as Mistake {
+      throw mistake
+    } catch let YamlError.scanner(_, problem, mark, _), let YamlError.parser(_, problem, mark, _),
+      let YamlError.composer(_, problem, mark, _)
+    {
+      throw Mistake(problem, at: mark)
+    } catch YamlError.duplicatedKeysInMapping(let duplicates, let context) {
+      throw Mistake("'\(duplicates.first ?? "")' is there twice", at: context.mark)
+    } catch {
+      throw Mistake("it is no YAML: \(error)", at: nil)
+    }
+  }
+
+  // MARK: Parts
+
+  private static func guests(_ node: Node) throws(Mistake) -> [Experiment.Guest] {
+    if case .sequence(let items) = node {
+      guard !items.isEmpty else { throw Mistake("there are no guests: name at least one", at: node.mark) }
+      var guests: [Experiment.Guest] = []
+      for item in items {
+        // A built-in guest with its parameters, as after --guest.
+        let words = try word(item, "a guest").split(separator: " ").map(String.init)
+        guard let name = words.first, !name.hasPrefix("-") else {
+          throw Mistake("a guest's name is missing, such as doorbell iterations=5000", at: item.mark)
+        }
+        guests.append(.init(label: words.joined(separator: " "), arguments: ["--guest"] + words))
+      }
+      return guests
+    }
+    var guests: [Experiment.Guest] = []
+    for (label, value) in try mapping(node, "guests") {
+      guests.append(.init(label: label, arguments: try options(value)))
+    }
+    guard !guests.isEmpty else { throw Mistake("there are no guests: name at least one", at: node.mark) }
+    return guests
+  }
+
+  private static func factors(_ node: Node) throws(Mistake) -> [Experiment.Factor] {
+    var factors: [Experiment.Factor] = []
+    for (name, value) in try mapping(node, "factors") {
+      guard !factors.contains(where: { $0.name == name }) else {
+        throw Mistake("factor '\(name)' is there twice", at: value.mark)
+      }
+      var levels: [Experiment.Level] = []
+      if case .sequence(let items) = value {
+        // Values of the option that the factor is called like.
+        try check(option: name, at: value.mark)
+        for item in items {
+          let label = try word(item, "a level")
+          levels.append(.init(label: label, arguments: arguments(name, label)))
+        }
+      } else {
+        for (label, value) in try mapping(value, "levels of '\(name)'") {
+          levels.append(.init(label: label, arguments: try options(value)))
+        }
+      }
+      guard levels.count > 1 else {
+        throw Mistake(
+          "factor '\(name)' has less than two levels: there is nothing to compare", at: value.mark)
+      }
+      for (place, level) in levels.enumerated()
+      where levels[..<place].contains(where: { $0.label == level.label }) {
+        throw Mistake("factor '\(name)' has the level '\(level.label)' twice", at: value.mark)
+      }
+      factors.append(.init(name: name, levels: levels))
+    }
+    return factors
+  }
+
+  /// Options of `exeunt run` by their names; a list gives an option several times. What is called `parameters` is the guest's.
+  private static func options(_ node: Node) throws(Mistake) -> [String] {
+    if case .scalar(let scalar) = node, scalar.string.isEmpty { return [] }
+    var found: [String] = []
+    for (name, value) in try mapping(node, "options") {
+      if name != "parameters" { try check(option: name, at: value.mark) }
+      var values: [Node] = [value]
+      if case .sequence(let items) = value { values = Array(items) }
+      for value in values {
+        let text = try word(value, "the value of '\(name)'")
+        found += name == "parameters" ? text.split(separator: " ").map(String.init) : arguments(name, text)
+      }
+    }
+    return found
+  }
+
+  private static func check(option name: String, at mark: Mark?) throws(Mistake) {
+    let isPlain = name.unicodeScalars.allSatisfy {
+      $0 == "-" || ("a"..."z").contains($0) || ("0"..."9").contains($0)
+    }
+    guard isPlain, !name.isEmpty, !name.hasPrefix("-") else {
+      throw Mistake("'\(name)' is no option's name: write it without the dashes before it", at: mark)
+    }
+    guard !ownOptions.contains(name) else {
+      throw Mistake("--\(name) is what a sweep gives each run itself", at: mark)
+    }
+  }
+
+  /// An option; `true` and `false` are those of flags.
+  private static func arguments(_ name: String, _ value: String) -> [String] {
+    switch value {
+    case "true": ["--" + name]
+    case "false": []
+    // One word, so that a value that begins with a dash is one.
+    default: ["--\(name)=\(value)"]
+    }
+  }
+
+  // MARK: Nodes
+
+  private static func mapping(_ node: Node, _ what: String) throws(Mistake) -> [(key: String, value: Node)] {
+    guard case .mapping(let mapping) = node else {
+      throw Mistake("\(what): names with values are expected here", at: node.mark)
+    }
+    var entries: [(key: String, value: Node)] = []
+    for (key, value) in mapping { entries.append((try word(key, "a name"), value)) }
+    return entries
+  }
+
+  private static func word(_ node: Node, _ what: String) throws(Mistake) -> String {
+    guard case .scalar(let scalar) = node else {
+      throw Mistake("\(what): one value is expected here", at: node.mark)
+    }
+    guard !scalar.string.isEmpty, !scalar.string.contains("\0") else {
+      throw Mistake("\(what) is empty", at: node.mark)
+    }
+    return scalar.string
+  }
+
+  private static func number(_ node: Node, _ what: String, _ bounds: ClosedRange<Int>) throws(Mistake) -> Int
+  {
+    guard let number = Int(try word(node, what)), bounds.contains(number) else {
+      throw Mistake("\(what): give \(bounds.lowerBound) to \(bounds.upperBound)", at: node.mark)
+    }
+    return number
+  }
+}

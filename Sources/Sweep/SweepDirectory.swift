@@ -1,0 +1,132 @@
+import Foundation
+
+/// Where a sweep keeps its plan and its runs:
+///
+///     plan.json
+///     runs/0001-LABEL/run.json, trace/, result.json, output.txt
+///
+/// A run is finished when its `run.json` is there, which is written last.
+package struct SweepDirectory {
+  /// What is known of a finished run.
+  package struct Record: Equatable, Sendable, Codable {
+    package var number: Int
+    /// Seconds since 1970.
+    package var began: Double
+    /// Seconds.
+    package var duration: Double
+    /// nil: the host does not tell.
+    package var disturbance: Disturbance?
+    /// Bytes of its directory.
+    package var bytes: UInt64
+  }
+
+  package struct Failure: Error, CustomStringConvertible {
+    package let description: String
+    package init(_ description: String) { self.description = description }
+  }
+
+  package let path: String
+
+  package init(_ path: String) { self.path = path }
+
+  package func directory(_ name: String) -> String { "\(path)/runs/\(name)" }
+
+  // MARK: The plan
+
+  /// The plan that is there; nil: the directory is new.
+  package func plan() throws(Failure) -> SweepPlan? {
+    let file = path + "/plan.json"
+    guard let data = FileManager.default.contents(atPath: file) else {
+      if FileManager.default.fileExists(atPath: file) { throw Failure("cannot read \(file)") }
+      // What is not a sweep's is left alone.
+      let there = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+      guard there.isEmpty else {
+        throw Failure("\(path) is there, and is no sweep's: name another directory")
+      }
+      return nil
+    }
+    do {
+      let plan = try JSONDecoder().decode(SweepPlan.self, from: data)
+      guard plan.version == 1 else { throw Failure("\(file) is of another version of this program") }
+      guard plan.runs.allSatisfy({ plan.configurations.indices.contains($0.configuration) }) else {
+        throw Failure("\(file) is damaged")
+      }
+      return plan
+    } catch let failure as Failure {
+      throw failure
+    } catch {
+      throw Failure("\(file) is no plan of a sweep")
+    }
+  }
+
+  package func write(_ plan: SweepPlan) throws(Failure) {
+    try make(path + "/runs")
+    try write(plan, to: path + "/plan.json")
+  }
+
+  // MARK: Runs
+
+  /// What is known of a run; nil: it is not finished.
+  package func record(_ name: String) -> Record? {
+    FileManager.default.contents(atPath: directory(name) + "/run.json").flatMap {
+      try? JSONDecoder().decode(Record.self, from: $0)
+    }
+  }
+
+  /// Makes a run's directory anew: what an interrupted one left is removed.
+  package func begin(_ name: String) throws(Failure) {
+    try remove(name)
+    try make(directory(name))
+  }
+
+  package func remove(_ name: String) throws(Failure) {
+    let place = directory(name)
+    guard FileManager.default.fileExists(atPath: place) else { return }
+    do {
+      try FileManager.default.removeItem(atPath: place)
+    } catch {
+      throw Failure("cannot remove \(place): \(error.localizedDescription)")
+    }
+  }
+
+  package func finish(_ name: String, _ record: Record) throws(Failure) {
+    try write(record, to: directory(name) + "/run.json")
+  }
+
+  /// Bytes of all files of a run.
+  package func size(of name: String) -> UInt64 {
+    let place = directory(name)
+    let files = (try? FileManager.default.subpathsOfDirectory(atPath: place)) ?? []
+    return files.reduce(0) { sum, file in
+      let attributes = try? FileManager.default.attributesOfItem(atPath: "\(place)/\(file)")
+      return sum &+ ((attributes?[.size] as? NSNumber)?.uint64Value ?? 0)
+    }
+  }
+
+  /// Bytes that are free where the sweep is; nil: not known.
+  package var free: UInt64? {
+    let attributes = try? FileManager.default.attributesOfFileSystem(forPath: path)
+    return (attributes?[.systemFreeSize] as? NSNumber)?.uint64Value
+  }
+
+  // MARK: Files
+
+  private func make(_ place: String) throws(Failure) {
+    do {
+      try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
+    } catch {
+      throw Failure("cannot make \(place): \(error.localizedDescription)")
+    }
+  }
+
+  private func write(_ value: some Encodable, to file: String) throws(Failure) {
+    do {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+      // Nobody sees a part of it.
+      try encoder.encode(value).write(to: URL(fileURLWithPath: file), options: .atomic)
+    } catch {
+      throw Failure("cannot write \(file): \(error.localizedDescription)")
+    }
+  }
+}

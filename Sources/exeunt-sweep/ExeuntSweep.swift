@@ -1,0 +1,147 @@
+import ArgumentParser
+import Foundation
+import Glibc
+import Platform
+import Sweep
+import SweepOptions
+
+/// What `exeunt sweep` executes: a program of its own, as reading YAML brings all of Foundation along, which a monitor starts without.
+@main
+struct ExeuntSweep: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "exeunt sweep", abstract: SweepOptions.abstract, discussion: SweepOptions.discussion)
+
+  @OptionGroup var options: SweepOptions
+
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      let code = exitCode(for: error)
+      let text = fullMessage(for: error)
+      if code.isSuccess { print(text) } else { Self.tell(text) }
+      Glibc.exit(code == .validationFailure ? 2 : code.rawValue)
+    }
+  }
+
+  private static func tell(_ text: String) {
+    guard !text.isEmpty else { return }
+    FileHandle.standardError.write(Data((text.hasSuffix("\n") ? text : text + "\n").utf8))
+  }
+
+  private static func end(_ message: String, _ status: Int32) -> ExitCode {
+    tell("exeunt sweep: " + message)
+    return ExitCode(status)
+  }
+
+  mutating func run() throws {
+    let wanted = try read()
+    let place = options.output ?? Self.defaultDirectory(options.experiment)
+    let directory = SweepDirectory(place)
+    do {
+      var known = try directory.plan()
+      // Of what was never run, nothing is lost.
+      if let plan = known, !plan.isPlan(of: wanted),
+        !plan.runs.contains(where: { directory.record(plan.name($0)) != nil })
+      {
+        known = nil
+      }
+      if let known, !known.isPlan(of: wanted) {
+        throw Self.end("\(place) has the runs of another experiment: name another directory by -o", 2)
+      }
+      let made = known ?? SweepPlan(wanted, seed: options.seed ?? .random(in: 0...UInt64.max))
+      print(Self.words(made, in: place))
+      if options.plan { return }
+      if known == nil { try directory.write(made) }
+      Interruption.listen()
+      var sweeper = Sweeper(
+        made, in: directory, program: try Self.monitor(), isAsked: { Interruption.isAsked },
+        report: { Self.tell($0) })
+      try sweeper.run()
+      print(Self.further(made, in: place))
+    } catch let failure as SweepDirectory.Failure {
+      throw Self.end("\(failure)", 1)
+    } catch let ending as Sweeper.Ending {
+      if case .interrupted = ending { throw Self.end("\(ending)", 128 + Interruption.signal) }
+      throw Self.end("\(ending)", 1)
+    }
+  }
+
+  private func read() throws -> Experiment {
+    guard let data = FileManager.default.contents(atPath: options.experiment) else {
+      throw Self.end("cannot read \(options.experiment)", 2)
+    }
+    guard let text = String(data: data, encoding: .utf8) else {
+      throw Self.end("\(options.experiment) is no UTF-8", 2)
+    }
+    do {
+      return try ExperimentFile.read(text)
+    } catch {
+      throw Self.end("\(options.experiment): \(error)", 2)
+    }
+  }
+
+  private static func defaultDirectory(_ file: String) -> String {
+    let name = URL(fileURLWithPath: file).lastPathComponent
+    for end in [".yaml", ".yml"] where name.hasSuffix(end) && name.count > end.count {
+      return String(name.dropLast(end.count))
+    }
+    return name + ".sweep"
+  }
+
+  /// The monitor, which is installed beside this program.
+  private static func monitor() throws -> String {
+    let own = ProcessArguments.executable
+    let beside = URL(fileURLWithPath: own).resolvingSymlinksInPath().deletingLastPathComponent()
+      .appendingPathComponent("exeunt").path
+    guard access(beside, X_OK) == 0 else { throw end("there is no \(beside), which makes the runs", 2) }
+    return beside
+  }
+
+  // MARK: Words
+
+  /// What will be done, and what it can show.
+  private static func words(_ plan: SweepPlan, in place: String) -> String {
+    let blocks = (plan.runs.map(\.block).max() ?? -1) + 1
+    var lines: [String] = []
+    if let question = plan.question { lines.append(question) }
+    lines.append(
+      "\(plan.configurations.count) configurations, each \(blocks) times, in \(place): \(plan.runs.count) runs; order by seed \(plan.seed)"
+    )
+    for configuration in plan.configurations {
+      lines.append(
+        "  \(configuration.label): exeunt run \(configuration.arguments.map(Words.shell).joined(separator: " "))"
+      )
+    }
+    lines.append(Power.sentence(pairs: blocks))
+    return lines.joined(separator: "\n")
+  }
+
+  /// How each pair of levels is compared, with nothing else different.
+  private static func further(_ plan: SweepPlan, in place: String) -> String {
+    guard plan.configurations.count > 1 else { return "exeunt-analyze \(Words.shell(place))/runs/*/trace" }
+    let (a, b) = (plan.configurations[0].label, plan.configurations[1].label)
+    return
+      "compare two configurations, such as\n  exeunt-analyze compare \(Words.shell(place))/runs/[0-9]*-\(a)/trace --against \(Words.shell(place))/runs/[0-9]*-\(b)/trace"
+  }
+}
+
+/// SIGINT, SIGTERM and SIGHUP end a sweep between two looks at it.
+enum Interruption {
+  nonisolated(unsafe) private static var received: sig_atomic_t = 0
+
+  static var isAsked: Bool { received != 0 }
+  static var signal: Int32 { Int32(received) }
+
+  static func listen() {
+    var numbers = sigset_t()
+    sigemptyset(&numbers)
+    for number in [SIGINT, SIGTERM, SIGHUP] {
+      sigaddset(&numbers, number)
+      _ = Glibc.signal(number) { Interruption.received = sig_atomic_t($0) }
+    }
+    // Whoever started this program may have had them blocked.
+    sigprocmask(SIG_UNBLOCK, &numbers, nil)
+  }
+}

@@ -1,0 +1,95 @@
+import Testing
+
+@testable import Sweep
+
+@Suite("Experiments as YAML")
+struct ExperimentFileTests {
+  @Test("every guest runs on every combination of levels, with the options of all")
+  func configurations() throws {
+    let experiment = try ExperimentFile.read(
+      """
+      question: What is better?
+      guests:
+        - doorbell iterations=100 wait=interrupt
+        - port-io
+      options: {cpus: 2, trace-rip: true, mem-prealloc: false, pin: [vcpu0=0, io0=1]}
+      factors:
+        ioeventfd: [on, off]
+        threads:
+          one: {iothreads: 1}
+          named:
+            object: "iothread,id=a"
+            append: -- x
+      pairs: 12
+      warm-up: 0
+      """)
+    #expect(experiment.question == "What is better?" && experiment.pairs == 12 && experiment.warmUps == 0)
+    let all = experiment.configurations
+    #expect(all.count == 8 && Set(all.map(\.label)).count == 8)
+    let shared = ["--cpus=2", "--trace-rip", "--pin=vcpu0=0", "--pin=io0=1"]
+    #expect(all.allSatisfy { Array($0.arguments.prefix(4)) == shared })
+    // Words of YAML 1.1 for true and false are what they are written as.
+    #expect(
+      all[0].arguments.dropFirst(4) == [
+        "--guest", "doorbell", "iterations=100", "wait=interrupt", "--ioeventfd=on", "--iothreads=1",
+      ])
+    #expect(all[7].arguments.suffix(3) == ["--ioeventfd=off", "--object=iothread,id=a", "--append=-- x"])
+    #expect(all[7].levels.map(\.level) == ["off", "named"] && all[7].guest == "port-io")
+    for factor in ["ioeventfd", "threads"] {
+      let levels = all.compactMap { $0.levels.first { $0.factor == factor }?.level }
+      #expect(Dictionary(grouping: levels) { $0 }.values.allSatisfy { $0.count == 4 })
+    }
+  }
+
+  @Test("guests that are not built in have options of their own")
+  func kernels() throws {
+    let experiment = try ExperimentFile.read(
+      """
+      guests:
+        linux: {kernel: vmlinux, append: "console=ttyS0 quiet"}
+        flat: {flat: a.bin, parameters: "x=1 y=2"}
+      """)
+    #expect(
+      experiment.guests.map(\.arguments) == [
+        ["--kernel=vmlinux", "--append=console=ttyS0 quiet"], ["--flat=a.bin", "x=1", "y=2"],
+      ])
+    #expect(experiment.configurations.map(\.label) == ["linux", "flat"])
+    #expect(experiment.pairs == Experiment.defaultPairs && experiment.warmUps == 1)
+  }
+
+  @Test(
+    "mistakes are told with their place",
+    arguments: [
+      ("guests: [doorbell\nfactors: 1", 2, "',' or ']'"), ("guest: doorbell", 1, "'guest' is not known"),
+      ("question: x", nil, "no guests"), ("guests: []", 1, "no guests"), ("", nil, "empty"),
+      ("- a", 1, "names with values"),
+      ("guests: [doorbell]\npairs: 0", 2, "1 to 100"), ("guests: [doorbell]\npairs: many", 2, "1 to 100"),
+      ("guests: [doorbell]\nfactors:\n  lock: [device]", 3, "less than two"),
+      ("guests: [doorbell]\nfactors:\n  lock: [device, device]", 3, "twice"),
+      ("guests: [doorbell]\nfactors: [lock]", 2, "names with values"),
+      ("guests: [doorbell]\noptions: {trace: x}", 2, "--trace"),
+      ("guests: [doorbell]\noptions:\n  --cpus: 1", 3, "without the dashes"),
+      ("guests: [doorbell]\noptions:\n  cpus: {a: 1}", 3, "one value"),
+      ("guests: [\"--trace x\"]", 1, "a guest's name"), ("guests: [doorbell]\nguests: [smp]", 1, "twice"),
+      ("guests: &a [*a]", nil, ""), ("guests: [\"\0\"]", nil, ""),
+      ("guests: [doorbell, doorbell]", nil, "same name"),
+    ] as [(String, Int?, String)])
+  func mistakes(_ text: String, _ line: Int?, _ words: String) throws {
+    let mistake = try #require(throws: ExperimentFile.Mistake.self) { _ = try ExperimentFile.read(text) }
+    if let line { #expect(mistake.line == line, "\(mistake)") }
+    #expect(words.isEmpty || "\(mistake)".contains(words), "\(mistake)")
+  }
+
+  @Test("more configurations than anybody waits for are refused, and labels are names of files")
+  func limits() throws {
+    let levels = (0..<17).map(String.init).joined(separator: ", ")
+    let mistake = try #require(throws: ExperimentFile.Mistake.self) {
+      _ = try ExperimentFile.read("guests: [smp]\nfactors: {a: [\(levels)], b: [\(levels)]}")
+    }
+    #expect(mistake.text.contains("289 configurations"))
+    let odd = try ExperimentFile.read(
+      "guests: [smp]\nfactors:\n  serial: [\"/dev/null\", \"../x y;rm $(z)\"]")
+    let plain = odd.configurations.map(\.label)
+    #expect(plain == ["serial=_dev_null", "serial=.._x_y_rm___z_"])
+  }
+}
