@@ -20,7 +20,9 @@ struct Exeunt: ParsableCommand {
         exeunt doctor                            what this host offers
       """,
     version: ExeuntVersion.current,
-    subcommands: [RunCommand.self, SweepCommand.self, AgentCommand.self, GuestsCommand.self, DoctorCommand.self])
+    subcommands: [
+      RunCommand.self, SweepCommand.self, AgentCommand.self, GuestsCommand.self, DoctorCommand.self,
+    ])
 
   /// Exit statuses are those of the documentation, not those of sysexits.h: 2 for mistaken arguments.
   static func main() {
