@@ -148,7 +148,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "Reporting", "Reports", "Symbols", "Dump", "Analysis", "CTF", "Devices", "Virtio", "Board", "Boot",
+        "Pages", "Reporting", "Reports", "Symbols", "Dump", "Analysis", "CTF", "Devices", "Virtio", "Board",
+        "Boot",
         "GuestRAM", "Platform", "RingDriver",
       ],
       path: "Tests/Fuzz/Targets", swiftSettings: swift),

@@ -88,6 +88,26 @@ struct TimelineUseTests {
     }
   }
 
+  @Test("what is selected is heard, not that it had to be brought into view")
+  func saying() throws {
+    try TimelinePage.with(recorded: "mixed") { page in
+      let later = Chromium.Step.value("new Promise((done) => setTimeout(() => done(0), 600))")
+      let said = Chromium.Step.value(
+        "[view.parts.details.querySelector('h3')?.textContent ?? '-', view.parts.live.textContent, String(view.from)]"
+      )
+      var answer = try page.run(
+        [.value("view.show(0, 2000), view.parts.box.focus(), 0"), later, said]
+          + Chromium.Step.press("n", "n", "n", "n", "n", "n") + [later, said])
+      _ = try answer.next(Int.self)
+      _ = try answer.next(Int.self)
+      let before: [String] = try answer.next()
+      #expect(before[1].hasPrefix("2.00\u{a0}µs from "))
+      _ = try answer.next(Int.self)
+      let after: [String] = try answer.next()
+      #expect(after[1].hasPrefix(after[0]) && after[2] != before[2], "\(after)")
+    }
+  }
+
   @Test("screen readers find names and roles, and a description of the keys")
   func roles() throws {
     try TimelinePage.with(recorded: "mixed") { page in
@@ -237,7 +257,9 @@ struct TimelineUseTests {
           }
           return [names.filter((name) => !colors.has(parseInt(view.colors.value(name).slice(1), 16))).join(' ') + faint.join(' '),
             view.colors.value('page'), String(document.documentElement.scrollWidth <= innerWidth),
-            String(new Set(names.map((name) => view.colors.value(name))).size)];
+            String(new Set(names.map((name) => view.colors.value(name))).size),
+            // Where there is little room the picture has all of it.
+            String(innerWidth > 640 || view.width > innerWidth * 0.85)];
         })()
         """)
       let printed = Chromium.Step.value("dispatchEvent(new Event('beforeprint')), 0")
@@ -252,7 +274,7 @@ struct TimelineUseTests {
         _ = try answer.next(Int.self)
         if place == 3 { _ = try answer.next(Int.self) }
         let found: [String] = try answer.next()
-        #expect(found == ["", dark ? "#14171a" : "#ffffff", "true", "7"], "\(place)")
+        #expect(found == ["", dark ? "#14171a" : "#ffffff", "true", "7", "true"], "\(place)")
       }
       // The picture is on the paper, too.
       let document = try Data(contentsOf: URL(fileURLWithPath: paper))

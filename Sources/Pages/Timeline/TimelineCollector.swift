@@ -125,7 +125,7 @@ struct TimelineCollector {
 
   private mutating func add(_ exit: ModelExit) {
     let begin = moment(exit.timestamp)
-    let handling = exit.handling.map { moment(exit.timestamp &+ max(0, $0)) - begin }
+    let handling = exit.handling.map { max(0, moment(exit.timestamp &+ max(0, $0)) - begin) }
     guard isWanted(begin, begin + (handling ?? 0)) else { return }
     let (site, isRaw) = keys.site(exit)
     let thread = ThreadName(.vcpu, exit.vcpu)
@@ -146,7 +146,7 @@ struct TimelineCollector {
 
   private mutating func add(_ wakeup: ModelWakeup) {
     let begin = moment(wakeup.timestamp)
-    let busy = wakeup.busy.map { moment(wakeup.timestamp &+ max(0, $0)) - begin }
+    let busy = wakeup.busy.map { max(0, moment(wakeup.timestamp &+ max(0, $0)) - begin) }
     guard isWanted(begin, begin + (busy ?? 0)) else { return }
     let key = keys.wakeup(isPoll: wakeup.isPoll)
     let thread = ThreadName(.loop, wakeup.loop)

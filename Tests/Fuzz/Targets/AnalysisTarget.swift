@@ -1,6 +1,7 @@
 import Analysis
 import CTF
 import Glibc
+import Pages
 import Reporting
 import Reports
 
@@ -52,7 +53,20 @@ enum AnalysisTarget {
       if let complaint = render(report) { return complaint }
     }
     if builder.hasInstructions, let complaint = render(builder.exits(by: .symbol)) { return complaint }
-    return drawTimeline(trace, builder)
+    return drawTimeline(trace, builder) ?? drawPage(trace, analysis, builder)
+  }
+
+  /// A page with a timeline that has a part of the trace one by one.
+  private static func drawPage(
+    _ trace: Trace, _ analysis: TraceAnalysis, _ builder: ReportBuilder
+  ) -> String? {
+    var options = TimelineSection.Options()
+    var run = ReportedRun(name: "a trace", builder)
+    (options.items, options.moments) = (2000, run.moments)
+    run.timeline = TimelineSection(number: 1, trace: trace, analysis: analysis, options: options).html
+    let parts = ReportPage(run).html.split(separator: "<script", omittingEmptySubsequences: false).count
+    // The timeline's data, where there is some, and its script.
+    return parts == 2 || parts == 4 ? nil : "a page of \(parts) scripts"
   }
 
   /// The first line in which two reports differ.
