@@ -31,6 +31,8 @@ package struct Report: Codable, Equatable, Sendable {
   package var explain: ExplainReport?
   /// Of `compare`.
   package var compare: CompareReport?
+  /// Of `compare` on a sweep.
+  package var sweep: SweepReport?
   /// Of `check`.
   package var check: CheckReport?
   /// The limits that were asked for; nil: none.

@@ -24,6 +24,7 @@ struct CompareCommand: ParsableCommand {
         exeunt-analyze compare run1 run2
         exeunt-analyze compare old1 old2 old3 --against new1 new2 new3
         exeunt-analyze compare old? --against new? --fail-if 'handling.p99 > +10%'
+        exeunt-analyze compare locks        the factors of a sweep (exeunt sweep)
       """)
 
   @OptionGroup var options: AnalysisOptions
@@ -40,6 +41,9 @@ struct CompareCommand: ParsableCommand {
   func validate() throws { try comparison.validate("compare", options.directories) }
 
   func run() throws {
+    if comparison.against.isEmpty, options.directories.count == 1 {
+      return try compareSweep(options.directories[0])
+    }
     let (a, b) = comparison.sides(options.directories)
     let runs = (try a.map(compared), try b.map(compared))
     var report = try comparison.compare(runs.0, with: runs.1, limits: failIf)
@@ -50,6 +54,35 @@ struct CompareCommand: ParsableCommand {
     }
     try options.finish(report)
     try AnalysisOptions.checkDamage(others)
+  }
+
+  /// Compares the levels of a sweep's factors.
+  private func compareSweep(_ path: String) throws {
+    guard SweepInput.isSweep(path) else {
+      throw Terminal.mistake(
+        "compare takes two recordings, or several --against others, or the directory of a sweep; \(PathText.shown(path)) is none"
+      )
+    }
+    if comparison.paired || comparison.unpaired || !failIf.isEmpty {
+      throw Terminal.mistake(
+        "the runs of a sweep are pairs; --paired, --unpaired and --fail-if are for runs that are named")
+    }
+    let sweep = try SweepInput(path)
+    let runs = try sweep.runs.map { run in
+      SweepRun(
+        block: run.block, configuration: run.configuration, isDisturbed: run.isDisturbed,
+        compared: try compared(run.trace))
+    }
+    guard let report = Report.comparing(sweep.design, runs, comparison.plan) else {
+      throw Terminal.mistake(
+        "there is no block yet in which every configuration has run: \(runs.count) of \(sweep.design.planned) runs are made"
+      )
+    }
+    for effect in report.sweep?.effects ?? [] {
+      try comparison.refuseUnknown(effect.evidence, comparison.primary)
+    }
+    try options.finish(report)
+    try AnalysisOptions.checkDamage(runs.map(\.compared.summary.trace))
   }
 
   private func compared(_ directory: String) throws -> ComparedRun {

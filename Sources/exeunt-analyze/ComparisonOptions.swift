@@ -41,7 +41,8 @@ struct ComparisonOptions: ParsableArguments {
   ///   - command: The command's name, for messages.
   ///   - directories: Those given; two of them alone are one of each.
   func validate(_ command: String, _ directories: [String]) throws {
-    if against.isEmpty, directories.count != 2 {
+    // One alone may be a sweep's, which is seen when it is read.
+    if against.isEmpty, directories.count != 2, command != "compare" || directories.count != 1 {
       throw ValidationError(
         "\(command) takes two recordings, or several --against others; not \(directories.count)")
     }
@@ -93,7 +94,7 @@ struct ComparisonOptions: ParsableArguments {
   }
 
   /// What was asked for by name, and is in none of the runs, was not judged.
-  private func refuseUnknown(_ evidence: EvidenceReport?, _ names: [String]) throws {
+  func refuseUnknown(_ evidence: EvidenceReport?, _ names: [String]) throws {
     guard let evidence else { return }
     let known = Set(
       (evidence.primary + evidence.exploratory).filter { ($0.a + $0.b).contains { $0 != nil } }.map(\.name))

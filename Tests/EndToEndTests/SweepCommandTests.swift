@@ -87,6 +87,16 @@ struct SweepCommandTests {
     #expect(again.status == 0)
     #expect(try records(place) == after)
     try #require(again.text.contains("exeunt-analyze compare"))
+    let compared = try run(
+      Tools.analyzer, ["compare", "--format", "json", "--primary", "elapsed", place.path])
+    #expect(compared.status == 0, "\(compared.standardError)")
+    let report = try JSONSerialization.jsonObject(with: compared.standardOutput) as? [String: Any]
+    let sweep = try #require(report?["sweep"] as? [String: Any])
+    #expect(sweep["blocks"] as? Int == 4 && sweep["missing"] as? Int == 0)
+    let effect = try #require((sweep["effects"] as? [[String: Any]])?.first)
+    #expect(effect["from"] as? String == "device" && effect["to"] as? String == "global")
+    let unknown = try run(Tools.analyzer, ["compare", "--primary", "none", place.path])
+    #expect(unknown.status == 2 && unknown.standardError.contains("no run has the metric 'none'"))
     try Self.experiment.replacingOccurrences(of: "pairs: 4", with: "pairs: 5").write(
       to: file, atomically: true, encoding: .utf8)
     let other = try run(Tools.exeunt, ["sweep", "-o", place.path, file.path])

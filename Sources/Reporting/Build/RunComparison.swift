@@ -260,14 +260,14 @@ private struct RunComparison {
   /// From this part of vCPUs' time on, a difference between what recording took is told.
   private static let mostRecording = 0.01
 
-  /// Where one side has more events, recording takes more of it, which looks like a difference of configurations.
+  /// Where one side has more events for its time, recording takes more of it, which looks like a difference of configurations.
   private func recordingDiffers() -> String? {
     guard let left = Self.median(a.map(\.run.recording)), let right = Self.median(b.map(\.run.recording)),
       abs(left - right) > Self.mostRecording
     else { return nil }
     func percent(_ part: Double) -> String { Text.fixed(part * 100, 1) + Text.space + "%" }
     return
-      "recording took about \(percent(left)) of A's vCPUs' time and \(percent(right)) of B's, as one has more events: so much of a difference is not the configuration's"
+      "recording took about \(percent(left)) of A's vCPUs' time and \(percent(right)) of B's: their times differ by up to so much for that alone"
   }
 
   private func add(_ what: String, _ runs: [ComparedRun], _ warnings: inout [String]) {

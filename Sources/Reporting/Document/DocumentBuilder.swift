@@ -26,6 +26,7 @@ struct DocumentBuilder {
     if report.paths != nil { builder.paths() }
     if report.explain != nil { builder.explain() }
     if report.compare != nil { builder.compare() }
+    if report.sweep != nil { builder.sweep() }
     if report.check != nil { builder.check() }
     builder.footer()
     return builder.document
@@ -103,6 +104,8 @@ struct DocumentBuilder {
 
   /// That of the trace, or of both traces that are compared.
   private mutating func headers() {
+    // Of a sweep's many runs the first one says nothing.
+    guard report.sweep == nil else { return }
     guard let compare = report.compare else { return header() }
     var other = Report(command: report.command, trace: compare.other)
     other.machine = compare.otherMachine

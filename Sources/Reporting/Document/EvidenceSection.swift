@@ -31,6 +31,11 @@ extension DocumentBuilder {
     limits(evidence)
   }
 
+  /// The metrics that are declared beforehand, as a table.
+  mutating func primary(_ evidence: EvidenceReport) {
+    metrics(EvidenceText.primary, evidence.primary, evidence)
+  }
+
   private func words(_ evidence: EvidenceReport) -> String {
     let counts = "A: \(number(evidence.a.count, "run")), B: \(number(evidence.b.count, "run"))"
     return evidence.design == "pairs"

@@ -1,0 +1,118 @@
+import ArgumentParser
+import CTF
+import Glibc
+import Reporting
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
+/// What `exeunt sweep` keeps (docs/thread-configurations.md), as far as it is read here.
+struct SweepInput {
+  private struct Plan: Decodable {
+    struct Setting: Decodable {
+      let factor, level: String
+    }
+    struct Configuration: Decodable {
+      let guest, label: String
+      let levels: [Setting]
+    }
+    struct Run: Decodable {
+      let number, block, configuration: Int
+    }
+    let version: Int
+    let question: String?
+    let configurations: [Configuration]
+    let runs: [Run]
+  }
+  private struct Record: Decodable {
+    struct Disturbance: Decodable {
+      let stolen, others: Double
+    }
+    let number: Int
+    let disturbance: Disturbance?
+  }
+
+  /// A finished run.
+  struct Run {
+    let block, configuration: Int
+    let isDisturbed: Bool
+    let trace: String
+  }
+
+  let design: SweepDesign
+  let runs: [Run]
+
+  /// From here on a run is disturbed, as the sweep itself has it.
+  private static let mostStolen = 0.02
+  private static let mostOthers = 0.1
+
+  /// Whether a directory is a sweep's.
+  static func isSweep(_ path: String) -> Bool {
+    PathText.withBytes(path + "/plan.json") { access($0, R_OK) == 0 }
+  }
+
+  /// Reads what is there, or ends the program with one line and status 3.
+  init(_ path: String) throws {
+    let plan: Plan = try Self.read(path + "/plan.json")
+    guard plan.version == 1, !plan.configurations.isEmpty,
+      plan.runs.allSatisfy({ plan.configurations.indices.contains($0.configuration) }),
+      plan.configurations.allSatisfy({
+        $0.levels.map(\.factor) == plan.configurations[0].levels.map(\.factor)
+      })
+    else { throw Self.failed(path, "its plan.json is damaged, or of another version of exeunt") }
+    let guests = Set(plan.configurations.map(\.guest)).count
+    design = SweepDesign(
+      question: plan.question,
+      factors: (guests > 1 ? ["guest"] : []) + plan.configurations[0].levels.map(\.factor),
+      configurations: plan.configurations.map { configuration in
+        .init(
+          label: configuration.label,
+          levels: (guests > 1 ? [configuration.guest] : []) + configuration.levels.map(\.level))
+      }, planned: plan.runs.count)
+    runs = try plan.runs.compactMap { run in
+      let digits = String(run.number)
+      let name =
+        String(repeating: "0", count: max(0, 4 - digits.count)) + digits + "-"
+        + plan.configurations[run.configuration].label
+      let place = "\(path)/runs/\(name)"
+      guard PathText.withBytes(place + "/run.json", { access($0, F_OK) }) == 0 else { return nil }
+      let record: Record = try Self.read(place + "/run.json")
+      let isDisturbed =
+        record.disturbance.map { $0.stolen > Self.mostStolen || $0.others > Self.mostOthers } ?? false
+      return Run(
+        block: run.block, configuration: run.configuration, isDisturbed: isDisturbed, trace: place + "/trace")
+    }
+  }
+
+  /// No plan is larger.
+  private static let largest = 1 << 26
+
+  private static func read<Value: Decodable>(_ path: String) throws -> Value {
+    let descriptor = PathText.withBytes(path) { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
+    guard descriptor >= 0 else { throw failed(path, String(cString: strerror(errno))) }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var piece = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = Glibc.read(descriptor, &piece, piece.count)
+      if count < 0 && errno == EINTR { continue }
+      guard count >= 0 else { throw failed(path, String(cString: strerror(errno))) }
+      if count == 0 { break }
+      bytes += piece[..<count]
+      guard bytes.count <= largest else { throw failed(path, "it is too large for a file of a sweep") }
+    }
+    do {
+      return try JSONDecoder().decode(Value.self, from: Data(bytes))
+    } catch {
+      throw failed(path, "it is no file of a sweep")
+    }
+  }
+
+  private static func failed(_ path: String, _ what: String) -> ExitCode {
+    Terminal.report("cannot read the sweep: \(PathText.shown(path)): \(what)")
+    return ExitCode(3)
+  }
+}
