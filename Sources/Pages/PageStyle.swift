@@ -5,7 +5,7 @@ enum PageStyle {
       --s1: #1f6fb4; --s2: #b35900; --s3: #26794b; --s4: #a8359c; --s5: #8a6d00; --s6: #5b6570;
       --better: #1e7d45; --worse: #b3341c; --card: #ffffff;
     }
-    @media (prefers-color-scheme: dark) {
+    @media screen and (prefers-color-scheme: dark) {
       :root {
         --s1: #62b0f2; --s2: #f0a04b; --s3: #58c48a; --s4: #dd86d4; --s5: #d6bb4a; --s6: #a9b4bf;
         --better: #58c48a; --worse: #ff8a73; --card: #181c20;

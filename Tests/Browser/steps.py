@@ -8,7 +8,8 @@ place is [x, y] in CSS pixels of the window.
 
     ["open", ADDRESS]                   ["value", EXPRESSION]               gives what it is
     ["wait", EXPRESSION]                ["size", [WIDTH, HEIGHT], {"touch": true}]
-    ["scheme", "dark"]                  ["before", SOURCE]                  runs in each page that is opened, before all else
+    ["scheme", "dark", {"media": "print"}]
+    ["before", SOURCE]                                  runs in each page that is opened, before all else
     ["press", KEY, {"shift": true}]     ["type", TEXT]
     ["move", EXPRESSION]                to a place
     ["click", EXPRESSION]               on a place; {"shift": true, "count": 2}
@@ -52,8 +53,8 @@ class Steps:
         self.page.call("Emulation.setDeviceMetricsOverride", width=size[0], height=size[1], deviceScaleFactor=1, mobile=False)
         self.page.call("Emulation.setTouchEmulationEnabled", enabled=step.get("touch", False))
 
-    def do_scheme(self, scheme, *_):
-        self.page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+    def do_scheme(self, scheme, step, _):
+        self.page.call("Emulation.setEmulatedMedia", media=step.get("media", ""), features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def do_before(self, source, *_):
         self.page.call("Page.addScriptToEvaluateOnNewDocument", source=source)

@@ -255,6 +255,12 @@ struct TimelineUseTests {
             view.colors.text.set('test-1', rgb(getComputedStyle(element).color)).set('test-2', ground(element));
             if (view.colors.contrast('test-1', 'test-2') < 4.5) faint.push(element.textContent);
           }
+          // Names of tracks are in front of what is drawn.
+          view.parts.names.parentElement.style.pointerEvents = 'auto';
+          for (const name of view.parts.names.children) {
+            const { left, top, bottom } = name.getBoundingClientRect();
+            if (bottom < innerHeight && document.elementFromPoint(left + 6, (top + bottom) / 2) !== name) faint.push(name.textContent);
+          }
           return [names.filter((name) => !colors.has(parseInt(view.colors.value(name).slice(1), 16))).join(' ') + faint.join(' '),
             view.colors.value('page'), String(document.documentElement.scrollWidth <= innerWidth),
             String(new Set(names.map((name) => view.colors.value(name))).size),
@@ -269,6 +275,8 @@ struct TimelineUseTests {
         printed, look, screen, Self.settled, look, .init("size", [400, 800], ["touch": true]), Self.settled,
         look,
         .init("print", paper),
+        .init("scheme", "dark", ["media": "print"]), Self.settled,
+        .value("getComputedStyle(document.body).backgroundColor"),
       ])
       for (place, dark) in [false, true, false, true, true].enumerated() {
         _ = try answer.next(Int.self)
@@ -276,6 +284,8 @@ struct TimelineUseTests {
         let found: [String] = try answer.next()
         #expect(found == ["", dark ? "#14171a" : "#ffffff", "true", "7", "true"], "\(place)")
       }
+      _ = try answer.next(Int.self)
+      #expect(try answer.next(String.self) == "rgb(255, 255, 255)")
       // The picture is on the paper, too.
       let document = try Data(contentsOf: URL(fileURLWithPath: paper))
       #expect(document.range(of: Data("/Subtype /Image".utf8)) != nil)

@@ -9,7 +9,7 @@ package enum HTMLStyle {
       --guest: #26794b; --device: #2676ad; --lock: #c0392b; --other: #d9a520; --asleep: #e3e7eb; --polling: #9457b8;
       --unknown: #e8b4ad; --ink: #ffffff; --load: #8a94a0;
     }
-    @media (prefers-color-scheme: dark) {
+    @media screen and (prefers-color-scheme: dark) {
       :root {
         --page: #14171a; --text: #e4e8ec; --dim: #9aa5b1; --line: #343b43; --band: #1c2126; --link: #74b3f0;
         --bar: #5b9bd9; --warn: #ff8a73;

@@ -33,9 +33,9 @@ class TimelineParts {
     this.marks = make('canvas', { class: 'tl-marks', 'aria-hidden': 'true' });
     this.corner = make('div', { class: 'tl-corner', 'aria-hidden': 'true' });
     this.tip = make('div', { class: 'tl-tip', 'aria-hidden': 'true', hidden: '' });
-    this.stage = make('div', { class: 'tl-stage' }, this.picture, this.marks, this.corner, this.tip);
     this.names = make('div', { class: 'tl-names', 'aria-hidden': 'true' });
-    this.space = make('div', { class: 'tl-space' }, this.stage, this.names);
+    this.stage = make('div', { class: 'tl-stage' }, this.picture, this.marks, make('div', { class: 'tl-pane' }, this.names), this.corner, this.tip);
+    this.space = make('div', { class: 'tl-space' }, this.stage);
     this.box = make('div', {
       class: 'tl-box', tabindex: '0', role: 'application', 'aria-roledescription': 'timeline', 'aria-describedby': `${id}-keys`,
       'aria-label': `Timeline of run ${view.number}: ${view.run.tracks.length} tracks, ${timelineDuration(view.last - view.first)}`,
@@ -118,6 +118,7 @@ class TimelineParts {
   /** What changes with each picture. */
   update() {
     const { view } = this;
+    this.names.style.transform = `translateY(${-view.scroll}px)`;
     const span = view.to - view.from;
     this.shown.textContent = `${timelineDuration(span)} from ${timelineMoment(view.from, TimelineParts.digits(span))}`;
     this.corner.textContent = view.width > 0 ? `${timelineDuration(view.marks.step)} / line` : '';
