@@ -1,4 +1,3 @@
-import Foundation
 import Glibc
 import Platform
 import TestSupport
@@ -63,51 +62,6 @@ struct PortPeerTests {
         "exeunt: port 1 of the console: --chardev file,path=/dev/full cannot be written any more, and what the guest sends is "
           + "lost: \(Errno.noSpace)"
       ])
-  }
-
-  @Test(
-    "Somebody for whom the host has no descriptor waits at no cost, is connected when it has, and that is told once"
-  )
-  func noDescriptors() throws {
-    try withTemporaryDirectory { directory in
-      // A guest that sleeps for ever: cli; hlt; jmp.
-      let image = "\(directory)/guest.bin"
-      try Data([0xfa, 0xf4, 0xeb, 0xfd]).write(to: URL(filePath: image))
-      var pipe = try Pipe()
-      let guest = try RunningExeunt(
-        [
-          "run", "--flat", image, "--device", "virtio-serial-device", "--chardev",
-          "socket,id=a,path=\(directory)/port,server=on", "--device", "virtserialport,chardev=a",
-        ], error: pipe.writeEnd)
-      pipe.closeWriteEnd()
-      #expect(guest.waitForThread("vcpu0"))
-      func limit(_ value: String) throws {
-        let outcome = try Subprocess.run(
-          "/usr/bin/prlimit", ["--pid", "\(guest.process)", "--nofile=\(value)"], timeout: 10_000)
-        try #require(outcome.exitStatus == 0, "\(outcome.standardError)")
-      }
-      // What is open stays so, and nothing can be opened.
-      try limit("3:")
-      let peer = try connect("\(directory)/port", guest)
-      let ticks = guest.processorTicks
-      usleep(1_000_000)
-      #expect(guest.processorTicks - ticks < 20, "a loop that spins takes all of the 100")
-      try limit("1024:")
-      #expect(
-        guest.waitUntil { process in
-          (Directory.names(in: "/proc/\(process)/fd") ?? []).count { name in
-            let file = try? FileManager.default.destinationOfSymbolicLink(
-              atPath: "/proc/\(process)/fd/\(name)")
-            return file?.hasPrefix("socket:") == true
-          } == 2
-        }, "the listener and a connection")
-      kill(guest.process, SIGTERM)
-      #expect(guest.exitStatus() != nil)
-      let text = pipe.readText(until: "\u{0}", timeout: 5000)
-      let lines = text.split(separator: "\n").filter { $0.contains("port 1 of the console") }
-      #expect(lines.count == 1 && lines.allSatisfy { $0.hasSuffix("\(Errno.tooManyOpenFiles)") }, "\(text)")
-      withExtendedLifetime(peer) {}
-    }
   }
 
   @Test("What devices cannot be is told before what the guest misses, in one line")

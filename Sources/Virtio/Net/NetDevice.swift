@@ -142,7 +142,9 @@ package final class NetDevice: VirtioDevice, @unchecked Sendable {
 
   /// What happened to packets that did not arrive.
   package var losses: PacketLosses {
-    pairs.reduce(into: PacketLosses()) { $0.merge($1.losses) }
+    var losses = pairs.reduce(into: PacketLosses()) { $0.merge($1.losses) }
+    losses.keptWaiting = backend.keptWaiting
+    return losses
   }
 
   // MARK: Queues

@@ -13,6 +13,8 @@ package protocol PacketBackend: AnyObject, Sendable {
   func descriptor(pair: Int) -> CInt
   /// What keeps packets from being moved now, and what to do about it; nil where nothing is known to.
   var notice: String? { get }
+  /// Why somebody who wanted to connect to the guest had to wait, the first time; nil: nobody had.
+  var keptWaiting: Errno? { get }
   /// Whether checksums and segmentation can be left to it.
   var hasOffloads: Bool { get }
 
@@ -31,6 +33,7 @@ package protocol PacketBackend: AnyObject, Sendable {
 
 extension PacketBackend {
   package var notice: String? { nil }
+  package var keptWaiting: Errno? { nil }
 }
 
 /// What became of a packet.

@@ -8,6 +8,9 @@ package struct PacketLosses: Sendable {
   /// Packets for the guest that its buffers were too small for.
   package internal(set) var tooLarge: UInt64 = 0
 
+  /// Why somebody who wanted to connect to the guest had to wait; nil: nobody had.
+  var keptWaiting: Errno?
+
   /// Whether there is nothing to receive from any more.
   package var isGone: Bool { end != nil }
 
@@ -37,6 +40,9 @@ package struct PacketLosses: Sendable {
     if tooLarge > 0 {
       texts.append(
         "\(tooLarge) packet\(tooLarge == 1 ? "" : "s") for the guest did not fit into its receive buffers")
+    }
+    if let keptWaiting {
+      texts.append("somebody who wanted to connect to the guest was kept waiting: \(keptWaiting)")
     }
     if let end { texts.append("nothing could be received any more: \(end)") }
     return texts

@@ -15,7 +15,12 @@ final class SlirpHost {
     var interest: Readiness
     /// Whether the fill that is going on has named it.
     var isNamed: Bool
+    /// Whether others connect to it.
+    let isListener: Bool
   }
+
+  /// How long those wait whom the host could not take, nanoseconds.
+  private static let pause: UInt64 = 100_000_000
 
   private let poller: Epoll
   private let wake: EventFD
@@ -25,6 +30,10 @@ final class SlirpHost {
   private var deadline: UInt64?
   private var sockets: [CInt: Socket] = [:]
   private var ready: [CInt: Readiness] = [:]
+  /// Until when listeners are left alone, as `Clock.monotonic`; nil: they are not.
+  private var pausedUntil: UInt64?
+  /// Why somebody could not be taken, the first time.
+  private(set) var keptWaiting: Errno?
   /// Packets for the guest.
   var packets = PacketRing()
 
@@ -77,8 +86,21 @@ final class SlirpHost {
     return events
   }
 
+  /// Leaves listeners alone for a while where the host has no descriptor for who connects: they stay ready, and the library does not
+  /// say that it could not take anybody. After it has done what there was to do.
+  func spareListeners() {
+    guard ready.contains(where: { $1.contains(.input) && sockets[$0]?.isListener == true }) else { return }
+    do {
+      _ = try EventFD()
+    } catch {
+      keptWaiting = keptWaiting ?? error
+      pausedUntil = Clock.monotonic &+ SlirpHost.pause
+    }
+  }
+
   /// Forgets what is waited for, to be named anew.
   func beginFill() {
+    if let end = pausedUntil, end <= Clock.monotonic { pausedUntil = nil }
     ready.removeAll(keepingCapacity: true)
     for socket in sockets.keys { sockets[socket]?.isNamed = false }
   }
@@ -89,8 +111,16 @@ final class SlirpHost {
     // Urgent data comes in line with the rest.
     if events & CInt(SLIRP_POLL_IN) != 0 { interest.insert(.input) }
     if events & CInt(SLIRP_POLL_OUT) != 0 { interest.insert(.output) }
+    let isListener = sockets[socket]?.isListener ?? SlirpHost.isListener(socket)
+    if isListener, pausedUntil != nil { interest = [] }
     change(socket, to: interest)
-    sockets[socket] = Socket(interest: interest, isNamed: true)
+    sockets[socket] = Socket(interest: interest, isNamed: true, isListener: isListener)
+  }
+
+  private static func isListener(_ socket: CInt) -> Bool {
+    var value: CInt = 0
+    var size = socklen_t(MemoryLayout<CInt>.size)
+    return getsockopt(socket, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) == 0 && value != 0
   }
 
   /// Waits no more for what was not named, and not for longer than this.
@@ -101,12 +131,12 @@ final class SlirpHost {
       change(socket, to: [])
       sockets[socket] = nil
     }
-    guard timeout != .max else { return }
+    guard timeout != .max || pausedUntil != nil else { return }
     let now = Clock.monotonic
-    let wanted = now &+ UInt64(timeout) &* 1_000_000
+    let wanted = min(timeout == .max ? .max : now &+ UInt64(timeout) &* 1_000_000, pausedUntil ?? .max)
     // One that comes too early costs a turn, and none at all much more than that.
     if let deadline, deadline <= wanted, deadline > now { return }
-    timer.set(nanoseconds: UInt64(timeout) &* 1_000_000)
+    timer.set(nanoseconds: wanted > now ? wanted - now : 0)
     deadline = wanted
   }
 

@@ -119,6 +119,7 @@ package final class UserNetwork: PacketBackend, @unchecked Sendable {
   package var pairs: Int { 1 }
   package func descriptor(pair: Int) -> CInt { host.descriptor }
   package var hasOffloads: Bool { false }
+  package var keptWaiting: Errno? { host.keptWaiting }
   package func accept(_ offloads: PacketOffloads) {}
   package func use(pairs: Int) -> Bool { pairs == 1 }
 
@@ -156,6 +157,7 @@ package final class UserNetwork: PacketBackend, @unchecked Sendable {
     guard host.look() else { return }
     let opaque = Unmanaged.passUnretained(host).toOpaque()
     cslirp_pollfds_poll(slirp, 0, { socket, host in SlirpHost.of(host).readiness(of: socket) }, opaque)
+    host.spareListeners()
     host.beginFill()
     var timeout = UInt32.max
     cslirp_pollfds_fill(
