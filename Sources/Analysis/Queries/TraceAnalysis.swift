@@ -192,7 +192,9 @@ private final class Supply: Sendable {
   private func read(_ index: Int, gapEnd: Int64) -> SliceReading {
     let isDoubtful = configuration.doubtFrom.map { $0 <= slices[index].lowerBound } ?? false
     let isLeading = index == 0 && before == nil
-    let analysis = SliceAnalysis(configuration, isLeading: isLeading, gapEnd: isDoubtful ? .max : gapEnd)
+    let analysis = SliceAnalysis(
+      configuration, isLeading: isLeading, gapEnd: isDoubtful ? .max : gapEnd, floor: slices[index].lowerBound
+    )
     var selection = EventTag.selection()
     selection.countOthers()
     // The ends of a window are where timestamps say, those of slices where a stream's order does.

@@ -47,8 +47,12 @@ struct AnalysisState {
   var clockSyncs: UInt64 = 0
   var totals = EventTotals()
 
-  init(_ configuration: Configuration, isLeading: Bool, gapEnd: Int64) {
+  /// When the slice begins; `Int64.min`: nothing comes before it.
+  let floor: Int64
+
+  init(_ configuration: Configuration, isLeading: Bool, gapEnd: Int64, floor: Int64 = .min) {
     self.configuration = configuration
+    self.floor = floor
     isFiltered =
       !configuration.vcpus.isEmpty || !configuration.reasons.isEmpty || !configuration.addresses.isEmpty
     self.isLeading = isLeading

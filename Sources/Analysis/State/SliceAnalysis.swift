@@ -17,10 +17,15 @@ package final class SliceAnalysis: @unchecked Sendable {
   ///   - configuration: What to look at.
   ///   - isLeading: Whether nothing comes before this slice.
   ///   - gapEnd: End of the latest gap that began before this slice, ns since the clock's origin.
-  package init(_ configuration: Configuration = Configuration(), isLeading: Bool = true, gapEnd: Int64 = .min)
-  {
+  ///   - floor: When the slice begins, ns since the clock's origin: threads' time does not run back beyond it, where it does in
+  ///     the rows.
+  package init(
+    _ configuration: Configuration = Configuration(), isLeading: Bool = true, gapEnd: Int64 = .min,
+    floor: Int64 = .min
+  ) {
     state = .allocate(capacity: 1)
-    state.initialize(to: AnalysisState(configuration, isLeading: isLeading, gapEnd: gapEnd))
+    state.initialize(
+      to: AnalysisState(configuration, isLeading: isLeading, gapEnd: gapEnd, floor: floor))
   }
 
   deinit {

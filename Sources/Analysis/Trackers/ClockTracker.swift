@@ -24,6 +24,9 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     let head =
       thread.pointee.clockHead ?? UnsafeMutablePointer<ClockStep>.allocate(capacity: Limits.lockRun + 1)
     thread.pointee.clockHead = head
+    // What the slice before has is not counted once more. From the first step on time does not run back.
+    var step = step
+    step.timestamp = Swift.max(step.timestamp, pointee.floor)
     (head + thread.pointee.clockHeadCount).initialize(to: step)
     thread.pointee.clockHeadCount += 1
     _ = thread.pointee.clock.step(step, totals: nil)
