@@ -44,7 +44,8 @@ package struct Disturbance: Equatable, Sendable, Codable {
   package static let mostStolen = 0.02
   package static let mostOthers = 0.1
 
-  package var isDisturbed: Bool { stolen > Self.mostStolen || others > Self.mostOthers }
+  /// Whether a run beside it is marked. Written down with it, so that whoever reads that need not know from when on.
+  package let isDisturbed: Bool
 
   /// - Parameters:
   ///   - own: The processor time of the run and its children, seconds.
@@ -57,5 +58,6 @@ package struct Disturbance: Equatable, Sendable, Codable {
     stolen = grown(before.stolen, after.stolen) / whole
     others = max(0, grown(before.busy, after.busy) - own * ticks) / whole
     self.loadBefore = loadBefore
+    isDisturbed = stolen > Self.mostStolen || others > Self.mostOthers
   }
 }

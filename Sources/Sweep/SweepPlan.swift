@@ -37,7 +37,7 @@ package struct SweepPlan: Equatable, Sendable, Codable {
   /// Whether it is a plan of the same experiment, whatever chance decided.
   package func isPlan(of experiment: Experiment) -> Bool {
     let other = SweepPlan(experiment, seed: seed)
-    return configurations == other.configurations && runs.count == other.runs.count
+    return configurations == other.configurations && runs == other.runs
   }
 
   /// The name of a run's directory.

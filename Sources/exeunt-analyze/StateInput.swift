@@ -43,15 +43,13 @@ enum StateInput {
       throw failure(path, errno == 0 ? "it is no file" : String(cString: strerror(errno)))
     }
     defer { close(descriptor) }
-    var bytes: [UInt8] = []
-    var piece = [UInt8](repeating: 0, count: 1 << 16)
-    while true {
-      let count = Glibc.read(descriptor, &piece, piece.count)
-      if count < 0 && errno == EINTR { continue }
-      guard count >= 0 else { throw failure(path, String(cString: strerror(errno))) }
-      if count == 0 { break }
-      bytes += piece[..<count]
-      guard bytes.count <= StateFile.largest else {
+    let bytes: [UInt8]
+    do throws(WholeFile.Failure) {
+      bytes = try WholeFile.read(descriptor, atMost: StateFile.largest)
+    } catch {
+      switch error {
+      case .unreadable(let code): throw failure(path, String(cString: strerror(code)))
+      case .tooLarge:
         throw failure(path, "it is larger than \(StateFile.largest >> 20) MiB, which no state is")
       }
     }

@@ -29,7 +29,7 @@ struct SweepInput {
   }
   private struct Record: Decodable {
     struct Disturbance: Decodable {
-      let stolen, others: Double
+      let isDisturbed: Bool
     }
     let number: Int
     let disturbance: Disturbance?
@@ -44,10 +44,6 @@ struct SweepInput {
 
   let design: SweepDesign
   let runs: [Run]
-
-  /// From here on a run is disturbed, as the sweep itself has it.
-  private static let mostStolen = 0.02
-  private static let mostOthers = 0.1
 
   /// Whether a directory is a sweep's.
   static func isSweep(_ path: String) -> Bool {
@@ -80,10 +76,10 @@ struct SweepInput {
       let place = "\(path)/runs/\(name)"
       guard PathText.withBytes(place + "/run.json", { access($0, F_OK) }) == 0 else { return nil }
       let record: Record = try Self.read(place + "/run.json")
-      let isDisturbed =
-        record.disturbance.map { $0.stolen > Self.mostStolen || $0.others > Self.mostOthers } ?? false
       return Run(
-        block: run.block, configuration: run.configuration, isDisturbed: isDisturbed, trace: place + "/trace")
+        block: run.block, configuration: run.configuration,
+        isDisturbed: record.disturbance?.isDisturbed ?? false,
+        trace: place + "/trace")
     }
   }
 
@@ -94,15 +90,14 @@ struct SweepInput {
     let descriptor = PathText.withBytes(path) { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
     guard descriptor >= 0 else { throw failed(path, String(cString: strerror(errno))) }
     defer { close(descriptor) }
-    var bytes: [UInt8] = []
-    var piece = [UInt8](repeating: 0, count: 1 << 16)
-    while true {
-      let count = Glibc.read(descriptor, &piece, piece.count)
-      if count < 0 && errno == EINTR { continue }
-      guard count >= 0 else { throw failed(path, String(cString: strerror(errno))) }
-      if count == 0 { break }
-      bytes += piece[..<count]
-      guard bytes.count <= largest else { throw failed(path, "it is too large for a file of a sweep") }
+    let bytes: [UInt8]
+    do throws(WholeFile.Failure) {
+      bytes = try WholeFile.read(descriptor, atMost: largest)
+    } catch {
+      switch error {
+      case .unreadable(let code): throw failed(path, String(cString: strerror(code)))
+      case .tooLarge: throw failed(path, "it is too large for a file of a sweep")
+      }
     }
     do {
       return try JSONDecoder().decode(Value.self, from: Data(bytes))

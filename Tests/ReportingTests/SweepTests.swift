@@ -94,5 +94,10 @@ struct SweepTests {
     #expect(TextRenderer.render(report).contains("too few blocks to tell: it takes 8"))
     #expect(Report.comparing(Self.design, Self.runs(without: Set((0..<10).map { $0 * 6 })), Self.plan) == nil)
     #expect(Report.comparing(Self.design, [], Self.plan) == nil)
+    let single = SweepDesign(
+      question: nil, factors: [], configurations: [.init(label: "g", levels: [])], planned: 10)
+    let runs = Self.runs().filter { $0.configuration == 0 }
+    let alone = TextRenderer.render(try #require(Report.comparing(single, runs, Self.plan)))
+    #expect(alone.contains("nothing to compare it with") && !alone.contains("%"))
   }
 }

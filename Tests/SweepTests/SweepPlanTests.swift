@@ -45,6 +45,10 @@ struct SweepPlanTests {
     other = Self.experiment
     other.factors[0].levels[1].arguments = ["--a=3"]
     #expect(!plan.isPlan(of: other))
+    // One that somebody changed is none.
+    var changed = plan
+    changed.runs.removeLast()
+    #expect(!changed.isPlan(of: Self.experiment))
     let copy = try JSONDecoder().decode(SweepPlan.self, from: JSONEncoder().encode(plan))
     #expect(copy == plan)
   }

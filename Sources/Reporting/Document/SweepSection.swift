@@ -18,6 +18,9 @@ extension DocumentBuilder {
           + disturbed.map { "\($0.disturbed) of \(number($0.runs, "run")) of \($0.label)" }.joined(
             separator: ", "))
     }
+    guard !sweep.effects.isEmpty else {
+      return paragraph("there is one configuration, and nothing to compare it with")
+    }
     for effect in sweep.effects { show(effect) }
     let level = sweep.effects.first?.evidence.level ?? 0
     remark(
