@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 
 /// Where a sweep keeps its plan and its runs:
 ///
@@ -48,7 +49,12 @@ package struct SweepDirectory {
     do {
       let plan = try JSONDecoder().decode(SweepPlan.self, from: data)
       guard plan.version == 1 else { throw Failure("\(file) is of another version of this program") }
-      guard plan.runs.allSatisfy({ plan.configurations.indices.contains($0.configuration) }) else {
+      // As they were written: numbers in order, and no block beyond the runs.
+      let isWhole = plan.runs.enumerated().allSatisfy { place, run in
+        run.number == place + 1 && plan.runs.indices.contains(run.block)
+          && plan.configurations.indices.contains(run.configuration)
+      }
+      guard isWhole, !plan.runs.isEmpty, (0...10).contains(plan.warmUps) else {
         throw Failure("\(file) is damaged")
       }
       return plan
@@ -62,6 +68,18 @@ package struct SweepDirectory {
   package func write(_ plan: SweepPlan) throws(Failure) {
     try make(path + "/runs")
     try write(plan, to: path + "/plan.json")
+  }
+
+  /// Keeps other sweeps from this directory as long as this process lives: flock(2). After ``write(_:)``.
+  package func claim() throws(Failure) {
+    let descriptor = open(path + "/runs", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      throw Failure("cannot open \(path)/runs: \(String(cString: strerror(errno)))")
+    }
+    // Never closed.
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      throw Failure("another sweep is at work in \(path)")
+    }
   }
 
   // MARK: Runs

@@ -44,6 +44,7 @@ struct CompareCommand: ParsableCommand {
     if comparison.against.isEmpty, options.directories.count == 1 {
       return try compareSweep(options.directories[0])
     }
+    try SweepInput.refuse(options.directories + comparison.against)
     let (a, b) = comparison.sides(options.directories)
     let runs = (try a.map(compared), try b.map(compared))
     var report = try comparison.compare(runs.0, with: runs.1, limits: failIf)

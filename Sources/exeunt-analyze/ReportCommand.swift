@@ -75,6 +75,7 @@ struct ReportCommand: ParsableCommand {
     if output == nil, isatty(STDOUT_FILENO) == 1 {
       throw Terminal.mistake("a page is not for a terminal: give -o")
     }
+    try SweepInput.refuse(directories + comparison.against)
     let guest = try symbols.read()
     var reader = RunReader(
       places: ExitPlaces(symbols: guest), part: part, threads: threads, isStrict: strictness.strict,

@@ -50,6 +50,14 @@ struct SweepInput {
     PathText.withBytes(path + "/plan.json") { access($0, R_OK) == 0 }
   }
 
+  /// Ends the program with status 2 where a sweep stands for a run: all of its runs are in it.
+  static func refuse(_ paths: [String]) throws {
+    guard let sweep = paths.first(where: isSweep) else { return }
+    throw Terminal.mistake(
+      "\(PathText.shown(sweep)) is a sweep, which has many runs: give it alone to compare, or name its runs' traces"
+    )
+  }
+
   /// Reads what is there, or ends the program with one line and status 3.
   init(_ path: String) throws {
     let plan: Plan = try Self.read(path + "/plan.json")

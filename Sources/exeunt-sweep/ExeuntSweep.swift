@@ -53,7 +53,10 @@ struct ExeuntSweep: ParsableCommand {
       let made = known ?? SweepPlan(wanted, seed: options.seed ?? .random(in: 0...UInt64.max))
       print(Self.words(made, in: place))
       if options.plan { return }
+      // Before what is told on standard error, also where both go into one file.
+      fflush(nil)
       if known == nil { try directory.write(made) }
+      try directory.claim()
       Interruption.listen()
       var sweeper = Sweeper(
         made, in: directory, program: try Self.monitor(), isAsked: { Interruption.isAsked },

@@ -95,6 +95,26 @@ struct SweepCommandTests {
     #expect(sweep["blocks"] as? Int == 4 && sweep["missing"] as? Int == 0)
     let effect = try #require((sweep["effects"] as? [[String: Any]])?.first)
     #expect(effect["from"] as? String == "device" && effect["to"] as? String == "global")
+    for command in [["compare", place.path, place.path], ["report", place.path]] {
+      let refused = try run(Tools.analyzer, command)
+      #expect(refused.status == 2 && refused.standardError.contains("is a sweep"), "\(refused.standardError)")
+    }
+    // Beside another one nothing is run, and a plan that cannot be one is told.
+    let script =
+      "exec 9<'\(place.path)/runs'; flock -n 9 || exit 99; '\(Tools.exeunt.path)' sweep -o '\(place.path)' '\(file.path)'"
+    let beside = try run(URL(fileURLWithPath: "/bin/bash"), ["-c", script])
+    #expect(
+      beside.status == 1 && beside.standardError.contains("another sweep is at work"),
+      "\(beside.standardError)")
+    let damaged = directory.url.appendingPathComponent("damaged")
+    try FileManager.default.createDirectory(at: damaged, withIntermediateDirectories: true)
+    let json = try String(contentsOfFile: place.path + "/plan.json", encoding: .utf8)
+    for block in ["9223372036854775807", "-1"] {
+      try json.replacing("\"block\" : 3", with: "\"block\" : \(block)").write(
+        toFile: damaged.path + "/plan.json", atomically: true, encoding: .utf8)
+      let told = try run(Tools.exeunt, ["sweep", "--plan", "-o", damaged.path, file.path])
+      #expect(told.status == 1 && told.standardError.contains("is damaged"), "\(told.standardError)")
+    }
     let unknown = try run(Tools.analyzer, ["compare", "--primary", "none", place.path])
     #expect(unknown.status == 2 && unknown.standardError.contains("no run has the metric 'none'"))
     try Self.experiment.replacingOccurrences(of: "pairs: 4", with: "pairs: 5").write(
