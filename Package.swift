@@ -133,12 +133,19 @@ let package = Package(
     .testTarget(name: "SymbolsTests", dependencies: ["Symbols", "TestSupport"], swiftSettings: swift),
     .testTarget(
       name: "ReportingTests",
-      dependencies: ["Pages", "Reporting", "Reports", "Export", "Symbols", "Dump", "Analysis", "CTF"],
+      dependencies: [
+        "Pages", "Reporting", "Reports", "Export", "Symbols", "Dump", "Analysis", "CTF", "SyntheticRuns",
+      ],
       exclude: ["Golden"], swiftSettings: swift),
+    .target(
+      name: "SyntheticRuns", dependencies: ["Reporting", "Reports"], path: "Tests/SyntheticRuns",
+      swiftSettings: swift),
     .testTarget(name: "SweepTests", dependencies: ["Sweep", "Statistics"], swiftSettings: swift),
     .testTarget(
       name: "PagesTests",
-      dependencies: ["Pages", "Reporting", "Analysis", "CTF", "TestSupport", "exeunt-analyze"],
+      dependencies: [
+        "Pages", "Reporting", "Reports", "Analysis", "CTF", "TestSupport", "SyntheticRuns", "exeunt-analyze",
+      ],
       swiftSettings: swift),
     .target(name: "CTestGuests", path: "Tests/TestGuests", cSettings: c),
     .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport", swiftSettings: swift),

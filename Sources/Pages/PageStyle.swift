@@ -70,6 +70,13 @@ enum PageStyle {
     svg.chart .effect.same { fill: var(--text); stroke: var(--text); }
     svg.chart .effect.open { fill: var(--page); }
     svg.chart .effect.outline { fill: none; }
+    svg.chart .effect.depends { fill: var(--bar); stroke: var(--bar); }
+    svg.chart .point { stroke: var(--bar); stroke-width: 2; }
+    svg.chart .point.on { fill: var(--bar); }
+    svg.chart .point.off { fill: var(--dim); stroke: var(--dim); }
+    svg.chart .point.beaten { fill: var(--page); stroke: var(--dim); }
+    svg.chart .run { fill: var(--dim); fill-opacity: 0.35; stroke: none; }
+    svg.chart polyline.frontier { stroke: var(--bar); stroke-dasharray: 5 3; }
     svg.chart text.verdict { font-weight: 600; }
     svg.chart text.better { fill: var(--better); }
     svg.chart text.worse { fill: var(--worse); }

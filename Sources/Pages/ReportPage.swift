@@ -46,6 +46,18 @@ package struct ReportPage {
     }
   }
 
+  /// A page of a sweep.
+  ///
+  /// - Parameters:
+  ///   - sweep: The report of `compare` on its directory; of any other the page is empty.
+  ///   - name: What the page calls it.
+  package init(sweep: Report, name: String) {
+    title = name
+    guard let parts = SweepSections(sweep) else { return }
+    introduction = parts.introduction
+    sections = parts.sections
+  }
+
   /// The page.
   package var html: String {
     let name = HTMLText.escaped(title)

@@ -8,8 +8,14 @@ package struct SweepReport: Codable, Equatable, Sendable {
   package var blocks: Int
   /// Runs that are planned and not finished.
   package var missing: Int
-  /// Each level of each factor beside the factor's first one.
+  /// Each level of each factor beside the factor's first one; where that depends on other factors, after it also at each level of these.
   package var effects: [SweepEffectReport]
+  /// Whether what a factor does depends on another one, for each two; nil: in a report of an early build.
+  package var interactions: [SweepInteractionReport]?
+  /// Which configurations are not beaten, for each guest; nil: in a report of an early build.
+  package var choices: [SweepChoiceReport]?
+  /// Latency against processor time, for each guest; nil: not all runs have both, or in a report of an early build.
+  package var frontiers: [SweepFrontierReport]?
 
   package init(
     question: String?, configurations: [SweepConfigurationReport], blocks: Int, missing: Int,
@@ -38,6 +44,17 @@ package struct SweepConfigurationReport: Codable, Equatable, Sendable {
   }
 }
 
+/// A level of a factor.
+package struct SweepSettingReport: Codable, Equatable, Sendable {
+  package var factor: String
+  package var level: String
+
+  package init(factor: String, level: String) {
+    self.factor = factor
+    self.level = level
+  }
+}
+
 /// What a level of a factor does, compared with the factor's first level.
 package struct SweepEffectReport: Codable, Equatable, Sendable {
   package var factor: String
@@ -47,6 +64,10 @@ package struct SweepEffectReport: Codable, Equatable, Sendable {
   package var to: String
   /// Other factors, over whose levels the logarithms of metrics are averaged within each block; empty: there is none.
   package var over: [String]
+  /// Levels of other factors at which it is so; nil: at all of them, on average.
+  package var at: [SweepSettingReport]?
+  /// Factors that it depends on, in a primary metric: the average holds at none of their levels. nil: there is no evidence of that.
+  package var dependsOn: [String]?
   /// Of pairs, one for each block.
   package var evidence: EvidenceReport
 
@@ -56,5 +77,57 @@ package struct SweepEffectReport: Codable, Equatable, Sendable {
     self.to = to
     self.over = over
     self.evidence = evidence
+  }
+}
+
+/// Whether what a level of a factor does is another thing at a level of another factor.
+package struct SweepInteractionReport: Codable, Equatable, Sendable {
+  package var factor: String
+  /// The factor's first level, and the one that is compared with it.
+  package var from: String
+  package var to: String
+  package var other: String
+  /// The other factor's first level, and the one at which the effect is compared with that at the first.
+  package var otherFrom: String
+  package var otherTo: String
+  /// The primary metrics.
+  package var metrics: [SweepContrastReport]
+
+  package init(
+    factor: String, from: String, to: String, other: String, otherFrom: String, otherTo: String,
+    metrics: [SweepContrastReport]
+  ) {
+    self.factor = factor
+    self.from = from
+    self.to = to
+    self.other = other
+    self.otherFrom = otherFrom
+    self.otherTo = otherTo
+    self.metrics = metrics
+  }
+}
+
+/// A ratio of a metric, judged together with others.
+package struct SweepContrastReport: Codable, Equatable, Sendable {
+  package var name: String
+  /// Of an interaction `depends`, `same`, `no_evidence`, `too_few_runs`; of two configurations `better`, `worse`, `same`, `no_evidence`,
+  /// `too_few_runs`, of B.
+  package var verdict: String
+  /// Hodges and Lehmann's estimate: of an interaction, the effect at the other factor's second level divided by that at its first; of two
+  /// configurations, B ÷ A.
+  package var ratio: Double
+  /// The ratio's interval, of this one by itself; nil: too few blocks.
+  package var lower: Double?
+  package var upper: Double?
+  /// The p-value of no difference, among all that are judged together.
+  package var familyP: Double?
+  /// That of a difference beyond what counts as the same, of all metrics of the comparison, among all comparisons.
+  package var equivalenceP: Double
+
+  package init(name: String, verdict: String, ratio: Double, equivalenceP: Double) {
+    self.name = name
+    self.verdict = verdict
+    self.ratio = ratio
+    self.equivalenceP = equivalenceP
   }
 }

@@ -55,6 +55,36 @@ package struct Judgement: Sendable {
     return metrics.indices.map { finding(metrics[$0], familyP: differences[$0], equivalenceP: same[$0]) }
   }
 
+  /// Judges several comparisons of the same blocks together, each in some metrics, and all of them as pairs.
+  ///
+  /// What is said of differences is one family. Each arrangement exchanges the signs of a block's differences in all comparisons at once, so
+  /// that the level is exact where what chance does to a block, in all configurations together, is as likely with the opposite sign. Of
+  /// two configurations that are alike this holds whatever is distributed how; of more it takes logarithms that are distributed symmetrically.
+  ///
+  /// A comparison is the same as a whole or not at all: all its metrics have to be, which makes the largest of their p-values that of the
+  /// comparison, corrected by Holm for the number of comparisons.
+  ///
+  /// - Returns: In the order of `comparisons`.
+  package func comparisons(_ comparisons: [[Samples]]) -> [[Finding]] {
+    let all = comparisons.flatMap { $0 }
+    let differences = FamilyWise.stepDown(all, limit: Self.arrangements(all))
+    let same = FamilyWise.holm(comparisons.map { $0.map(equivalenceP).max() ?? 1 })
+    var place = 0
+    return zip(comparisons, same).map { metrics, same in
+      metrics.map { metric in
+        defer { place += 1 }
+        return finding(metric, familyP: differences[place], equivalenceP: same)
+      }
+    }
+  }
+
+  /// As many arrangements as take seconds, and enough for p-values far below the level.
+  private static func arrangements(_ metrics: [Samples]) -> Int {
+    guard case .pairs(let first)? = metrics.first else { return 1 << 18 }
+    let most = 400_000_000 / max(1, metrics.count * first.count)
+    return min(1 << 18, max(1 << 12, most))
+  }
+
   /// What runs say of a metric that nobody declared: its numbers, as if it were the only one.
   package func alone(_ metric: Samples) -> Finding {
     finding(metric, familyP: nil, equivalenceP: equivalenceP(metric))

@@ -64,26 +64,15 @@ struct CompareCommand: ParsableCommand {
         "compare takes two recordings, or several --against others, or the directory of a sweep; \(PathText.shown(path)) is none"
       )
     }
-    if comparison.paired || comparison.unpaired || !failIf.isEmpty {
-      throw Terminal.mistake(
-        "the runs of a sweep are pairs; --paired, --unpaired and --fail-if are for runs that are named")
-    }
-    let sweep = try SweepInput(path)
-    let runs = try sweep.runs.map { run in
-      SweepRun(
-        block: run.block, configuration: run.configuration, isDisturbed: run.isDisturbed,
-        compared: try compared(run.trace))
-    }
-    guard let report = Report.comparing(sweep.design, runs, comparison.plan) else {
-      throw Terminal.mistake(
-        "there is no block yet in which every configuration has run: \(runs.count) of \(sweep.design.planned) runs are made"
-      )
-    }
-    for effect in report.sweep?.effects ?? [] {
-      try comparison.refuseUnknown(effect.evidence, comparison.primary)
+    if !failIf.isEmpty { throw Terminal.mistake("--fail-if is for runs that are named, not for a sweep") }
+    var traces: [TraceReport] = []
+    let report = try SweepInput(path).report(comparison) { trace in
+      let run = try compared(trace)
+      traces.append(run.summary.trace)
+      return run
     }
     try options.finish(report)
-    try AnalysisOptions.checkDamage(runs.map(\.compared.summary.trace))
+    try AnalysisOptions.checkDamage(traces)
   }
 
   private func compared(_ directory: String) throws -> ComparedRun {

@@ -12,19 +12,21 @@ struct ReportCommand: ParsableCommand {
       "Write a page with findings, charts, tables and the timeline of a run, or of two configurations.",
     discussion: """
       One file that opens in any browser, also without a network. Of runs of two
-      configurations the page has the comparison, and one run of each in detail.
+      configurations the page has the comparison, and one run of each in detail; of
+      a sweep's directory what its factors do, and which configuration to take.
 
       EXAMPLES:
         exeunt-analyze report -o run1.html run1
         exeunt-analyze report -o run1.html --symbols vmlinux run1
         exeunt-analyze report -o second.html --from 1 --to 2 run1
         exeunt-analyze report -o compared.html old? --against new?
+        exeunt-analyze report -o locks.html locks        a sweep (exeunt sweep)
       """)
 
   @Argument(
     help: ArgumentHelp(
-      "Directories with traces, or states; each is a run. One is told of; two are compared.", valueName: "dir"
-    ),
+      "Directories with traces, or states; each is a run. One is told of; two are compared. Or a sweep's directory.",
+      valueName: "dir"),
     completion: .directory)
   var directories: [String]
 
@@ -75,13 +77,24 @@ struct ReportCommand: ParsableCommand {
     if output == nil, isatty(STDOUT_FILENO) == 1 {
       throw Terminal.mistake("a page is not for a terminal: give -o")
     }
-    try SweepInput.refuse(directories + comparison.against)
+    let isSweep = !isComparison && SweepInput.isSweep(directories[0])
+    if !isSweep { try SweepInput.refuse(directories + comparison.against) }
+    if isSweep, part.isChosen {
+      throw Terminal.mistake("--from, --to and --around are for a page of one run")
+    }
     let guest = try symbols.read()
     var reader = RunReader(
       places: ExitPlaces(symbols: guest), part: part, threads: threads, isStrict: strictness.strict,
       timelineItems: timelineItems)
     let page: ReportPage
-    if isComparison {
+    if isSweep {
+      let sweep = try SweepInput(directories[0])
+      page = ReportPage(
+        sweep: try sweep.report(comparison) {
+          try reader.compared($0, "", number: 0, of: 1, details: 0).compared
+        },
+        name: directories[0])
+    } else if isComparison {
       let (a, b) = comparison.sides(directories)
       let one = try a.enumerated().map {
         try reader.compared($1, "A", number: $0, of: a.count, details: details)

@@ -2,6 +2,7 @@ import ArgumentParser
 import CTF
 import Glibc
 import Reporting
+import Reports
 
 #if canImport(FoundationEssentials)
   import FoundationEssentials
@@ -70,7 +71,7 @@ struct SweepInput {
     let guests = Set(plan.configurations.map(\.guest)).count
     design = SweepDesign(
       question: plan.question,
-      factors: (guests > 1 ? ["guest"] : []) + plan.configurations[0].levels.map(\.factor),
+      factors: (guests > 1 ? [SweepDesign.guest] : []) + plan.configurations[0].levels.map(\.factor),
       configurations: plan.configurations.map { configuration in
         .init(
           label: configuration.label,
@@ -89,6 +90,32 @@ struct SweepInput {
         isDisturbed: record.disturbance?.isDisturbed ?? false,
         trace: place + "/trace")
     }
+  }
+
+  /// What its runs say, or ends the program with status 2 where that cannot be told.
+  ///
+  /// - Parameter compared: Reads a run's trace.
+  func report(
+    _ comparison: ComparisonOptions, compared: (_ trace: String) throws -> ComparedRun
+  ) throws -> Report {
+    if comparison.paired || comparison.unpaired {
+      throw Terminal.mistake(
+        "the runs of a sweep are pairs; --paired and --unpaired are for runs that are named")
+    }
+    let runs = try runs.map { run in
+      SweepRun(
+        block: run.block, configuration: run.configuration, isDisturbed: run.isDisturbed,
+        compared: try compared(run.trace))
+    }
+    guard let report = Report.comparing(design, runs, comparison.plan) else {
+      throw Terminal.mistake(
+        "there is no block yet in which every configuration has run: \(runs.count) of \(design.planned) runs are made"
+      )
+    }
+    for effect in report.sweep?.effects ?? [] {
+      try comparison.refuseUnknown(effect.evidence, comparison.primary)
+    }
+    return report
   }
 
   /// No plan is larger.

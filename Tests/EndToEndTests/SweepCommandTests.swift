@@ -95,10 +95,13 @@ struct SweepCommandTests {
     #expect(sweep["blocks"] as? Int == 4 && sweep["missing"] as? Int == 0)
     let effect = try #require((sweep["effects"] as? [[String: Any]])?.first)
     #expect(effect["from"] as? String == "device" && effect["to"] as? String == "global")
-    for command in [["compare", place.path, place.path], ["report", place.path]] {
+    for command in [["compare", place.path, place.path], ["report", place.path, place.path]] {
       let refused = try run(Tools.analyzer, command)
       #expect(refused.status == 2 && refused.standardError.contains("is a sweep"), "\(refused.standardError)")
     }
+    let page = try run(Tools.analyzer, ["report", "--primary", "elapsed", place.path])
+    #expect(page.status == 0 && page.text.hasSuffix("</html>\n"), "\(page.standardError)")
+    #expect(page.text.contains("lock: B global against A device") && page.text.contains("too few blocks"))
     // Beside another one nothing is run, and a plan that cannot be one is told.
     let script =
       "exec 9<'\(place.path)/runs'; flock -n 9 || exit 99; '\(Tools.exeunt.path)' sweep -o '\(place.path)' '\(file.path)'"
@@ -174,7 +177,8 @@ struct SweepCommandTests {
       "\(wrong.standardError)")
     let unknown = try sweep("guests: [port-io]\noptions: {cpu: 2}")
     #expect(
-      unknown.status == 1 && unknown.standardError.contains("ended with status 2"), "\(unknown.standardError)"
+      unknown.status == 2 && unknown.standardError.contains("Unknown option '--cpu'"),
+      "\(unknown.standardError)"
     )
     // Nothing was run, so the file can be mended.
     #expect(try sweep("guests: [port-io iterations=5]\npairs: 1").status == 0)

@@ -1,4 +1,5 @@
 import Foundation
+import Pages
 import TestSupport
 import Testing
 
@@ -115,10 +116,23 @@ struct PageLayoutTests {
     }
   }
 
+  /// Pages of sweeps whose points are far apart, on top of each other, and more than have room.
+  private static func withSweeps(_ body: (String) throws -> Void) throws {
+    try withTemporaryDirectory { directory in
+      for (name, levels, spread) in [("few", 2, 0.4), ("alike", 3, 0.001), ("many", 6, 0.3)] {
+        let file = "\(directory)/sweep-\(name).html"
+        let report = try SweepPage.report(levels: levels, spread: spread)
+        try ReportPage(sweep: report, name: "sweep \(name)").html.write(
+          toFile: file, atomically: true, encoding: .utf8)
+        try body(file)
+      }
+    }
+  }
+
   @Test("nothing is cut off, covered, wider than the window or too faint to read, in both schemes")
   func looks() throws {
     var drawings = 0
-    try Self.withPages { path in
+    func look(_ path: String) throws {
       for (width, scheme) in [(1400, "light"), (1400, "dark"), (800, "light"), (360, "dark")] {
         var answer = try Chromium.run([
           .init("size", [width, 900]), .init("scheme", scheme), .init("open", "file://\(path)"),
@@ -135,6 +149,8 @@ struct PageLayoutTests {
         drawings += looks.drawings
       }
     }
-    #expect(drawings > 60)
+    try Self.withPages(look)
+    try Self.withSweeps(look)
+    #expect(drawings > 100)
   }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import Reports
+import SyntheticRuns
 import Testing
 
 @testable import Reporting
@@ -24,25 +25,9 @@ struct SweepTests {
         let speed = exp(0.4 * sin(Double(block) * 2.3))
         let noise = 1 + 0.002 * sin(Double(number) * 1.7)
         let factor = design.configurations[index].levels.reduce(1) { $0 * (effects[$1] ?? 1) }
-        let begin = Int64(number) * 1_000_000_000
-        var report = Report(
-          command: "summary",
-          trace: TraceReport(
-            paths: ["run\(number)"], begin: begin, end: begin + 900_000_000, duration: 900_000_000,
-            isUnixTime: true,
-            events: 1, otherEvents: 0, discardedEvents: 0, lostPackets: 0, isPartial: false, streams: [],
-            eventsByName: [],
-            diagnostics: [], notes: []))
-        report.machine = MachineReport(
-          version: "1", guest: "g", kvm: "vmx", kernel: "6.1", ramBytes: 1, vcpus: 1, loops: 1, pid: 1,
-          tscKHz: 1,
-          configuration: "{}")
-        let metrics = ["elapsed": 1000 * speed * noise * factor, "cpu": 500 * speed * noise].map {
-          RunMetric(name: $0.key, unit: "ns", value: $0.value, weight: 1)
-        }
-        return SweepRun(
-          block: block, configuration: index, isDisturbed: number == 7,
-          compared: ComparedRun(summary: report, metrics: metrics))
+        return .synthetic(
+          number: number, block: block, configuration: index, isDisturbed: number == 7,
+          ["elapsed": 1000 * speed * noise * factor, "cpu": 500 * speed * noise])
       }
     }
   }

@@ -15,9 +15,10 @@ struct ForestPlot {
   ///   - metrics: At least one with a ratio.
   ///   - isPrimary: They were declared beforehand.
   ///   - range: What the scale has to have, as ratios; what goes beyond ends in an arrow.
+  ///   - ends: What is on either side of no effect.
   static func html(
     _ title: String, _ metrics: [MetricReport], isPrimary: Bool, _ evidence: EvidenceReport,
-    range: ClosedRange<Double>
+    range: ClosedRange<Double>, ends: (less: String, more: String) = ("B less", "B more")
   ) -> String {
     let bottom = top + Double(metrics.count) * pitch
     var drawing = SVGDrawing(
@@ -34,8 +35,8 @@ struct ForestPlot {
     drawing.rect("band", x: band.0, y: top - 6, width: band.1 - band.0, height: bottom - top + 6)
     scale(range, x, bottom, &drawing)
     drawing.line("none", x(1), top - 6, x(1), bottom)
-    drawing.text("B less", x: x(1) - 8, y: 12, "tick", anchor: .end)
-    drawing.text("B more", x: x(1) + 8, y: 12, "tick")
+    drawing.text(ends.less, x: x(1) - 8, y: 12, "tick", anchor: .end)
+    drawing.text(ends.more, x: x(1) + 8, y: 12, "tick")
     for (place, metric) in metrics.enumerated() {
       draw(metric, evidence, isPrimary, range, x, top + (Double(place) + 0.5) * pitch, &drawing)
     }

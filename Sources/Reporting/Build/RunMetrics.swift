@@ -3,26 +3,43 @@ import Reports
 import Statistics
 
 /// A metric of one run.
-struct RunMetric: Sendable, Equatable {
+package struct RunMetric: Sendable, Equatable {
   /// The same in all runs.
-  var name: String
+  package var name: String
   /// `ns` or `per_second`.
-  var unit: String
+  package var unit: String
   /// Less is better; else neither is.
-  var isLessBetter = true
+  package var isLessBetter: Bool
   /// It is about exits of all kinds together, so that it differs where these do.
-  var isOfAllExits = false
+  package var isOfAllExits: Bool
   /// nil: too few events for it, or it counts events and some are missing.
-  var value: Double?
+  package var value: Double?
   /// Time that it is about, ns: what takes most comes first.
-  var weight: Int64
+  package var weight: Int64
+
+  package init(
+    name: String, unit: String, isLessBetter: Bool = true, isOfAllExits: Bool = false, value: Double?,
+    weight: Int64
+  ) {
+    self.name = name
+    self.unit = unit
+    self.isLessBetter = isLessBetter
+    self.isOfAllExits = isOfAllExits
+    self.value = value
+    self.weight = weight
+  }
 }
 
 /// One run, as far as it is compared with others.
 package struct ComparedRun: Sendable {
   /// The report of `summary` on it.
   package let summary: Report
-  let metrics: [RunMetric]
+  package let metrics: [RunMetric]
+
+  package init(summary: Report, metrics: [RunMetric]) {
+    self.summary = summary
+    self.metrics = metrics
+  }
 }
 
 extension ReportBuilder {

@@ -1,4 +1,3 @@
-import Glibc
 import Reports
 
 /// A finished run of a sweep.
@@ -32,6 +31,9 @@ package struct SweepDesign: Sendable, Equatable {
     }
   }
 
+  /// The factor that guests are, where there are several.
+  package static let guest = "guest"
+
   package var question: String?
   package var factors: [String]
   package var configurations: [Configuration]
@@ -56,12 +58,8 @@ extension Report {
   /// - Returns: nil: there is no block in which all configurations ran.
   package static func comparing(_ design: SweepDesign, _ runs: [SweepRun], _ plan: ComparisonPlan) -> Report?
   {
-    let blocks = Dictionary(grouping: runs, by: \.block).filter { _, runs in
-      Set(runs.map(\.configuration)).count == design.configurations.count
-    }.sorted { $0.key < $1.key }.map {
-      Dictionary($0.value.map { ($0.configuration, $0.compared) }) { first, _ in first }
-    }
-    guard let first = runs.first, !blocks.isEmpty else { return nil }
+    let blocks = SweepBlocks(design, runs)
+    guard let first = runs.first, !blocks.blocks.isEmpty else { return nil }
     var plan = plan
     plan.pairing = .paired
     var report = Report(command: "compare", trace: first.compared.summary.trace)
@@ -72,59 +70,74 @@ extension Report {
         label: design.configurations[index].label, runs: own.count, disturbed: own.filter(\.isDisturbed).count
       )
     }
+    let interactions = SweepInteractions(blocks, plan)
+    let effects = SweepEffects(blocks, plan)
     report.sweep = SweepReport(
-      question: design.question, configurations: configurations, blocks: blocks.count,
+      question: design.question, configurations: configurations, blocks: blocks.blocks.count,
       missing: design.planned - runs.count,
-      effects: design.factors.indices.flatMap { effects(of: $0, design, blocks, plan) })
+      effects: design.factors.indices.flatMap { factor in
+        effects.effects(of: factor, dependingOn: { interactions.others(of: factor, to: $0) })
+      })
+    report.sweep?.interactions = interactions.reports
+    report.sweep?.choices = SweepChoices(blocks, plan).reports
+    let frontiers = SweepFrontiers(blocks, plan).reports
+    if !frontiers.isEmpty { report.sweep?.frontiers = frontiers }
     return report
-  }
-
-  private static func effects(
-    of factor: Int, _ design: SweepDesign, _ blocks: [[Int: ComparedRun]], _ plan: ComparisonPlan
-  ) -> [SweepEffectReport] {
-    var levels: [String] = []
-    for configuration in design.configurations where !levels.contains(configuration.levels[factor]) {
-      levels.append(configuration.levels[factor])
-    }
-    func side(_ level: String) -> [ComparedRun] {
-      let members = design.configurations.indices.filter { design.configurations[$0].levels[factor] == level }
-      return blocks.map { block in ComparedRun.average(members.compactMap { block[$0] }) }
-    }
-    let others = design.factors.indices.filter { other in
-      other != factor && Set(design.configurations.map { $0.levels[other] }).count > 1
-    }.map { design.factors[$0] }
-    return levels.dropFirst().map { level in
-      let compared = Report.comparing(side(levels[0]), with: side(level), plan)
-      return SweepEffectReport(
-        factor: design.factors[factor], from: levels[0], to: level, over: others,
-        evidence: compared.compare?.evidence
-          ?? EvidenceReport(
-            design: "one_each", level: plan.judgement.level, equivalence: plan.judgement.equivalence, a: [],
-            b: [],
-            warnings: [], primary: [], exploratory: []))
-    }
   }
 }
 
-extension ComparedRun {
-  /// Several runs as one: the geometric mean of each metric that all of them have.
+/// What factors do.
+struct SweepEffects {
+  private let blocks: SweepBlocks
+  private let plan: ComparisonPlan
+
+  init(_ blocks: SweepBlocks, _ plan: ComparisonPlan) { (self.blocks, self.plan) = (blocks, plan) }
+
+  /// Each level of a factor beside its first one, on average, and where that depends on others at each of their levels.
   ///
-  /// - Parameter runs: At least one.
-  fileprivate static func average(_ runs: [ComparedRun]) -> ComparedRun {
-    guard runs.count > 1 else { return runs[0] }
-    var summary = runs[0].summary
-    summary.trace.isPartial = runs.contains { $0.summary.trace.isPartial }
-    let others = runs.dropFirst().map { run in
-      Dictionary(run.metrics.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
+  /// - Parameter others: Factors that the effect of a level depends on.
+  func effects(of factor: Int, dependingOn others: (_ level: String) -> [Int]) -> [SweepEffectReport] {
+    let levels = blocks.levels(of: factor)
+    return levels.dropFirst().flatMap { level -> [SweepEffectReport] in
+      let others = others(level)
+      var average = effect(of: factor, from: levels[0], to: level, at: [:])
+      if !others.isEmpty { average.dependsOn = others.map { blocks.design.factors[$0] } }
+      return [average]
+        + combinations(of: others).map { effect(of: factor, from: levels[0], to: level, at: $0) }
     }
-    let metrics = runs[0].metrics.map { metric in
-      var metric = metric
-      let values = [metric.value] + others.map { $0[metric.name] ?? nil }
-      let known = values.compactMap { $0 }.filter { $0 > 0 }
-      metric.value =
-        known.count == values.count ? exp(known.reduce(0) { $0 + log($1) } / Double(known.count)) : nil
-      return metric
+  }
+
+  /// All combinations of levels of some factors; none of none.
+  private func combinations(of factors: [Int]) -> [[Int: String]] {
+    guard !factors.isEmpty else { return [] }
+    return factors.reduce([[:]]) { found, factor in
+      found.flatMap { levels in
+        blocks.levels(of: factor).map { levels.merging([factor: $0]) { _, new in new } }
+      }
     }
-    return ComparedRun(summary: summary, metrics: metrics)
+  }
+
+  private func effect(
+    of factor: Int, from: String, to: String, at others: [Int: String]
+  ) -> SweepEffectReport {
+    let (a, b) = (
+      blocks.members(others.merging([factor: from]) { _, new in new }),
+      blocks.members(others.merging([factor: to]) { _, new in new })
+    )
+    let evidence =
+      a.isEmpty || b.isEmpty
+      ? nil : Report.comparing(blocks.side(a), with: blocks.side(b), plan).compare?.evidence
+    let names = blocks.design.factors
+    var report = SweepEffectReport(
+      factor: names[factor], from: from, to: to,
+      over: blocks.varied(among: a).filter { $0 != factor }.map { names[$0] },
+      evidence: evidence
+        ?? EvidenceReport(
+          design: "one_each", level: plan.judgement.level, equivalence: plan.judgement.equivalence, a: [],
+          b: [], warnings: [], primary: [], exploratory: []))
+    if !others.isEmpty {
+      report.at = others.sorted { $0.key < $1.key }.map { .init(factor: names[$0.key], level: $0.value) }
+    }
+    return report
   }
 }

@@ -31,9 +31,9 @@ extension DocumentBuilder {
     limits(evidence)
   }
 
-  /// The metrics that are declared beforehand, as a table.
+  /// The metrics that are declared beforehand, as a table of a section that has begun.
   mutating func primary(_ evidence: EvidenceReport) {
-    metrics(EvidenceText.primary, evidence.primary, evidence)
+    metrics(EvidenceText.primary, evidence.primary, evidence, isTitled: false)
   }
 
   private func words(_ evidence: EvidenceReport) -> String {
@@ -43,9 +43,12 @@ extension DocumentBuilder {
       : counts + ", not in pairs: what drifts over time is not told from a difference"
   }
 
-  /// - Parameter isBrief: Names are long: what can be told from the rest is left out.
+  /// - Parameters:
+  ///   - isBrief: Names are long: what can be told from the rest is left out.
+  ///   - isTitled: It begins a section.
   private mutating func metrics(
-    _ title: String, _ metrics: [MetricReport], _ evidence: EvidenceReport, isBrief: Bool = false
+    _ title: String, _ metrics: [MetricReport], _ evidence: EvidenceReport, isBrief: Bool = false,
+    isTitled: Bool = true
   ) {
     let none = metrics.filter { $0.verdict == "not_in_all_runs" && $0.medianA == nil && $0.medianB == nil }
     let metrics = metrics.filter { metric in !none.contains { $0.name == metric.name } }
@@ -67,7 +70,7 @@ extension DocumentBuilder {
           + [metric.ratio.map(EvidenceText.change) ?? "–", interval ?? "–"] + (isBrief ? [] : [detectable])
           + [EvidenceText.verdict(metric, evidence)])
     }
-    if metrics.isEmpty { heading(title) } else { show(table) }
+    if !metrics.isEmpty { show(table, isTitled: isTitled) } else if isTitled { heading(title) }
     if !none.isEmpty { paragraph("in no run: " + none.map(\.name).joined(separator: ", "), indent: 2) }
   }
 
