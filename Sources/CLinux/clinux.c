@@ -23,6 +23,22 @@ int clinux_pin_this_thread(int cpu) {
     return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : -errno;
 }
 
+int clinux_use_cpus(const int *cpus, size_t count) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (size_t index = 0; index < count; index++) {
+        if (cpus[index] < 0 || cpus[index] >= CPU_SETSIZE) return -EINVAL;
+        CPU_SET(cpus[index], &set);
+    }
+    return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : -errno;
+}
+
+int clinux_end_with_parent(pid_t parent, int signal_number) {
+    if (prctl(PR_SET_PDEATHSIG, signal_number) != 0) return -errno;
+    // It may have ended before the kernel knew.
+    return getppid() == parent ? 0 : -ESRCH;
+}
+
 int clinux_usable_cpus(void) {
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;

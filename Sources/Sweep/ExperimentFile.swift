@@ -16,6 +16,13 @@ package enum ExperimentFile {
     fileprivate init(_ text: String, at mark: Mark?) {
       (self.text, line, column) = (text, mark?.line, mark?.column)
     }
+
+    /// - Parameter offset: Of a character of the whole file.
+    fileprivate init(_ text: String, offset: Int, in file: String) {
+      let lines = file.prefix(offset).split(separator: "\n", omittingEmptySubsequences: false)
+      self.text = text
+      (line, column) = (max(1, lines.count), (lines.last?.unicodeScalars.count ?? 0) + 1)
+    }
   }
 
   private static let keys = ["question", "guests", "options", "factors", "pairs", "warm-up"]
@@ -42,7 +49,13 @@ package enum ExperimentFile {
       pairs: Experiment.defaultPairs, warmUps: 1)
     if let node = entry("question") { experiment.question = try word(node, "question") }
     if let node = entry("options") { experiment.arguments = try options(node) }
-    if let node = entry("factors") { experiment.factors = try factors(node) }
+    if let node = entry("factors") {
+      var taken = optionNames(experiment.arguments).map { ($0, "options") }
+      for guest in experiment.guests { taken += optionNames(guest.arguments).map { ($0, "guests") } }
+      experiment.factors = try factors(
+        node, taken: Dictionary(taken, uniquingKeysWith: { first, _ in first }))
+    }
+    try refuseTwice(experiment, at: entry("guests")?.mark)
     if let node = entry("pairs") { experiment.pairs = try number(node, "pairs", Experiment.pairBounds) }
     if let node = entry("warm-up") { experiment.warmUps = try number(node, "warm-up", 0...10) }
     let configurations = experiment.configurations
@@ -68,11 +81,13 @@ package enum ExperimentFile {
     } catch let YamlError.scanner(_, problem, mark, _), let YamlError.parser(_, problem, mark, _),
       let YamlError.composer(_, problem, mark, _)
     {
-      throw Mistake(problem, at: mark)
+      throw Mistake("this is no YAML: \(problem)", at: mark)
     } catch YamlError.duplicatedKeysInMapping(let duplicates, let context) {
       throw Mistake("'\(duplicates.first ?? "")' is there twice", at: context.mark)
+    } catch YamlError.reader(_, let offset, _, _) {
+      throw Mistake("a character that YAML does not have", offset: offset ?? 0, in: text)
     } catch {
-      throw Mistake("it is no YAML: \(error)", at: nil)
+      throw Mistake("it is no YAML", at: nil)
     }
   }
 
@@ -100,9 +115,15 @@ package enum ExperimentFile {
     return guests
   }
 
-  private static func factors(_ node: Node) throws(Mistake) -> [Experiment.Factor] {
-    var factors: [Experiment.Factor] = []
+  /// - Parameter taken: Options that are set already, and by what.
+  private static func factors(
+    _ node: Node, taken: [String: String]
+  ) throws(Mistake) -> [Experiment.Factor] {
+    var (factors, taken): ([Experiment.Factor], [String: String]) = ([], taken)
     for (name, value) in try mapping(node, "factors") {
+      guard name != "guest" else {
+        throw Mistake("guests are not a factor: list them under 'guests'", at: value.mark)
+      }
       guard !factors.contains(where: { $0.name == name }) else {
         throw Mistake("factor '\(name)' is there twice", at: value.mark)
       }
@@ -127,9 +148,38 @@ package enum ExperimentFile {
       where levels[..<place].contains(where: { $0.label == level.label }) {
         throw Mistake("factor '\(name)' has the level '\(level.label)' twice", at: value.mark)
       }
+      let names = Set(levels.flatMap { optionNames($0.arguments) })
+      for option in names.sorted() where !severalTimes.contains(option) {
+        if let other = taken[option] {
+          throw Mistake("--\(option) is set by factor '\(name)' and by \(other)", at: value.mark)
+        }
+        taken[option] = "factor '\(name)'"
+      }
       factors.append(.init(name: name, levels: levels))
     }
     return factors
+  }
+
+  /// Options of `exeunt run` that add to each other where they are given several times; of others the last would hold.
+  private static let severalTimes: Set<String> = [
+    "chardev", "device", "disk", "drive", "net", "netdev", "object", "pin",
+  ]
+
+  /// The names of options among arguments.
+  private static func optionNames(_ arguments: [String]) -> [String] {
+    arguments.filter { $0.hasPrefix("--") && $0.count > 2 }.map {
+      String($0.dropFirst(2).prefix { $0 != "=" })
+    }
+  }
+
+  /// Options of all runs that a guest has, too.
+  private static func refuseTwice(_ experiment: Experiment, at mark: Mark?) throws(Mistake) {
+    let common = Set(optionNames(experiment.arguments)).subtracting(severalTimes)
+    for guest in experiment.guests {
+      if let option = optionNames(guest.arguments).first(where: common.contains) {
+        throw Mistake("--\(option) is set by guest '\(guest.label)' and by options", at: mark)
+      }
+    }
   }
 
   /// Options of `exeunt run` by their names; a list gives an option several times. What is called `parameters` is the guest's.
@@ -140,6 +190,9 @@ package enum ExperimentFile {
       if name != "parameters" { try check(option: name, at: value.mark) }
       var values: [Node] = [value]
       if case .sequence(let items) = value { values = Array(items) }
+      guard values.count < 2 || name == "parameters" || severalTimes.contains(name) else {
+        throw Mistake("--\(name) takes one value", at: value.mark)
+      }
       for value in values {
         let text = try word(value, "the value of '\(name)'")
         found += name == "parameters" ? text.split(separator: " ").map(String.init) : arguments(name, text)
@@ -193,8 +246,14 @@ package enum ExperimentFile {
 
   private static func number(_ node: Node, _ what: String, _ bounds: ClosedRange<Int>) throws(Mistake) -> Int
   {
-    guard let number = Int(try word(node, what)), bounds.contains(number) else {
-      throw Mistake("\(what): give \(bounds.lowerBound) to \(bounds.upperBound)", at: node.mark)
+    let text = try word(node, what)
+    // What is in quotes is a text, in YAML.
+    guard case .scalar(let scalar) = node, [.plain, .any].contains(scalar.style), let number = Int(text),
+      bounds.contains(number)
+    else {
+      throw Mistake(
+        "\(what): give a number from \(bounds.lowerBound) to \(bounds.upperBound), without quotes",
+        at: node.mark)
     }
     return number
   }

@@ -23,7 +23,8 @@ package enum Power {
 
   package static func sentence(pairs: Int) -> String {
     guard let smallest = smallest(pairs: pairs) else {
-      return "\(pairs) pairs show no difference, however large: that takes \(table[0].pairs)"
+      return
+        "\(Words.number(pairs, "pair")) show\(pairs == 1 ? "s" : "") no difference, however large: that takes \(table[0].pairs)"
     }
     func percent(_ spread: Double) -> String { String(format: "%.1f %%", (exp(smallest * spread) - 1) * 100) }
     return

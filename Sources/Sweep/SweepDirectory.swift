@@ -103,7 +103,7 @@ package struct SweepDirectory {
     do {
       try FileManager.default.removeItem(atPath: place)
     } catch {
-      throw Failure("cannot remove \(place): \(error.localizedDescription)")
+      throw Failure("cannot remove \(place): \(Self.reason(error))")
     }
   }
 
@@ -129,11 +129,19 @@ package struct SweepDirectory {
 
   // MARK: Files
 
+  /// Why the host refused something.
+  private static func reason(_ error: any Error) -> String {
+    let given = error as NSError
+    let under = given.userInfo[NSUnderlyingErrorKey] as? NSError ?? given
+    return under.domain == NSPOSIXErrorDomain
+      ? String(cString: strerror(CInt(truncatingIfNeeded: under.code))) : "the host refuses it"
+  }
+
   private func make(_ place: String) throws(Failure) {
     do {
       try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
     } catch {
-      throw Failure("cannot make \(place): \(error.localizedDescription)")
+      throw Failure("cannot make \(place): \(Self.reason(error))")
     }
   }
 
@@ -144,7 +152,7 @@ package struct SweepDirectory {
       // Nobody sees a part of it.
       try encoder.encode(value).write(to: URL(fileURLWithPath: file), options: .atomic)
     } catch {
-      throw Failure("cannot write \(file): \(error.localizedDescription)")
+      throw Failure("cannot write \(file): \(Self.reason(error))")
     }
   }
 }

@@ -14,7 +14,7 @@ package struct Sweeper {
     package var description: String {
       switch self {
       case .interrupted(let finished, let all):
-        "\(finished) of \(all) runs are finished; the same command goes on with the rest"
+        "\(finished) of \(Words.number(all, "run")) are finished; the same command goes on with the rest"
       case .failed(let what): what
       case .diskFull(let what): what
       }
@@ -55,11 +55,11 @@ package struct Sweeper {
     let missing = all.filter { $0.1 == nil }.map(\.0)
     guard !missing.isEmpty else { return }
     if missing.count < all.count {
-      report("\(all.count - missing.count) of \(all.count) runs are there already")
+      report("\(all.count - missing.count) of \(Words.number(all.count, "run")) are there already")
     }
     try warmUp(Set(missing.map(\.configuration)).sorted())
     report(
-      "about \(Words.time(left(missing[...]))) for \(missing.count) runs, and \(Words.bytes(largest &* UInt64(missing.count))) at most"
+      "about \(Words.time(left(missing[...]))) for \(Words.number(missing.count, "run")), and \(Words.bytes(largest &* UInt64(missing.count))) at most"
     )
     for (place, run) in missing.enumerated() {
       let name = plan.name(run)
@@ -122,7 +122,9 @@ package struct Sweeper {
     let begin = Clock.monotonic
     let outcome: Subprocess.Outcome
     do {
-      outcome = try Subprocess.run(program, arguments, timeout: Self.limit, isHopeless: isAsked)
+      outcome = try Subprocess.run(
+        ProcessArguments.executable, RunLauncher.arguments(program, arguments, cpus: []), timeout: Self.limit,
+        isHopeless: isAsked)
     } catch {
       throw Ending.failed("cannot start \(program): \(error)")
     }
@@ -162,41 +164,5 @@ package struct Sweeper {
     guard getrusage(__rusage_who_t(RUSAGE_CHILDREN.rawValue), &usage) == 0 else { return 0 }
     func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
     return seconds(usage.ru_utime) + seconds(usage.ru_stime)
-  }
-}
-
-/// Numbers as people read them.
-package enum Words {
-  /// Of seconds.
-  package static func time(_ seconds: Double) -> String {
-    if seconds < 99.5 { return String(format: seconds < 9.95 ? "%.1f s" : "%.0f s", seconds) }
-    let minutes = Int((seconds / 60).rounded())
-    return minutes < 100 ? "\(minutes) min" : "\(minutes / 60) h \(minutes % 60) min"
-  }
-
-  package static func bytes(_ bytes: UInt64) -> String {
-    let units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
-    var (value, unit) = (Double(bytes), 0)
-    while value >= 1024, unit < units.count - 1 { (value, unit) = (value / 1024, unit + 1) }
-    return unit == 0
-      ? "\(bytes) bytes" : String(format: value < 10 ? "%.1f %@" : "%.0f %@", value, units[unit])
-  }
-
-  package static func disturbance(_ disturbance: Disturbance) -> String {
-    guard disturbance.isDisturbed else { return "" }
-    func percent(_ part: Double) -> String { String(format: "%.0f %%", part * 100) }
-    return
-      ", DISTURBED: \(percent(disturbance.others)) of the processors' time went to others, \(percent(disturbance.stolen)) was stolen"
-  }
-
-  /// As a shell reads it back.
-  package static func shell(_ word: String) -> String {
-    let isPlain =
-      !word.isEmpty
-      && word.unicodeScalars.allSatisfy {
-        ("a"..."z").contains($0) || ("A"..."Z").contains($0) || ("0"..."9").contains($0)
-          || "/._-+,:@%=".unicodeScalars.contains($0)
-      }
-    return isPlain ? word : "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
   }
 }

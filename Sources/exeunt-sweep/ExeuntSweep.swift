@@ -14,6 +14,7 @@ struct ExeuntSweep: ParsableCommand {
   @OptionGroup var options: SweepOptions
 
   static func main() {
+    RunLauncher.becomeRun(Array(CommandLine.arguments.dropFirst()))
     do {
       var command = try parseAsRoot()
       try command.run()
@@ -52,6 +53,8 @@ struct ExeuntSweep: ParsableCommand {
       }
       let made = known ?? SweepPlan(wanted, seed: options.seed ?? .random(in: 0...UInt64.max))
       print(Self.words(made, in: place))
+      let program = try Self.monitor()
+      try check(made, directory, program)
       if options.plan { return }
       // Before what is told on standard error, also where both go into one file.
       fflush(nil)
@@ -59,7 +62,7 @@ struct ExeuntSweep: ParsableCommand {
       try directory.claim()
       Interruption.listen()
       var sweeper = Sweeper(
-        made, in: directory, program: try Self.monitor(), isAsked: { Interruption.isAsked },
+        made, in: directory, program: program, isAsked: { Interruption.isAsked },
         report: { Self.tell($0) })
       try sweeper.run()
       print(Self.further(made, in: place))
@@ -68,6 +71,22 @@ struct ExeuntSweep: ParsableCommand {
     } catch let ending as Sweeper.Ending {
       if case .interrupted = ending { throw Self.end("\(ending)", 128 + Interruption.signal) }
       throw Self.end("\(ending)", 1)
+    }
+  }
+
+  /// Ends the program where a configuration that is still to run is mistaken.
+  private func check(_ plan: SweepPlan, _ directory: SweepDirectory, _ program: String) throws {
+    let missing = Set(
+      plan.runs.filter { directory.record(plan.name($0)) == nil }.map(\.configuration))
+    let mistakes: [String]
+    do {
+      mistakes = try ConfigurationCheck.mistakes(
+        in: missing.sorted().map { plan.configurations[$0] }, program: program)
+    } catch {
+      throw Self.end("cannot start \(program): \(error)", 2)
+    }
+    guard mistakes.isEmpty else {
+      throw Self.end("\(options.experiment): " + mistakes.joined(separator: "\n"), 2)
     }
   }
 
@@ -110,7 +129,7 @@ struct ExeuntSweep: ParsableCommand {
     var lines: [String] = []
     if let question = plan.question { lines.append(question) }
     lines.append(
-      "\(plan.configurations.count) configurations, each \(blocks) times, in \(place): \(plan.runs.count) runs; order by seed \(plan.seed)"
+      "\(Words.number(plan.configurations.count, "configuration")), each \(Words.number(blocks, "time")), in \(place): \(Words.number(plan.runs.count, "run")); order by seed \(plan.seed)"
     )
     for configuration in plan.configurations {
       lines.append(
@@ -121,12 +140,12 @@ struct ExeuntSweep: ParsableCommand {
     return lines.joined(separator: "\n")
   }
 
-  /// How each pair of levels is compared, with nothing else different.
+  /// What to ask of the runs.
   private static func further(_ plan: SweepPlan, in place: String) -> String {
-    guard plan.configurations.count > 1 else { return "exeunt-analyze \(Words.shell(place))/runs/*/trace" }
-    let (a, b) = (plan.configurations[0].label, plan.configurations[1].label)
+    let place = Words.shell(place)
+    guard plan.configurations.count > 1 else { return "exeunt-analyze \(place)/runs/*/trace" }
     return
-      "compare two configurations, such as\n  exeunt-analyze compare \(Words.shell(place))/runs/[0-9]*-\(a)/trace --against \(Words.shell(place))/runs/[0-9]*-\(b)/trace"
+      "what they say:\n  exeunt-analyze compare \(place)\n  exeunt-analyze report -o \(place).html \(place)"
   }
 }
 

@@ -39,6 +39,9 @@ struct RunCommand: ParsableCommand {
     completion: .file())
   var result: String?
 
+  @Flag(help: "Only check the arguments, the guest's files and that KVM is there; run and write nothing.")
+  var check = false
+
   func validate() throws {
     try guest.validate()
   }
@@ -57,6 +60,7 @@ struct RunCommand: ParsableCommand {
       Diagnostics.report(error.description)
       Glibc.exit(2)
     }
+    if check { return }
     let results = try result.map(ResultFile.init)
     EndingSignals.announce()
     // First of all: this may execute the program anew, under a session daemon of its own.

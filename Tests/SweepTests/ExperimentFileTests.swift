@@ -63,6 +63,20 @@ struct ExperimentFileTests {
       ("guests: [doorbell\nfactors: 1", 2, "',' or ']'"), ("guest: doorbell", 1, "'guest' is not known"),
       ("question: x", nil, "no guests"), ("guests: []", 1, "no guests"), ("", nil, "empty"),
       ("- a", 1, "names with values"),
+      ("guests: [doorbell]\npairs: '3'", 2, "without quotes"),
+      (
+        "guests: [doorbell]\noptions: {cpus: 2}\nfactors:\n  cpus: [1, 2]", 4,
+        "--cpus is set by factor 'cpus' and by options"
+      ),
+      (
+        "guests: [smp]\nfactors:\n  cpus: [1, 2]\n  b:\n    x: {cpus: 1}\n    y: {lock: global}", 5,
+        "factor 'b' and by factor 'cpus'"
+      ),
+      ("guests:\n  l: {kernel: k, cpus: 2}\nfactors:\n  cpus: [1, 2]", 4, "by guests"),
+      ("guests:\n  l: {kernel: k, cpus: 2}\noptions: {cpus: 3}", 2, "by guest 'l' and by options"),
+      ("guests: [smp]\noptions: {cpus: [1, 2]}", 2, "takes one value"),
+      ("guests: [smp]\nfactors:\n  guest: [a, b]", 3, "not a factor"),
+      ("guests: [\u{1}smp]", 1, "does not have"),
       ("guests: [doorbell]\npairs: 0", 2, "1 to 100"), ("guests: [doorbell]\npairs: many", 2, "1 to 100"),
       ("guests: [doorbell]\nfactors:\n  lock: [device]", 3, "less than two"),
       ("guests: [doorbell]\nfactors:\n  lock: [device, device]", 3, "twice"),

@@ -32,6 +32,13 @@ int clinux_usable_cpus(void);
 // Whether this process may run on a CPU.
 int clinux_cpu_is_usable(int cpu);
 
+// Restricts the calling thread, and what it starts, to some CPUs; 0 or -errno.
+int clinux_use_cpus(const int *cpus, size_t count);
+
+// prctl is variadic. Has the kernel send this process a signal when the thread that started it ends, also by SIGKILL; the signal
+// is kept across exec. 0 or -errno; -ESRCH: `parent` is its parent no more.
+int clinux_end_with_parent(pid_t parent, int signal_number);
+
 // Names the calling thread (15 characters at the most are kept, as the kernel does).
 void clinux_name_this_thread(const char *name);
 int clinux_gettid(void);

@@ -1,0 +1,41 @@
+import Foundation
+
+/// Numbers as people read them.
+package enum Words {
+  package static func number(_ count: Int, _ noun: String) -> String {
+    "\(count) \(noun)\(count == 1 ? "" : "s")"
+  }
+
+  /// Of seconds.
+  package static func time(_ seconds: Double) -> String {
+    if seconds < 99.5 { return String(format: seconds < 9.95 ? "%.1f s" : "%.0f s", seconds) }
+    let minutes = Int((seconds / 60).rounded())
+    return minutes < 100 ? "\(minutes) min" : "\(minutes / 60) h \(minutes % 60) min"
+  }
+
+  package static func bytes(_ bytes: UInt64) -> String {
+    let units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
+    var (value, unit) = (Double(bytes), 0)
+    while value >= 1024, unit < units.count - 1 { (value, unit) = (value / 1024, unit + 1) }
+    return unit == 0
+      ? "\(bytes) bytes" : String(format: value < 10 ? "%.1f %@" : "%.0f %@", value, units[unit])
+  }
+
+  package static func disturbance(_ disturbance: Disturbance) -> String {
+    guard disturbance.isDisturbed else { return "" }
+    func percent(_ part: Double) -> String { String(format: "%.0f %%", part * 100) }
+    return
+      ", DISTURBED: \(percent(disturbance.others)) of the processors' time went to others, \(percent(disturbance.stolen)) was stolen"
+  }
+
+  /// As a shell reads it back.
+  package static func shell(_ word: String) -> String {
+    let isPlain =
+      !word.isEmpty
+      && word.unicodeScalars.allSatisfy {
+        ("a"..."z").contains($0) || ("A"..."Z").contains($0) || ("0"..."9").contains($0)
+          || "/._-+,:@%=".unicodeScalars.contains($0)
+      }
+    return isPlain ? word : "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
+  }
+}
