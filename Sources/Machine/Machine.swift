@@ -89,6 +89,7 @@ package final class Machine {
 
     let routes = configuration.interruptController == .split ? InterruptRoutes(machine: machine) : nil
     let output = try configuration.serial.makeOutput()
+    output.isStopping = { control.isPausing }
     self.output = output
     let levels = LineLevels(
       machine: machine, routes: routes, isConnected: configuration.interruptController != .none)
@@ -109,7 +110,8 @@ package final class Machine {
         output: output, levels: levels,
         clockTimer: clockTimer, routes: routes
       ) { device, line throws(MachineError) in
-        try configuration.makeLine(device: device, line: line, machine: machine, routes: routes)
+        try configuration.makeLine(
+          device: device, line: line, in: layout, machine: machine, routes: routes)
       })
     let dispatcher = try Dispatcher(
       devices, guestMemory: memory, tracesFreeLocks: configuration.traceLocks)
@@ -122,6 +124,7 @@ package final class Machine {
       vcpus[Int(index)].vcpu.timeStampCounter() ?? 0
     }
     loops = try builder.makeLoops(layout.threads)
+    if layout.threads.isSingle { vcpus[0].visited = loops[0] }
     kicks =
       configuration.ioeventfd
       ? try KickDescriptors(

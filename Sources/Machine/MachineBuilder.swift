@@ -22,7 +22,7 @@ final class MachineBuilder<Engine: ExecutionEngine> {
     do {
       memory = try GuestMemory.allocate(
         bytes: configuration.memory, backend: configuration.memoryPath.map { .path($0) } ?? .anonymous,
-        preallocate: configuration.preallocate)
+        hugePages: configuration.memoryPages == .huge, preallocate: configuration.preallocate)
     } catch {
       throw MachineError(error.description)
     }
@@ -84,7 +84,9 @@ final class MachineBuilder<Engine: ExecutionEngine> {
     do {
       var loops: [IOThread] = []
       for (index, name) in threads.loopNames.enumerated() {
-        loops.append(try IOThread(index: index, name: name, pollBudget: configuration.pollBudget))
+        loops.append(
+          try IOThread(
+            index: index, name: name, pollBudget: configuration.pollBudget, isVisited: threads.isSingle))
       }
       return loops
     } catch {
@@ -128,7 +130,8 @@ extension MachineConfiguration {
       vcpus: vcpus,
       interruptControllers: interruptController == .kernel
         ? .all : interruptController == .split ? .local : .none,
-      signalsMessages: interruptController == .split && !irqfd)
+      signalsMessages: interruptController == .split
+        && (!irqfd || services.contains { $0.interruptsByIoctl == true }))
     requirements.tellsInstructionPointers = traceRip
     return requirements
   }

@@ -108,6 +108,12 @@ public final class EventLoop<Polling: Poller, Observer: EventLoopObserver>: @unc
       count = (try? poller.wait(timeout: timeout)) ?? 0
       observer.didWait(ready: count)
     }
+    handle(count)
+  }
+
+  /// Runs the handlers of so many sources that the poller has found ready, and what they left to be done after them.
+  @inlinable
+  func handle(_ count: Int) {
     for place in 0..<count {
       let ready = poller.ready(at: place)
       let source = sources[Int(ready.token)]

@@ -9,6 +9,9 @@ package struct LoopReport: Codable, Equatable, Sendable {
   package var name: String
   /// Thread id.
   package var tid: UInt32?
+  /// The vCPU whose thread runs it between exits; nil: it has a thread of its own. What it handles is in that vCPU's `other` then, and
+  /// `scheduling` is that of the thread that watches descriptors for it.
+  package var threadOf: String?
   /// The time covered: the duration of the trace.
   package var span: Int64
   /// Blocked in its wait.
@@ -59,7 +62,8 @@ package struct LoopReport: Codable, Equatable, Sendable {
   package var sleeps: LatencyReport
 
   package init(
-    machine: String? = nil, id: Int, name: String, tid: UInt32? = nil, span: Int64, asleep: Int64,
+    machine: String? = nil, id: Int, name: String, tid: UInt32? = nil, threadOf: String? = nil, span: Int64,
+    asleep: Int64,
     polling: Int64, handling: Int64, sources: [ShareReport], lockWait: Int64, other: Int64, unknown: Int64,
     outside: Int64, scheduling: SchedulingReport? = nil, recording: RecordingCostReport? = nil,
     wakeups: UInt64, missingWakeups: UInt64? = nil,
@@ -71,6 +75,7 @@ package struct LoopReport: Codable, Equatable, Sendable {
     self.id = id
     self.name = name
     self.tid = tid
+    self.threadOf = threadOf
     self.span = span
     self.asleep = asleep
     self.polling = polling
@@ -96,4 +101,9 @@ package struct LoopReport: Codable, Equatable, Sendable {
     self.unexplained = unexplained
     self.sleeps = sleeps
   }
+}
+
+extension LoopReport {
+  /// The name of the thread that `scheduling` is of: its own, or that of the thread that watches descriptors for it.
+  package var scheduledThread: String { threadOf == nil ? name : "watch" }
 }

@@ -16,6 +16,9 @@ struct MachineOptions: ParsableArguments {
     completion: .file())
   var memPath: String?
 
+  @Option(help: "Pages of guest RAM: huge where the host has them (huge), or ordinary ones only (small).")
+  var memPages = MachineConfiguration.MemoryPages.huge
+
   @Flag(help: "Allocate all guest RAM before the guest starts.")
   var memPrealloc = false
 
@@ -29,8 +32,16 @@ struct MachineOptions: ParsableArguments {
   var irqfd = Switch.on
 
   @Option(
-    help: "What is locked around device code: each device (device), or all of them by one lock (global).")
+    help:
+      "What is locked around device code: each device (device), those that more than one thread runs (none-needed), or all of them by one lock (global)."
+  )
   var lock = MachineConfiguration.LockModel.device
+
+  @Option(
+    help:
+      "A thread for each vCPU and for each event loop (iothread), or one that runs the only vCPU and the event loop (single)."
+  )
+  var threads = MachineConfiguration.Threads.iothread
 
   @Option(help: ArgumentHelp("Threads that handle kicks and input.", valueName: "n"))
   var iothreads = 1
@@ -94,6 +105,20 @@ struct MachineOptions: ParsableArguments {
     transform: PinList.init(parsing:))
   var pin: [PinList] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "How the host schedules threads: a class with its nice value or priority, such as vcpu0=fifo:10,io0=other:-5.",
+      valueName: "list"),
+    transform: SchedulingList.init(parsing:))
+  var sched: [SchedulingList] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "A control group that the process joins before the guest runs, or one thread, such as io0=/sys/fs/cgroup/slow.",
+      valueName: "[thread=]directory"),
+    completion: .directory, transform: GroupOption.init(parsing:))
+  var cgroup: [GroupOption] = []
+
   @Option(help: "What a reset by the guest does: reset the machine, or exit.")
   var onReboot = MachineConfiguration.RebootAction.reset
 
@@ -124,11 +149,13 @@ struct MachineOptions: ParsableArguments {
     configuration.vcpus = cpus
     configuration.memory = memory.bytes
     configuration.memoryPath = memPath
+    configuration.memoryPages = memPages
     configuration.preallocate = memPrealloc
     configuration.interruptController = irqchip
     configuration.ioeventfd = ioeventfd == .on
     configuration.irqfd = irqfd == .on
     configuration.lock = lock
+    configuration.threads = threads
     configuration.ioThreads = iothreads
     configuration.doorbells = doorbells
     configuration.namedIOThreads = object.map(\.name)
@@ -139,8 +166,13 @@ struct MachineOptions: ParsableArguments {
     if ioeventfd == .off, configuration.services.contains(where: { $0.kicksExit == false }) {
       throw ValidationError("--device with ioeventfd=on contradicts --ioeventfd off")
     }
+    if irqfd == .off, configuration.services.contains(where: { $0.interruptsByIoctl == false }) {
+      throw ValidationError("--device with irqfd=on contradicts --irqfd off")
+    }
     configuration.pollBudget = iothreadPoll.nanoseconds
     configuration.pins = try pin.reduce(into: PinList()) { try $0.add($1) }.pins
+    configuration.scheduling = try sched.reduce(into: SchedulingList()) { try $0.add($1) }.threads
+    try GroupOption.apply(cgroup, to: &configuration)
     configuration.onReboot = onReboot
     configuration.timeLimit = timeout?.nanoseconds
     configuration.statisticsInterval = statsInterval.nanoseconds
@@ -153,13 +185,6 @@ struct MachineOptions: ParsableArguments {
     default: configuration.serial = .file(serial)
     }
     return configuration
-  }
-}
-
-extension MachineConfiguration {
-  /// Who serves each of the devices with queues.
-  fileprivate var services: [Service] {
-    disks.map(\.service) + networks.map(\.service) + [entropyService, consoleService]
   }
 }
 
@@ -198,4 +223,6 @@ extension ByteCount {
 extension MachineConfiguration.InterruptController: ExpressibleByArgument {}
 extension MachineConfiguration.LockModel: ExpressibleByArgument {}
 extension MachineConfiguration.RebootAction: ExpressibleByArgument {}
+extension MachineConfiguration.MemoryPages: ExpressibleByArgument {}
+extension MachineConfiguration.Threads: ExpressibleByArgument {}
 extension MachineConfiguration.Mode: ExpressibleByArgument {}

@@ -82,7 +82,7 @@ extension ReportBuilder {
     let handlers = TimeCategory.sources..<TimeCategory.count
     var report = LoopReport(
       id: loop.times.id, name: loopName(loop.times.id), tid: result.dump.loops[loop.times.id]?.tid,
-      span: duration,
+      threadOf: result.dump.visitor(ofLoop: loop.times.id).map(vcpuName), span: duration,
       asleep: times[TimeCategory.asleep], polling: times[TimeCategory.polling],
       handling: times[handlers].reduce(0, +), sources: shares(times, handlers, categoryName),
       lockWait: times[TimeCategory.lock], other: times[TimeCategory.other],

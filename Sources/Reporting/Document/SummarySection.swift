@@ -168,6 +168,12 @@ extension DocumentBuilder {
       }
       if loop.sleeps.count > 0 { words.append("sleeps p50 \(Text.duration(loop.sleeps.p50))") }
       paragraph("\(loop.name): " + words.joined(separator: " · "), indent: 2)
+      if let vcpu = loop.threadOf {
+        let busy = loop.handling &+ loop.lockWait &+ loop.other
+        paragraph(
+          "\(vcpu)'s thread runs \(loop.name) when it is told that something is ready: \(Text.percent(busy, of: loop.span)) of its time, "
+            + "which is in its other; asleep is the time between", indent: 2)
+      }
     }
     doubts(
       hasUnknown: loops.contains { $0.unknown > 0 }, missing: 0,

@@ -7,7 +7,9 @@ extension Findings {
   static func waitingForCPU(_ run: ExplainedRun) -> [FindingReport] {
     let threads =
       run.vcpus.map { (name: $0.name, span: $0.span, scheduling: $0.scheduling, whole: run.vcpuTime) }
-      + run.loops.map { (name: $0.name, span: $0.span, scheduling: $0.scheduling, whole: run.loopTime) }
+      + run.loops.map {
+        (name: $0.scheduledThread, span: $0.span, scheduling: $0.scheduling, whole: run.loopTime)
+      }
     return threads.compactMap { thread in
       guard let scheduling = thread.scheduling, let waiting = scheduling.waiting,
         let weighed = run.weigh(waiting, whose: thread.name, of: thread.span, among: thread.whole)
