@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How often `exeunt-analyze compare` says that a configuration differs from itself, and how often it finds a difference that is there.
 
-    python3 analysis/aa.py --exeunt EXEUNT --analyze EXEUNT-ANALYZE --directory DIR [--minutes N] [--comparisons N]
+    python3 analysis/aa.py --exeunt EXEUNT --analyze EXEUNT-ANALYZE --directory DIR [--minutes N] [--comparisons N] [--pin LIST]
 
 Records rounds of three runs for some minutes: two of one configuration (the guest `doorbell`, its kicks as exits) and one of a guest that
 executes one PAUSE more for each request, in an order that chance decides. Of each run its state is kept in DIR. Then it compares, ten rounds
@@ -29,6 +29,7 @@ GUEST = ["--guest", "doorbell", "iterations=3000", "wait=interrupt", "--ioeventf
 
 def record(options, name, guest):
     """One run's state; None: the run or its recording failed."""
+    guest = guest + (["--pin", options.pin] if options.pin else [])
     state, trace = options.directory / f"{name}.state", options.directory / "trace"
     shutil.rmtree(trace, ignore_errors=True)
     run = subprocess.run([options.exeunt, "run", *guest, "--trace", trace], capture_output=True, stdin=subprocess.DEVNULL)
@@ -84,6 +85,7 @@ def main():
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--comparisons", type=int, default=300)
+    parser.add_argument("--pin", help="as of `exeunt run`: a thread that the scheduler moves varies more than one that stays")
     options = parser.parse_args()
     options.directory.mkdir(parents=True, exist_ok=True)
     coin = random.Random()

@@ -18,6 +18,17 @@ package struct BoardOptions: Sendable, Equatable {
     /// One for all device code, as QEMU's big lock: whoever runs a device's code, on a vCPU's thread or an I/O thread, keeps all others from
     /// running any.
     case global
+    /// As `device`, but none for a device that one thread alone has to do with: the only vCPU's, where no event loop serves the device or
+    /// that thread runs the loop.
+    case noneNeeded = "none-needed"
+  }
+
+  /// Which threads run vCPUs and event loops.
+  package enum Threads: String, Sendable, Codable, CaseIterable {
+    /// One for each vCPU, and one for each event loop.
+    case iothread
+    /// One for both: the only vCPU's thread leaves the guest to run the only event loop, as QEMU's did before it had I/O threads.
+    case single
   }
 
   /// The most doorbells.
@@ -51,6 +62,10 @@ package struct BoardOptions: Sendable, Equatable {
   package var console: QueueService?
   /// What is locked around device code.
   package var locks: LockModel
+  /// Whether all kicks exit to this process.
+  package var kicksExit: Bool
+  /// Which threads run vCPUs and event loops.
+  package var threadModel: Threads
   /// Event loops that all devices share, each on an I/O thread of its own.
   package var loops: Int
   /// Names of I/O threads that serve what is given to them.
@@ -60,7 +75,8 @@ package struct BoardOptions: Sendable, Equatable {
   package init(
     vcpus: Int = 1, interruptController: InterruptController = .kernel, doorbells: Int = 1,
     disks: [QueueService] = [], networks: [QueueService] = [], entropy: QueueService? = nil,
-    console: QueueService? = nil, locks: LockModel = .device, loops: Int = 1, ioThreads: [String] = []
+    console: QueueService? = nil, locks: LockModel = .device, kicksExit: Bool = false,
+    threads: Threads = .iothread, loops: Int = 1, ioThreads: [String] = []
   ) {
     self.vcpus = vcpus
     self.interruptController = interruptController
@@ -70,12 +86,14 @@ package struct BoardOptions: Sendable, Equatable {
     self.entropy = entropy
     self.console = console
     self.locks = locks
+    self.kicksExit = kicksExit
+    threadModel = threads
     self.loops = loops
     self.ioThreads = ioThreads
   }
 
   /// Who does the work on such a board.
-  var threads: ThreadModel { ThreadModel(vcpus: vcpus, loops: loops, named: ioThreads) }
+  var threads: ThreadModel { ThreadModel(threadModel, vcpus: vcpus, loops: loops, named: ioThreads) }
 
   /// Checks that there is such a board.
   func validate() throws(BoardError) {
@@ -87,6 +105,18 @@ package struct BoardOptions: Sendable, Equatable {
     try check("cpus", vcpus, BoardOptions.maximumVcpus)
     try check("iothreads", loops, BoardOptions.maximumLoops)
     try check("doorbells", doorbells, BoardOptions.maximumDoorbells)
+    if threadModel == .single {
+      guard vcpus == 1 else {
+        throw BoardError(
+          "--threads single with --cpus \(vcpus): one thread runs one vCPU and the event loop; give --cpus 1, or --threads iothread"
+        )
+      }
+      guard loops == 1, ioThreads.isEmpty else {
+        throw BoardError(
+          "--threads single has no I/O threads; leave --iothreads and --object iothread out, or give --threads iothread"
+        )
+      }
+    }
     guard disks.count <= BoardOptions.maximumDisks else {
       throw BoardError("\(disks.count) disks: give up to \(BoardOptions.maximumDisks)")
     }

@@ -10,12 +10,17 @@ package struct QueueService: Sendable, Equatable {
   package var ioThreads: [String]
   /// Whether kicks exit to this process even where the kernel could consume them.
   package var kicksExit: Bool
+  /// Whether interrupts are raised through an ioctl even where eventfds could.
+  package var interruptsByIoctl: Bool
 
   /// Describes how queues are served.
-  package init(queues: Int = 1, ioThreads: [String] = [], kicksExit: Bool = false) {
+  package init(
+    queues: Int = 1, ioThreads: [String] = [], kicksExit: Bool = false, interruptsByIoctl: Bool = false
+  ) {
     self.queues = queues
     self.ioThreads = ioThreads
     self.kicksExit = kicksExit
+    self.interruptsByIoctl = interruptsByIoctl
   }
 
   /// What is counted, for messages.

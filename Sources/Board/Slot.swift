@@ -24,6 +24,8 @@ package struct Slot: Sendable, Equatable {
   package var kicks: [Kick] = []
   /// Whether kicks exit to this process even where the kernel could consume them.
   package var kicksExit = false
+  /// Whether its interrupts are raised through an ioctl even where eventfds could.
+  package var interruptsByIoctl = false
   /// The lock that is held around each access, by its number in the trace; nil where accesses may overlap.
   package var lock: UInt16?
   /// The event loop that serves what is not a queue: timers, input.

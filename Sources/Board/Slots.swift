@@ -45,8 +45,13 @@ extension BoardLayout {
         })
     }
     if options.interruptController == .split { slots.append(Slot(8, "ioapic", .ioapic, [ioapic])) }
-    if options.locks == .global {
-      for index in slots.indices { slots[index].lock = globalLock }
+    for index in slots.indices {
+      switch options.locks {
+      case .device: break
+      case .global: slots[index].lock = globalLock
+      case .noneNeeded:
+        if slots[index].isOfOneThread(options, threads) { slots[index].lock = nil }
+      }
     }
     return slots
   }
@@ -112,6 +117,7 @@ extension BoardLayout {
     }
     slot.loop = slot.kicks[0].loop
     slot.kicksExit = service.kicksExit
+    slot.interruptsByIoctl = service.interruptsByIoctl
     // What Linux's driver of virtio behind memory-mapped registers knows them by.
     slot.firmware = FirmwareEntry(name: name, hardwareID: .text("LNRO0005"), uniqueID: unique)
     return slot
@@ -131,5 +137,22 @@ extension BoardLayout {
         offset: 0, size: 4, value: UInt64(queue), loop: threads.loop(ofQueue: queue, device: index))
     }
     return slot
+  }
+}
+
+extension Slot {
+  /// Whether one thread alone runs the device's code.
+  fileprivate func isOfOneThread(_ options: BoardOptions, _ threads: ThreadModel) -> Bool {
+    guard threads.vcpus == 1 else { return false }
+    if threads.isSingle { return true }
+    return switch kind {
+    // A loop collects what they wait for, whoever handles their kicks.
+    case .serial, .clock, .disk, .network, .entropy, .console: false
+    case .doorbell: kicksExit || options.kicksExit
+    case .scratch, .marker, .keyboard, .resetControl, .debugExit, .powerOff, .powerTimer, .powerEvents,
+      .edgeLevels,
+      .firmwareConfiguration, .testDevice, .ioapic:
+      true
+    }
   }
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -37,6 +38,14 @@ int clinux_end_with_parent(pid_t parent, int signal_number) {
     if (prctl(PR_SET_PDEATHSIG, signal_number) != 0) return -errno;
     // It may have ended before the kernel knew.
     return getppid() == parent ? 0 : -ESRCH;
+}
+
+int clinux_schedule(int thread, int policy, int priority, int nice) {
+    const struct sched_param parameters = {.sched_priority = priority};
+    if (sched_setscheduler(thread, policy, &parameters) != 0) return -errno;
+    // The nice value is kept beside a priority, and comes into force with the class.
+    if (priority == 0 && setpriority(PRIO_PROCESS, (id_t)thread, nice) != 0) return -errno;
+    return 0;
 }
 
 int clinux_usable_cpus(void) {

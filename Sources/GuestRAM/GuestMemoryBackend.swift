@@ -22,11 +22,13 @@ extension GuestMemory {
   /// - Parameters:
   ///   - bytes: a multiple of 4 KiB, at least 1 MiB; on hugetlbfs a multiple of its page size.
   ///   - backend: what it is made of.
+  ///   - hugePages: whether the host may use huge pages for it where it likes to (transparent huge pages). On hugetlbfs they are
+  ///     huge in any case.
   ///   - preallocate: touch all of it now, so that the guest never waits for the host's memory, and a host without
   ///     enough says so at the start.
   /// - Throws: `GuestMemoryAllocationError` when the host cannot provide it.
   public static func allocate(
-    bytes: UInt64, backend: GuestMemoryBackend, preallocate: Bool
+    bytes: UInt64, backend: GuestMemoryBackend, hugePages: Bool = true, preallocate: Bool
   ) throws(GuestMemoryAllocationError) -> GuestMemory {
     switch backend {
     case .anonymous:
@@ -37,17 +39,25 @@ extension GuestMemory {
         try MemoryMapping(anonymous: length, alignment: 2 << 20)
       }
       // As QEMU does: fewer faults while the guest starts, and fewer levels of page tables for all that it does.
-      mapping.adviseHugePages()
+      if hugePages { mapping.adviseHugePages() } else { mapping.refuseHugePages() }
       mapping.setName("guest-ram")
       if preallocate { try populate(mapping, descriptor: nil, of: source, advice) }
       return GuestMemory(layout: RAMLayout(bytes: bytes), mapping: mapping, backing: "anonymous")
     case .path(let path):
       let file = try BackingFile.make(path: path, bytes: bytes)
+      guard hugePages || !file.hasHugePages else {
+        throw GuestMemoryAllocationError(
+          description:
+            "--mem-pages small with --mem-path \(path): all pages of hugetlbfs are huge; leave one of the two out"
+        )
+      }
       if file.isHostMemory { try checkHostCanHold(bytes: bytes, preallocate: preallocate) }
       let mapping = try mapped(bytes, from: file.name, file.advice) { length throws(Errno) in
         try file.resize(bytes)
         return try MemoryMapping(descriptor: file.descriptor.raw, length: length)
       }
+      // tmpfs gives them by itself only where it is mounted so (huge=), or where shmem_enabled says so.
+      if file.isHostMemory { if hugePages { mapping.adviseHugePages() } else { mapping.refuseHugePages() } }
       if preallocate { try populate(mapping, descriptor: file.descriptor.raw, of: file.name, file.advice) }
       return GuestMemory(layout: RAMLayout(bytes: bytes), mapping: mapping, backing: file.name)
     }
@@ -129,6 +139,8 @@ private struct BackingFile: ~Copyable {
   let name: String
   /// What to do where it cannot be as large as RAM.
   let advice: String
+  /// Whether it is on hugetlbfs.
+  let hasHugePages: Bool
   /// Whether every page of it is a page of the host's memory, which nothing can take back: tmpfs.
   let isHostMemory: Bool
 
@@ -142,7 +154,7 @@ private struct BackingFile: ~Copyable {
     guard kind == UInt32(CLINUX_HUGETLBFS_MAGIC) else {
       return BackingFile(
         descriptor: descriptor, name: path, advice: "choose a smaller --memory or another --mem-path",
-        isHostMemory: kind == UInt32(CLINUX_TMPFS_MAGIC))
+        hasHugePages: false, isHostMemory: kind == UInt32(CLINUX_TMPFS_MAGIC))
     }
     let pageSize = max(UInt64(information.f_bsize), 1)
     let page = GuestMemory.describe(bytes: pageSize)
@@ -158,7 +170,8 @@ private struct BackingFile: ~Copyable {
     }
     return BackingFile(
       descriptor: descriptor, name: "hugetlbfs \(path)",
-      advice: "reserve more huge pages through /proc/sys/vm/nr_hugepages", isHostMemory: false)
+      advice: "reserve more huge pages through /proc/sys/vm/nr_hugepages", hasHugePages: true,
+      isHostMemory: false)
   }
 
   /// Opens the file, or makes an unnamed one where the path is a directory, as QEMU does.

@@ -24,16 +24,27 @@ extension MachineConfiguration {
         "--cpus \(vcpus) with --irqchip none: secondary vCPUs are started by interrupts; use --irqchip kernel or split"
       )
     }
+    guard threads == .iothread || pollBudget == 0 else {
+      throw MachineError(
+        "--iothread-poll with --threads single: no I/O thread is there that could poll; leave it out, or give --threads iothread"
+      )
+    }
     if timeLimit == 0 { throw MachineError("--timeout 0: give a time above zero") }
     // More often, and the main thread would do nothing else.
     guard statisticsInterval == 0 || statisticsInterval >= 1_000_000 else {
       throw MachineError("--stats-interval \(statisticsInterval) ns: give at least 1ms, or 0 for none")
     }
-    for (name, cpu) in pins {
+    func check(_ option: String, _ name: String, _ value: String) throws(MachineError) {
       guard threadNames.contains(name) else {
         throw MachineError(
-          "--pin \(name)=\(cpu): there is no such thread; there are \(threadNames.joined(separator: ", "))")
+          "\(option) \(name)=\(value): there is no such thread; there are \(threadNames.joined(separator: ", "))"
+        )
       }
+    }
+    for (name, scheduling) in scheduling { try check("--sched", name, scheduling.policy.rawValue) }
+    for (name, path) in threadControlGroups { try check("--cgroup", name, path) }
+    for (name, cpu) in pins {
+      try check("--pin", name, "\(cpu)")
       guard ProcessorSet.contains(cpu) else {
         throw MachineError("--pin \(name)=\(cpu): this process may not run on CPU \(cpu)")
       }
@@ -65,7 +76,7 @@ extension MachineConfiguration {
           networks: networks.map { QueueService($0.pairs, $0.service) },
           entropy: entropy ? QueueService(1, entropyService) : nil,
           console: numberedPorts.map { $0.number + 1 }.max().map { QueueService($0, consoleService) },
-          locks: lock, loops: ioThreads, ioThreads: namedIOThreads))
+          locks: lock, kicksExit: !ioeventfd, threads: threads, loops: ioThreads, ioThreads: namedIOThreads))
     } catch {
       throw MachineError(error.description)
     }
@@ -81,9 +92,11 @@ extension MachineConfiguration {
 
   /// The line of a device, by the mechanism that was chosen.
   func makeLine(
-    device: DeviceID, line: UInt32, machine: any VirtualMachine, routes: InterruptRoutes?
+    device: DeviceID, line: UInt32, in layout: BoardLayout, machine: any VirtualMachine,
+    routes: InterruptRoutes?
   ) throws(MachineError) -> any InterruptLine {
-    switch (interruptController, irqfd) {
+    let byIoctl = layout.slots.first { $0.id == device.rawValue }?.interruptsByIoctl ?? false
+    return switch (interruptController, irqfd && !byIoctl) {
     case (.none, _): UnconnectedLine()
     case (_, true): try IrqFdLine(device: device, line: line, machine: machine)
     case (.kernel, false): IoctlLine(device: device, line: line, machine: machine)
@@ -109,7 +122,9 @@ extension MachineConfiguration {
 
 extension QueueService {
   fileprivate init(_ queues: Int, _ service: MachineConfiguration.Service) {
-    self.init(queues: queues, ioThreads: service.ioThreads ?? [], kicksExit: service.kicksExit ?? false)
+    self.init(
+      queues: queues, ioThreads: service.ioThreads ?? [], kicksExit: service.kicksExit ?? false,
+      interruptsByIoctl: service.interruptsByIoctl ?? false)
   }
 }
 

@@ -28,8 +28,7 @@ extension MachineBuilder {
 private final class SourceLink {
   private let transport: MMIOTransport
   private let index: Int
-  // The loop keeps this object.
-  private unowned let loop: IOThread
+  private let loop: IOThread
   private let dispatcher: Dispatcher
   private var packets: IOThread.Loop.SourceID?
 
@@ -40,6 +39,7 @@ private final class SourceLink {
     self.dispatcher = dispatcher
   }
 
+  /// The loop keeps this object.
   func attach() throws(Errno) {
     let source = transport.sources[index]
     let first = UInt16(source.queues.lowerBound)

@@ -13,7 +13,7 @@ final class DispatchTarget: Sendable {
   let lock: Lock?
   /// The lock's number in the trace; of no meaning without one.
   let lockID: UInt16
-  /// Only of a device that has a lock.
+  /// What a handler leaves to be done when the lock is free again.
   let backlog: (any Backlog)?
 
   /// Describes a device.
@@ -24,6 +24,6 @@ final class DispatchTarget: Sendable {
     id = device.id.rawValue
     self.lock = lock?.lock
     lockID = lock?.id ?? .max
-    backlog = lock == nil ? nil : device.backlog
+    backlog = device.backlog
   }
 }

@@ -148,10 +148,10 @@ final class Dispatcher: @unchecked Sendable {
       let traced = acquire(lock, target.lockID, by: thread)
       handler()
       release(lock, target.lockID, traced: traced, by: thread)
-      if let backlog = target.backlog { backlog.workOff(by: thread) }
     } else {
       handler()
     }
+    if let backlog = target.backlog { backlog.workOff(by: thread) }
     exeunt_trace_dispatch_end(thread.kind.rawValue, thread.id, thread.sequence, target.id)
   }
 

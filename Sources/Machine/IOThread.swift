@@ -1,11 +1,11 @@
 import Board
 import Devices
 import Platform
-import URing
 
-/// A thread with an event loop, which the main thread pauses for a reset and ends with the run.
+/// A thread with an event loop, which the main thread pauses for a reset and ends with the run; or a loop without a thread,
+/// which a vCPU's thread visits when something is ready (`--threads single`).
 final class IOThread: @unchecked Sendable {
-  typealias Loop = EventLoop<LoopPoller, LoopTracing>
+  typealias Loop = EventLoop<Epoll, LoopTracing>
 
   /// Something to wait for until it can be read.
   struct Source {
@@ -19,11 +19,15 @@ final class IOThread: @unchecked Sendable {
   let index: Int
   /// The thread's name.
   let name: String
-  private let method: MachineConfiguration.WaitMethod
-  private let polling: PollingBudget
-  private let poller: LoopPoller
+  private let pollBudget: UInt32
   private let loop: Loop
+  // What is watched for the loop's visitor: the running thread's own, as the loop's sources are.
+  private var watched: [(id: Loop.SourceID, descriptor: CInt, interest: Readiness)] = []
   private let wake: EventFD
+  /// Who tells the vCPU's thread to visit the loop; nil where the loop has a thread.
+  let watch: ReadinessWatch?
+  /// The watch's thread, as the kernel knows it. Set by itself, before the guest runs.
+  var watchNumber: UInt32?
   /// What is counted of it.
   let thread: TracedThread
 
@@ -38,18 +42,15 @@ final class IOThread: @unchecked Sendable {
   }
   private let monitor = Monitor(State())
 
-  init(
-    index: Int, name: String, wait method: MachineConfiguration.WaitMethod = .epoll,
-    polling: PollingBudget = .fixed(0)
-  ) throws(Errno) {
+  /// - Parameter isVisited: whether a vCPU's thread runs it.
+  init(index: Int, name: String, pollBudget: UInt32, isVisited: Bool = false) throws(Errno) {
     self.index = index
     self.name = name
-    self.method = method
-    self.polling = polling
+    self.pollBudget = pollBudget
     thread = TracedThread(.loop, UInt16(index))
-    poller = try LoopPoller(method)
-    loop = Loop(poller, observer: LoopTracing(index: index))
+    loop = Loop(try Epoll(), observer: LoopTracing(index: index))
     wake = try EventFD()
+    watch = isVisited ? try ReadinessWatch() : nil
     try add(
       Source(kind: .control, device: .none, queue: 0, descriptor: wake.descriptor.raw) {
         [unowned self] _, _ in
@@ -57,28 +58,43 @@ final class IOThread: @unchecked Sendable {
       })
   }
 
-  /// The ring that it waits in, which disks that it serves share; nil where it waits otherwise.
-  var ring: Ring? { poller.ring }
-
   /// Adds a source. Before the thread starts.
   @discardableResult
   func add(_ source: Source) throws(Errno) -> Loop.SourceID {
     let label = LoopTracing.Label(kind: source.kind, device: source.device, queue: source.queue)
-    return try loop.add(source.descriptor, label: label, source.handler)
+    let id = try loop.add(source.descriptor, label: label, source.handler)
+    if let watch {
+      try watch.change(source.descriptor, from: [], to: .input)
+      watched.append((id, source.descriptor, .input))
+    }
+    return id
   }
 
   /// Waits for something else of a source. On the loop's thread, or before it starts.
   func setInterest(of source: Loop.SourceID, to interest: Readiness) throws(Errno) {
     try loop.setInterest(of: source, to: interest)
+    guard let watch, let place = watched.firstIndex(where: { $0.id == source }) else { return }
+    try watch.change(watched[place].descriptor, from: watched[place].interest, to: interest)
+    watched[place].interest = interest
   }
 
   /// Runs the loop until `end`.
-  func run() {
-    loop.run(polling: polling)
-    // select(2) looks at one descriptor after the other: it may have found the order to end, and not what was signalled
-    // before that, after it had been looked at.
-    if method == .select { loop.runOnce(timeout: 0) }
+  func run() { loop.run(pollBudget: pollBudget) }
+
+  // MARK: Visits of a vCPU's thread
+
+  /// To be called on the vCPU's thread, before the first visit.
+  func beginVisits() { loop.beginVisits() }
+
+  /// Runs handlers until nothing is ready any more.
+  func visit() {
+    // A peer that always has something must not keep the guest from running: the watch's next word takes a while, in which
+    // the guest runs.
+    if !loop.visit(rounds: 64) { watch?.tellAgain() }
   }
+
+  /// Runs the loop until `end`: the guest runs no more.
+  func stay() { loop.stay() }
 
   // MARK: Control from the main thread
 
@@ -99,6 +115,8 @@ final class IOThread: @unchecked Sendable {
 
   /// Returns when the loop is between two handlers and stays there until `resume`.
   func pause() {
+    // Its visitor waits for the reset, at a checkpoint between two visits.
+    if watch != nil { return }
     monitor.update { $0.order = .pause }
     wake.signal()
     // No handler blocks, so this is soon.

@@ -45,7 +45,6 @@ package final class Machine {
   /// - Throws: `MachineError` with what was tried, what failed and what to do.
   package static func check(_ configuration: MachineConfiguration) throws(MachineError) {
     try configuration.validate()
-    try configuration.checkWait()
     _ = try EngineSelection.open()
   }
 
@@ -90,13 +89,12 @@ package final class Machine {
 
     let routes = configuration.interruptController == .split ? InterruptRoutes(machine: machine) : nil
     let output = try configuration.serial.makeOutput()
+    output.isStopping = { control.isPausing }
     self.output = output
     let levels = LineLevels(
       machine: machine, routes: routes, isConnected: configuration.interruptController != .none)
     let clockTimer = try ClockTimer()
-    let loops = try builder.makeLoops(layout.threads)
-    self.loops = loops
-    disks = try DiskBackends(configuration.disks, in: layout.slots(of: .disk), servedBy: loops)
+    disks = try DiskBackends(configuration.disks)
     ports = try configuration.makePorts()
     let stamps = configuration.kickStamps.map { KickStamps(table: GuestAddress($0)) }
     networks = try configuration.makeNetworks(layout, stamps: stamps, observer: observer)
@@ -112,7 +110,8 @@ package final class Machine {
         output: output, levels: levels,
         clockTimer: clockTimer, routes: routes
       ) { device, line throws(MachineError) in
-        try configuration.makeLine(device: device, line: line, machine: machine, routes: routes)
+        try configuration.makeLine(
+          device: device, line: line, in: layout, machine: machine, routes: routes)
       })
     let dispatcher = try Dispatcher(
       devices, guestMemory: memory, tracesFreeLocks: configuration.traceLocks)
@@ -124,6 +123,8 @@ package final class Machine {
       // Read on the vCPU's own thread, which is the one that handles the mark.
       vcpus[Int(index)].vcpu.timeStampCounter() ?? 0
     }
+    loops = try builder.makeLoops(layout.threads)
+    if layout.threads.isSingle { vcpus[0].visited = loops[0] }
     kicks =
       configuration.ioeventfd
       ? try KickDescriptors(

@@ -1,5 +1,6 @@
 import Board
 import Boot
+import Platform
 import Virtio
 
 /// Everything that decides how a machine is built and run. It is recorded whole in the trace (`vm_info`).
@@ -8,6 +9,9 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
   package typealias InterruptController = BoardOptions.InterruptController
   /// What is locked around device code.
   package typealias LockModel = BoardOptions.LockModel
+
+  /// Which threads run vCPUs and event loops.
+  package typealias Threads = BoardOptions.Threads
 
   /// The state in which a flat image is entered.
   package typealias Mode = FlatImage.Mode
@@ -18,27 +22,6 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
     case reset
     /// The run ends.
     case exit
-  }
-
-  /// What an I/O thread waits with for what there is to do.
-  package enum WaitMethod: String, Sendable, Codable, CaseIterable {
-    /// select(2): the kernel is given all descriptors each time.
-    case select
-    /// epoll(7): the kernel keeps them.
-    case epoll
-    /// io_uring(7), in the same ring to which disks hand their requests.
-    case ring = "io_uring"
-  }
-
-  /// How an I/O thread's polling adapts itself (`PollingBudget`).
-  package struct PollAdaptation: Sendable, Codable, Equatable {
-    /// What the budget grows by; 0 for the default.
-    package var grow: UInt32 = 0
-    /// What it is divided by; 0: it is 0 at once.
-    package var shrink: UInt32 = 0
-
-    /// The default.
-    package init() {}
   }
 
   /// Where the serial port leads.
@@ -116,11 +99,14 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
     package var ioThreads: [String]?
     /// Whether kicks exit to this process even with `ioeventfd`.
     package var kicksExit: Bool?
+    /// Whether interrupts are raised through ioctls even with `irqfd`.
+    package var interruptsByIoctl: Bool?
 
     /// Describes who does; by default those who serve all.
-    package init(ioThreads: [String]? = nil, kicksExit: Bool? = nil) {
+    package init(ioThreads: [String]? = nil, kicksExit: Bool? = nil, interruptsByIoctl: Bool? = nil) {
       self.ioThreads = ioThreads
       self.kicksExit = kicksExit
+      self.interruptsByIoctl = interruptsByIoctl
     }
   }
 
@@ -136,6 +122,15 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
   package var memory: UInt64 = 64 << 20
   /// The file or directory behind guest RAM; nil for anonymous memory.
   package var memoryPath: String?
+  /// Which pages of the host guest RAM is made of, unless `memoryPath` is on hugetlbfs.
+  package enum MemoryPages: String, Sendable, Codable, CaseIterable {
+    /// Huge ones where the host has them: transparent huge pages.
+    case huge
+    /// Ordinary ones, 4 KiB.
+    case small
+  }
+  /// Which pages of the host guest RAM is made of.
+  package var memoryPages = MemoryPages.huge
   /// Whether all RAM is allocated before the guest starts.
   package var preallocate = false
   /// Where the interrupt controllers are.
@@ -146,6 +141,8 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
   package var irqfd = true
   /// What is locked around device code.
   package var lock = LockModel.device
+  /// Which threads run vCPUs and event loops.
+  package var threads = Threads.iothread
   /// I/O threads that all devices share, 1 or more.
   package var ioThreads = 1
   /// Names of further ones, which serve what is given to them.
@@ -166,14 +163,16 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
   package var ports: [Port]?
   /// Who serves them.
   package var consoleService = Service()
-  /// What I/O threads wait with.
-  package var wait = WaitMethod.epoll
-  /// How long an I/O thread polls before it blocks, nanoseconds; with `pollAdaptation` at most.
+  /// How long an I/O thread polls before it blocks, nanoseconds.
   package var pollBudget: UInt32 = 0
-  /// How that adapts itself; nil: it does not.
-  package var pollAdaptation: PollAdaptation?
   /// Host CPUs that threads are pinned to, by thread name (`vcpu0`, `io0`).
   package var pins: [String: Int] = [:]
+  /// How the host schedules threads, by thread name; those that are not named as this process was.
+  package var scheduling: [String: ThreadScheduling] = [:]
+  /// The directory of the control group that the process joins; nil: none.
+  package var controlGroup: String?
+  /// Those of single threads, by thread name.
+  package var threadControlGroups: [String: String] = [:]
   /// What a reset does.
   package var onReboot = RebootAction.reset
   /// Nanoseconds after which the run is ended; nil for never.
@@ -205,6 +204,12 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
 
   /// The default configuration.
   package init() {}
+
+  /// Who serves each of the devices with queues.
+  package var services: [Service] {
+    disks.map(\.service) + networks.map(\.service) + (entropy ? [entropyService] : [])
+      + (ports == nil ? [] : [consoleService])
+  }
 }
 
 /// A machine that could not be built or run, with what was tried, what failed and what to do.

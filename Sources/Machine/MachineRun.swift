@@ -1,3 +1,4 @@
+import Board
 import CLinux
 import CTracepoints
 import Devices
@@ -30,21 +31,32 @@ extension Machine {
       let threads = try startThreads()
       let outcome = supervise(housekeeping, threads)
       control.finish()
-      for thread in threads.vcpus { thread.join() }
+      // A vCPU's thread that runs an event loop as well goes on with that alone.
+      if !isSingle { for thread in threads.vcpus { thread.join() } }
       input?.stop()
       output.finish()
-      for loop in loops { loop.end() }
-      for thread in threads.loops { thread.join() }
+      for loop in loops {
+        loop.watch?.stop()
+        loop.end()
+      }
+      for thread in isSingle ? threads.vcpus : threads.loops { thread.join() }
       // What the guest wrote is written, whether or not it saw it completed.
       for disk in disks.all { disk.end() }
       for port in ports { port.1.end() }
       housekeeping.finish()
       Terminal.restore()
       return summary(outcome)
+    } catch let error as MachineError {
+      Terminal.restore()
+      throw error
     } catch {
+      Terminal.restore()
       throw MachineError("starting the machine's threads: \(error)")
     }
   }
+
+  /// Whether the vCPU's thread runs the event loop.
+  private var isSingle: Bool { devices.layout.threads.isSingle }
 
   private struct Threads {
     var vcpus: [DedicatedThread] = []
@@ -52,11 +64,21 @@ extension Machine {
   }
 
   /// Starts all threads. The guest runs only when every thread is there and the state dump is in the trace.
-  private func startThreads() throws(Errno) -> Threads {
+  private func startThreads() throws(MachineError) -> Threads {
+    do {
+      return try makeThreads()
+    } catch let error as MachineError {
+      throw error
+    } catch {
+      throw MachineError("starting the machine's threads: \(error)")
+    }
+  }
+
+  private func makeThreads() throws -> Threads {
     var threads = Threads()
     let gate = StartGate()
     let pins = configuration.pins
-    for loop in loops {
+    for loop in loops where !isSingle {
       threads.loops.append(
         try DedicatedThread(name: loop.name) {
           pins[loop.name].map { try? DedicatedThread.pinCurrent(toCPU: $0) }
@@ -72,9 +94,11 @@ extension Machine {
         try DedicatedThread(name: runner.name) {
           pins[runner.name].map { try? DedicatedThread.pinCurrent(toCPU: $0) }
           runner.enterThread()
+          if let loop = runner.visited { runner.during(loop) {} }
           gate.arrive()
           gate.waitUntilOpen()
           runner.run()
+          if let loop = runner.visited { runner.during(loop) { loop.stay() } }
           runner.thread.leave()
         })
     }
@@ -82,8 +106,25 @@ extension Machine {
       try disk.start(name: slot.name)
     }
     try input?.start()
-    gate.waitForArrivals(loops.count + vcpus.count)
     let vcpuThreads = threads.vcpus
+    for (runner, thread) in zip(vcpus, vcpuThreads) {
+      guard let loop = runner.visited else { continue }
+      try loop.watch?.start(
+        name: ThreadModel.watchThread,
+        first: {
+          pins[ThreadModel.watchThread].map { try? DedicatedThread.pinCurrent(toCPU: $0) }
+          // What it takes is taken for the loop.
+          loop.thread.enterAccounting()
+          loop.watchNumber = DedicatedThread.currentID
+          gate.arrive()
+        }, last: { loop.thread.leaveAccounting() },
+        onReady: {
+          runner.vcpu.requestImmediateExit()
+          thread.interrupt()
+        })
+    }
+    gate.waitForArrivals(loops.count + vcpus.count)
+    try placeThreads()
     control.setInterrupt { [vcpus] in
       for runner in vcpus { runner.vcpu.requestImmediateExit() }
       for thread in vcpuThreads { thread.interrupt() }

@@ -54,6 +54,9 @@ final class RunControl: PowerControl, @unchecked Sendable {
     }
   }
 
+  /// Whether vCPUs are asked to come to a checkpoint.
+  var isPausing: Bool { monitor.read { $0.pausing || $0.ended } }
+
   // MARK: Asking
 
   /// Ends the run. The first reason given is the one that counts.

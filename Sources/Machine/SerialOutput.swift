@@ -25,6 +25,10 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
   private let turn = Turn()
   private var batch: [UInt8] = []
 
+  /// Whether the run is being stopped or reset, so that a signal ends the waiting for a reader; others are about something else. Set
+  /// before the guest runs.
+  var isStopping: @Sendable () -> Bool = { true }
+
   /// Bytes that are kept at the most. A vCPU has written what it sent before it sends more, 4 KiB at a time; only what
   /// stops and resets interrupted is added to that.
   private static let limit = 8 << 20
@@ -71,8 +75,8 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
     }
   }
 
-  /// Writes what is queued, as long as that takes. A signal ends it, and leaves the rest to whoever sends next: the run
-  /// is being stopped or reset.
+  /// Writes what is queued, as long as that takes. A signal for a run that is being stopped or reset ends it, and leaves the rest
+  /// to whoever sends next.
   func workOff(by thread: ThreadContext) {
     // An I/O thread has others to serve.
     guard raw >= 0, thread.kind == .vcpu, lock.withLock({ !queue.isEmpty }), turn.take() else { return }
@@ -124,11 +128,12 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
         continue
       }
       switch Errno.current {
-      case .interrupted: return done
+      case .interrupted:
+        if isStopping() { return done }
       case .brokenPipe: return bytes.count  // Nobody wants it any more.
       case .wouldBlock:
         var descriptor = pollfd(fd: raw, events: Int16(POLLOUT), revents: 0)
-        guard poll(&descriptor, 1, -1) > 0 else { return done }
+        if poll(&descriptor, 1, -1) < 0, isStopping() { return done }
       case let error:
         lock.withLock { lose(bytes.count - done, error) }
         return bytes.count

@@ -28,7 +28,8 @@ struct StateDump {
     }
     for loop in loops {
       exeunt_trace_loop_info(
-        UInt16(loop.index), loop.thread.number, loop.name, pin(loop.name), configuration.pollBudget)
+        UInt16(loop.index), loop.thread.number, loop.name,
+        pin(loop.watch == nil ? loop.name : ThreadModel.vcpuThread(0)), configuration.pollBudget)
     }
     recordDevices(layout)
     // All vCPUs have the same counters.

@@ -16,11 +16,15 @@ final class TracedThread: Sendable {
     var number: UInt32 = 0
     // Points into the thread's own storage, which is there from `enter` to `leave`.
     var counter: UnsafePointer<UInt64>?
+    // What the counter has beside this one's events: another's that share the thread.
+    var others: UInt64 = 0
     // Opened before the guest runs, whether or not anybody records now: a session that begins to listen later must not
     // have this process open files.
     var accounting: ThreadAccounting?
     var lastEmitted: UInt64 = 0
     var lastSample: ThreadAccounting.Sample?
+
+    var emitted: UInt64 { counter.map { exeunt_emitted($0) &- others } ?? lastEmitted }
   }
   private let state = Mutex(State())
 
@@ -34,7 +38,7 @@ final class TracedThread: Sendable {
 
   /// How many events the thread has emitted so far.
   var emitted: UInt64 {
-    state.withLock { state in state.counter.map(exeunt_emitted) ?? state.lastEmitted }
+    state.withLock { $0.emitted }
   }
 
   /// To be called first on the thread itself.
@@ -50,10 +54,40 @@ final class TracedThread: Sendable {
     }
   }
 
+  /// To be called on the thread itself, which has entered as another one: what it emits from now on is this one's events. The
+  /// host knows one thread of the two, and nothing of this one alone.
+  func takeOver(from other: TracedThread) {
+    let counter = UnsafePointer<UInt64>(exeunt_emitted_counter()!)
+    let number = other.state.withLock { state in
+      state.lastEmitted = state.emitted
+      state.counter = nil
+      return state.number
+    }
+    state.withLock { state in
+      state.number = number
+      state.others = exeunt_emitted(counter) &- state.lastEmitted
+      state.counter = counter
+    }
+  }
+
+  /// To be called on a thread that works for this one, which has none of its own: what the host knows of that is told as this
+  /// one's.
+  func enterAccounting() {
+    let accounting = ThreadAccounting(thread: DedicatedThread.currentID)
+    state.withLock { $0.accounting = accounting }
+  }
+
+  /// To be called last on that thread.
+  func leaveAccounting() {
+    state.withLock { state in
+      if Tracing.isEnabled { state.lastSample = state.accounting?.sample() }
+    }
+  }
+
   /// To be called last on the thread itself, when it emits nothing any more.
   func leave() {
     state.withLock { state in
-      state.lastEmitted = state.counter.map(exeunt_emitted) ?? 0
+      state.lastEmitted = state.emitted
       state.counter = nil
       // Of no use to anybody unless somebody records it, and it takes tens of microseconds.
       if Tracing.isEnabled { state.lastSample = state.accounting?.sample() }

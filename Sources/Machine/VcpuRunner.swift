@@ -20,6 +20,8 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
   private let dispatcher: Dispatcher
   private let control: RunControl
   private let loop: @Sendable (VcpuRunner) -> Void
+  /// The event loop that this vCPU's thread runs as well (`--threads single`). Set before the thread starts.
+  @exclusivity(unchecked) var visited: IOThread?
   // Written by the vCPU's own thread; read by others after it has arrived at a checkpoint or ended. Nothing is called while
   // they change, so there is nothing that a check at run time could find, at up to 200 instructions an exit.
   @exclusivity(unchecked) package private(set) var exits: UInt64 = 0
@@ -65,7 +67,20 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
   }
 
   /// Runs the guest until the run ends.
-  func run() { loop(self) }
+  func run() {
+    if let visited {
+      // The loop waits from now on, between visits.
+      during(visited) { visited.beginVisits() }
+    }
+    loop(self)
+  }
+
+  /// Has an event loop's events counted as its own.
+  func during(_ loop: IOThread, _ body: () -> Void) {
+    loop.thread.takeOver(from: thread)
+    body()
+    thread.takeOver(from: loop.thread)
+  }
 
   @inline(__always)
   package func willEnterGuest() {
@@ -127,7 +142,10 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
       vcpu.clearImmediateExit()
       verdict = control.checkpoint(vcpu: index)
     } while verdict == .restarted
-    return verdict != .end
+    if verdict == .end { return false }
+    // After the request was taken back: what becomes ready behind this look makes another one.
+    if let visited { during(visited) { visited.visit() } }
+    return true
   }
 
   /// Handles everything that is not an access to a device.

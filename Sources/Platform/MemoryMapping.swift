@@ -53,6 +53,11 @@ public struct MemoryMapping: ~Copyable, @unchecked Sendable {
     madvise(base, length, MADV_HUGEPAGE)
   }
 
+  /// Has the kernel use ordinary pages only: madvise(2), MADV_NOHUGEPAGE. A kernel without huge pages uses no others.
+  public func refuseHugePages() {
+    madvise(base, length, MADV_NOHUGEPAGE)
+  }
+
   /// Names anonymous memory in /proc/PID/maps: prctl(2), PR_SET_VMA_ANON_NAME. A kernel before 5.17 leaves it unnamed.
   public func setName(_ name: String) {
     clinux_name_memory(base, length, name)

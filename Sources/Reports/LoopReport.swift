@@ -1,19 +1,3 @@
-/// How long a loop's polls might last, ns.
-package struct PollBudgetReport: Codable, Equatable, Sendable {
-  /// The first one.
-  package var first: Int64
-  /// Half of them might last so long at most.
-  package var median: Int64
-  /// The longest.
-  package var largest: Int64
-
-  package init(first: Int64, median: Int64, largest: Int64) {
-    self.first = first
-    self.median = median
-    self.largest = largest
-  }
-}
-
 /// Where a loop's time went: `asleep + polling + handling + lockWait + other + unknown + outside` is exactly
 /// `span`.
 package struct LoopReport: Codable, Equatable, Sendable {
@@ -25,6 +9,9 @@ package struct LoopReport: Codable, Equatable, Sendable {
   package var name: String
   /// Thread id.
   package var tid: UInt32?
+  /// The vCPU whose thread runs it between exits; nil: it has a thread of its own. What it handles is in that vCPU's `other` then, and
+  /// `scheduling` is that of the thread that watches descriptors for it.
+  package var threadOf: String?
   /// The time covered: the duration of the trace.
   package var span: Int64
   /// Blocked in its wait.
@@ -59,12 +46,6 @@ package struct LoopReport: Codable, Equatable, Sendable {
   package var polls: UInt64
   /// Of these that found something ready.
   package var pollsReady: UInt64
-  /// How long these took, of those whose begin and end are both there, ns; nil in a report of an early build.
-  package var pollHitTime: Int64?
-  /// The same of those that found nothing: processor time that was of no use.
-  package var pollMissTime: Int64?
-  /// How long polls might last; nil: there were none.
-  package var pollBudget: PollBudgetReport?
   /// Handlers run.
   package var handlers: UInt64
   /// Reads of kicks' eventfds.
@@ -81,13 +62,12 @@ package struct LoopReport: Codable, Equatable, Sendable {
   package var sleeps: LatencyReport
 
   package init(
-    machine: String? = nil, id: Int, name: String, tid: UInt32? = nil, span: Int64, asleep: Int64,
+    machine: String? = nil, id: Int, name: String, tid: UInt32? = nil, threadOf: String? = nil, span: Int64,
+    asleep: Int64,
     polling: Int64, handling: Int64, sources: [ShareReport], lockWait: Int64, other: Int64, unknown: Int64,
     outside: Int64, scheduling: SchedulingReport? = nil, recording: RecordingCostReport? = nil,
     wakeups: UInt64, missingWakeups: UInt64? = nil,
-    rate: RateReport? = nil, timeouts: UInt64, polls: UInt64, pollsReady: UInt64,
-    pollHitTime: Int64? = nil, pollMissTime: Int64? = nil, pollBudget: PollBudgetReport? = nil,
-    handlers: UInt64,
+    rate: RateReport? = nil, timeouts: UInt64, polls: UInt64, pollsReady: UInt64, handlers: UInt64,
     signals: UInt64, kicks: UInt64, brokenHandlers: UInt64, unmatchedRequests: UInt64, unexplained: UInt64,
     sleeps: LatencyReport
   ) {
@@ -95,6 +75,7 @@ package struct LoopReport: Codable, Equatable, Sendable {
     self.id = id
     self.name = name
     self.tid = tid
+    self.threadOf = threadOf
     self.span = span
     self.asleep = asleep
     self.polling = polling
@@ -112,9 +93,6 @@ package struct LoopReport: Codable, Equatable, Sendable {
     self.timeouts = timeouts
     self.polls = polls
     self.pollsReady = pollsReady
-    self.pollHitTime = pollHitTime
-    self.pollMissTime = pollMissTime
-    self.pollBudget = pollBudget
     self.handlers = handlers
     self.signals = signals
     self.kicks = kicks
@@ -123,4 +101,9 @@ package struct LoopReport: Codable, Equatable, Sendable {
     self.unexplained = unexplained
     self.sleeps = sleeps
   }
+}
+
+extension LoopReport {
+  /// The name of the thread that `scheduling` is of: its own, or that of the thread that watches descriptors for it.
+  package var scheduledThread: String { threadOf == nil ? name : "watch" }
 }

@@ -112,15 +112,18 @@ struct IOThreadOption: Sendable {
 /// Who serves a device's queues: the keys that all devices with queues share, as QEMU has them.
 enum ServiceKeys {
   /// The keys of a device that one thread serves, for `KeyedArgument.allow`.
-  static let ofOneThread = ["iothread", "ioeventfd"]
+  static let ofOneThread = ["iothread", "ioeventfd", "irqfd"]
   /// Those of a device whose queues may be served by several.
   static let names = ofOneThread + ["iothread-vq-mapping"]
 
   /// Reads them.
   static func service(_ argument: KeyedArgument) throws -> MachineConfiguration.Service {
     let kicksExit = try argument.isOn("ioeventfd").map { !$0 }
+    let interruptsByIoctl = try argument.isOn("irqfd").map { !$0 }
     guard let mapping = argument.string("iothread-vq-mapping") else {
-      return .init(ioThreads: try argument.identifier("iothread").map { [$0] }, kicksExit: kicksExit)
+      return .init(
+        ioThreads: try argument.identifier("iothread").map { [$0] }, kicksExit: kicksExit,
+        interruptsByIoctl: interruptsByIoctl)
     }
     guard !argument.has("iothread") else {
       throw argument.failure("iothread and iothread-vq-mapping both say who serves it; give one of them")
@@ -130,6 +133,6 @@ enum ServiceKeys {
       throw argument.failure(
         "iothread-vq-mapping=\(mapping): give threads with ':' between them, such as io1:io2")
     }
-    return .init(ioThreads: names, kicksExit: kicksExit)
+    return .init(ioThreads: names, kicksExit: kicksExit, interruptsByIoctl: interruptsByIoctl)
   }
 }

@@ -16,6 +16,9 @@ struct MachineOptions: ParsableArguments {
     completion: .file())
   var memPath: String?
 
+  @Option(help: "Pages of guest RAM: huge where the host has them (huge), or ordinary ones only (small).")
+  var memPages = MachineConfiguration.MemoryPages.huge
+
   @Flag(help: "Allocate all guest RAM before the guest starts.")
   var memPrealloc = false
 
@@ -29,12 +32,16 @@ struct MachineOptions: ParsableArguments {
   var irqfd = Switch.on
 
   @Option(
-    help: "What is locked around device code: each device (device), or all of them by one lock (global).")
+    help:
+      "What is locked around device code: each device (device), those that more than one thread runs (none-needed), or all of them by one lock (global)."
+  )
   var lock = MachineConfiguration.LockModel.device
 
   @Option(
-    help: "What I/O threads wait with: select, epoll, or io_uring, in one ring with the disks' requests.")
-  var wait = MachineConfiguration.WaitMethod.epoll
+    help:
+      "A thread for each vCPU and for each event loop (iothread), or one that runs the only vCPU and the event loop (single)."
+  )
+  var threads = MachineConfiguration.Threads.iothread
 
   @Option(help: ArgumentHelp("Threads that handle kicks and input.", valueName: "n"))
   var iothreads = 1
@@ -94,27 +101,23 @@ struct MachineOptions: ParsableArguments {
   var iothreadPoll = PollBudget(nanoseconds: 0)
 
   @Option(
-    help: ArgumentHelp(
-      "How long an I/O thread polls at most, nanoseconds: adaptive, as in QEMU. 0: it is not.", valueName: "n"
-    ))
-  var pollMaxNs: UInt32 = 0
-
-  @Option(
-    help: ArgumentHelp(
-      "With --poll-max-ns: what polls grow by when longer ones would have found something. 0: 2.",
-      valueName: "n"))
-  var pollGrow: UInt32?
-
-  @Option(
-    help: ArgumentHelp(
-      "With --poll-max-ns: what polls are divided by when they would have been in vain. 0: none until they grow.",
-      valueName: "n"))
-  var pollShrink: UInt32?
-
-  @Option(
     help: ArgumentHelp("Pin threads to host CPUs, such as vcpu0=0,io0=1.", valueName: "list"),
     transform: PinList.init(parsing:))
   var pin: [PinList] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "How the host schedules threads: a class with its nice value or priority, such as vcpu0=fifo:10,io0=other:-5.",
+      valueName: "list"),
+    transform: SchedulingList.init(parsing:))
+  var sched: [SchedulingList] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "A control group that the process joins before the guest runs, or one thread, such as io0=/sys/fs/cgroup/slow.",
+      valueName: "[thread=]directory"),
+    completion: .directory, transform: GroupOption.init(parsing:))
+  var cgroup: [GroupOption] = []
 
   @Option(help: "What a reset by the guest does: reset the machine, or exit.")
   var onReboot = MachineConfiguration.RebootAction.reset
@@ -146,11 +149,13 @@ struct MachineOptions: ParsableArguments {
     configuration.vcpus = cpus
     configuration.memory = memory.bytes
     configuration.memoryPath = memPath
+    configuration.memoryPages = memPages
     configuration.preallocate = memPrealloc
     configuration.interruptController = irqchip
     configuration.ioeventfd = ioeventfd == .on
     configuration.irqfd = irqfd == .on
     configuration.lock = lock
+    configuration.threads = threads
     configuration.ioThreads = iothreads
     configuration.doorbells = doorbells
     configuration.namedIOThreads = object.map(\.name)
@@ -161,9 +166,13 @@ struct MachineOptions: ParsableArguments {
     if ioeventfd == .off, configuration.services.contains(where: { $0.kicksExit == false }) {
       throw ValidationError("--device with ioeventfd=on contradicts --ioeventfd off")
     }
-    configuration.wait = wait
-    try applyPolling(to: &configuration)
+    if irqfd == .off, configuration.services.contains(where: { $0.interruptsByIoctl == false }) {
+      throw ValidationError("--device with irqfd=on contradicts --irqfd off")
+    }
+    configuration.pollBudget = iothreadPoll.nanoseconds
     configuration.pins = try pin.reduce(into: PinList()) { try $0.add($1) }.pins
+    configuration.scheduling = try sched.reduce(into: SchedulingList()) { try $0.add($1) }.threads
+    try GroupOption.apply(cgroup, to: &configuration)
     configuration.onReboot = onReboot
     configuration.timeLimit = timeout?.nanoseconds
     configuration.statisticsInterval = statsInterval.nanoseconds
@@ -179,42 +188,8 @@ struct MachineOptions: ParsableArguments {
   }
 }
 
-extension MachineOptions {
-  /// How I/O threads poll.
-  fileprivate func applyPolling(to configuration: inout MachineConfiguration) throws {
-    configuration.pollBudget = iothreadPoll.nanoseconds
-    guard pollMaxNs > 0 else {
-      if pollGrow != nil || pollShrink != nil {
-        throw ValidationError("--poll-grow and --poll-shrink are about --poll-max-ns: give that too")
-      }
-      return
-    }
-    guard iothreadPoll.nanoseconds == 0 else {
-      throw ValidationError("--iothread-poll and --poll-max-ns contradict each other: give one of them")
-    }
-    guard pollMaxNs <= PollBudget.maximum else {
-      throw ValidationError("--poll-max-ns \(pollMaxNs): give up to \(PollBudget.maximum)")
-    }
-    var adaptation = MachineConfiguration.PollAdaptation()
-    adaptation.grow = pollGrow ?? 0
-    adaptation.shrink = pollShrink ?? 0
-    configuration.pollBudget = pollMaxNs
-    configuration.pollAdaptation = adaptation
-  }
-}
-
-extension MachineConfiguration {
-  /// Who serves each of the devices with queues.
-  fileprivate var services: [Service] {
-    disks.map(\.service) + networks.map(\.service) + [entropyService, consoleService]
-  }
-}
-
 /// A polling budget: a span of time up to four seconds, or 0.
 struct PollBudget: CustomStringConvertible {
-  /// ns.
-  static let maximum: UInt32 = 4_000_000_000
-
   let nanoseconds: UInt32
 
   init(nanoseconds: UInt32) { self.nanoseconds = nanoseconds }
@@ -225,7 +200,7 @@ struct PollBudget: CustomStringConvertible {
     guard let span = TimeSpan(argument: text) else {
       throw failure("give a time with its unit (ns, us, ms, s), such as 50us")
     }
-    guard span.nanoseconds <= UInt64(PollBudget.maximum) else {
+    guard span.nanoseconds <= 4_000_000_000 else {
       let unit =
         text.allSatisfy { $0.isNumber || $0 == "." } ? ", and a number without a unit is seconds" : ""
       throw failure("give up to 4s, such as 50us; this is \(TimeText.seconds(span.nanoseconds))\(unit)")
@@ -247,6 +222,7 @@ extension ByteCount {
 
 extension MachineConfiguration.InterruptController: ExpressibleByArgument {}
 extension MachineConfiguration.LockModel: ExpressibleByArgument {}
-extension MachineConfiguration.WaitMethod: ExpressibleByArgument {}
 extension MachineConfiguration.RebootAction: ExpressibleByArgument {}
+extension MachineConfiguration.MemoryPages: ExpressibleByArgument {}
+extension MachineConfiguration.Threads: ExpressibleByArgument {}
 extension MachineConfiguration.Mode: ExpressibleByArgument {}

@@ -99,6 +99,32 @@ import Virtio
     }
   }
 
+  @Test("Locks that are not needed: those of devices whose code one thread alone runs")
+  func locks() throws {
+    func locked(_ change: (inout BoardOptions) -> Void) throws -> Set<String> {
+      var options = BoardOptions(
+        doorbells: 2, disks: [QueueService(kicksExit: true)], entropy: QueueService(),
+        console: QueueService(),
+        locks: .noneNeeded)
+      change(&options)
+      return Set(try BoardLayout(options).slots.filter { $0.lock != nil }.map(\.name))
+    }
+    let served: Set = ["serial0", "rtc", "disk0", "rng0", "console0"]
+    let kicked: Set = ["doorbell0", "doorbell1"]
+    #expect(try locked { _ in } == served.union(kicked))
+    #expect(try locked { $0.kicksExit = true } == served)
+    #expect(try locked { $0.threadModel = .single } == [])
+    // With two vCPUs as without the option.
+    let two = try locked { $0.vcpus = 2 }
+    #expect(
+      try two
+        == locked {
+          $0.vcpus = 2
+          $0.locks = .device
+        })
+    #expect(two.isSuperset(of: served.union(kicked)) && two.contains("scratch0"))
+  }
+
   @Test("Named I/O threads serve what is given to them, and nothing else")
   func named() throws {
     let layout = try BoardLayout(

@@ -11,23 +11,22 @@ struct GuestCase: Sendable, CustomTestStringConvertible {
   var ioeventfd = true
   var irqfd = true
   var lock = "device"
-  var wait = "epoll"
+  var threads = "iothread"
 
   var flags: [String] {
     [
-      "--ioeventfd", ioeventfd ? "on" : "off", "--irqfd", irqfd ? "on" : "off", "--lock", lock, "--wait",
-      wait,
+      "--ioeventfd", ioeventfd ? "on" : "off", "--irqfd", irqfd ? "on" : "off", "--lock", lock, "--threads",
+      threads,
     ]
-      + (doorbells > 1 ? ["--doorbells", "\(doorbells)", "--iothreads", "2"] : [])
+      + (doorbells > 1
+        ? ["--doorbells", "\(doorbells)", "--iothreads", threads == "single" ? "1" : "2"] : [])
   }
 
   var testDescription: String {
     ([guest] + parameters + flags + ["--cpus \(vcpus)", "--irqchip \(irqchip)"]).joined(separator: " ")
   }
 
-  func record(_ more: String...) throws -> RecordedRun { try record(more) }
-
-  func record(_ more: [String]) throws -> RecordedRun {
+  func record(_ more: String...) throws -> RecordedRun {
     try RecordedRun(
       guest, parameters, flags: flags + more, vcpus: vcpus, doorbells: doorbells, irqchip: irqchip)
   }
@@ -72,22 +71,7 @@ struct GuestCase: Sendable, CustomTestStringConvertible {
         irqfd: false),
       GuestCase(guest: "port80", parameters: ["iterations=1000"]),
       GuestCase(guest: "costs", parameters: ["iterations=50", "polls=5", "writes=3"]),
-    ] + locked + waiting
-
-  /// What I/O threads wait with: guests that are served by one, or by several.
-  private static let waiting = ["select", "io_uring"].flatMap { wait in
-    [
-      GuestCase(guest: "doorbell", parameters: ["iterations=400", "wait=interrupt"], wait: wait),
-      GuestCase(guest: "doorbell", parameters: ["iterations=640", "batch=16"], wait: wait),
-      GuestCase(
-        guest: "doorbell", parameters: ["iterations=200", "devices=4", "wait=interrupt"], doorbells: 4,
-        irqchip: "split", irqfd: false, lock: "global", wait: wait),
-      GuestCase(guest: "serial", parameters: ["iterations=300"], wait: wait),
-      GuestCase(guest: "smp", parameters: ["iterations=300"], vcpus: 2, wait: wait),
-      GuestCase(guest: "multiqueue", parameters: ["iterations=150", "queues=4"], vcpus: 2, wait: wait),
-      GuestCase(guest: "mixed", parameters: ["iterations=200"], vcpus: 2, ioeventfd: false, wait: wait),
-    ]
-  }
+    ] + locked + single
 
   /// One lock around all device code: each guest, and all ways to several vCPUs and devices.
   private static let locked = [
@@ -107,6 +91,33 @@ struct GuestCase: Sendable, CustomTestStringConvertible {
     GuestCase(guest: "port80", parameters: ["iterations=1000"], lock: "global"),
     GuestCase(guest: "costs", parameters: ["iterations=50", "polls=5", "writes=3"], lock: "global"),
   ]
+
+  /// The vCPU's thread runs the event loop: each guest for which one vCPU is enough, and all ways of kicks and interrupts.
+  private static let single =
+    [
+      GuestCase(guest: "port-io", parameters: ["iterations=300"]),
+      GuestCase(guest: "port-io", parameters: ["iterations=300", "size=4"], irqchip: "none"),
+      GuestCase(guest: "mmio", parameters: ["iterations=300"]),
+      GuestCase(guest: "doorbell", parameters: ["iterations=400"]),
+      GuestCase(guest: "doorbell", parameters: ["iterations=400", "wait=interrupt"]),
+      GuestCase(guest: "doorbell", parameters: ["iterations=400", "wait=interrupt"], ioeventfd: false),
+      GuestCase(guest: "doorbell", parameters: ["iterations=640", "batch=16"], lock: "global"),
+      GuestCase(
+        guest: "doorbell", parameters: ["iterations=200", "devices=4", "wait=interrupt", "window=memory"],
+        doorbells: 4, irqchip: "split", irqfd: false),
+      GuestCase(guest: "timer", parameters: ["iterations=50", "period=500"]),
+      GuestCase(guest: "serial", parameters: ["iterations=300"]),
+      GuestCase(guest: "kernel-exits", parameters: ["iterations=300"]),
+      GuestCase(
+        guest: "multiqueue", parameters: ["iterations=150", "queues=8"], irqchip: "split", irqfd: false),
+      GuestCase(guest: "mixed", parameters: ["iterations=200"]),
+      GuestCase(guest: "port80", parameters: ["iterations=1000"]),
+      GuestCase(guest: "costs", parameters: ["iterations=50", "polls=5", "writes=3"]),
+    ].map { guest in
+      var guest = guest
+      guest.threads = "single"
+      return guest
+    }
 }
 
 @Suite(

@@ -42,6 +42,48 @@ struct RefusalTests {
     refusal(["--pin io0=-1"]) { $0.pins = ["io0": -1] }
   }
 
+  @Test("One thread for everything, where there would have to be more")
+  func singleThread() {
+    refusal(["--threads single", "--cpus 2", "--threads iothread"]) {
+      $0.threads = .single
+      $0.vcpus = 2
+    }
+    refusal(["--threads single", "--iothreads"]) {
+      $0.threads = .single
+      $0.ioThreads = 2
+    }
+    refusal(["--threads single", "--object iothread"]) {
+      $0.threads = .single
+      $0.namedIOThreads = ["fast"]
+    }
+    refusal(["--threads single", "--iothread-poll"]) {
+      $0.threads = .single
+      $0.pollBudget = 1000
+    }
+    refusal(["--pin io0=0", "vcpu0, watch"]) {
+      $0.threads = .single
+      $0.pins = ["io0": 0]
+    }
+    refusal(["--pin watch=0", "vcpu0, io0"]) { $0.pins = ["watch": 0] }
+  }
+
+  @Test("Scheduling and control groups of threads that do not exist; groups that are none")
+  func placement() throws {
+    refusal(["--sched vcpu1=fifo", "vcpu0, io0"]) { $0.scheduling = ["vcpu1": .init(.fifo, 1)] }
+    refusal(["--cgroup disk0-0=/x", "vcpu0, io0"]) { $0.threadControlGroups = ["disk0-0": "/x"] }
+    for (path, part) in [("/nowhere/at/all", "no control group"), ("/proc", "no control group")] {
+      for thread in [nil, "io0"] as [String?] {
+        let machine = try TestGuest.spin.machine {
+          if let thread { $0.threadControlGroups = [thread: path] } else { $0.controlGroup = path }
+        }
+        let error = #expect(throws: MachineError.self) { _ = try machine.run() }
+        let text = error?.description ?? ""
+        #expect(text.contains("--cgroup \(thread.map { $0 + "=" } ?? "")\(path)"), "\(text)")
+        #expect(text.contains(part), "\(text)")
+      }
+    }
+  }
+
   @Test("Images that do not fit")
   func images() {
     let mebibyte = [UInt8](repeating: 0xf4, count: 1 << 20)

@@ -146,6 +146,12 @@ package struct StateDump: Sendable, Equatable {
     devices.first { $0.device == id }?.name ?? (id >= Limits.devices ? "other devices" : "device \(id)")
   }
 
+  /// The vCPU whose thread runs a loop (`--threads single`); nil: the loop has a thread of its own, or none is told.
+  package func visitor(ofLoop loop: Int) -> Int? {
+    guard let tid = loops[loop]?.tid, tid > 0 else { return nil }
+    return vcpus.filter { $0.value.tid == tid }.keys.min()
+  }
+
   /// What a lock guards: a device, or ``allDevices``; nil: nothing that is described has it.
   package func lockName(_ lock: Int) -> String? {
     let guarded = Set(devices.filter { Int($0.lock) == lock }.map(\.device))

@@ -27,6 +27,11 @@ void clinux_name_memory(void *start, size_t length, const char *name);
 // CPU_SET and its kin are macros. Pins the calling thread; 0 or -errno.
 int clinux_pin_this_thread(int cpu);
 
+// Scheduling classes: sched.h has some of them only with _GNU_SOURCE.
+enum { CLINUX_OTHER = 0, CLINUX_FIFO = 1, CLINUX_RR = 2, CLINUX_BATCH = 3, CLINUX_IDLE = 5 };
+// Schedules a thread of this process: sched_setscheduler(2), and for classes without a priority setpriority(2). 0 or -errno.
+int clinux_schedule(int thread, int policy, int priority, int nice);
+
 // The number of CPUs that this process may run on, at least 1.
 int clinux_usable_cpus(void);
 // Whether this process may run on a CPU.

@@ -477,7 +477,7 @@ LTTNG_UST_TRACEPOINT_EVENT(exeunt, guest_kick_stamp,
     ))
 
 // KVM's own counters (KVM_GET_STATS_FD), cumulative since the VM was made; a counter whose bit in `known`
-// is clear is not offered by this kernel and reads 0. The bits are in the order of the fields.
+// is clear is not offered by this kernel and reads 0. The bits are in the order of the fields. A loop that a vCPU's thread runs (--threads single) has those of the thread that watches descriptors for it.
 LTTNG_UST_TRACEPOINT_EVENT(exeunt, kvm_stats,
     LTTNG_UST_TP_ARGS(uint8_t, scope, uint16_t, id, uint8_t, moment, const struct exeunt_statistics *, statistics),
     LTTNG_UST_TP_FIELDS(
@@ -570,7 +570,7 @@ LTTNG_UST_TRACEPOINT_EVENT(exeunt, vcpu_info,
         lttng_ust_field_integer(uint8_t, tsc_offset_known, tsc_offset_known)
     ))
 
-// State dump: an event loop; poll_budget in nanoseconds; cpu -1: not pinned.
+// State dump: an event loop; poll_budget in nanoseconds; cpu -1: not pinned. With --threads single the tid is that of the vCPU whose thread runs it.
 LTTNG_UST_TRACEPOINT_EVENT(exeunt, loop_info,
     LTTNG_UST_TP_ARGS(uint16_t, loop, uint32_t, tid, const char *, name, int32_t, cpu, uint32_t, poll_budget),
     LTTNG_UST_TP_FIELDS(

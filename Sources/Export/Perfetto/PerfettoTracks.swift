@@ -87,7 +87,9 @@ struct PerfettoTracks {
     guard ends[track] == nil else { return track }
     ends[track] = .min
     let tid = thread.kind == .vcpu ? machine.vcpus[thread.id]?.tid : machine.loops[thread.id]?.tid
-    if isReal, let tid, tid > 0 {
+    // A thread has one track: the vCPU's, where it runs a loop as well.
+    let isVisited = thread.kind == .loop && machine.visitor(ofLoop: thread.id) != nil
+    if isReal, !isVisited, let tid, tid > 0 {
       packets.thread(track, pid: pid, tid: Int64(tid), name, in: uuid(.process, 0))
     } else {
       packets.track(track, name, in: uuid(.process, 0), rank: Int64(Self.number(thread) & 0xff_ffff))

@@ -134,10 +134,15 @@ struct DocumentBuilder {
   }
 
   private func describe(_ machine: MachineReport) -> String {
-    var words = [machine.guest, number(machine.vcpus, "vCPU"), number(machine.loops, "I/O thread")]
-    let modes = ["ioeventfd", "irqfd"].compactMap { name in
+    let isSingle = report.configuration("threads") == "single"
+    var words = [
+      machine.guest, number(machine.vcpus, "vCPU"),
+      isSingle ? "its thread runs the event loop" : number(machine.loops, "I/O thread"),
+    ]
+    var modes = ["ioeventfd", "irqfd"].compactMap { name in
       report.configuration(name).map { "\(name) \($0)" }
     }
+    if let lock = report.configuration("lock"), lock != "device" { modes.append("lock \(lock)") }
     if !modes.isEmpty { words.append(modes.joined(separator: ", ")) }
     words.append(Text.bytes(machine.ramBytes))
     words.append("KVM \(machine.kvm), Linux \(machine.kernel)")

@@ -5,7 +5,7 @@ extension DocumentBuilder {
   mutating func cpus(_ summary: SummaryReport) {
     kvmRun(summary.vcpus)
     var threads = summary.vcpus.prefix(64).map { ($0.name, $0.scheduling) }
-    threads += summary.loops.prefix(64).map { ($0.name, $0.scheduling) }
+    threads += summary.loops.prefix(64).map { ($0.scheduledThread, $0.scheduling) }
     threads.append(("main", summary.mainThread))
     let known = threads.compactMap { name, cpu in cpu.map { (name: name, cpu: $0) } }
     guard !known.isEmpty else { return }

@@ -57,11 +57,16 @@ extension Findings {
         ], advice: [])
       if let sleeps = kicks.loop?.sleeps, sleeps.count > 0 {
         found.numbers.append(.time("sleep_p90", sleeps.p90))
-        if sleeps.p90 <= longestPoll {
+        if kicks.loop?.threadOf == nil, sleeps.p90 <= longestPoll {
           found.advice.append(
             "have the thread poll: --iothread-poll \((sleeps.p90 + 999) / 1000)us is as long as nine of ten of its sleeps were"
           )
         }
+      }
+      if kicks.loop?.threadOf != nil {
+        found.advice.append(
+          "with one thread each kick wakes the watch, and that interrupts the vCPU: kicks as exits come at once, --ioeventfd off; or give the loop a thread, --threads iothread"
+        )
       }
       found.advice.append(
         "have the guest kick once for several requests: more of them in flight (for the built-in guests batch=, depth=)"
@@ -69,7 +74,9 @@ extension Findings {
       found.exemplar = wait.maximumExemplar
       found.estimate = FindingEstimateReport(
         saves: run.inside(wait),
-        assumption: "each kick finds the thread awake, and the guest has nothing else to do while it waits")
+        assumption: kicks.loop?.threadOf == nil
+          ? "each kick finds the thread awake, and the guest has nothing else to do while it waits"
+          : "each kick is handled at once, and the guest has nothing else to do while it waits")
       found.more = "paths --device \(Text.shellWord(path.device)) --queue \(queue)"
       return found
     }

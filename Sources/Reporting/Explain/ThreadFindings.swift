@@ -7,7 +7,9 @@ extension Findings {
   static func waitingForCPU(_ run: ExplainedRun) -> [FindingReport] {
     let threads =
       run.vcpus.map { (name: $0.name, span: $0.span, scheduling: $0.scheduling, whole: run.vcpuTime) }
-      + run.loops.map { (name: $0.name, span: $0.span, scheduling: $0.scheduling, whole: run.loopTime) }
+      + run.loops.map {
+        (name: $0.scheduledThread, span: $0.span, scheduling: $0.scheduling, whole: run.loopTime)
+      }
     return threads.compactMap { thread in
       guard let scheduling = thread.scheduling, let waiting = scheduling.waiting,
         let weighed = run.weigh(waiting, whose: thread.name, of: thread.span, among: thread.whole)
@@ -82,10 +84,9 @@ extension Findings {
         return nil
       }
       let misses = loop.polls - loop.pollsReady
-      let isAdaptive = run.configuration["pollAdaptation"] != nil
-      // Where it was not measured: a poll that finds nothing lasts as long as it may.
+      // A poll that finds nothing lasts as long as it may.
       let (most, overflow) = budget.multipliedReportingOverflow(by: Int64(clamping: misses))
-      let time = loop.pollMissTime ?? (overflow ? loop.polling : min(loop.polling, most))
+      let time = overflow ? loop.polling : min(loop.polling, most)
       guard let weighed = run.weigh(time, whose: loop.name, of: loop.span, among: run.loopTime) else {
         return nil
       }
@@ -93,7 +94,7 @@ extension Findings {
         kind: "polling_misses", subject: loop.name, severity: weighed.severity,
         title:
           "\(loop.name) polled in vain for \(Text.percent(time, of: loop.span)) of its time: \(Text.count(misses)) of "
-          + "\(Text.number(loop.polls, "poll")) found nothing in \(isAdaptive ? "up to " : "")\(Text.duration(budget))",
+          + "\(Text.number(loop.polls, "poll")) found nothing in \(Text.duration(budget))",
         cost: weighed.cost,
         numbers: [
           .count("misses", misses), .count("polls", loop.polls), .time("budget", budget),
@@ -104,14 +105,10 @@ extension Findings {
       found.advice = [
         isNear
           ? "poll longer: after it had polled in vain it slept \(Text.duration(loop.sleeps.p90)) at most in nine of ten cases; "
-            + (isAdaptive
-              ? "--poll-max-ns \(budget + loop.sleeps.p90) would have let it last"
-              : "--iothread-poll \((budget + loop.sleeps.p90 + 999) / 1000)us would have lasted")
+            + "--iothread-poll \((budget + loop.sleeps.p90 + 999) / 1000)us would have lasted"
           : loop.pollsReady > misses
             ? "polls mostly find something (\(Text.count(loop.pollsReady))): poll for less than \(Text.duration(budget)) only if others want that CPU"
-            : isAdaptive
-              ? "do not poll: --poll-max-ns 0, the default, or have it give up sooner with a smaller one, as work comes too seldom"
-              : "do not poll: --iothread-poll 0, the default, as work comes too seldom"
+            : "do not poll: --iothread-poll 0, the default, as work comes too seldom"
       ]
       found.estimate = FindingEstimateReport(
         saves: time,
