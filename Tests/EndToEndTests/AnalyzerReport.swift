@@ -11,6 +11,7 @@ struct AnalyzerReport: Decodable {
   }
   struct Latency: Decodable {
     let count: UInt64
+    let total: UInt64
     let minimum, p50, p90, p99, p999, maximum: UInt64
   }
   struct Exit: Decodable {
@@ -56,6 +57,11 @@ struct AnalyzerReport: Decodable {
     let kind: String
     let count: UInt64
     let duration: Latency
+  }
+  struct Lock: Decodable {
+    let lock: Int
+    let device: String?
+    let wait: Latency
   }
   struct BrokenQueue: Decodable, Equatable {
     let device: String
@@ -107,6 +113,7 @@ struct AnalyzerReport: Decodable {
     let requests: [Requests]
     let marks: UInt64
     let queues: [Queue]?
+    let locks: [Lock]?
     let brokenQueues: [BrokenQueue]?
   }
 
