@@ -42,7 +42,9 @@ let monitor: [Target] = [
     name: "Virtio", dependencies: ["Devices", "GuestRAM", "Platform", "CLinux", "CURing", "CSlirp"],
     swiftSettings: swift),
   .target(name: "Boot", dependencies: ["Board", "GuestRAM", "Platform"], swiftSettings: swift),
-  .target(name: "GuestPrograms", dependencies: ["CGuestPrograms", "CVirtioGuests"], swiftSettings: swift),
+  .target(
+    name: "GuestPrograms", dependencies: ["CGuestPrograms", "CVirtioGuests", "Spelling"], swiftSettings: swift
+  ),
   .target(
     name: "Machine",
     dependencies: [
@@ -61,7 +63,7 @@ let monitor: [Target] = [
     name: "exeunt",
     dependencies: [
       "Machine", "Board", "Boot", "Recorder", "GuestAgent", "GuestPrograms", "SweepOptions", "Platform",
-      argumentParser,
+      "Spelling", argumentParser,
     ],
     swiftSettings: swift),
 ]
@@ -70,7 +72,7 @@ let monitor: [Target] = [
 let analyzer: [Target] = [
   .target(name: "CTF", swiftSettings: strict),
   .target(name: "Analysis", dependencies: ["CTF"], swiftSettings: swift),
-  .target(name: "Dump", dependencies: ["CTF"], swiftSettings: swift),
+  .target(name: "Dump", dependencies: ["CTF", "Spelling"], swiftSettings: swift),
   .target(name: "Reports", swiftSettings: swift),
   .target(name: "Statistics", swiftSettings: swift),
   .target(name: "Symbols", swiftSettings: swift),
@@ -97,15 +99,16 @@ let analyzer: [Target] = [
     name: "exeunt-analyze",
     dependencies: [
       "Pages", "Export", "Reporting", "Reports", "Statistics", "Symbols", "Dump", "Analysis", "CTF",
-      "CArguments",
+      "CArguments", "Spelling",
       argumentParser,
     ],
     swiftSettings: swift),
 ]
 
-/// What both need of the C library.
+/// What both need.
 let common: [Target] = [
-  .target(name: "CArguments", cSettings: c)
+  .target(name: "CArguments", cSettings: c),
+  .target(name: "Spelling", swiftSettings: swift),
 ]
 
 let package = Package(
@@ -212,7 +215,7 @@ let package = Package(
       name: "EndToEndTests",
       dependencies: [
         "Reporting", "Reports", "GuestPrograms", "Board", "exeunt", "exeunt-sweep", "exeunt-analyze",
-        "TestSupport", "Platform",
+        "CTestGuests", "TestSupport", "Platform",
       ],
       exclude: ["Oracle"], swiftSettings: swift),
   ],

@@ -1,3 +1,5 @@
+import Spelling
+
 /// Why a guest cannot be run as asked. Each description says what was asked, what is wrong and what to do.
 package enum GuestError: Error, Equatable, CustomStringConvertible {
   /// There is no built-in guest of this name.

@@ -3,6 +3,7 @@ import Dump
 import Glibc
 import Reporting
 import Reports
+import Spelling
 import Statistics
 
 /// How runs of two configurations are compared.
@@ -100,7 +101,7 @@ struct ComparisonOptions: ParsableArguments {
       (evidence.primary + evidence.exploratory).filter { ($0.a + $0.b).contains { $0 != nil } }.map(\.name))
     for name in names where !known.contains(name) {
       throw Terminal.mistake(
-        "no run has the metric '\(name)'" + Suggestion.sentence(for: name, among: known.sorted()))
+        "no run has the metric '\(name)'" + NearestWord.sentence(for: name, among: known.sorted()))
     }
   }
 

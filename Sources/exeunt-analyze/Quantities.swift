@@ -2,6 +2,7 @@ import Analysis
 import ArgumentParser
 import Dump
 import Reporting
+import Spelling
 
 /// A time on the command line: seconds, or with a unit from ns to h.
 struct TimeArgument: ExpressibleByArgument {
@@ -45,7 +46,7 @@ struct ReasonArgument: ExpressibleByArgument {
 
   /// What to say of a text that is no reason.
   static func mistake(_ text: String) -> String {
-    "'\(text)' is no exit reason" + Suggestion.sentence(for: text, among: ValueName.exitReason)
+    "'\(text)' is no exit reason" + NearestWord.sentence(for: text, among: ValueName.exitReason)
   }
 
   static func parse(_ text: String) throws -> ReasonArgument {
@@ -89,7 +90,7 @@ extension LatencyThreshold {
         (limit.statistic, limit.limit) = (name, time)
       default:
         let known = ["all", "reason", "device", "address"] + statistics
-        throw mistake("'\(part)' is not known" + Suggestion.sentence(for: pair[0], among: known))
+        throw mistake("'\(part)' is not known" + NearestWord.sentence(for: pair[0], among: known))
       }
     }
     guard !limit.statistic.isEmpty else { throw mistake("it has no time") }

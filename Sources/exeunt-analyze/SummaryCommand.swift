@@ -4,6 +4,7 @@ import CTF
 import Dump
 import Glibc
 import Reporting
+import Spelling
 
 /// `exeunt-analyze summary`: what was run and where its time went.
 struct SummaryCommand: ParsableCommand {
@@ -50,7 +51,7 @@ struct SummaryCommand: ParsableCommand {
       PathText.withBytes(word, { access($0, F_OK) }) != 0
     else { return }
     let commands = ExeuntAnalyze.configuration.subcommands.compactMap { $0.configuration.commandName }
-    guard let meant = Suggestion.nearest(to: word, among: commands) else { return }
+    guard let meant = NearestWord.nearest(to: word, among: commands) else { return }
     throw Terminal.mistake("there is no command and no directory '\(word)'; did you mean '\(meant)'?")
   }
 }

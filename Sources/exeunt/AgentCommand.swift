@@ -3,6 +3,7 @@ import Glibc
 import GuestAgent
 import GuestPrograms
 import Platform
+import Spelling
 
 /// How `exeunt agent` prints.
 enum AgentFormat: String, ExpressibleByArgument, CaseIterable {

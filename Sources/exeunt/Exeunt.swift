@@ -4,6 +4,7 @@ import GuestPrograms
 import Machine
 import Platform
 import Recorder
+import Spelling
 
 /// `exeunt`: the virtual machine monitor.
 @main

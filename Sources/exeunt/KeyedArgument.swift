@@ -1,5 +1,6 @@
 import ArgumentParser
 import GuestPrograms
+import Spelling
 
 /// An option's argument as QEMU has them: `key=value` between commas, in any order and each key once; with some options
 /// one word without a key comes first, such as a device's driver. A comma in a value is written twice.

@@ -1,4 +1,5 @@
 import CTF
+import Spelling
 
 /// Which events a dump shows: those that meet every kind of condition given.
 package struct DumpFilter: Sendable {
@@ -156,7 +157,8 @@ final class PreparedFilter {
       guard isKnown || names.isEmpty else {
         let shorts = names.map { String(EventName($0).short) }
         throw FilterError(
-          "no event of this trace is called '\(text)'" + Suggestion.sentence(for: text, among: names + shorts)
+          "no event of this trace is called '\(text)'"
+            + NearestWord.sentence(for: text, among: names + shorts)
         )
       }
     }
@@ -189,7 +191,7 @@ final class PreparedFilter {
       guard isKnown else {
         let name = condition.path.joined(separator: ".")
         throw FilterError(
-          "no event of this trace has a field '\(name)'" + Suggestion.sentence(for: name, among: fields))
+          "no event of this trace has a field '\(name)'" + NearestWord.sentence(for: name, among: fields))
       }
     }
   }

@@ -1,4 +1,5 @@
 import CTF
+import Spelling
 
 /// A condition on a field of an event, such as `reason=io,mmio`, `address>=0x3f8`, `name!=virtio*` or `ctx.flags=0`.
 package struct FieldCondition: Sendable, Equatable {
@@ -167,7 +168,7 @@ extension FieldCondition {
     }
     let name = path.joined(separator: ".")
     return "no field '\(name)' of this trace can be '\(value.source)'"
-      + Suggestion.sentence(for: value.source, among: labels)
+      + NearestWord.sentence(for: value.source, among: labels)
   }
 
   private static func admits(_ value: Value, _ type: FieldType) -> Bool {

@@ -5,17 +5,24 @@ package enum NearestWord {
     nearest(to: word, among: words).map { "; did you mean '\($0)'?" } ?? ""
   }
 
-  /// The word that is nearest by letters that are missing, too many, wrong or swapped: one for each three letters at most.
+  /// The word that is nearest by letters that are missing, too many, wrong or swapped: one for each three letters at most. Of equally
+  /// near ones the first; longer ones than ``longest`` are not looked at.
   package static func nearest(to word: String, among words: [String]) -> String? {
     let limit = max(1, word.count / 3)
-    let near = words.map {
-      ($0, distance(Array(word.lowercased().prefix(64)), Array($0.lowercased().prefix(64))))
+    let letters = Array(word.lowercased().prefix(longest))
+    var best: (word: String, distance: Int)?
+    for candidate in words where abs(candidate.count - word.count) <= limit && candidate.count <= longest {
+      let distance = distance(letters, Array(candidate.lowercased()))
+      if distance <= limit, distance < best?.distance ?? .max { best = (candidate, distance) }
     }
-    return near.filter { $0.1 <= limit }.min { $0.1 < $1.1 }?.0
+    return best?.word
   }
 
+  /// Letters of a word: words come from command lines and from traces.
+  private static let longest = 64
+
   /// The optimal string alignment distance.
-  static func distance(_ left: [Character], _ right: [Character]) -> Int {
+  private static func distance(_ left: [Character], _ right: [Character]) -> Int {
     var rows = [Array(0...right.count)]
     for (index, letter) in left.enumerated() {
       var row = [index + 1]
