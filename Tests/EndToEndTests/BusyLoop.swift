@@ -16,10 +16,14 @@ final class BusyLoop {
     process.waitUntilExit()
   }
 
-  /// The last CPU that this process may use.
-  static var cpu: Int {
+  /// The first and the last CPU that this process may use.
+  static var cpus: (first: Int, last: Int) {
     let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
     let line = status.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list:") }
-    return line?.split { !$0.isNumber }.last.flatMap { Int($0) } ?? 0
+    let numbers = line?.split { !$0.isNumber }.compactMap { Int($0) } ?? []
+    return (numbers.first ?? 0, numbers.last ?? 0)
   }
+
+  /// The last CPU that this process may use.
+  static var cpu: Int { cpus.last }
 }

@@ -40,6 +40,9 @@ struct ThreadFindingTests {
       found[0].cost
         == FindingCostReport(time: Self.second / 5, whose: "vcpu1", of: Self.second, share: 0.2, weight: 0.1))
     #expect(found[0].number("involuntary_switches") == 12)
+    #expect(found[0].title.contains("taken from it 12"))
+    run.vcpus[1].scheduling?.involuntarySwitches = 0
+    #expect(Findings.find(in: run).first?.title.contains("taken from it") == false)
     run.vcpus[1].scheduling = Self.scheduling(waiting: nil)
     #expect(Findings.find(in: run).map(\.subject) == ["io0"])
   }
@@ -83,6 +86,49 @@ struct ThreadFindingTests {
     // Free, all of them, a million times.
     run.locks[0].wait = ExplainTests.latency(1_000_000, 400)
     #expect(Findings.find(in: run).isEmpty)
+  }
+
+  @Test("what exits waited for a lock is the lock's, not that of what was accessed")
+  func lockedAccesses() throws {
+    var run = ExplainTests.run(vcpus: 2)
+    // Half of the cost is handling, of which the devices' code has a tenth: the rest was waiting.
+    let cost = Self.second / 2
+    run.registers = [ExplainTests.exits(1000, costing: cost, device: "rng0")]
+    run.acknowledgements = [ExplainTests.exits(1000, costing: cost, device: "rng0")]
+    run.kicks = [ExplainTests.exits(1000, costing: cost, device: "disk0")]
+    run.vcpus[0].devices = [
+      ShareReport(name: "rng0", time: cost / 20), ShareReport(name: "disk0", time: cost / 2),
+    ]
+    run.vcpus[1].devices = [ShareReport(name: "rng0", time: cost / 20)]
+    run.vcpus[0].lockWait = Self.second
+    run.locks = [LockReport(lock: 1, device: "rng0", wait: ExplainTests.latency(1000, Self.second / 1000))]
+    func waits(_ run: ExplainedRun) -> [Int64] {
+      var run = run
+      run.setLockWaits()
+      return (run.registers + run.acknowledgements + run.kicks).map(\.lockWait)
+    }
+    // Both uses of the device have the same handling, cost / 2 each.
+    #expect(waits(run) == [cost * 9 / 20, cost * 9 / 20, 0])
+    // No more than there was of that lock, and of all.
+    run.locks[0].wait = ExplainTests.latency(1000, cost / 5000)
+    #expect(waits(run) == [cost / 10, cost / 10, 0])
+    run.vcpus[0].lockWait = cost / 100
+    #expect(waits(run) == [cost / 200, cost / 200, 0])
+    run.vcpus[0].lockWait = 0
+    #expect(waits(run) == [0, 0, 0])
+    // One lock of all devices: the disk's exits were in its code all the time.
+    run.vcpus[0].lockWait = Self.second
+    run.locks = [
+      LockReport(lock: 0, device: "all devices", wait: ExplainTests.latency(1000, Self.second / 1000))
+    ]
+    #expect(waits(run) == [cost * 9 / 20, cost * 9 / 20, 0])
+    run.setLockWaits()
+    let found = Findings.find(in: run)
+    #expect(found.first?.kind == "lock_wait")
+    let accesses = try #require(found.first { $0.kind == "small_accesses" })
+    #expect(accesses.cost.time == cost - cost * 9 / 20 && accesses.number("lock_wait") == cost * 9 / 20)
+    #expect(accesses.cost.atLeast == cost / 2 - cost * 9 / 20 && accesses.cost.atMost == 2 * cost)
+    #expect(found.first { $0.kind == "exit_kicks" }?.cost.time == cost)
   }
 
   private static func path(

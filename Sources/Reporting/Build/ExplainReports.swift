@@ -33,6 +33,7 @@ extension ReportBuilder {
     run.requests = result.requests.map(request)
     run.queues = queueReports() ?? []
     run.interrupts = result.interrupts.map(interrupts)
+    run.setLockWaits()
     return run
   }
 

@@ -61,7 +61,8 @@ extension DocumentBuilder {
       + shown.joined(separator: ", ") + (more > 0 ? " and \(more) more places" : "")
   }
 
-  /// The options that have another command analyse the same part; it ends before the moment of --to.
+  /// The options that have another command analyse the same part. It ends before the moment of --to, so what ends with the last event
+  /// has none.
   private var ofWindow: String {
     guard let window = report.trace.window, let begin = report.trace.begin, window.begin >= begin else {
       return ""
@@ -71,7 +72,8 @@ extension DocumentBuilder {
       let digits = String(rest)
       return "\(whole)." + String(repeating: "0", count: 9 - digits.count) + digits
     }
-    return " --from \(seconds(window.begin)) --to \(seconds(window.end &+ 1))"
+    let to = window.end < report.trace.end ?? .max ? " --to \(seconds(window.end))" : ""
+    return " --from \(seconds(window.begin))" + to
   }
 
   private func cost(_ cost: FindingCostReport) -> String {

@@ -12,6 +12,8 @@ struct ExplainedRun {
     var parts: [ExitReport]
     /// Where in the guest they come from, the most frequent first; empty: not recorded.
     var callers: [FindingCallerReport] = []
+    /// How much of their handling was waiting for the device's lock, ns, about; see ``ExplainedRun/setLockWaits()``.
+    var lockWait: Int64 = 0
   }
 
   /// The time analysed, ns.

@@ -32,6 +32,7 @@ enum Findings {
       .time("kvm_run_p50", exits.inKvmRun.p50),
     ]
     if let average = exits.cost?.average { finding.numbers.append(.time("average", average)) }
+    if accesses.lockWait > 0 { finding.numbers.append(.time("lock_wait", accesses.lockWait)) }
     finding.parts = parts(accesses.parts)
     setCallers(&finding, accesses.callers)
     finding.exemplar = exits.cost?.slowest?.exemplar

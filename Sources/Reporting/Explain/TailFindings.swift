@@ -82,12 +82,13 @@ extension ExplainedRun.Accesses {
     return slowest
   }
 
-  /// What the exits cost, apart from such a one.
+  /// What the exits cost, apart from such a one, and from waits for a lock, which are a trouble of their own.
   var usualCost: ExitCostReport? {
-    guard var cost = exits.cost, let tail else { return exits.cost }
-    cost.atLeast = max(0, cost.atLeast - tail.handling)
-    cost.likely = max(0, cost.likely - tail.handling)
-    cost.atMost = max(0, cost.atMost - tail.handling)
+    guard var cost = exits.cost else { return nil }
+    let longest = tail?.handling ?? 0
+    cost.atLeast = max(0, cost.atLeast - longest - lockWait)
+    cost.likely = max(0, cost.likely - longest - lockWait)
+    cost.atMost = max(0, cost.atMost - longest)
     return cost
   }
 }

@@ -14,8 +14,9 @@ extension Findings {
       guard let scheduling = thread.scheduling, let waiting = scheduling.waiting,
         let weighed = run.weigh(waiting, whose: thread.name, of: thread.span, among: thread.whole)
       else { return nil }
-      let taken = scheduling.involuntarySwitches.map {
-        ", and its CPU was taken from it \(Text.number($0, "time"))"
+      // It can wait without that: after each sleep, until a CPU is free.
+      let taken = scheduling.involuntarySwitches.flatMap {
+        $0 > 0 ? ", and its CPU was taken from it \(Text.number($0, "time"))" : nil
       }
       var found = FindingReport(
         kind: "waiting_for_cpu", subject: thread.name, severity: weighed.severity,

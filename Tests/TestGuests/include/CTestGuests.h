@@ -52,6 +52,7 @@ EXEUNT_TEST_IMAGE(walk)
 EXEUNT_TEST_IMAGE(ring_walk)
 EXEUNT_TEST_IMAGE(entry_protected)
 EXEUNT_TEST_IMAGE(clock_interrupts)
+EXEUNT_TEST_IMAGE(lock_contention)
 
 // In 64-bit mode.
 EXEUNT_TEST_IMAGE(hole)
