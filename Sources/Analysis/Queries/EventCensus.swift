@@ -9,18 +9,38 @@ package enum EventCensus {
   package static func read(_ trace: Trace) -> (
     counts: [(name: String, count: UInt64)], diagnostics: [Diagnostic]
   ) {
+    count(trace, names(in: trace) { _ in true }, nil)
+  }
+
+  /// Events of `exeunt` that this build does not know, as a newer one recorded them: nothing is read where there are none.
+  ///
+  /// - Parameter part: Only those in this part, ns since the clock's origin.
+  static func newer(_ trace: Trace, in part: Range<Int64>) -> [TraceFacts.Census] {
+    let known = Set(EventTag.allCases.map(\.qualifiedName))
+    let newer = names(in: trace) { $0.hasPrefix("exeunt:") && !known.contains($0) }
+    guard !newer.isEmpty else { return [] }
+    return count(trace, newer, part).counts.map { TraceFacts.Census(name: $0.name, count: $0.count) }
+  }
+
+  private static func names(in trace: Trace, _ isWanted: (String) -> Bool) -> [String] {
     var names: [String] = []
     var seen: Set<String> = []
     for stream in trace.streams.indices {
       for event in trace.streamClass(of: stream).events
-      where names.count < Int(Row.gapTag) - 1 && seen.insert(event.name).inserted {
+      where names.count < Int(Row.gapTag) - 1 && isWanted(event.name) && seen.insert(event.name).inserted {
         names.append(event.name)
       }
     }
+    return names
+  }
+
+  private static func count(
+    _ trace: Trace, _ names: [String], _ part: Range<Int64>?
+  ) -> (counts: [(name: String, count: UInt64)], diagnostics: [Diagnostic]) {
     var selection = FieldSelection()
     for (tag, name) in names.enumerated() { selection.select(event: name, tag: UInt16(tag), fields: []) }
     var counts = [UInt64](repeating: 0, count: names.count)
-    var rows = MergedRows(trace, selection: selection)
+    var rows = MergedRows(trace, selection: selection, window: part)
     while let run = rows.nextRun() {
       for row in 0..<run.count {
         let tag = Int(Row.tag(run.base + row * run.stride))

@@ -18,6 +18,8 @@ package struct TraceAnalysis: Sendable {
   package let missingFields: [String]
   /// Events that this trace does not declare.
   package let unknownEvents: [String]
+  /// Events of `exeunt` that this build does not know, in what was read; those without any are left out.
+  let newerEvents: [TraceFacts.Census]
   /// Threads that read.
   package let workers: Int
   /// From here on events may be missing although no packet tells of it, ns since the clock's origin: `Int64.min` where they may
@@ -242,7 +244,10 @@ private final class Supply: Sendable {
     return TraceAnalysis(
       models: whole.analysis, calibration: configuration.calibration, otherEvents: whole.otherEvents,
       deliveredEvents: whole.deliveredEvents, diagnostics: whole.diagnostics,
-      missingFields: whole.missingFields, unknownEvents: whole.unknownEvents, workers: workers,
+      missingFields: whole.missingFields, unknownEvents: whole.unknownEvents,
+      newerEvents: EventCensus.newer(
+        trace, in: window ?? (slices.first?.lowerBound ?? .min)..<(slices.last?.upperBound ?? .max)),
+      workers: workers,
       doubtFrom: configuration.doubtFrom, isUnordered: whole.isUnordered)
   }
 

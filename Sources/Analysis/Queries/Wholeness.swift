@@ -71,6 +71,13 @@ private struct Account {
 
   init() {}
 
+  /// So many events are there that are not counted as recorded, from the beginning of the trace on.
+  mutating func allow(_ others: UInt64) {
+    let found = min(missing, others)
+    missing &-= found
+    if since != nil { unaccounted &+= found }
+  }
+
   static func += (left: inout Account, right: Account) {
     left.emitted &+= right.emitted
     left.recorded &+= right.recorded
@@ -88,14 +95,17 @@ extension TraceAnalysis {
   package func wholeness(of trace: Trace) -> Wholeness {
     var recorded = [UInt64](repeating: 0, count: trace.members.count)
     for (stream, count) in zip(trace.streams, deliveredEvents) { recorded[stream.trace] &+= count }
-    return models.wholeness(recordedByRun: recorded, unknownEvents: unknownEvents)
+    return models.wholeness(
+      recordedByRun: recorded, unknownEvents: unknownEvents, newer: newerEvents.reduce(0) { $0 &+ $1.count })
   }
 }
 
 extension SliceAnalysis {
   /// Whether all events are there.
   package func wholeness(_ facts: TraceFacts) -> Wholeness {
-    wholeness(recordedByRun: facts.eventsByRecording, unknownEvents: facts.unknownEvents)
+    wholeness(
+      recordedByRun: facts.eventsByRecording, unknownEvents: facts.unknownEvents,
+      newer: facts.newerEvents.reduce(0) { $0 &+ $1.count })
   }
 
   /// Whether all events are there.
@@ -103,7 +113,8 @@ extension SliceAnalysis {
   /// - Parameters:
   ///   - recordedByRun: The events read of each trace.
   ///   - unknownEvents: What the traces do not declare.
-  func wholeness(recordedByRun: [UInt64], unknownEvents: [String]) -> Wholeness {
+  ///   - newer: Events of `exeunt` that are there, but of kinds that this build does not know.
+  func wholeness(recordedByRun: [UInt64], unknownEvents: [String], newer: UInt64 = 0) -> Wholeness {
     let state = state.pointee
     let totals = state.totals
     let recorded = state.allEvents
@@ -138,6 +149,15 @@ extension SliceAnalysis {
         ? each.reduce(into: Account()) { $0 += $1 ?? Account() } : nil
     }
     var known = end == .present ? all : nil
+    if newer > 0 {
+      known?.allow(newer)
+      // Whose they are is not known.
+      threads = threads.map { thread in
+        thread.emitted ?? 0 > thread.recorded
+          ? Wholeness.Thread(kind: thread.kind, id: thread.id, emitted: nil, recorded: thread.recorded)
+          : thread
+      }
+    }
     // What another session recorded was emitted too: of some events only, it can be told that all are there, not how
     // many are missing.
     // Recordings of builds that had an event not yet do not declare it either.

@@ -69,7 +69,7 @@ package struct TraceFacts: Sendable, Equatable {
   package var missingFields: [String]
   /// Events that the recording does not declare.
   package var unknownEvents: [String]
-  /// Events by name where there are none of `exeunt`, most frequent first.
+  /// Events by name, most frequent first: those of `exeunt` that this build does not know; all where it knows none.
   package var census: [Census] = []
 }
 
@@ -96,6 +96,7 @@ extension TraceFacts {
     notes = trace.notes
     missingFields = analysis.missingFields
     unknownEvents = analysis.unknownEvents
+    census = analysis.newerEvents
     add(problems: trace.diagnostics + analysis.diagnostics)
   }
 
@@ -106,6 +107,13 @@ extension TraceFacts {
   package var eventsByRecording: [UInt64] {
     streams.reduce(into: Array(repeating: 0, count: recordings.count)) {
       if $0.indices.contains($1.recording) { $0[$1.recording] &+= $1.events }
+    }
+  }
+
+  /// Events of `exeunt` that this build does not know, by name.
+  package var newerEvents: [Census] {
+    census.filter { event in
+      event.name.hasPrefix("exeunt:") && !EventTag.allCases.contains { $0.qualifiedName == event.name }
     }
   }
 

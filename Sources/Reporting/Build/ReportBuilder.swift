@@ -263,6 +263,14 @@ package struct ReportBuilder {
         "this trace was recorded by another version of exeunt; missing fields read as 0: "
           + facts.missingFields.prefix(8).joined(separator: ", "))
     }
+    let newer = facts.newerEvents
+    if !newer.isEmpty {
+      notes.append(
+        Text.number(newer.reduce(0) { $0 &+ $1.count }, "event").replacing(Text.space, with: " ")
+          + " of kinds that this exeunt-analyze does not know ("
+          + newer.prefix(4).map(\.name).joined(separator: ", ") + (newer.count > 4 ? ", …" : "")
+          + "), recorded by a newer exeunt: nothing here tells of them")
+    }
     if result.events.reduce(0, &+) > 0, result.dump.machines.isEmpty {
       notes.append("no state dump in this trace: names of devices, vCPUs and loops are not known")
     }
