@@ -13,6 +13,15 @@ package struct GuestSymbols: Sendable {
     self.offset = offset
   }
 
+  /// Whether no guest can have been moved by the offset: functions would be where x86 has no addresses (Intel SDM, volume 1, 3.3.7.1; 57
+  /// bits of them are the most), or it is a negative number of bytes that is not one of whole pages.
+  package var isOffsetImpossible: Bool {
+    guard let middle = table.functions.dropFirst(table.functions.count / 2).first else { return false }
+    let (moved, isNegative) = middle.start.addingReportingOverflow(offset)
+    let isCanonical = (Int64(bitPattern: moved) << 7) >> 7 == Int64(bitPattern: moved)
+    return !isCanonical || (isNegative && offset % 4096 != 0)
+  }
+
   /// A function at the guest's addresses; nil: the exit comes from none.
   ///
   /// - Parameters:

@@ -29,6 +29,8 @@ struct ExplainCommand: ParsableCommand {
 
   func run() throws {
     let places = ExitPlaces(symbols: try symbols.read())
-    try options.finish(try options.reporter(part, follow: following.follow).explain(places: places))
+    let reporter = try options.reporter(part, follow: following.follow)
+    SymbolOptions.check(places.symbols, reporter.lacksInstructions, options.directories)
+    try options.finish(reporter.explain(places: places))
   }
 }

@@ -49,6 +49,7 @@ struct RunReader {
     let source = try read(path)
     guard number < details else { return (source.builder.compared(), nil) }
     runs += 1
+    SymbolOptions.check(places.symbols, source.builder.lacksInstructions, [path])
     return (source.builder.compared(), run(name, source))
   }
 
@@ -56,6 +57,7 @@ struct RunReader {
   mutating func run(_ path: String) throws -> ReportedRun {
     let source = try read(path)
     runs += 1
+    SymbolOptions.check(places.symbols, source.builder.lacksInstructions, [path])
     return run(path, source)
   }
 

@@ -33,11 +33,31 @@ struct SymbolOptions: ParsableArguments {
     guard descriptor >= 0 else {
       throw Terminal.mistake("--symbols \(shown): \(String(cString: strerror(errno)))")
     }
+    let guest: GuestSymbols
     do throws(SymbolError) {
-      return GuestSymbols(
+      guest = GuestSymbols(
         try SymbolFile.read(owning: descriptor), path: shown, offset: kaslrOffset?.value ?? 0)
     } catch {
       throw Terminal.mistake("--symbols \(shown): \(error)")
     }
+    guard !guest.isOffsetImpossible else {
+      throw Terminal.mistake(
+        "--kaslr-offset 0x\(String(guest.offset, radix: 16)) moves the symbols of \(shown) to where a guest has no code: give "
+          + "what the guest's addresses are more than those of the file")
+    }
+    return guest
+  }
+
+  /// Says so where symbols were given and there is nothing to use them for.
+  ///
+  /// - Parameters:
+  ///   - symbols: Those that were given; nil: none were.
+  ///   - lacksInstructions: Whether what is read has exits without instruction pointers only.
+  ///   - paths: What is read.
+  static func check(_ symbols: GuestSymbols?, _ lacksInstructions: Bool, _ paths: [String]) {
+    guard symbols != nil, lacksInstructions else { return }
+    Terminal.report(
+      "--symbols is of no use: exits of \(paths.map(PathText.shown).joined(separator: " ")) have no instruction pointers; record with "
+        + "exeunt run --trace-rip")
   }
 }

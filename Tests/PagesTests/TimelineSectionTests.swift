@@ -222,6 +222,25 @@ struct TimelineSectionTests {
     }
   }
 
+  @Test("ids of requests are whole, also those that scripts' numbers would round")
+  func ids() throws {
+    let ids: [UInt64] = [0, 7, 1 << 32 - 1, 1 << 53 + 1, .max]
+    let budget = TimelineBudget(items: 1000, estimate: 0, moments: [])
+    var collector = TimelineCollector(StateDump(), begin: 1000, span: 200, window: 0..<201, budget)
+    collector.add(
+      ids.enumerated().map {
+        .request(ModelRequest(device: 1, queue: 0, id: $1, kind: 0, bytes: 1, begin: 1000 + Int64($0)))
+      })
+    collector.finish()
+    let header = TimelineHeader.json(1, collector, span: 200, 0..<200)
+    let data = String(decoding: collector.data.characters, as: UTF8.self)
+    let reader = try TimelineReader(
+      "class=\"timeline-header\">\(header)</script>class=\"timeline-data\">\(data)</script>")
+    let things = try reader.things(try #require(reader.header.tracks.first)).compactMap { $0 }
+    #expect(things.map { $0.extras[10] << 32 | $0.extras[1] } == ids)
+    #expect(things.allSatisfy { $0.extras.allSatisfy { $0 < 1 << 53 } })
+  }
+
   @Test("names are data: none ends the element that it is in, or turns the direction of what follows")
   func hostileNames() throws {
     let name = "</script><!--<script>\"'\\&]]>\u{202e}\u{7}\n\u{2028}"

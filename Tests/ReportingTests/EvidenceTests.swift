@@ -109,6 +109,38 @@ struct EvidenceTests {
     #expect(other.primary.first { $0.name == "handling.p99" }?.verdict == "better")
   }
 
+  @Test("medians that contradict the estimate are told, as of runs that fall into groups")
+  func groups() throws {
+    // In each pair B is a little slower, but pairs are of two kinds, and the medians of A and of B fall into different ones.
+    func with(_ run: ComparedRun, _ value: Double) -> ComparedRun {
+      let metrics = run.metrics.map { metric in
+        var metric = metric
+        if metric.name == "handling.p99" { metric.value = value }
+        return metric
+      }
+      return ComparedRun(summary: run.summary, metrics: metrics)
+    }
+    func runs(_ pairs: Int, slow: Int) -> (a: [ComparedRun], b: [ComparedRun]) {
+      let turns = Self.turns(pairs)
+      func base(_ pair: Int, _ slow: Int) -> Double { (pair < slow ? 1000 : 100) + Double(pair) }
+      return (
+        (0..<pairs).map { with(turns.a[$0], base($0, slow)) },
+        (0..<pairs).map { with(turns.b[$0], 1.02 * base($0, slow + 1)) }
+      )
+    }
+    let apart = runs(11, slow: 5)
+    let metric = try #require(try Self.evidence(apart).primary.first { $0.name == "handling.p99" })
+    let (a, b) = (try #require(metric.medianA), try #require(metric.medianB))
+    try #require(b / a > 5 && metric.upper ?? .infinity < b / a)
+    let note = "the medians say another ratio than"
+    let text = TextRenderer.render(Report.comparing(apart.a, with: apart.b, ComparisonPlan()))
+    let line = try #require(text.firstRange(of: note).map { text[$0.lowerBound...].prefix(120) })
+    let ratio = EvidenceText.change(b / a).replacing(Text.space, with: " ")
+    #expect(line.contains("handling.p99 (\(ratio))"))
+    let alike = Self.turns(10, p99: 1.05)
+    #expect(!TextRenderer.render(Report.comparing(alike.a, with: alike.b, ComparisonPlan())).contains(note))
+  }
+
   @Test("runs that were not made in turns are no pairs, nor are few of them, unless that is said")
   func design() throws {
     let after = (0..<10).map { Self.run($0, isB: true, at: 100 + $0) }

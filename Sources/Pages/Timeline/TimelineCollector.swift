@@ -198,7 +198,7 @@ struct TimelineCollector {
     }
     let lane = track.lanes.place(begin, end)
     track.extra(0) { $0.add(lane) }
-    track.extra(1) { $0.add(request.id) }
+    track.extra(1) { $0.add(request.id & 0xffff_ffff) }
     track.extra(2) { $0.add(request.bytes) }
     track.extra(3) { $0.add(known: thread.map { UInt64($0) }) }
     track.extra(4) { $0.add(known: request.status.map { UInt64($0) }) }
@@ -207,6 +207,8 @@ struct TimelineCollector {
     ].enumerated() {
       track.extra(5 + column) { $0.add(moment, since: request.begin) }
     }
+    // Scripts' numbers have 53 bits.
+    track.extra(10) { $0.add(request.id >> 32) }
     track.close(&data)
   }
 

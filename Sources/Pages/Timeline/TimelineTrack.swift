@@ -19,7 +19,7 @@ final class TimelineTrack {
       case .states, .gaps: 1
       case .exits: 9
       case .wakeups: 5
-      case .requests: 10
+      case .requests: 11
       case .interrupts, .marks: 3
       }
     }

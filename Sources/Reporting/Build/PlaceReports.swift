@@ -17,9 +17,13 @@ package struct ExitPlaces: Sendable {
 
 extension ReportBuilder {
   /// Whether exits of the trace have instruction pointers.
-  package var hasInstructions: Bool {
-    (result.events.indices.contains(Int(EventTag.vcpuRunExitRip.rawValue))
-      ? result.events[Int(EventTag.vcpuRunExitRip.rawValue)] : 0) > 0
+  package var hasInstructions: Bool { count(.vcpuRunExitRip) > 0 }
+
+  /// Whether there are exits, and none with an instruction pointer.
+  package var lacksInstructions: Bool { count(.vcpuRunExit) > 0 && !hasInstructions }
+
+  private func count(_ event: EventTag) -> UInt64 {
+    result.events.indices.contains(Int(event.rawValue)) ? result.events[Int(event.rawValue)] : 0
   }
 
   /// A place in the guest.

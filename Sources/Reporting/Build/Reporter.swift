@@ -71,6 +71,11 @@ package struct Reporter {
   /// Whether exits have instruction pointers.
   package var hasInstructions: Bool { members.contains { $0.builder.hasInstructions } }
 
+  /// Whether there are exits, and none with an instruction pointer.
+  package var lacksInstructions: Bool {
+    !hasInstructions && members.contains { $0.builder.lacksInstructions }
+  }
+
   /// The report of `exits`, as a ``ReportBuilder`` makes it.
   package func exits(
     by grouping: ExitGrouping, devices: [String] = [], filter: String? = nil,

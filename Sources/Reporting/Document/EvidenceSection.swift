@@ -24,11 +24,27 @@ extension DocumentBuilder {
     if evidence.exploratory.count > shown.count {
       line("  and \(evidence.exploratory.count - shown.count) more (--format json)")
     }
+    apart(evidence.primary + shown, isPaired: evidence.design == "pairs")
     remark(
       "exploratory: each as if it were the only one, so some differ by chance; B÷A and its interval of \(EvidenceText.percent(1 - evidence.level)) or more: Hodges-Lehmann; could show: the smallest difference "
         + "that these runs could have shown; a difference in any primary metric is wrongly stated with a chance of \(EvidenceText.percent(evidence.level)) at most; no evidence does "
         + "not mean that nothing differs (docs/comparison.md)")
     limits(evidence)
+  }
+
+  /// Metrics whose estimate the medians beside it contradict, as of runs that fall into groups: each is right about something else.
+  private mutating func apart(_ metrics: [MetricReport], isPaired: Bool) {
+    let apart = metrics.compactMap { metric -> String? in
+      guard let a = metric.medianA, let b = metric.medianB, a > 0, let lower = metric.lower,
+        let upper = metric.upper, !(lower...upper).contains(b / a)
+      else { return nil }
+      return "\(metric.name) (\(EvidenceText.change(b / a)))"
+    }
+    guard !apart.isEmpty else { return }
+    strong(
+      "the medians say another ratio than B÷A: " + apart.joined(separator: ", ")
+        + "; B÷A is from the differences of " + (isPaired ? "the pairs" : "all runs of A from all of B")
+        + ", and both can be right where runs fall into groups: look at the single runs (--format json)")
   }
 
   /// The metrics that are declared beforehand, as a table of a section that has begun.

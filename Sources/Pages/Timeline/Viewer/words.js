@@ -18,12 +18,15 @@ class TimelineWords {
       case 'states': return `${thread}: ${label}`;
       case 'exits': return `exit ${this.seq(chunk, index, 0)} of ${thread}: ${label}`;
       case 'wakeups': return `${label} ${this.seq(chunk, index, 0)} of ${thread}`;
-      case 'requests': return `${label} request ${chunk.extra(1)[index]} of ${track.name}`;
+      case 'requests': return `${label} request ${this.id(chunk, index)} of ${track.name}`;
       case 'interrupts': return `${track.name.replace(/ interrupts$/, '')} interrupt: ${label}`;
       case 'marks': return `mark ${chunk.extra(0)[index]}`;
       default: return `events missing in stream ${chunk.extra(0)[index]}`;
     }
   }
+
+  /** A request's id, of 64 bits. */
+  id(chunk, index) { return BigInt(chunk.extra(10)[index]) << 32n | BigInt(chunk.extra(1)[index]); }
 
   /** Sequence numbers are told from the one before. */
   seq(chunk, index, column) {
