@@ -32,7 +32,7 @@ package enum ExportTable: String, CaseIterable, Sendable {
       [
         "run", text("path"), "begin", "duration_ns", text("version"), text("guest"), text("kvm"),
         text("kernel"), text("configuration"), "ram_bytes", "vcpus", "loops", "events", "discarded_events",
-        "lost_packets", "is_partial",
+        "lost_packets", "is_partial", "part_at",
       ]
     case .exits:
       [

@@ -10,16 +10,23 @@ package struct ExportedRun {
   package let trace: Trace
   /// What the analysis of all of it found.
   package let analysis: TraceAnalysis
-  /// Its summary.
+  /// Only this part of it, ns since the clock's origin; nil: all.
+  package let part: Range<Int64>?
+  /// The summary of that.
   package let report: Report
   /// The machine, with the names of its parts.
   let machine: StateDump
 
-  /// - Parameter report: The summary made of the analysis.
-  package init(number: Int, _ trace: Trace, _ analysis: TraceAnalysis, _ report: Report) {
+  /// - Parameters:
+  ///   - part: Only this part of it, ns since the clock's origin; nil: all.
+  ///   - report: The summary of that.
+  package init(
+    number: Int, _ trace: Trace, _ analysis: TraceAnalysis, part: Range<Int64>? = nil, _ report: Report
+  ) {
     self.number = number
     self.trace = trace
     self.analysis = analysis
+    self.part = part
     self.report = report
     machine = analysis.models.result().dump
   }
@@ -56,7 +63,7 @@ extension Exporter where Self: ~Copyable {
   package mutating func export(_ run: ExportedRun) {
     begin(run)
     if Self.readsItems {
-      var reader = ModelReader(run.trace, run.analysis)
+      var reader = ModelReader(run.trace, run.analysis, part: run.part)
       while failure == nil, reader.next({ add($0) }) {}
     }
     end()

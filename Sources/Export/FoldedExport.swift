@@ -31,6 +31,8 @@ package struct FoldedExporter: Exporter, ~Copyable {
   /// Of each vCPU of this run, the time that is in none of its exits.
   private var rest: [Int: Int64] = [:]
   private var run = 0
+  /// Where the part of the run begins that is exported, ns since the clock's origin.
+  private var begin = Int64.min
   private let inKvmRun: Int
   private let handling: Int
   private let unknown: Int
@@ -50,6 +52,7 @@ package struct FoldedExporter: Exporter, ~Copyable {
 
   package mutating func begin(_ run: ExportedRun) {
     self.run = run.number
+    begin = run.part?.lowerBound ?? .min
     names.use(run.machine)
     rest = [:]
   }
@@ -90,7 +93,10 @@ package struct FoldedExporter: Exporter, ~Copyable {
       addresses.insert(address)
       stack.address = address
     }
-    for (leaf, time) in [(inKvmRun, exit.inKvmRun), (handling, exit.handling)] {
+    // A KVM_RUN may have begun before the part that is exported.
+    let (inside, isOpen) = exit.timestamp.subtractingReportingOverflow(begin)
+    let inKvmRunInside = exit.inKvmRun.map { isOpen ? $0 : min($0, inside) }
+    for (leaf, time) in [(inKvmRun, inKvmRunInside), (handling, exit.handling)] {
       guard let time, time > 0 else { continue }
       if symbols == nil { stack.leaf = leaf }
       times[stack, default: 0] &+= time

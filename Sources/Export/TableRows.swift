@@ -148,6 +148,7 @@ struct TableRows {
     sink.unsigned(trace.discardedEvents)
     sink.unsigned(trace.lostPackets)
     sink.integer(trace.mayLackEvents ? 1 : 0)
+    sink.integer(at(trace.window?.begin))
     sink.endRow()
   }
 }

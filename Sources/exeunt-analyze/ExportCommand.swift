@@ -27,6 +27,7 @@ struct ExportCommand: ParsableCommand {
       EXAMPLES:
         exeunt-analyze export --format sqlite -o runs.sqlite run1 run2
         exeunt-analyze export --format perfetto -o run1.perfetto-trace run1
+        exeunt-analyze export --format perfetto -o slowest.perfetto-trace --around slowest run1
         exeunt-analyze export --format csv --table exits -o exits.csv run1
         exeunt-analyze export --format folded run1 | flamegraph.pl >run1.svg
         exeunt-analyze export --format folded --symbols vmlinux run1 | flamegraph.pl >functions.svg
@@ -120,7 +121,7 @@ struct ExportCommand: ParsableCommand {
       return try options.export(directories, as: output, to: &exporter)
     case .folded:
       var exporter = FoldedExporter(descriptor: descriptor, symbols: guest)
-      return try options.export(directories, as: output, to: &exporter)
+      return try options.export(directories, as: output, symbols: guest, to: &exporter)
     case .openmetrics:
       var exporter = OpenMetricsExporter(descriptor: descriptor)
       return try options.export(directories, as: output, to: &exporter)

@@ -18,6 +18,7 @@ struct QueryCommand: ParsableCommand {
 
       EXAMPLES:
         exeunt-analyze query 'SELECT state, sum(duration_ns) FROM intervals GROUP BY 1' run1
+        exeunt-analyze query --from 10ms --to 20ms 'SELECT count(*) FROM exits' run1
         exeunt-analyze query --file analysis/queries/slowest-requests.sql run1.sqlite
         exeunt-analyze query --format csv 'SELECT * FROM marks' run1 run2 > marks.csv
       """)
@@ -53,6 +54,11 @@ struct QueryCommand: ParsableCommand {
     let sql = try file.map(SQLFile.read) ?? words[0]
     let paths = paths
     if paths.count == 1, SQLFile.isDatabase(paths[0]) {
+      if options.part.isChosen {
+        throw Terminal.mistake(
+          "a database has all that was exported: --from, --to and --around need the recording, here or of export"
+        )
+      }
       try query(paths[0], sql)
       return
     }

@@ -5,9 +5,12 @@ import Export
 import Glibc
 import Reporting
 import Reports
+import Symbols
 
 /// How recordings are read that are exported.
 struct RunOptions: ParsableArguments {
+  @OptionGroup var part: WindowOptions
+
   @Option(help: ArgumentHelp("Threads that analyse; by default one for each processor.", valueName: "n"))
   var threads: Int?
 
@@ -21,14 +24,18 @@ struct RunOptions: ParsableArguments {
 
   /// Exports recordings, each as a run.
   ///
-  /// - Parameter output: What is written, for messages; nil: standard output, whose reader may go away.
+  /// - Parameters:
+  ///   - output: What is written, for messages; nil: standard output, whose reader may go away.
+  ///   - symbols: The guest's, which the exporter uses; nil: none.
   /// - Returns: What was read of those that are damaged.
   func export(
-    _ directories: [String], as output: String?, to exporter: inout some Exporter & ~Copyable
+    _ directories: [String], as output: String?, symbols: GuestSymbols? = nil,
+    to exporter: inout some Exporter & ~Copyable
   ) throws -> [TraceReport] {
     var damaged: [TraceReport] = []
     for (index, directory) in directories.enumerated() {
-      let run = try read(directory, number: index + 1)
+      let (run, builder) = try read(directory, number: index + 1)
+      SymbolOptions.check(symbols, builder.lacksInstructions, [directory])
       let trace = run.report.trace
       if !trace.diagnostics.isEmpty || trace.unanalysedEvents != nil { damaged.append(trace) }
       exporter.export(run)
@@ -39,7 +46,7 @@ struct RunOptions: ParsableArguments {
     return damaged
   }
 
-  private func read(_ directory: String, number: Int) throws -> ExportedRun {
+  private func read(_ directory: String, number: Int) throws -> (ExportedRun, ReportBuilder) {
     let trace: Trace
     do throws(TraceError) {
       trace = try Trace(opening: [directory], isStrict: strictness.strict)
@@ -47,9 +54,19 @@ struct RunOptions: ParsableArguments {
       Terminal.report("cannot read the trace: \(error)")
       throw ExitCode(3)
     }
-    let analysis = TraceAnalysis.read(trace, workers: threads, progress: Progress.reporter)
-    let builder = ReportBuilder(trace, paths: [directory], analysis: analysis)
-    return ExportedRun(number: number, trace, analysis, builder.summary())
+    let workers = threads
+    func analyse(_ window: Range<Int64>? = nil) -> TraceAnalysis {
+      TraceAnalysis.read(trace, window: window, workers: workers, progress: Progress.reporter)
+    }
+    let whole = analyse()
+    let search = MomentSearch(trace) { whole.models.slowestExit()?.slowest.exemplar.timestamp }
+    let window = try WindowOptions.window(try part.choose(search).part, in: trace)
+    let builder = ReportBuilder(
+      trace, paths: [directory], analysis: window.map { analyse($0.part) } ?? whole, window: window,
+      whole: whole)
+    return (
+      ExportedRun(number: number, trace, whole, part: window?.part, builder.summary()), builder
+    )
   }
 
   private func check(_ failure: ExportFailure?, _ output: String?) throws {

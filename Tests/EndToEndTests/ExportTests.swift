@@ -26,16 +26,60 @@ struct ExportTests {
     rows.reduce(0) { $0 + ($1[column] as? Int ?? 0) }
   }
 
-  static func summary(_ name: String) throws -> Row {
-    let output = try run(Tools.analyzer, ["summary", "--format", "json", AnalyzeCommandTests.trace(name)])
+  static func summary(_ name: String, _ options: [String] = []) throws -> Row {
+    let output = try run(
+      Tools.analyzer, ["summary", "--format", "json"] + options + [AnalyzeCommandTests.trace(name)])
     let report = try #require(try JSONSerialization.jsonObject(with: output.standardOutput) as? Row)
     return report
   }
 
   @Test("rows add up to the summary", arguments: names)
   func sums(_ name: String) throws {
-    let rows = try Self.rows([name])
-    let report = try Self.summary(name)
+    try check(try Self.rows([name]), try Self.summary(name), isLossy: name == "lossy")
+  }
+
+  /// Parts of a recording: at its edges, in its middle, and one that has few events.
+  static let parts: [(from: Double?, to: Double?)] = [
+    (0.3, 0.7), (nil, 0.5), (0.5, nil), (0.9, 2), (0.499, 0.501), (0.25, 0.2501),
+  ]
+
+  /// The options for a part, whose ends are parts of the recording's duration.
+  static func options(_ part: (from: Double?, to: Double?), of name: String) throws -> [String] {
+    let trace = try #require(try summary(name)["trace"] as? Row)
+    let duration = Double(try #require(trace["duration"] as? Int))
+    func moment(_ name: String, _ part: Double?) -> [String] {
+      part.map { [name, String(format: "%.0fns", duration * $0)] } ?? []
+    }
+    return moment("--from", part.from) + moment("--to", part.to)
+  }
+
+  @Test("rows of a part add up to the summary of the part", arguments: names, 0..<6)
+  func sums(ofPart name: String, _ part: Int) throws {
+    let options = try Self.options(Self.parts[part], of: name)
+    let (rows, report) = (try Self.rows([name], options), try Self.summary(name, options))
+    try check(rows, report, isLossy: name == "lossy", isPart: true)
+    let trace = try #require(report["trace"] as? Row)
+    // Text, as it is beyond what doubles hold.
+    func moment(_ value: Any?) -> Int? { (value as? String).flatMap { Int($0) } ?? value as? Int }
+    let (begin, whole) = (moment((trace["window"] as? Row)?["begin"]), moment(trace["begin"]))
+    let from = try #require(begin) - #require(whole)
+    #expect(rows["runs"]?.first?["part_at"] as? Int == from)
+    let all = try Self.rows([name])
+    let to = from + (try #require(trace["duration"] as? Int))
+    for (table, column) in [("interrupts", "at"), ("marks", "at"), ("requests", "begun_at"), ("exits", "at")]
+    {
+      let inside = (all[table] ?? []).count {
+        guard let at = $0[column] as? Int else { return false }
+        // What ends with the last event has it.
+        return at >= from && (at < to || (Self.parts[part].to ?? 2 > 1 && at == to))
+      }
+      #expect(rows[table]?.count ?? 0 == inside, "\(table)")
+    }
+  }
+
+  private func check(
+    _ rows: [String: [Row]], _ report: Row, isLossy: Bool, isPart: Bool = false
+  ) throws {
     let summary = try #require(report["summary"] as? Row)
     let runs = rows["runs"] ?? []
     #expect(
@@ -61,7 +105,8 @@ struct ExportTests {
       let own = wakeups.filter { $0["thread"] as? String == loop["name"] as? String }
       #expect(own.count { $0["after"] as? String == "wait" } == loop["wakeups"] as? Int)
       #expect(Self.sum(own, "slept_ns") == (loop["sleeps"] as? Row)?["total"] as? Int)
-      if name != "lossy" { #expect(Self.sum(own, "kicks") == loop["kicks"] as? Int) }
+      // A part can begin between a wakeup and what it brought.
+      if !isLossy, !isPart { #expect(Self.sum(own, "kicks") == loop["kicks"] as? Int) }
     }
     for request in summary["requests"] as? [Row] ?? [] {
       let own = (rows["requests"] ?? []).filter { row in
@@ -72,7 +117,7 @@ struct ExportTests {
       #expect(Self.sum(own, "bytes") == request["bytes"] as? Int)
       #expect(Self.sum(own, "duration_ns") == (request["duration"] as? Row)?["total"] as? Int)
     }
-    #expect(((rows["gaps"] ?? []).count > 0) == (name == "lossy"))
+    if !isPart { #expect(((rows["gaps"] ?? []).count > 0) == isLossy) }
   }
 
   private func checkTimes(_ intervals: [Row], _ summary: Row) throws {
@@ -175,6 +220,9 @@ struct ExportTests {
     for (arguments, status) in [
       ([trace], 2), (["--format", "csv", "--table", "exits", "--table", "gaps", trace], 2),
       (["--format", "csv", "--table", "none", trace], 2), (["--format", "csv", trace + "/none"], 3),
+      (["--format", "csv", "--from", "10s", trace], 2), (["--format", "csv", "--from", "mark=99", trace], 2),
+      (["--format", "csv", "--from", "2ms", "--to", "1ms", trace], 2),
+      (["--format", "csv", "--around", "1ms", "--to", "1ms", trace], 2),
     ] as [([String], Int32)] {
       let output = try run(Tools.analyzer, ["export"] + arguments)
       #expect(output.status == status && output.standardOutput.isEmpty, "\(arguments)")

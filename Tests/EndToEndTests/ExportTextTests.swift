@@ -4,16 +4,20 @@ import Testing
 /// `export --format folded` and `openmetrics`: sums of what the other formats have one by one. No KVM, no LTTng.
 @Suite("Folded stacks and OpenMetrics")
 struct ExportTextTests {
-  private static func export(_ format: String, _ names: [String]) throws -> Output {
+  private static func export(
+    _ format: String, _ names: [String], _ options: [String] = []
+  ) throws -> Output {
     let output = try run(
-      Tools.analyzer, ["export", "--format", format] + names.map(AnalyzeCommandTests.trace))
+      Tools.analyzer, ["export", "--format", format] + options + names.map(AnalyzeCommandTests.trace))
     try #require(output.status == 0 && output.standardError.isEmpty, "\(output.standardError)")
     return output
   }
 
   /// Frames and ns of each stack.
-  private static func stacks(_ names: [String]) throws -> [(frames: [String], time: Int)] {
-    try export("folded", names).lines.map { line in
+  private static func stacks(
+    _ names: [String], _ options: [String] = []
+  ) throws -> [(frames: [String], time: Int)] {
+    try export("folded", names, options).lines.map { line in
       let blank = try #require(line.lastIndex(of: " "))
       let time = try #require(Int(line[line.index(after: blank)...]))
       return (line[..<blank].split(separator: ";").map(String.init), time)
@@ -50,6 +54,20 @@ struct ExportTextTests {
         #expect(
           sum { $0 == [loop["name"] as? String, "handling", source["name"] as? String] }
             == source["time"] as? Int, "\(source)")
+      }
+    }
+  }
+
+  @Test("stacks of a part are each thread's time in it", arguments: ExportTests.names, 0..<6)
+  func foldedPart(_ name: String, _ part: Int) throws {
+    let options = try ExportTests.options(ExportTests.parts[part], of: name)
+    let stacks = try Self.stacks([name], options)
+    let summary = try #require(try ExportTests.summary(name, options)["summary"] as? ExportTests.Row)
+    for kind in ["vcpus", "loops"] {
+      for thread in try #require(summary[kind] as? [ExportTests.Row]) {
+        let time = try #require(thread["span"] as? Int) - #require(thread["outside"] as? Int)
+        let own = stacks.filter { $0.frames[0] == thread["name"] as? String }
+        #expect(own.reduce(0) { $0 + $1.time } == time, "\(thread["name"] ?? "")")
       }
     }
   }

@@ -99,6 +99,26 @@ struct QueryTests {
     withExtendedLifetime(directory) {}
   }
 
+  @Test("of a part of a recording, here or in a database, the answers are those of its summary")
+  func parts() throws {
+    let directory = try TemporaryDirectory()
+    let path = directory.url.appendingPathComponent("part.sqlite").path
+    let trace = AnalyzeCommandTests.trace("mixed")
+    for part in [["--from", "mark=2", "--to", "mark=3"], ["--around", "slowest"]] {
+      let output = try run(
+        Tools.analyzer, ["export", "--format", "sqlite", "-o", path] + part + [trace])
+      #expect(output.status == 0, "\(output.standardError)")
+      let sql = "SELECT count(*) AS exits, sum(in_kvm_run_ns) AS run, sum(handling_ns) AS handling FROM exits"
+      let answer = try #require(try Self.query([sql], path).first)
+      #expect(try Self.query(part + [sql], trace).first as NSDictionary? == answer as NSDictionary)
+      let all = try #require(
+        (try ExportTests.summary("mixed", part)["summary"] as? Row)?["allExits"] as? Row)
+      #expect(answer["exits"] as? Int == all["count"] as? Int && answer["exits"] as? Int ?? 0 > 0)
+      #expect(answer["run"] as? Int ?? 0 == (all["inKvmRun"] as? Row)?["total"] as? Int)
+      #expect(answer["handling"] as? Int ?? 0 == (all["handling"] as? Row)?["total"] as? Int)
+    }
+  }
+
   @Test("formats, several statements, and values that JSON and terminals do not take as they are")
   func formats() throws {
     let (directory, path) = try Self.database(["mixed"])
@@ -133,6 +153,7 @@ struct QueryTests {
       (["DELETE FROM exits", path], 2, "readonly"), (["SELECT 1"], 2, "a database or directories"),
       (["SELECT 1", path + "/none"], 3, "cannot read"), (["--file", path + ".none", path], 2, "cannot read"),
       (["SELECT 1", path, trace], 3, "give the directory"),
+      (["--from", "1ms", "SELECT 1", path], 2, "need the recording"),
     ] as [([String], Int32, String)] {
       let output = try run(Tools.analyzer, ["query"] + arguments)
       #expect(output.status == status && output.standardError.contains(words), "\(output.standardError)")

@@ -2,15 +2,25 @@ import CTF
 
 /// Reads what the models know of a trace, a few things at a time.
 package struct ModelReader: ~Copyable {
+  private let trace: Trace
   private var rows: MergedRows
   private let stream: ModelStream
+  private let part: Range<Int64>?
+  /// Where reading ends before the trace does; nil: it does not.
+  private let end: Int64?
   private var isFinished = false
 
   /// Prepares to read a trace.
   ///
-  /// - Parameter analysis: What the analysis of all of it found: where events may be missing is known at its end only.
-  package init(_ trace: Trace, _ analysis: TraceAnalysis) {
-    rows = MergedRows(trace, selection: EventTag.selection())
+  /// - Parameters:
+  ///   - analysis: What the analysis of all of it found: where events may be missing is known at its end only.
+  ///   - part: Only what ``ModelItem/inside(_:)`` gives of this part, ns since the clock's origin; nil: all. What comes before it is
+  ///     read as well, to know what goes on when it begins.
+  package init(_ trace: Trace, _ analysis: TraceAnalysis, part: Range<Int64>? = nil) {
+    self.trace = trace
+    self.part = part
+    end = part.flatMap { $0.upperBound <= analysis.models.state.pointee.end ? $0.upperBound : nil }
+    rows = MergedRows(trace, selection: EventTag.selection(), window: end.map { Int64.min..<$0 })
     stream = ModelStream(
       begin: analysis.begin, gapEnd: trace.completeFrom, doubtFrom: analysis.doubtFrom,
       calibration: analysis.calibration)
@@ -27,12 +37,13 @@ package struct ModelReader: ~Copyable {
     stream.clear()
     while stream.items.count < Self.batch {
       guard let run = rows.nextRun() else {
-        stream.finish()
+        if let end { stream.close(at: end, trace) } else { stream.finish() }
         isFinished = true
         break
       }
       stream.consume(run)
     }
+    if let part { stream.keep(part) }
     body(stream.items)
     return true
   }

@@ -43,6 +43,9 @@ final class ModelStream {
   /// Forgets what has been taken.
   func clear() { items.removeAll(keepingCapacity: true) }
 
+  /// Forgets what is not in a part of the trace.
+  func keep(_ part: Range<Int64>) { items = items.compactMap { $0.inside(part) } }
+
   /// Applies rows made with ``EventTag/selection(_:)``.
   func consume(_ run: EventRun) {
     var row = run.base
@@ -64,14 +67,60 @@ final class ModelStream {
 
   /// There are no more rows: what is open has no end.
   func finish() {
-    for index in 0..<AnalysisState.threadCount {
-      guard let thread = threads[index] else { continue }
+    endThings()
+    forEachThread {
+      if let rest = $0.pointee.rest(until: end, gapEnd: gapEnd) { items.append(.interval(rest)) }
+    }
+  }
+
+  /// What began and has no end.
+  private func endThings() {
+    forEachThread { thread in
       if let exit = thread.pointee.exit { items.append(.exit(exit)) }
       if let wakeup = thread.pointee.wakeup { items.append(.wakeup(wakeup)) }
       forgetPushed(thread)
-      if let rest = thread.pointee.rest(until: end, gapEnd: gapEnd) { items.append(.interval(rest)) }
     }
     requests.forEachOpen { items.append(.request($0)) }
+  }
+
+  private func forEachThread(_ body: (UnsafeMutablePointer<ThreadFollower>) -> Void) {
+    for index in 0..<AnalysisState.threadCount { if let thread = threads[index] { body(thread) } }
+  }
+
+  /// Rows were read up to `moment`: what is open has no end, but what each thread does then its next event tells, as of
+  /// ``SliceAnalysis/close(at:_:)``.
+  func close(at moment: Int64, _ trace: Trace) {
+    endThings()
+    let known = gapEnd
+    var open: Set<Int> = []
+    forEachThread { thread in
+      let clock = thread.pointee.clock
+      guard clock.started, thread.pointee.index < AnalysisState.main else { return }
+      if !clock.waits || gapEnd > clock.last { open.insert(thread.pointee.index) }
+    }
+    var rows = MergedRows(
+      trace, selection: EventTag.selection(ClockStep.tags), window: moment..<Int64.max)
+    while !open.isEmpty, let run = rows.nextRun() {
+      for index in 0..<run.count {
+        let row = run.base + index * run.stride
+        let tag = Row.tag(row)
+        if tag == Row.gapTag {
+          gapEnd = max(gapEnd, StreamGap(row: row).end)
+        } else if let event = EventTag(tag: tag),
+          let next = ClockStep.read(event, row, gapEnd: gapEnd), open.remove(next.thread) != nil
+        {
+          var step = next.step
+          step.timestamp = moment
+          clock(thread(next.thread), step)
+        }
+      }
+    }
+    // What waits goes on where nothing can have ended it; of who has no events any more nothing is known.
+    forEachThread {
+      if $0.pointee.clock.last < moment, let rest = $0.pointee.rest(until: moment, gapEnd: known) {
+        items.append(.interval(rest))
+      }
+    }
   }
 
   // MARK: Routing
