@@ -1,3 +1,19 @@
+/// How long a loop's polls might last, ns.
+package struct PollBudgetReport: Codable, Equatable, Sendable {
+  /// The first one.
+  package var first: Int64
+  /// Half of them might last so long at most.
+  package var median: Int64
+  /// The longest.
+  package var largest: Int64
+
+  package init(first: Int64, median: Int64, largest: Int64) {
+    self.first = first
+    self.median = median
+    self.largest = largest
+  }
+}
+
 /// Where a loop's time went: `asleep + polling + handling + lockWait + other + unknown + outside` is exactly
 /// `span`.
 package struct LoopReport: Codable, Equatable, Sendable {
@@ -46,6 +62,12 @@ package struct LoopReport: Codable, Equatable, Sendable {
   package var polls: UInt64
   /// Of these that found something ready.
   package var pollsReady: UInt64
+  /// How long these took, of those whose begin and end are both there, ns; nil in a report of an early build.
+  package var pollHitTime: Int64?
+  /// The same of those that found nothing: processor time that was of no use.
+  package var pollMissTime: Int64?
+  /// How long polls might last; nil: there were none.
+  package var pollBudget: PollBudgetReport?
   /// Handlers run.
   package var handlers: UInt64
   /// Reads of kicks' eventfds.
@@ -67,7 +89,9 @@ package struct LoopReport: Codable, Equatable, Sendable {
     polling: Int64, handling: Int64, sources: [ShareReport], lockWait: Int64, other: Int64, unknown: Int64,
     outside: Int64, scheduling: SchedulingReport? = nil, recording: RecordingCostReport? = nil,
     wakeups: UInt64, missingWakeups: UInt64? = nil,
-    rate: RateReport? = nil, timeouts: UInt64, polls: UInt64, pollsReady: UInt64, handlers: UInt64,
+    rate: RateReport? = nil, timeouts: UInt64, polls: UInt64, pollsReady: UInt64,
+    pollHitTime: Int64? = nil, pollMissTime: Int64? = nil, pollBudget: PollBudgetReport? = nil,
+    handlers: UInt64,
     signals: UInt64, kicks: UInt64, brokenHandlers: UInt64, unmatchedRequests: UInt64, unexplained: UInt64,
     sleeps: LatencyReport
   ) {
@@ -93,6 +117,9 @@ package struct LoopReport: Codable, Equatable, Sendable {
     self.timeouts = timeouts
     self.polls = polls
     self.pollsReady = pollsReady
+    self.pollHitTime = pollHitTime
+    self.pollMissTime = pollMissTime
+    self.pollBudget = pollBudget
     self.handlers = handlers
     self.signals = signals
     self.kicks = kicks

@@ -204,7 +204,8 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     guard let thread = loop(event.loop) else { return }
     count(thread)
     clock(thread, ClockStep(event, at, gapEnd: pointee.gapEnd))
-    thread.pointee.loop?.polls &+= 1
+    thread.pointee.loop?.poll(budget: event.budget, timestamp: at.timestamp, location: at.location)
+    polls(thread, PollStep(timestamp: at.timestamp, seq: event.seq, isEnd: false, isHit: false))
   }
 
   @inline(never)
@@ -213,6 +214,8 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     guard let thread = loop(event.loop) else { return }
     count(thread)
     clock(thread, ClockStep(event, at, gapEnd: pointee.gapEnd))
+    polls(
+      thread, PollStep(timestamp: at.timestamp, seq: event.seq, isEnd: true, isHit: event.outcome == 0))
     guard event.outcome == 0 else { return }
     // Handlers follow at once, without wait and wakeup.
     thread.pointee.loop?.pollsReady &+= 1

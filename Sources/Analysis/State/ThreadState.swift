@@ -47,6 +47,8 @@ struct ThreadState {
 
   var sleep: SleepStep?
   var sleepHead: SleepStep?
+  var poll: PollStep?
+  var pollHead: PollStep?
   var loop: LoopStatistics?
 
   static let reasonCount = 64
@@ -123,6 +125,9 @@ extension ThreadState {
       try coder.code(&self[keyPath: row], .blank) { (row, coder) throws(StateError) in
         try row.code(&coder, thread: thread)
       }
+    }
+    for row in [\ThreadState.poll, \.pollHead] {
+      try coder.code(&self[keyPath: row], .blank) { (row, coder) throws(StateError) in try row.code(&coder) }
     }
     try loop?.code(&coder)
   }

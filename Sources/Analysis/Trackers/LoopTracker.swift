@@ -8,6 +8,15 @@ struct SleepStep {
   var isWakeup: Bool
 }
 
+/// `poll_begin` or `poll_end`.
+struct PollStep {
+  var timestamp: Int64
+  var seq: UInt32
+  var isEnd: Bool
+  /// Of an end: something was ready.
+  var isHit: Bool
+}
+
 /// What one loop did.
 struct LoopStatistics {
   var wakeups: UInt64 = 0
@@ -16,14 +25,37 @@ struct LoopStatistics {
   var ready: UInt64 = 0
   var polls: UInt64 = 0
   var pollsReady: UInt64 = 0
+  /// Time in polls whose begin and end are both there, that found something and that did not, ns.
+  var hitTime: Int64 = 0
+  var missTime: Int64 = 0
+  /// The earliest poll's; nil: there was none.
+  var firstBudget: Int64?
   var signals: UInt64 = 0
   var kicks: UInt64 = 0
   var handlers: UInt64 = 0
   let sleeps: LatencyHistogram
+  /// How long each poll might last.
+  let budgets: LatencyHistogram
 
-  init() { sleeps = LatencyHistogram() }
+  init() {
+    sleeps = LatencyHistogram()
+    budgets = LatencyHistogram()
+  }
 
-  func free() { sleeps.free() }
+  func free() {
+    sleeps.free()
+    budgets.free()
+  }
+
+  /// A poll begins.
+  mutating func poll(budget: UInt64, timestamp: Int64, location: UInt64) {
+    polls &+= 1
+    let budget = Int64(clamping: budget)
+    if firstBudget == nil { firstBudget = budget }
+    budgets.record(budget, timestamp: timestamp, location: location)
+  }
+
+  /// Adds what came later.
 
   mutating func add(_ other: LoopStatistics) {
     wakeups &+= other.wakeups
@@ -31,10 +63,14 @@ struct LoopStatistics {
     ready &+= other.ready
     polls &+= other.polls
     pollsReady &+= other.pollsReady
+    hitTime &+= other.hitTime
+    missTime &+= other.missTime
+    firstBudget = firstBudget ?? other.firstBudget
     signals &+= other.signals
     kicks &+= other.kicks
     handlers &+= other.handlers
     sleeps.add(other.sleeps)
+    budgets.add(other.budgets)
   }
 }
 
@@ -58,11 +94,32 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
       step.timestamp &- last.timestamp, timestamp: step.timestamp, location: step.location)
   }
 
+  @inline(__always)
+  func polls(_ thread: UnsafeMutablePointer<ThreadState>, _ step: PollStep) {
+    if thread.pointee.pollHead != nil || pointee.isLeading {
+      applyPoll(thread, step)
+    } else {
+      thread.pointee.pollHead = step
+      thread.pointee.poll = step
+    }
+  }
+
+  @inline(__always)
+  func applyPoll(_ thread: UnsafeMutablePointer<ThreadState>, _ step: PollStep) {
+    let last = thread.pointee.poll
+    thread.pointee.poll = step
+    guard let last, !last.isEnd, step.isEnd, last.seq == step.seq else { return }
+    let time = max(0, step.timestamp &- last.timestamp)
+    if step.isHit { thread.pointee.loop?.hitTime &+= time } else { thread.pointee.loop?.missTime &+= time }
+  }
+
   // MARK: Merge
 
   func mergeLoop(_ left: UnsafeMutablePointer<ThreadState>, _ right: UnsafeMutablePointer<ThreadState>) {
     if let head = right.pointee.sleepHead { sleeps(left, head) }
     if let sleep = right.pointee.sleep { left.pointee.sleep = sleep }
+    if let head = right.pointee.pollHead { polls(left, head) }
+    if let poll = right.pointee.poll { left.pointee.poll = poll }
     if let loop = right.pointee.loop { left.pointee.loop?.add(loop) }
   }
 }
@@ -84,6 +141,14 @@ package struct LoopResult: Sendable, Equatable {
   package let polls: UInt64
   /// Of these that found something.
   package let pollsReady: UInt64
+  /// How long these polled, of those whose begin and end are both there, ns.
+  package let hitTime: Int64
+  /// The same of those that found nothing.
+  package let missTime: Int64
+  /// The first poll's budget, ns; nil: there was none.
+  package let firstBudget: Int64?
+  /// How long polls might last.
+  package let budgets: LatencySummary
   /// Reads of kicks' eventfds.
   package let signals: UInt64
   /// Kicks that these reads stood for.
@@ -114,7 +179,9 @@ extension SliceAnalysis {
     return LoopResult(
       times: times(id, thread), wakeups: loop?.wakeups ?? 0, timeouts: loop?.timeouts ?? 0,
       ready: loop?.ready ?? 0, missingWakeups: missingWakeups(thread),
-      polls: loop?.polls ?? 0, pollsReady: loop?.pollsReady ?? 0, signals: loop?.signals ?? 0,
+      polls: loop?.polls ?? 0, pollsReady: loop?.pollsReady ?? 0, hitTime: loop?.hitTime ?? 0,
+      missTime: loop?.missTime ?? 0, firstBudget: loop?.firstBudget,
+      budgets: loop.map { LatencySummary($0.budgets) } ?? LatencySummary(), signals: loop?.signals ?? 0,
       kicks: loop?.kicks ?? 0, handlers: loop?.handlers ?? 0,
       brokenHandlers: thread?.pointee.brokenHandlers ?? 0,
       unmatchedRequests: thread.flatMap { unmatched[$0.pointee.index] } ?? 0,
@@ -136,6 +203,17 @@ extension SleepStep {
   }
 }
 
+extension PollStep {
+  static var blank: PollStep { PollStep(timestamp: 0, seq: 0, isEnd: false, isHit: false) }
+
+  mutating func code(_ coder: inout StateCoder) throws(StateError) {
+    try coder.code(moment: &timestamp)
+    try coder.code(&seq)
+    try coder.code(&isEnd)
+    try coder.code(&isHit)
+  }
+}
+
 extension LoopStatistics {
   mutating func code(_ coder: inout StateCoder) throws(StateError) {
     try coder.code(count: &wakeups)
@@ -143,9 +221,15 @@ extension LoopStatistics {
     try coder.code(&ready)
     try coder.code(count: &polls)
     try coder.code(count: &pollsReady)
+    for time in [\LoopStatistics.hitTime, \.missTime] {
+      try coder.code(&self[keyPath: time])
+      try coder.require((0...StateCoder.longest).contains(self[keyPath: time]), "a time that polling took")
+    }
+    try coder.code(&firstBudget)
     try coder.code(count: &signals)
     try coder.code(&kicks)
     try coder.code(count: &handlers)
     try sleeps.code(&coder)
+    try budgets.code(&coder)
   }
 }

@@ -90,7 +90,12 @@ extension ReportBuilder {
       outside: outside, scheduling: scheduling(ThreadName(.loop, loop.times.id)),
       recording: recordingCost(loop.times), wakeups: loop.wakeups,
       missingWakeups: loop.missingWakeups, timeouts: loop.timeouts, polls: loop.polls,
-      pollsReady: loop.pollsReady, handlers: loop.handlers, signals: loop.signals, kicks: loop.kicks,
+      pollsReady: loop.pollsReady, pollHitTime: loop.polls > 0 ? loop.hitTime : nil,
+      pollMissTime: loop.polls > 0 ? loop.missTime : nil,
+      pollBudget: loop.firstBudget.map {
+        PollBudgetReport(first: $0, median: loop.budgets.p50, largest: loop.budgets.maximum)
+      },
+      handlers: loop.handlers, signals: loop.signals, kicks: loop.kicks,
       brokenHandlers: loop.brokenHandlers, unmatchedRequests: loop.unmatchedRequests,
       unexplained: loop.times.unexplained, sleeps: latency(loop.sleeps))
     report.rate = rate(loop, report)

@@ -159,6 +159,7 @@ extension DocumentBuilder {
       if loop.timeouts > 0 { words.append("\(Text.count(loop.timeouts)) with nothing ready") }
       if loop.polls > 0 {
         words.append("\(Text.count(loop.polls)) polls, \(Text.count(loop.pollsReady)) found work")
+        words += polling(loop)
       }
       words.append(Text.number(loop.handlers, "handler"))
       if loop.signals > 0 {
@@ -178,6 +179,22 @@ extension DocumentBuilder {
     doubts(
       hasUnknown: loops.contains { $0.unknown > 0 }, missing: 0,
       unexplained: loops.reduce(0) { $0 &+ $1.unexplained })
+  }
+
+  /// What polling was worth, and what it cost.
+  private func polling(_ loop: LoopReport) -> [String] {
+    var words: [String] = []
+    if let hit = loop.pollHitTime, let miss = loop.pollMissTime {
+      words.append("polled \(Text.duration(hit)) with a result, \(Text.duration(miss)) in vain")
+    }
+    if let budget = loop.pollBudget {
+      words.append(
+        budget.first == budget.largest && budget.median == budget.largest
+          ? "budget \(Text.duration(budget.largest))"
+          : "budget \(Text.duration(budget.first)) first, \(Text.duration(budget.median)) median, "
+            + "\(Text.duration(budget.largest)) longest")
+    }
+    return words
   }
 
   // MARK: Paths

@@ -85,9 +85,10 @@ extension Findings {
         return nil
       }
       let misses = loop.polls - loop.pollsReady
-      // A poll that finds nothing lasts as long as it may.
+      let isAdaptive = run.configuration["pollAdaptation"] != nil
+      // Where it was not measured: a poll that finds nothing lasts as long as it may.
       let (most, overflow) = budget.multipliedReportingOverflow(by: Int64(clamping: misses))
-      let time = overflow ? loop.polling : min(loop.polling, most)
+      let time = loop.pollMissTime ?? (overflow ? loop.polling : min(loop.polling, most))
       guard let weighed = run.weigh(time, whose: loop.name, of: loop.span, among: run.loopTime) else {
         return nil
       }
@@ -95,7 +96,7 @@ extension Findings {
         kind: "polling_misses", subject: loop.name, severity: weighed.severity,
         title:
           "\(loop.name) polled in vain for \(Text.percent(time, of: loop.span)) of its time: \(Text.count(misses)) of "
-          + "\(Text.number(loop.polls, "poll")) found nothing in \(Text.duration(budget))",
+          + "\(Text.number(loop.polls, "poll")) found nothing in \(isAdaptive ? "up to " : "")\(Text.duration(budget))",
         cost: weighed.cost,
         numbers: [
           .count("misses", misses), .count("polls", loop.polls), .time("budget", budget),
@@ -106,10 +107,14 @@ extension Findings {
       found.advice = [
         isNear
           ? "poll longer: after it had polled in vain it slept \(Text.duration(loop.sleeps.p90)) at most in nine of ten cases; "
-            + "--iothread-poll \((budget + loop.sleeps.p90 + 999) / 1000)us would have lasted"
+            + (isAdaptive
+              ? "--poll-max-ns \(budget + loop.sleeps.p90) would have let it last"
+              : "--iothread-poll \((budget + loop.sleeps.p90 + 999) / 1000)us would have lasted")
           : loop.pollsReady > misses
             ? "polls mostly find something (\(Text.count(loop.pollsReady))): poll for less than \(Text.duration(budget)) only if others want that CPU"
-            : "do not poll: --iothread-poll 0, the default, as work comes too seldom"
+            : isAdaptive
+              ? "do not poll: --poll-max-ns 0, the default, or have it give up sooner with a smaller one, as work comes too seldom"
+              : "do not poll: --iothread-poll 0, the default, as work comes too seldom"
       ]
       found.estimate = FindingEstimateReport(
         saves: time,
