@@ -29,6 +29,7 @@ let monitor: [Target] = [
     name: "CTracepoints", cSettings: c,
     linkerSettings: [.linkedLibrary("lttng-ust"), .linkedLibrary("dl")]),
   .target(name: "CURing", cSettings: c, linkerSettings: [.linkedLibrary("uring")]),
+  .target(name: "URing", dependencies: ["Platform", "CURing"], swiftSettings: swift),
   .target(name: "CSlirp", cSettings: c, linkerSettings: [.linkedLibrary("dl")]),
   .target(name: "CGuestPrograms", cSettings: c),
   .target(name: "CVirtioGuests", dependencies: ["CGuestPrograms"], cSettings: guest),
@@ -39,7 +40,7 @@ let monitor: [Target] = [
   .target(name: "Board", swiftSettings: swift),
   .target(name: "Devices", dependencies: ["GuestRAM"], swiftSettings: strict),
   .target(
-    name: "Virtio", dependencies: ["Devices", "GuestRAM", "Platform", "CLinux", "CURing", "CSlirp"],
+    name: "Virtio", dependencies: ["Devices", "GuestRAM", "Platform", "URing", "CLinux", "CURing", "CSlirp"],
     swiftSettings: swift),
   .target(name: "Boot", dependencies: ["Board", "GuestRAM", "Platform"], swiftSettings: swift),
   .target(
@@ -48,8 +49,8 @@ let monitor: [Target] = [
   .target(
     name: "Machine",
     dependencies: [
-      "Platform", "Engine", "KVM", "GuestRAM", "Board", "Boot", "Devices", "Virtio", "GuestPrograms",
-      "CTracepoints",
+      "Platform", "URing", "Engine", "KVM", "GuestRAM", "Board", "Boot", "Devices", "Virtio",
+      "GuestPrograms", "CTracepoints",
     ],
     swiftSettings: swift),
   .target(name: "Recorder", dependencies: ["Platform"], swiftSettings: swift),
@@ -168,6 +169,9 @@ let package = Package(
       swiftSettings: swift),
     .testTarget(
       name: "PlatformTests", dependencies: ["Platform", "CLinux", "TestSupport"], swiftSettings: swift),
+    .testTarget(
+      name: "URingTests", dependencies: ["URing", "Platform", "CURing", "CLinux", "TestSupport"],
+      swiftSettings: swift),
     .testTarget(name: "GuestRAMTests", dependencies: ["GuestRAM", "TestSupport"], swiftSettings: swift),
     .target(
       name: "RingDriver", dependencies: ["Devices", "GuestRAM"], path: "Tests/RingDriver",
@@ -178,7 +182,7 @@ let package = Package(
     .testTarget(
       name: "VirtioTests",
       dependencies: [
-        "Virtio", "Devices", "GuestRAM", "Platform", "RingDriver", "TestSupport", "CURing", "CLinux",
+        "Virtio", "Devices", "GuestRAM", "Platform", "URing", "RingDriver", "TestSupport", "CURing", "CLinux",
       ],
       swiftSettings: swift),
     .testTarget(

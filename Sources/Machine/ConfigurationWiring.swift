@@ -24,9 +24,14 @@ extension MachineConfiguration {
         "--cpus \(vcpus) with --irqchip none: secondary vCPUs are started by interrupts; use --irqchip kernel or split"
       )
     }
+    guard threads == .iothread || wait != .ring else {
+      throw MachineError(
+        "--wait io_uring with --threads single: the vCPU's thread does not wait in a ring, and the thread that watches for it uses epoll; give --wait epoll or select, or --threads iothread"
+      )
+    }
     guard threads == .iothread || pollBudget == 0 else {
       throw MachineError(
-        "--iothread-poll with --threads single: no I/O thread is there that could poll; leave it out, or give --threads iothread"
+        "\(pollAdaptation == nil ? "--iothread-poll" : "--poll-max-ns") with --threads single: no I/O thread is there that could poll; leave it out, or give --threads iothread"
       )
     }
     if timeLimit == 0 { throw MachineError("--timeout 0: give a time above zero") }

@@ -28,7 +28,8 @@ extension MachineBuilder {
 private final class SourceLink {
   private let transport: MMIOTransport
   private let index: Int
-  private let loop: IOThread
+  // The loop keeps this object.
+  private unowned let loop: IOThread
   private let dispatcher: Dispatcher
   private var packets: IOThread.Loop.SourceID?
 
@@ -39,7 +40,6 @@ private final class SourceLink {
     self.dispatcher = dispatcher
   }
 
-  /// The loop keeps this object.
   func attach() throws(Errno) {
     let source = transport.sources[index]
     let first = UInt16(source.queues.lowerBound)

@@ -1,3 +1,5 @@
+import Board
+import URing
 import Virtio
 
 /// What is behind the disks, in their order.
@@ -6,16 +8,23 @@ struct DiskBackends {
   /// What the user should know.
   private(set) var warnings: [String] = []
 
-  /// Opens the files, and makes what carries out requests.
-  init(_ disks: [MachineConfiguration.Disk]) throws(MachineError) {
-    for disk in disks { all.append(try open(disk)) }
+  /// Opens the files, and makes what carries out requests: where the loops that serve a disk wait in rings, in these.
+  init(
+    _ disks: [MachineConfiguration.Disk], in slots: [Slot], servedBy loops: [IOThread]
+  ) throws(MachineError) {
+    for (slot, disk) in zip(slots, disks) {
+      all.append(try open(disk, sharing: slot.kicks.compactMap { loops[$0.loop].ring }))
+    }
   }
 
-  private mutating func open(_ disk: MachineConfiguration.Disk) throws(MachineError) -> any BlockBackend {
+  private mutating func open(
+    _ disk: MachineConfiguration.Disk, sharing rings: [Ring]
+  ) throws(MachineError) -> any BlockBackend {
     if disk.method != .threads {
       let file = try file(disk)
       do {
-        return BouncingBackend.around(try BlockRings(file, queues: disk.queues), queues: disk.queues)
+        return BouncingBackend.around(
+          try BlockRings(file, queues: disk.queues, shared: rings), queues: disk.queues)
       } catch {
         guard disk.method == nil else {
           throw MachineError("disk \(disk.path): io_uring: \(error); use aio=threads")

@@ -1,11 +1,12 @@
 import Board
 import Devices
 import Platform
+import URing
 
 /// A thread with an event loop, which the main thread pauses for a reset and ends with the run; or a loop without a thread,
 /// which a vCPU's thread visits when something is ready (`--threads single`).
 final class IOThread: @unchecked Sendable {
-  typealias Loop = EventLoop<Epoll, LoopTracing>
+  typealias Loop = EventLoop<LoopPoller, LoopTracing>
 
   /// Something to wait for until it can be read.
   struct Source {
@@ -19,7 +20,9 @@ final class IOThread: @unchecked Sendable {
   let index: Int
   /// The thread's name.
   let name: String
-  private let pollBudget: UInt32
+  private let method: MachineConfiguration.WaitMethod
+  private let polling: PollingBudget
+  private let poller: LoopPoller
   private let loop: Loop
   // What is watched for the loop's visitor: the running thread's own, as the loop's sources are.
   private var watched: [(id: Loop.SourceID, descriptor: CInt, interest: Readiness)] = []
@@ -43,12 +46,17 @@ final class IOThread: @unchecked Sendable {
   private let monitor = Monitor(State())
 
   /// - Parameter isVisited: whether a vCPU's thread runs it.
-  init(index: Int, name: String, pollBudget: UInt32, isVisited: Bool = false) throws(Errno) {
+  init(
+    index: Int, name: String, wait method: MachineConfiguration.WaitMethod = .epoll,
+    polling: PollingBudget = .fixed(0), isVisited: Bool = false
+  ) throws(Errno) {
     self.index = index
     self.name = name
-    self.pollBudget = pollBudget
+    self.method = method
+    self.polling = polling
     thread = TracedThread(.loop, UInt16(index))
-    loop = Loop(try Epoll(), observer: LoopTracing(index: index))
+    poller = try LoopPoller(method)
+    loop = Loop(poller, observer: LoopTracing(index: index))
     wake = try EventFD()
     watch = isVisited ? try ReadinessWatch() : nil
     try add(
@@ -57,6 +65,9 @@ final class IOThread: @unchecked Sendable {
         obey()
       })
   }
+
+  /// The ring that it waits in, which disks that it serves share; nil where it waits otherwise.
+  var ring: Ring? { poller.ring }
 
   /// Adds a source. Before the thread starts.
   @discardableResult
@@ -79,7 +90,12 @@ final class IOThread: @unchecked Sendable {
   }
 
   /// Runs the loop until `end`.
-  func run() { loop.run(pollBudget: pollBudget) }
+  func run() {
+    loop.run(polling: polling)
+    // select(2) looks at one descriptor after the other: it may have found the order to end, and not what was signalled
+    // before that, after it had been looked at.
+    if method == .select { loop.runOnce(timeout: 0) }
+  }
 
   // MARK: Visits of a vCPU's thread
 

@@ -45,6 +45,7 @@ package final class Machine {
   /// - Throws: `MachineError` with what was tried, what failed and what to do.
   package static func check(_ configuration: MachineConfiguration) throws(MachineError) {
     try configuration.validate()
+    try configuration.checkWait()
     _ = try EngineSelection.open()
   }
 
@@ -94,7 +95,9 @@ package final class Machine {
     let levels = LineLevels(
       machine: machine, routes: routes, isConnected: configuration.interruptController != .none)
     let clockTimer = try ClockTimer()
-    disks = try DiskBackends(configuration.disks)
+    let loops = try builder.makeLoops(layout.threads)
+    self.loops = loops
+    disks = try DiskBackends(configuration.disks, in: layout.slots(of: .disk), servedBy: loops)
     ports = try configuration.makePorts()
     let stamps = configuration.kickStamps.map { KickStamps(table: GuestAddress($0)) }
     networks = try configuration.makeNetworks(layout, stamps: stamps, observer: observer)
@@ -123,7 +126,6 @@ package final class Machine {
       // Read on the vCPU's own thread, which is the one that handles the mark.
       vcpus[Int(index)].vcpu.timeStampCounter() ?? 0
     }
-    loops = try builder.makeLoops(layout.threads)
     if layout.threads.isSingle { vcpus[0].visited = loops[0] }
     kicks =
       configuration.ioeventfd

@@ -81,12 +81,14 @@ final class MachineBuilder<Engine: ExecutionEngine> {
   }
 
   func makeLoops(_ threads: ThreadModel) throws(MachineError) -> [IOThread] {
+    try configuration.checkWait()
     do {
       var loops: [IOThread] = []
       for (index, name) in threads.loopNames.enumerated() {
         loops.append(
           try IOThread(
-            index: index, name: name, pollBudget: configuration.pollBudget, isVisited: threads.isSingle))
+            index: index, name: name, wait: configuration.wait, polling: configuration.polling,
+            isVisited: threads.isSingle))
       }
       return loops
     } catch {
@@ -124,6 +126,25 @@ final class MachineBuilder<Engine: ExecutionEngine> {
 }
 
 extension MachineConfiguration {
+  /// How I/O threads poll.
+  var polling: PollingBudget {
+    guard let pollAdaptation else { return .fixed(pollBudget) }
+    return .adaptive(maximum: pollBudget, grow: pollAdaptation.grow, shrink: pollAdaptation.shrink)
+  }
+
+  /// Checks that the host lets I/O threads wait as they are to.
+  func checkWait() throws(MachineError) {
+    guard wait == .ring else { return }
+    do {
+      _ = try LoopPoller(wait)
+    } catch {
+      let why =
+        error == .noFunction
+        ? "this host has none that can be waited in (Linux 5.11 and later have)" : "\(error)"
+      throw MachineError("--wait io_uring: \(why); use --wait epoll")
+    }
+  }
+
   /// What the engine is asked for.
   var requirements: MachineRequirements {
     var requirements = MachineRequirements(

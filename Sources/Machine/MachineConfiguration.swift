@@ -24,6 +24,27 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
     case exit
   }
 
+  /// What an I/O thread waits with for what there is to do.
+  package enum WaitMethod: String, Sendable, Codable, CaseIterable {
+    /// select(2): the kernel is given all descriptors each time.
+    case select
+    /// epoll(7): the kernel keeps them.
+    case epoll
+    /// io_uring(7), in the same ring to which disks hand their requests.
+    case ring = "io_uring"
+  }
+
+  /// How an I/O thread's polling adapts itself (`PollingBudget`).
+  package struct PollAdaptation: Sendable, Codable, Equatable {
+    /// What the budget grows by; 0 for the default.
+    package var grow: UInt32 = 0
+    /// What it is divided by; 0: it is 0 at once.
+    package var shrink: UInt32 = 0
+
+    /// The default.
+    package init() {}
+  }
+
   /// Where the serial port leads.
   package enum Serial: Sendable, Codable, Equatable {
     /// Standard output and standard input.
@@ -163,8 +184,12 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
   package var ports: [Port]?
   /// Who serves them.
   package var consoleService = Service()
-  /// How long an I/O thread polls before it blocks, nanoseconds.
+  /// What I/O threads wait with.
+  package var wait = WaitMethod.epoll
+  /// How long an I/O thread polls before it blocks, nanoseconds; with `pollAdaptation` at most.
   package var pollBudget: UInt32 = 0
+  /// How that adapts itself; nil: it does not.
+  package var pollAdaptation: PollAdaptation?
   /// Host CPUs that threads are pinned to, by thread name (`vcpu0`, `io0`).
   package var pins: [String: Int] = [:]
   /// How the host schedules threads, by thread name; those that are not named as this process was.

@@ -87,26 +87,48 @@ public final class EventLoop<Polling: Poller, Observer: EventLoopObserver>: @unc
 
   /// Runs until `end`.
   ///
-  /// - Parameter pollBudget: how long to look for something ready before blocking, nanoseconds: an interrupt later is a
-  ///   wakeup less, at the price of a busy processor.
+  /// - Parameter polling: how long to look for something ready before blocking: an interrupt later is a wakeup less, at the
+  ///   price of a busy processor.
   @inlinable
-  public func run(pollBudget: UInt32) {
-    repeat { runOnce(timeout: -1, pollBudget: pollBudget) } while !isEnding
+  public func run(polling: PollingBudget) {
+    var polling = polling
+    repeat { runOnce(timeout: -1, polling: &polling) } while !isEnding
+  }
+
+  /// Runs until `end`, with a budget for polling that stays as it is, nanoseconds.
+  @inlinable
+  public func run(pollBudget: UInt32) { run(polling: .fixed(pollBudget)) }
+
+  /// Waits once, and runs the handlers of what is ready.
+  ///
+  /// - Parameters:
+  ///   - timeout: milliseconds, -1 for no limit.
+  ///   - pollBudget: how long it polls before that, nanoseconds.
+  @inlinable
+  public func runOnce(timeout: CInt, pollBudget: UInt32 = 0) {
+    var polling = PollingBudget.fixed(pollBudget)
+    runOnce(timeout: timeout, polling: &polling)
   }
 
   /// Waits once, and runs the handlers of what is ready.
   ///
-  /// - Parameter timeout: milliseconds, -1 for no limit.
+  /// - Parameters:
+  ///   - timeout: milliseconds, -1 for no limit.
+  ///   - polling: how long it polls before that; learns from it.
   @inlinable
-  public func runOnce(timeout: CInt, pollBudget: UInt32 = 0) {
+  public func runOnce(timeout: CInt, polling: inout PollingBudget) {
     // Deferred work that left more of it is not kept waiting.
-    var count = pollBudget > 0 && deferred.isEmpty ? poll(pollBudget) : 0
+    let mayBlock = deferred.isEmpty
+    let start = polling.isAdaptive && mayBlock ? Clock.monotonic : 0
+    var count = polling.current > 0 && mayBlock ? poll(polling.current) : 0
     if count == 0 {
-      let timeout = deferred.isEmpty ? timeout : 0
+      let timeout = mayBlock ? timeout : 0
       observer.willWait(timeout: timeout)
       // Fails only for a bad descriptor or buffer, which are the poller's own.
       count = (try? poller.wait(timeout: timeout)) ?? 0
       observer.didWait(ready: count)
+      // Something that a poll has found was within its budget.
+      if polling.isAdaptive && mayBlock { polling.took(Clock.monotonic &- start) }
     }
     handle(count)
   }

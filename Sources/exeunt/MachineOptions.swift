@@ -43,6 +43,10 @@ struct MachineOptions: ParsableArguments {
   )
   var threads = MachineConfiguration.Threads.iothread
 
+  @Option(
+    help: "What I/O threads wait with: select, epoll, or io_uring, in one ring with the disks' requests.")
+  var wait = MachineConfiguration.WaitMethod.epoll
+
   @Option(help: ArgumentHelp("Threads that handle kicks and input.", valueName: "n"))
   var iothreads = 1
 
@@ -99,6 +103,24 @@ struct MachineOptions: ParsableArguments {
       "How long an I/O thread polls before it blocks, such as 50us. 0: not at all.", valueName: "time"),
     transform: PollBudget.init(parsing:))
   var iothreadPoll = PollBudget(nanoseconds: 0)
+
+  @Option(
+    help: ArgumentHelp(
+      "How long an I/O thread polls at most, nanoseconds: adaptive, as in QEMU. 0: it is not.", valueName: "n"
+    ))
+  var pollMaxNs: UInt32 = 0
+
+  @Option(
+    help: ArgumentHelp(
+      "With --poll-max-ns: what polls grow by when longer ones would have found something. 0: 2.",
+      valueName: "n"))
+  var pollGrow: UInt32?
+
+  @Option(
+    help: ArgumentHelp(
+      "With --poll-max-ns: what polls are divided by when they would have been in vain. 0: none until they grow.",
+      valueName: "n"))
+  var pollShrink: UInt32?
 
   @Option(
     help: ArgumentHelp("Pin threads to host CPUs, such as vcpu0=0,io0=1.", valueName: "list"),
@@ -169,7 +191,8 @@ struct MachineOptions: ParsableArguments {
     if irqfd == .off, configuration.services.contains(where: { $0.interruptsByIoctl == false }) {
       throw ValidationError("--device with irqfd=on contradicts --irqfd off")
     }
-    configuration.pollBudget = iothreadPoll.nanoseconds
+    configuration.wait = wait
+    try applyPolling(to: &configuration)
     configuration.pins = try pin.reduce(into: PinList()) { try $0.add($1) }.pins
     configuration.scheduling = try sched.reduce(into: SchedulingList()) { try $0.add($1) }.threads
     try GroupOption.apply(cgroup, to: &configuration)
@@ -188,8 +211,35 @@ struct MachineOptions: ParsableArguments {
   }
 }
 
+extension MachineOptions {
+  /// How I/O threads poll.
+  fileprivate func applyPolling(to configuration: inout MachineConfiguration) throws {
+    configuration.pollBudget = iothreadPoll.nanoseconds
+    guard pollMaxNs > 0 else {
+      if pollGrow != nil || pollShrink != nil {
+        throw ValidationError("--poll-grow and --poll-shrink are about --poll-max-ns: give that too")
+      }
+      return
+    }
+    guard iothreadPoll.nanoseconds == 0 else {
+      throw ValidationError("--iothread-poll and --poll-max-ns contradict each other: give one of them")
+    }
+    guard pollMaxNs <= PollBudget.maximum else {
+      throw ValidationError("--poll-max-ns \(pollMaxNs): give up to \(PollBudget.maximum)")
+    }
+    var adaptation = MachineConfiguration.PollAdaptation()
+    adaptation.grow = pollGrow ?? 0
+    adaptation.shrink = pollShrink ?? 0
+    configuration.pollBudget = pollMaxNs
+    configuration.pollAdaptation = adaptation
+  }
+}
+
 /// A polling budget: a span of time up to four seconds, or 0.
 struct PollBudget: CustomStringConvertible {
+  /// ns.
+  static let maximum: UInt32 = 4_000_000_000
+
   let nanoseconds: UInt32
 
   init(nanoseconds: UInt32) { self.nanoseconds = nanoseconds }
@@ -200,7 +250,7 @@ struct PollBudget: CustomStringConvertible {
     guard let span = TimeSpan(argument: text) else {
       throw failure("give a time with its unit (ns, us, ms, s), such as 50us")
     }
-    guard span.nanoseconds <= 4_000_000_000 else {
+    guard span.nanoseconds <= UInt64(PollBudget.maximum) else {
       let unit =
         text.allSatisfy { $0.isNumber || $0 == "." } ? ", and a number without a unit is seconds" : ""
       throw failure("give up to 4s, such as 50us; this is \(TimeText.seconds(span.nanoseconds))\(unit)")
@@ -222,6 +272,7 @@ extension ByteCount {
 
 extension MachineConfiguration.InterruptController: ExpressibleByArgument {}
 extension MachineConfiguration.LockModel: ExpressibleByArgument {}
+extension MachineConfiguration.WaitMethod: ExpressibleByArgument {}
 extension MachineConfiguration.RebootAction: ExpressibleByArgument {}
 extension MachineConfiguration.MemoryPages: ExpressibleByArgument {}
 extension MachineConfiguration.Threads: ExpressibleByArgument {}

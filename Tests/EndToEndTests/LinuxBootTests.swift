@@ -93,8 +93,9 @@ struct LinuxBootTests {
   @Test(
     "A vmlinux mounts an ext2 disk and writes to it, by ioeventfd and by exits; every request is in the report",
     .enabled(if: Tools.canRecord, "needs lttng-sessiond and babeltrace2"),
-    .enabled(if: Tools.find("mkfs.ext2") != nil, "needs mkfs.ext2"), arguments: ["on", "off"])
-  func disk(ioeventfd: String) throws {
+    .enabled(if: Tools.find("mkfs.ext2") != nil, "needs mkfs.ext2"),
+    arguments: [("on", "epoll"), ("off", "epoll"), ("on", "select"), ("on", "io_uring"), ("off", "io_uring")])
+  func disk(ioeventfd: String, wait: String) throws {
     let directory = try TemporaryDirectory()
     let trace = directory.url.appendingPathComponent("trace").path
     let disk = directory.url.appendingPathComponent("disk")
@@ -107,7 +108,8 @@ struct LinuxBootTests {
     let output = try GuestKernel.boot(
       "vmlinux",
       [
-        "--trace", trace, "--disk", disk.path, "--ioeventfd", ioeventfd, "--device", "virtio-rng-device",
+        "--trace", trace, "--disk", disk.path, "--ioeventfd", ioeventfd, "--wait", wait, "--device",
+        "virtio-rng-device",
         "--device", "virtio-serial-device", "--chardev", "file,id=hvc,path=\(console)",
         "--device", "virtconsole,chardev=hvc", "--chardev", "socket,id=ga,server=on,path=\(socket)",
         "--device", "virtserialport,chardev=ga,name=org.qemu.guest_agent.0",

@@ -13,7 +13,11 @@ struct NetGuestTests {
     let depth: Int
     let wait: String
     let ioeventfd: Bool
-    var testDescription: String { "depth=\(depth) wait=\(wait) --ioeventfd \(ioeventfd ? "on" : "off")" }
+    /// What I/O threads wait with.
+    var loops = "epoll"
+    var testDescription: String {
+      "depth=\(depth) wait=\(wait) --ioeventfd \(ioeventfd ? "on" : "off") --wait \(loops)"
+    }
   }
 
   private static let hardware = "52:54:00:77:00:03"
@@ -23,6 +27,8 @@ struct NetGuestTests {
     arguments: [
       Case(depth: 32, wait: "poll", ioeventfd: true), Case(depth: 32, wait: "interrupt", ioeventfd: false),
       Case(depth: 1, wait: "interrupt", ioeventfd: true), Case(depth: 1, wait: "poll", ioeventfd: false),
+      Case(depth: 32, wait: "interrupt", ioeventfd: true, loops: "select"),
+      Case(depth: 32, wait: "interrupt", ioeventfd: true, loops: "io_uring"),
     ])
   func answers(_ testCase: Case) throws {
     let namespace = try NetworkNamespace()
@@ -39,7 +45,8 @@ struct NetGuestTests {
       Tools.exeunt,
       ["run", "--guest", "net"] + settings + [
         "--net", "tap:tap0,mac=\(Self.hardware)", "--ioeventfd", testCase.ioeventfd ? "on" : "off",
-        "--trace", trace, "--result", resultFile.path, "--serial", "none", "--timeout", "120s",
+        "--wait", testCase.loops, "--trace", trace, "--result", resultFile.path, "--serial", "none",
+        "--timeout", "120s",
       ])
     defer { process.terminate() }
     try namespace.waitForCarrier(of: process)

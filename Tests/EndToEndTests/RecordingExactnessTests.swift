@@ -12,11 +12,12 @@ struct GuestCase: Sendable, CustomTestStringConvertible {
   var irqfd = true
   var lock = "device"
   var threads = "iothread"
+  var wait = "epoll"
 
   var flags: [String] {
     [
       "--ioeventfd", ioeventfd ? "on" : "off", "--irqfd", irqfd ? "on" : "off", "--lock", lock, "--threads",
-      threads,
+      threads, "--wait", wait,
     ]
       + (doorbells > 1
         ? ["--doorbells", "\(doorbells)", "--iothreads", threads == "single" ? "1" : "2"] : [])
@@ -26,7 +27,9 @@ struct GuestCase: Sendable, CustomTestStringConvertible {
     ([guest] + parameters + flags + ["--cpus \(vcpus)", "--irqchip \(irqchip)"]).joined(separator: " ")
   }
 
-  func record(_ more: String...) throws -> RecordedRun {
+  func record(_ more: String...) throws -> RecordedRun { try record(more) }
+
+  func record(_ more: [String]) throws -> RecordedRun {
     try RecordedRun(
       guest, parameters, flags: flags + more, vcpus: vcpus, doorbells: doorbells, irqchip: irqchip)
   }
@@ -71,7 +74,22 @@ struct GuestCase: Sendable, CustomTestStringConvertible {
         irqfd: false),
       GuestCase(guest: "port80", parameters: ["iterations=1000"]),
       GuestCase(guest: "costs", parameters: ["iterations=50", "polls=5", "writes=3"]),
-    ] + locked + single
+    ] + locked + single + waiting
+
+  /// What I/O threads wait with: guests that are served by one, or by several.
+  private static let waiting = ["select", "io_uring"].flatMap { wait in
+    [
+      GuestCase(guest: "doorbell", parameters: ["iterations=400", "wait=interrupt"], wait: wait),
+      GuestCase(guest: "doorbell", parameters: ["iterations=640", "batch=16"], wait: wait),
+      GuestCase(
+        guest: "doorbell", parameters: ["iterations=200", "devices=4", "wait=interrupt"], doorbells: 4,
+        irqchip: "split", irqfd: false, lock: "global", wait: wait),
+      GuestCase(guest: "serial", parameters: ["iterations=300"], wait: wait),
+      GuestCase(guest: "smp", parameters: ["iterations=300"], vcpus: 2, wait: wait),
+      GuestCase(guest: "multiqueue", parameters: ["iterations=150", "queues=4"], vcpus: 2, wait: wait),
+      GuestCase(guest: "mixed", parameters: ["iterations=200"], vcpus: 2, ioeventfd: false, wait: wait),
+    ]
+  }
 
   /// One lock around all device code: each guest, and all ways to several vCPUs and devices.
   private static let locked = [

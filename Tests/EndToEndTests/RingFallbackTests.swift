@@ -40,4 +40,16 @@ struct RingFallbackTests {
       output.standardError.contains("io_uring: Operation not permitted; use aio=threads"),
       "\(output.standardError)")
   }
+
+  @Test("I/O threads that are to wait in it are refused before anything is there")
+  func waiting() throws {
+    let directory = try TemporaryDirectory()
+    let trace = directory.url.appendingPathComponent("trace").path
+    let output = try run(["--guest", "doorbell", "--wait", "io_uring", "--trace", trace])
+    #expect(output.status == 2)
+    #expect(
+      output.standardError.contains("--wait io_uring: Operation not permitted; use --wait epoll"),
+      "\(output.standardError)")
+    #expect(!FileManager.default.fileExists(atPath: trace))
+  }
 }

@@ -48,6 +48,10 @@ struct TracedCase {
       TracedCase("--guest mixed iterations=200 --cpus 2 --iothreads 2 --serial \(directory.path)/serial"),
       TracedCase("--guest blk iterations=60 depth=8 flush=5 wait=interrupt"),
       TracedCase("--guest blk iterations=60 depth=8 flush=5 wait=interrupt --ioeventfd off --irqfd off"),
+      TracedCase("--guest blk iterations=60 depth=8 flush=5 wait=interrupt --wait select"),
+      TracedCase("--guest blk iterations=60 depth=8 flush=5 wait=interrupt --wait io_uring"),
+      TracedCase("--guest blk iterations=60 depth=8 flush=5 wait=interrupt --wait io_uring --ioeventfd off"),
+      TracedCase("--guest doorbell iterations=30 wait=interrupt --wait io_uring --poll-max-ns 50000"),
       TracedCase("--guest blk iterations=60 depth=8 flush=5 wait=interrupt \(workers)"),
       TracedCase(
         "--guest blk iterations=60 depth=8 flush=5 wait=interrupt \(workers),num-queues=2,ioeventfd=off"),

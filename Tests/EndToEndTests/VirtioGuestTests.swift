@@ -14,11 +14,12 @@ struct VirtioCase: Sendable, CustomTestStringConvertible {
   var aio: String?
   var lock = "device"
   var threads = "iothread"
+  var wait = "epoll"
 
   var flags: [String] {
     [
       "--ioeventfd", ioeventfd ? "on" : "off", "--irqfd", irqfd ? "on" : "off", "--lock", lock, "--threads",
-      threads,
+      threads, "--wait", wait,
     ]
   }
 
@@ -89,7 +90,7 @@ struct VirtioCase: Sendable, CustomTestStringConvertible {
         guest: "console", parameters: ["iterations=300", "depth=64", "batch=16", "size=4096"],
         ioeventfd: false,
         irqfd: false),
-    ] + single
+    ] + single + waiting
   }()
 
   /// The vCPU's thread runs the event loop, too.
@@ -111,6 +112,35 @@ struct VirtioCase: Sendable, CustomTestStringConvertible {
     var guest = guest
     guest.threads = "single"
     return guest
+  }
+
+  /// What I/O threads wait with; with io_uring also in the ring of the disk's requests.
+  private static let waiting = ["select", "io_uring"].flatMap { wait in
+    [
+      VirtioCase(parameters: ["iterations=300", "places=64", "wait=interrupt", "flush=20"], wait: wait),
+      VirtioCase(
+        parameters: ["iterations=300", "places=64", "depth=32", "wait=poll", "flush=20"], wait: wait),
+      VirtioCase(
+        parameters: ["iterations=300", "places=64", "depth=32", "wait=interrupt", "flush=20"],
+        ioeventfd: false,
+        wait: wait),
+      VirtioCase(
+        parameters: ["iterations=200", "places=64", "depth=8", "queues=4", "wait=interrupt"],
+        irqchip: "split",
+        wait: wait),
+      VirtioCase(
+        parameters: ["iterations=300", "places=64", "depth=32", "size=512"], aio: "io_uring,cache=none",
+        wait: wait),
+      VirtioCase(
+        parameters: ["iterations=300", "places=64", "depth=32", "queues=2", "wait=interrupt"], aio: "threads",
+        wait: wait),
+      VirtioCase(
+        guest: "rng", parameters: ["iterations=300", "depth=64", "batch=16", "size=8"], ioeventfd: false,
+        wait: wait),
+      VirtioCase(
+        guest: "console", parameters: ["iterations=301", "wait=interrupt", "depth=32", "size=512"], wait: wait
+      ),
+    ]
   }
 }
 

@@ -15,15 +15,18 @@ struct BuiltInGuestTests {
     let irqfd: Bool
     var threads = MachineConfiguration.Threads.iothread
     var lock = MachineConfiguration.LockModel.device
+    var wait = MachineConfiguration.WaitMethod.epoll
 
     var testDescription: String {
       "\(guest) \(settings.joined(separator: " ")), \(vcpus) vCPUs, irqchip \(controller.rawValue), "
-        + "ioeventfd \(ioeventfd), irqfd \(irqfd), threads \(threads.rawValue), lock \(lock.rawValue)"
+        + "ioeventfd \(ioeventfd), irqfd \(irqfd), threads \(threads.rawValue), lock \(lock.rawValue), "
+        + wait.rawValue
     }
   }
 
   static let cases: [Case] = {
     var cases: [Case] = []
+    var places = 0
     let selections: [(String, [String])] = [
       ("port-io", ["iterations=20"]), ("mmio", ["iterations=20"]), ("port80", ["iterations=20"]),
       ("serial", ["iterations=20"]), ("kernel-exits", ["iterations=20"]),
@@ -48,12 +51,17 @@ struct BuiltInGuestTests {
       for controller in MachineConfiguration.InterruptController.allCases {
         for vcpus in [1, 2, 4] {
           for switches in 0..<4 {
+            let kicks = ["doorbell", "smp", "multiqueue", "mixed", "blk", "rng", "console"].contains(guest)
+            // These are about what is kicked alone; elsewhere one setting of them is enough.
+            guard kicks || switches == 3 else { continue }
+            // Each way to wait meets each of the others in some case.
+            let methods = MachineConfiguration.WaitMethod.allCases
             let one = Case(
               guest: guest, settings: settings, controller: controller, vcpus: vcpus,
-              ioeventfd: switches & 1 != 0, irqfd: switches & 2 != 0)
-            let kicks = ["doorbell", "smp", "multiqueue", "mixed", "blk", "rng", "console"].contains(guest)
-            // The switches are about what is kicked alone; elsewhere one setting of them is enough.
-            guard isPossible(one), kicks || switches == 3 else { continue }
+              ioeventfd: switches & 1 != 0, irqfd: switches & 2 != 0,
+              wait: methods[places % methods.count])
+            guard isPossible(one) else { continue }
+            places += 1
             cases.append(one)
             // Other models of threads: each guest, its kicks both ways, and interrupts both ways.
             guard controller == .kernel, switches == 3 || switches == 0, vcpus < 4 else { continue }
@@ -63,6 +71,7 @@ struct BuiltInGuestTests {
                 guard threads == .iothread || vcpus == 1 else { continue }
                 var other = one
                 (other.threads, other.lock) = (threads, lock)
+                if threads == .single, other.wait == .ring { other.wait = .epoll }
                 cases.append(other)
               }
             }
@@ -106,6 +115,7 @@ struct BuiltInGuestTests {
     configuration.vcpus = one.vcpus
     configuration.ioeventfd = one.ioeventfd
     configuration.irqfd = one.irqfd
+    configuration.wait = one.wait
     configuration.ioThreads = one.vcpus > 1 ? 2 : 1
     configuration.threads = one.threads
     configuration.lock = one.lock

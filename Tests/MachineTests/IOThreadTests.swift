@@ -25,9 +25,13 @@ struct IOThreadTests {
     }
   }
 
-  @Test("What was signalled before the end was asked for is handled", arguments: [0, 20_000] as [UInt32])
-  func handledBeforeTheEnd(pollBudget: UInt32) throws {
-    let loop = try IOThread(index: 0, name: "io0", pollBudget: pollBudget)
+  typealias WaitMethod = MachineConfiguration.WaitMethod
+
+  @Test(
+    "What was signalled before the end was asked for is handled", arguments: [0, 20_000] as [UInt32],
+    WaitMethod.allCases)
+  func handledBeforeTheEnd(pollBudget: UInt32, wait: WaitMethod) throws {
+    let loop = try IOThread(index: 0, name: "io0", wait: wait, polling: .fixed(pollBudget))
     let (first, second) = (try Event(), try Event())
     let counter = Counter()
     try loop.add(
@@ -43,9 +47,29 @@ struct IOThreadTests {
     #expect(counter.value == 1)
   }
 
-  @Test("While it is paused nothing is handled; afterwards everything is")
-  func pausing() throws {
-    let loop = try IOThread(index: 0, name: "io0", pollBudget: 0)
+  @Test(
+    "What is signalled by another thread before the end is asked for is handled, whatever the loop looks at meanwhile",
+    arguments: [0, 20_000] as [UInt32], WaitMethod.allCases)
+  func handledAmidTheEnd(pollBudget: UInt32, wait: WaitMethod) throws {
+    for round in 0..<2000 {
+      let loop = try IOThread(index: 0, name: "io0", wait: wait, polling: .fixed(pollBudget))
+      let (first, last) = (try Event(), try Event())
+      let counter = Counter()
+      try loop.add(source(last) { counter.value += 1 })
+      try loop.add(source(first) {})
+      let thread = try DedicatedThread(name: "io0") { loop.run() }
+      first.event.signal()
+      for _ in 0..<round % 64 * 16 { _ = Clock.monotonic }
+      last.event.signal()
+      loop.end()
+      thread.join()
+      #expect(counter.value == 1, "round \(round)")
+    }
+  }
+
+  @Test("While it is paused nothing is handled; afterwards everything is", arguments: WaitMethod.allCases)
+  func pausing(wait: WaitMethod) throws {
+    let loop = try IOThread(index: 0, name: "io0", wait: wait)
     let event = try Event()
     let counter = Counter()
     try loop.add(source(event) { counter.value += 1 })
@@ -80,10 +104,12 @@ struct IOThreadTests {
     #expect(counter.value <= 201)
   }
 
-  @Test("A pause that comes while the loop obeys an older one is obeyed", .timeLimit(.minutes(2)))
-  func stalePauses() throws {
+  @Test(
+    "A pause that comes while the loop obeys an older one is obeyed", .timeLimit(.minutes(2)),
+    arguments: WaitMethod.allCases)
+  func stalePauses(wait: WaitMethod) throws {
     // A loop that polls is awake when the next order comes, so that orders meet it at each of its steps.
-    let loop = try IOThread(index: 0, name: "io0", pollBudget: 1_000_000)
+    let loop = try IOThread(index: 0, name: "io0", wait: wait, polling: .fixed(1_000_000))
     let event = try Event()
     let counter = Counter()
     try loop.add(source(event) { counter.value += 1 })

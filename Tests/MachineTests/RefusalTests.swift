@@ -60,6 +60,15 @@ struct RefusalTests {
       $0.threads = .single
       $0.pollBudget = 1000
     }
+    refusal(["--threads single", "--poll-max-ns"]) {
+      $0.threads = .single
+      $0.pollBudget = 1000
+      $0.pollAdaptation = .init()
+    }
+    refusal(["--threads single", "--wait io_uring", "--wait epoll"]) {
+      $0.threads = .single
+      $0.wait = .ring
+    }
     refusal(["--pin io0=0", "vcpu0, watch"]) {
       $0.threads = .single
       $0.pins = ["io0": 0]

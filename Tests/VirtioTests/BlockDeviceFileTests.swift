@@ -68,8 +68,8 @@ struct BlockDeviceFileTests {
     #expect(refusal(readOnly.path, isReadOnly: true) == "")
   }
 
-  @Test("What is discarded takes no room any more; parts of blocks stay", arguments: BlockMethod.usable)
-  func discard(method: BlockMethod) throws {
+  @Test("What is discarded takes no room any more; parts of blocks stay", arguments: DiskWay.usable)
+  func discard(method: DiskWay) throws {
     let features: UInt64 = 1 << 32 | 1 << 9 | BlockDevice.Feature.discard
     for size in [512, 4096] {
       for cache in [CacheMode.writeback, .none] {
@@ -95,8 +95,8 @@ struct BlockDeviceFileTests {
     }
   }
 
-  @Test("Zeros come to parts of blocks, too", arguments: BlockMethod.usable)
-  func zeros(method: BlockMethod) throws {
+  @Test("Zeros come to parts of blocks, too", arguments: DiskWay.usable)
+  func zeros(method: DiskWay) throws {
     let features: UInt64 = 1 << 32 | 1 << 9 | BlockDevice.Feature.writeZeroes
     for cache in [CacheMode.writeback, .none] {
       let bench = try DiskBench(

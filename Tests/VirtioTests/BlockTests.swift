@@ -1,4 +1,3 @@
-import CURing
 import Devices
 import Foundation
 import GuestRAM
@@ -15,6 +14,7 @@ final class DiskBench {
   let memory: GuestMemory
   let ring: SplitRing
   let backend: any BlockBackend
+  let loop: DiskLoop
   let transport: MMIOTransport
   let line = CountingLine()
   let faults = RecordingFaults()
@@ -25,7 +25,7 @@ final class DiskBench {
   static let content = (0..<sectors * 512).map { UInt8(truncatingIfNeeded: $0 / 512 * 7 + $0 % 251) }
 
   init(
-    features: UInt64 = 1 << 32 | 1 << 9, isReadOnly: Bool = false, by method: BlockMethod = .threads,
+    features: UInt64 = 1 << 32 | 1 << 9, isReadOnly: Bool = false, by method: DiskWay = .threads,
     requests: Int = 256, queues: Int = 1, watchedBy watcher: (any DeviceObserver)? = nil,
     in directory: URL = FileManager.default.temporaryDirectory, bytes: Int? = nil,
     cache: CacheMode = .writeback, on device: LoopDevice? = nil
@@ -37,12 +37,10 @@ final class DiskBench {
     if let bytes { try #require(truncate(path, bytes) == 0) }
     memory = try GuestMemory.allocate(bytes: 1 << 20, backend: .anonymous, preallocate: false)
     let file = try DiskFile(path: path, isReadOnly: isReadOnly, cache: cache)
-    let plain: any BlockBackend =
-      switch method {
-      case .ring: try BlockRings(file, queues: queues, requests: requests)
-      case .threads: try BlockWorkers(file, queues: queues, threads: 3)
-      }
+    loop = try DiskLoop()
+    let plain = try method.backend(file, queues: queues, requests: requests, threads: 3, loop: loop)
     backend = BouncingBackend.around(plain, queues: queues)
+    try loop.attach(backend, queues: queues)
     let device = BlockDevice(
       id: DeviceID(20), backend, queues: queues, cache: cache, serial: "disk-of-the-test",
       observer: watcher ?? observer)
@@ -64,10 +62,7 @@ final class DiskBench {
   }
 
   /// Whether a queue's loop would wake up.
-  func isSignalled(queue: Int) -> Bool {
-    var entry = pollfd(fd: backend.arrival(queue: queue), events: Int16(POLLIN), revents: 0)
-    return poll(&entry, 1, 0) > 0
-  }
+  func isSignalled(queue: Int) throws -> Bool { try loop.wait(0).contains(queue) }
 
   /// What is on the disk; of a block device, what is behind it, where what was written comes with a flush.
   var file: [UInt8] {
@@ -110,6 +105,7 @@ final class DiskBench {
     var used = try ring.takeUsed()
     let deadline = Clock.monotonic + 20_000_000_000
     while used.count < count, Clock.monotonic < deadline {
+      guard try loop.wait(1000).contains(0) else { continue }
       transport.collect(source: 0, memory: memory, by: vcpu0)
       used += try ring.takeUsed()
     }
@@ -125,16 +121,6 @@ final class DiskBench {
     let used = try complete(1)
     return (try status(), used.first?.written ?? .max)
   }
-}
-
-extension BlockMethod {
-  /// Those that this host allows.
-  static let usable: [BlockMethod] = {
-    var error: CInt = 0
-    guard let ring = curing_make(1, &error) else { return [.threads] }
-    curing_free(ring)
-    return allCases
-  }()
 }
 
 @Suite("A virtio disk")
@@ -155,8 +141,8 @@ struct BlockTests {
 
   @Test(
     "Random reads and writes, many at a time and completed in any order, as a model has them",
-    arguments: 0..<6, BlockMethod.usable)
-  func randomRequests(seed: UInt64, method: BlockMethod) throws {
+    arguments: 0..<6, DiskWay.usable)
+  func randomRequests(seed: UInt64, method: DiskWay) throws {
     var random = SeededGenerator(seed: seed)
     // A ring with room for a few of the batch has the rest wait.
     let bench = try DiskBench(
@@ -306,8 +292,8 @@ struct BlockTests {
 
   @Test(
     "A guest that adds requests as fast as they are answered keeps no thread from others' work",
-    arguments: BlockMethod.usable)
-  func endless(method: BlockMethod) throws {
+    arguments: DiskWay.usable)
+  func endless(method: DiskWay) throws {
     let bench = try DiskBench(by: method)
     let observer = Refilling()
     let device = BlockDevice(id: DeviceID(20), bench.backend, queues: 1, serial: "", observer: observer)
@@ -326,7 +312,7 @@ struct BlockTests {
     _ = try bench.ring.publish()
     transport.write(0, MMIODriver.queueNotify, in: bench.memory)
     #expect(observer.answered == 256)
-    #expect(bench.isSignalled(queue: 0), "the loop is asked to come back")
+    #expect(try bench.isSignalled(queue: 0), "the loop is asked to come back")
     for round in 2...4 {
       transport.collect(source: 0, memory: bench.memory, by: vcpu0)
       #expect(observer.answered == 256 * round)
@@ -340,8 +326,8 @@ struct BlockTests {
     #expect(bench.faults.faults.isEmpty)
   }
 
-  @Test("A file that is cut while the guest uses it is the guest's error", arguments: BlockMethod.usable)
-  func truncated(method: BlockMethod) throws {
+  @Test("A file that is cut while the guest uses it is the guest's error", arguments: DiskWay.usable)
+  func truncated(method: DiskWay) throws {
     let bench = try DiskBench(by: method)
     defer {
       #expect(
@@ -362,8 +348,8 @@ struct BlockTests {
 
   @Test(
     "A reset with requests in flight leaves guest memory alone from then on, and completes none of them",
-    arguments: 0..<5, BlockMethod.usable)
-  func resetInFlight(seed: UInt64, method: BlockMethod) throws {
+    arguments: 0..<5, DiskWay.usable)
+  func resetInFlight(seed: UInt64, method: DiskWay) throws {
     var random = SeededGenerator(seed: seed)
     let bench = try DiskBench(by: method, requests: seed % 2 == 0 ? 256 : 5)
     for round in 0..<50 {
@@ -416,7 +402,7 @@ struct BlockTests {
 
   @Test("Requests are handed to the host as one batch, and who follows them is told what they are")
   func backendEvents() throws {
-    for method in BlockMethod.usable {
+    for method in DiskWay.usable {
       let bench = try DiskBench(by: method)
       _ = try bench.add(0, 1, data: 1024, at: 0)
       _ = try bench.add(1, 9, data: 512, at: 1)

@@ -20,7 +20,7 @@ struct DirectDiskTests {
 
     static var usable: [Place] { LoopDevice.isThere ? allCases : [.file] }
 
-    func bench(by method: BlockMethod, features: UInt64, cache: CacheMode = .none) throws -> DiskBench {
+    func bench(by method: DiskWay, features: UInt64, cache: CacheMode = .none) throws -> DiskBench {
       let device =
         self == .file ? nil : try LoopDevice(sectorSize: self == .largeBlocks ? 4096 : 512)
       return try DiskBench(features: features, by: method, cache: cache, on: device)
@@ -75,8 +75,8 @@ struct DirectDiskTests {
 
   @Test(
     "Data anywhere in guest RAM, and parts of one block at the same time, as a model has them",
-    arguments: [0, 1, 2], BlockMethod.usable)
-  func misaligned(seed: UInt64, method: BlockMethod) throws {
+    arguments: [0, 1, 2], DiskWay.usable)
+  func misaligned(seed: UInt64, method: DiskWay) throws {
     for place in Place.usable {
       var random = SeededGenerator(seed: seed)
       let bench = try place.bench(by: method, features: Self.features)
@@ -147,8 +147,8 @@ struct DirectDiskTests {
     }
   }
 
-  @Test("A request that is longer than a bounce buffer takes several turns", arguments: BlockMethod.usable)
-  func long(method: BlockMethod) throws {
+  @Test("A request that is longer than a bounce buffer takes several turns", arguments: DiskWay.usable)
+  func long(method: DiskWay) throws {
     for place in Place.usable {
       let bytes = 400 << 10
       func pattern(_ count: Int, _ factor: Int) -> [UInt8] {
@@ -192,15 +192,16 @@ struct DirectDiskTests {
 
   @Test(
     "Sectors of one block that are written through several queues all arrive",
-    .enabled(if: LoopDevice.isThere, "a loop device needs root"), arguments: BlockMethod.usable)
-  func queues(method: BlockMethod) throws {
+    .enabled(if: LoopDevice.isThere, "a loop device needs root"), arguments: DiskWay.usable)
+  func queues(method: DiskWay) throws {
     let queues = 4
     let device = try LoopDevice(sectorSize: 4096)
     let file = try DiskFile(path: device.path, isReadOnly: false, cache: .none)
     #expect(file.alignment?.block == 4096)
+    let loop = try DiskLoop()
     let backend = BouncingBackend.around(
-      method == .ring ? try BlockRings(file, queues: queues) : try BlockWorkers(file, queues: queues),
-      queues: queues)
+      try method.backend(file, queues: queues, loop: loop), queues: queues)
+    try loop.attach(backend, queues: queues)
     try backend.start(name: "disk")
     defer { backend.end() }
     let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 512, alignment: 512)
@@ -223,13 +224,9 @@ struct DirectDiskTests {
       for job in jobs { backend.submit(job) }
       for queue in 0..<queues { backend.endBatch(queue: queue, into: &done) }
       while done.count < jobs.count {
-        var entries = (0..<queues).map {
-          pollfd(fd: backend.arrival(queue: $0), events: Int16(POLLIN), revents: 0)
-        }
-        try #require(poll(&entries, nfds_t(queues), 20_000) > 0, "\(done.count) of \(jobs.count) came back")
-        for queue in 0..<queues where entries[queue].revents != 0 {
-          backend.takeCompleted(queue: queue, into: &done)
-        }
+        let arrived = try loop.wait(20_000)
+        try #require(!arrived.isEmpty, "\(done.count) of \(jobs.count) came back")
+        for queue in arrived { backend.takeCompleted(queue: queue, into: &done) }
       }
       #expect(done.count == jobs.count && done.allSatisfy { $0.failure == nil })
       #expect(
@@ -239,8 +236,8 @@ struct DirectDiskTests {
 
   @Test(
     "A reset with bounced requests in flight waits for them, and the disk goes on",
-    arguments: BlockMethod.usable)
-  func resetInFlight(method: BlockMethod) throws {
+    arguments: DiskWay.usable)
+  func resetInFlight(method: DiskWay) throws {
     for place in Place.usable {
       let bench = try place.bench(by: method, features: 1 << 32 | 1 << 9)
       for _ in 0..<6 {
@@ -276,8 +273,8 @@ struct DirectDiskTests {
     }
   }
 
-  @Test("When a write is durable: as QEMU has it of each cache mode", arguments: BlockMethod.usable)
-  func durability(method: BlockMethod) throws {
+  @Test("When a write is durable: as QEMU has it of each cache mode", arguments: DiskWay.usable)
+  func durability(method: DiskWay) throws {
     for (cache, hasFlush, plain, work): (CacheMode, Bool, BackendWork, BackendWork) in [
       (.writeback, true, .write, .durableWrite), (.none, true, .bouncedWrite, .bouncedDurableWrite),
       (.writethrough, false, .durableWrite, .durableWrite),

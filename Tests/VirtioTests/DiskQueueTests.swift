@@ -17,21 +17,20 @@ struct DiskQueueTests {
   private final class Bench {
     let memory: GuestMemory
     let backend: any BlockBackend
+    let loop: DiskLoop
     let transport: MMIOTransport
     let rings: [SplitRing]
     let faults = RecordingFaults()
     let observer = RecordingObserver()
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("exeunt-queues-\(UUID())")
 
-    init(by method: BlockMethod) throws {
+    init(by method: DiskWay) throws {
       try Data(repeating: 7, count: 64 * 512).write(to: directory)
       memory = try GuestMemory.allocate(bytes: 1 << 20, backend: .anonymous, preallocate: false)
       let file = try DiskFile(path: directory.path, isReadOnly: false)
-      backend =
-        switch method {
-        case .ring: try BlockRings(file, queues: queues, requests: 3)
-        case .threads: try BlockWorkers(file, queues: queues)
-        }
+      loop = try DiskLoop()
+      backend = try method.backend(file, queues: queues, requests: 3, loop: loop)
+      try loop.attach(backend, queues: queues)
       let device = BlockDevice(
         id: DeviceID(20), backend, queues: queues, serial: "", observer: observer)
       transport = MMIOTransport(id: DeviceID(20), device, interrupt: CountingLine(), observer: faults)
@@ -60,9 +59,12 @@ struct DiskQueueTests {
     }
 
     /// Waits until a queue's channel can be read, as its loop does.
-    func waitForArrival(queue: Int) -> Bool {
-      var entry = pollfd(fd: backend.arrival(queue: queue), events: Int16(POLLIN), revents: 0)
-      return poll(&entry, 1, 20_000) > 0
+    func waitForArrival(queue: Int) throws -> Bool {
+      let deadline = Clock.monotonic + 20_000_000_000
+      while Clock.monotonic < deadline {
+        if try loop.wait(100).contains(queue) { return true }
+      }
+      return false
     }
   }
 
@@ -81,8 +83,8 @@ struct DiskQueueTests {
 
   @Test(
     "Each request comes back once, to its queue, whose channel says so; another queue that is taken back costs none",
-    arguments: 0..<4, BlockMethod.usable)
-  func each(seed: UInt64, method: BlockMethod) throws {
+    arguments: 0..<4, DiskWay.usable)
+  func each(seed: UInt64, method: DiskWay) throws {
     var random = SeededGenerator(seed: seed)
     let bench = try Bench(by: method)
     for round in 0..<30 {
@@ -104,7 +106,7 @@ struct DiskQueueTests {
       for queue in 0..<Self.queues where queue != lost {
         var seen: [UInt16] = try bench.rings[queue].takeUsed().map(\.head)
         while seen.count < expected[queue].count {
-          try #require(bench.waitForArrival(queue: queue), "queue \(queue) of \(method) was forgotten")
+          try #require(try bench.waitForArrival(queue: queue), "queue \(queue) of \(method) was forgotten")
           bench.transport.collect(source: queue, memory: bench.memory, by: vcpu0)
           seen += try bench.rings[queue].takeUsed().map(\.head)
         }

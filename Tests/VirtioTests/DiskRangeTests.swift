@@ -46,8 +46,8 @@ struct DiskRangeTests {
 
   @Test(
     "Ranges read zeros, and all around them stays, as a model has it", arguments: 0..<4,
-    BlockMethod.usable)
-  func ranges(seed: UInt64, method: BlockMethod) throws {
+    DiskWay.usable)
+  func ranges(seed: UInt64, method: DiskWay) throws {
     var random = SeededGenerator(seed: seed)
     // Without flushes zeros are durable as they complete.
     let features = seed % 2 == 0 ? Self.features : Self.features & ~(1 << 9)

@@ -22,8 +22,8 @@ private final class Meddler: DeviceObserver, @unchecked Sendable {
 struct HostileDiskTests {
   @Test(
     "A header or descriptors changed after they were read change nothing: the request is what it was",
-    arguments: BlockMethod.usable)
-  func changedAfterwards(method: BlockMethod) throws {
+    arguments: DiskWay.usable)
+  func changedAfterwards(method: DiskWay) throws {
     let meddler = Meddler()
     let bench = try DiskBench(by: method, watchedBy: meddler)
     let before = try bench.file
@@ -48,8 +48,8 @@ struct HostileDiskTests {
 
   @Test(
     "A failed request is told of at the end: how many, what the first was, and why",
-    arguments: BlockMethod.usable)
-  func told(method: BlockMethod) throws {
+    arguments: DiskWay.usable)
+  func told(method: DiskWay) throws {
     let bench = try DiskBench(by: method)
     #expect(bench.transport.troubles == [])
     #expect(truncate(bench.path, 512) == 0)
@@ -66,8 +66,8 @@ struct HostileDiskTests {
 
   @Test(
     "On a full file system writes fail, what was written stays, flushes work, and the reason is told",
-    .enabled(if: geteuid() == 0, "mounting a small file system needs root"), arguments: BlockMethod.usable)
-  func full(method: BlockMethod) throws {
+    .enabled(if: geteuid() == 0, "mounting a small file system needs root"), arguments: DiskWay.usable)
+  func full(method: DiskWay) throws {
     let mounted = FileManager.default.temporaryDirectory.appendingPathComponent("exeunt-full-\(UUID())")
     try FileManager.default.createDirectory(at: mounted, withIntermediateDirectories: true)
     defer { rmdir(mounted.path) }

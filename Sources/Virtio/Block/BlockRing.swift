@@ -1,24 +1,33 @@
 import CURing
 import Glibc
 import Platform
+import URing
 
 /// Has the kernel carry out a disk's requests: io_uring(7), `aio=io_uring` of QEMU. Each queue has a ring of its own, which
-/// the loop that serves the queue waits for.
+/// the loop that serves the queue waits for, or shares the ring in which that loop waits.
 package final class BlockRings: BlockBackend, @unchecked Sendable {
   private let file: DiskFile
   private let rings: [BlockRing]
+  /// Open as long as channels of theirs are used.
+  private let shared: [Ring]
 
   /// Makes a ring for each queue.
   ///
   /// - Parameters:
+  ///   - shared: the rings of the loops that serve the queues, which are used instead; none where they wait otherwise.
   ///   - requests: how many the kernel is given at once for each queue; more wait here.
   /// - Throws: what the kernel says: EPERM or ENOSYS where io_uring is not to be had.
-  package init(_ file: consuming DiskFile, queues: Int, requests: Int = 256) throws(Errno) {
+  package init(
+    _ file: consuming DiskFile, queues: Int, shared: [Ring] = [], requests: Int = 256
+  ) throws(Errno) {
     var rings: [BlockRing] = []
-    for _ in 0..<queues {
-      rings.append(try BlockRing(file: file.raw, isDevice: file.isDevice, requests: requests))
+    for queue in 0..<queues {
+      let way: any RequestRing =
+        shared.isEmpty ? try OwnRing(requests: requests + 1) : shared[queue].makeChannel()
+      rings.append(BlockRing(way, file: file.raw, isDevice: file.isDevice, requests: requests))
     }
     self.rings = rings
+    self.shared = shared
     self.file = file
   }
 
@@ -37,12 +46,12 @@ package final class BlockRings: BlockBackend, @unchecked Sendable {
   package func takeCompleted(queue: Int, into jobs: inout [BlockJob]) {
     rings[queue].takeCompleted(into: &jobs)
   }
-  package func arrival(queue: Int) -> CInt { rings[queue].descriptor }
+  package func arrival(queue: Int) -> CInt { rings[queue].arrival }
   package func wake(queue: Int) { rings[queue].wake() }
   package func settle() { for ring in rings { ring.settle() } }
 }
 
-/// One queue's ring.
+/// One queue's requests in a ring.
 private final class BlockRing {
   /// Completions taken at once.
   private static let batch = 64
@@ -51,7 +60,7 @@ private final class BlockRing {
   /// The tag of what only wakes the loop; those of jobs are their places, and 1.
   private static let wakeTag: UInt64 = 0
 
-  private let ring: OpaquePointer
+  private let ring: any RequestRing
   private let file: CInt
   private let isDevice: Bool
   // As with the device (BlockDevice), under whose lock all calls come: nothing that would have to be found out at run time.
@@ -71,10 +80,8 @@ private final class BlockRing {
   /// The kernel takes nothing any more.
   @exclusivity(unchecked) private var isLost = false
 
-  init(file: CInt, isDevice: Bool, requests: Int) throws(Errno) {
-    var error: CInt = 0
-    // One more for waking up.
-    guard let ring = curing_make(UInt32(requests) + 1, &error) else { throw Errno(rawValue: -error) }
+  /// - Parameter requests: how many are under way at once; the ring has room for one more, which wakes up.
+  init(_ ring: any RequestRing, file: CInt, isDevice: Bool, requests: Int) {
     self.ring = ring
     self.file = file
     self.isDevice = isDevice
@@ -82,14 +89,12 @@ private final class BlockRing {
     free = Array((0..<requests).reversed())
   }
 
-  deinit { curing_free(ring) }
-
-  var descriptor: CInt { curing_descriptor(ring) }
+  var arrival: CInt { ring.arrival }
 
   func submit(_ job: BlockJob) { waiting.append(job) }
 
   func wake() {
-    guard !isWaking, !isLost, curing_nothing(ring, BlockRing.wakeTag) else { return }
+    guard !isWaking, !isLost, ring.prepare(tag: BlockRing.wakeTag, { curing_nothing($0, $1) }) else { return }
     isWaking = true
     prepared.append(nil)
     push()
@@ -100,7 +105,10 @@ private final class BlockRing {
     while firstWaiting < waiting.count, !isLost, let place = free.last {
       let job = waiting[firstWaiting]
       // As many fit in as there are places.
-      guard prepare(job, tag: UInt64(place) + 1) else { break }
+      guard ring.prepare(tag: UInt64(place) + 1, { prepare(job, $0, tag: $1) }) else {
+        isLost = true
+        break
+      }
       free.removeLast()
       underWay[place] = job
       prepared.append(place)
@@ -116,7 +124,7 @@ private final class BlockRing {
     firstWaiting = 0
   }
 
-  private func prepare(_ job: BlockJob, tag: UInt64) -> Bool {
+  private func prepare(_ job: BlockJob, _ ring: OpaquePointer, tag: UInt64) -> Bool {
     let parts = job.parts
     return switch job.work {
     case .read: curing_read(ring, file, parts.baseAddress, UInt32(parts.count), job.offset, tag)
@@ -137,14 +145,14 @@ private final class BlockRing {
   private func push() {
     var tries = 0
     while !prepared.isEmpty {
-      let taken = curing_submit(ring, 0)
+      let taken = ring.submit()
       if taken > 0 {
-        prepared.removeFirst(min(Int(taken), prepared.count))
+        prepared.removeFirst(min(taken, prepared.count))
         continue
       }
-      if taken == -EINTR { continue }
+      if taken == -Int(EINTR) { continue }
       // No memory now, or more completions to be taken than there is room for: the next completion is the time to go on.
-      if taken == 0 || taken == -EAGAIN || taken == -EBUSY || taken == -ENOMEM {
+      if taken == 0 || [EAGAIN, EBUSY, ENOMEM].contains(CInt(-taken)) {
         if free.count + prepared.count(where: { $0 != nil }) < underWay.count { return }
         tries += 1
         sched_yield()
@@ -166,7 +174,7 @@ private final class BlockRing {
   private func reap() {
     withUnsafeTemporaryAllocation(of: curing_completion.self, capacity: BlockRing.batch) { completions in
       while true {
-        let count = Int(curing_take(ring, completions.baseAddress, UInt32(BlockRing.batch)))
+        let count = ring.take(into: completions)
         for completion in completions.prefix(count) { take(completion) }
         if count < BlockRing.batch { break }
       }
@@ -234,8 +242,8 @@ private final class BlockRing {
     handOver()
     while free.count < underWay.count {
       // Fails only when a signal comes, or as above.
-      let taken = curing_submit(ring, 1)
-      if taken > 0 { prepared.removeFirst(min(Int(taken), prepared.count)) }
+      let taken = ring.submitAndWait()
+      if taken > 0 { prepared.removeFirst(min(taken, prepared.count)) }
       reap()
     }
     // The ring has nothing to be read any more, and its loop still has these to take.
