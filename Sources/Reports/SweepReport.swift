@@ -16,6 +16,8 @@ package struct SweepReport: Codable, Equatable, Sendable {
   package var choices: [SweepChoiceReport]?
   /// Latency against processor time, for each guest; nil: not all runs have both, or in a report of an early build.
   package var frontiers: [SweepFrontierReport]?
+  /// Of a sweep that goes on until an interval is narrow enough; nil: it is none.
+  package var looks: SweepLooksReport?
 
   package init(
     question: String?, configurations: [SweepConfigurationReport], blocks: Int, missing: Int,
@@ -36,12 +38,38 @@ package struct SweepConfigurationReport: Codable, Equatable, Sendable {
   package var runs: Int
   /// Of these, runs beside which other programs, or the host's own host, took processors' time.
   package var disturbed: Int
+  /// How many were made before these, and again as they were disturbed; nil: none.
+  package var repeated: Int?
 
   package init(label: String, runs: Int, disturbed: Int) {
     self.label = label
     self.runs = runs
     self.disturbed = disturbed
   }
+}
+
+/// Looks at a sweep that goes on until the interval of each effect on a metric is narrow enough.
+package struct SweepLooksReport: Codable, Equatable, Sendable {
+  package var metric: String
+  /// How far an interval's end may be from the estimate, as a part of it.
+  package var width: Double
+  /// After how many blocks is looked, as was declared; each has an equal part of the level.
+  package var looks: [Int]
+  /// The look that this report is: so many blocks count.
+  package var blocks: Int
+  /// The intervals were narrow enough, and the sweep ended.
+  package var isNarrow: Bool
+
+  package init(metric: String, width: Double, looks: [Int], blocks: Int, isNarrow: Bool) {
+    self.metric = metric
+    self.width = width
+    self.looks = looks
+    self.blocks = blocks
+    self.isNarrow = isNarrow
+  }
+
+  /// Blocks up to the next look; of the last one, its own.
+  package var planned: Int { looks.first { $0 > blocks } ?? blocks }
 }
 
 /// A level of a factor.

@@ -34,6 +34,20 @@ package struct Experiment: Equatable, Sendable {
   /// Runs of each configuration before those that count.
   package var warmUps: Int
 
+  /// Whether the two configurations run at the same time.
+  package enum Duet: String, Equatable, Sendable {
+    case none = "false"
+    /// Where there are four processors or more.
+    case apart = "true"
+    /// Also where there are two: each run has one.
+    case force
+  }
+  package var duet = Duet.none
+  /// How often a run is made again that was disturbed, 0 to 10.
+  package var repeats = 0
+  /// What the analysis found is kept in place of the traces.
+  package var keepsAnalysis = false
+
   /// How often a configuration may run.
   package static let pairBounds = 1...100
   /// More configurations than this were hardly meant.
@@ -57,7 +71,10 @@ package struct Experiment: Equatable, Sendable {
       }
     }
     let namesGuest = guests.count > 1
-    for index in found.indices { found[index].label = found[index].makeLabel(namesGuest: namesGuest) }
+    for index in found.indices {
+      found[index].label = found[index].makeLabel(namesGuest: namesGuest)
+      found[index].takeMachines()
+    }
     return found
   }
 }
@@ -74,9 +91,23 @@ package struct Configuration: Equatable, Sendable, Codable {
   package var levels: [Setting]
   /// Of `exeunt run`.
   package var arguments: [String]
+  /// Machines that run at the same time, each with a trace of its own; nil: one.
+  package var machines: Int?
   /// What directories of its runs end with: the only one of its experiment, without characters that a shell or a file system
   /// takes for something else.
   package var label = ""
+
+  /// How many machines may run at the same time.
+  static let machineBounds = 1...16
+
+  /// `machines` is written like an option, and is the sweep's.
+  fileprivate mutating func takeMachines() {
+    let option = "--machines="
+    if let last = arguments.last(where: { $0.hasPrefix(option) }) {
+      machines = Int(last.dropFirst(option.count))
+    }
+    arguments.removeAll { $0.hasPrefix(option) }
+  }
 
   fileprivate func makeLabel(namesGuest: Bool) -> String {
     let words = (namesGuest || levels.isEmpty ? [guest] : []) + levels.map { "\($0.factor)=\($0.level)" }

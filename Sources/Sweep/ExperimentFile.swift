@@ -25,7 +25,9 @@ package enum ExperimentFile {
     }
   }
 
-  private static let keys = ["question", "guests", "options", "factors", "pairs", "warm-up"]
+  private static let keys = [
+    "question", "guests", "options", "factors", "pairs", "warm-up", "duet", "repeat-disturbed", "keep",
+  ]
   /// What a sweep decides for each run.
   private static let ownOptions = ["trace", "result", "help", "version"]
 
@@ -58,7 +60,18 @@ package enum ExperimentFile {
     try refuseTwice(experiment, at: entry("guests")?.mark)
     if let node = entry("pairs") { experiment.pairs = try number(node, "pairs", Experiment.pairBounds) }
     if let node = entry("warm-up") { experiment.warmUps = try number(node, "warm-up", 0...10) }
+    if let node = entry("repeat-disturbed") {
+      experiment.repeats = try number(node, "repeat-disturbed", 0...10)
+    }
+    if let node = entry("keep") {
+      let word = try word(node, "keep")
+      guard ["traces", "analysis"].contains(word) else {
+        throw Mistake("keep: give traces or analysis", at: node.mark)
+      }
+      experiment.keepsAnalysis = word == "analysis"
+    }
     let configurations = experiment.configurations
+    if let node = entry("duet") { experiment.duet = try duet(node, configurations) }
     guard configurations.count <= Experiment.mostConfigurations else {
       throw Mistake(
         "these are \(configurations.count) configurations; a sweep has at most \(Experiment.mostConfigurations)",
@@ -92,6 +105,19 @@ package enum ExperimentFile {
   }
 
   // MARK: Parts
+
+  private static func duet(
+    _ node: Node, _ configurations: [Configuration]
+  ) throws(Mistake) -> Experiment.Duet {
+    guard let duet = Experiment.Duet(rawValue: try word(node, "duet")) else {
+      throw Mistake("duet: give true, false or force", at: node.mark)
+    }
+    guard duet == .none || configurations.count == 2 else {
+      throw Mistake(
+        "duet: a duet has two configurations, and these are \(configurations.count)", at: node.mark)
+    }
+    return duet
+  }
 
   private static func guests(_ node: Node) throws(Mistake) -> [Experiment.Guest] {
     if case .sequence(let items) = node {
@@ -133,6 +159,7 @@ package enum ExperimentFile {
         try check(option: name, at: value.mark)
         for item in items {
           let label = try word(item, "a level")
+          try check(name, label, at: item.mark)
           levels.append(.init(label: label, arguments: arguments(name, label)))
         }
       } else {
@@ -195,6 +222,7 @@ package enum ExperimentFile {
       }
       for value in values {
         let text = try word(value, "the value of '\(name)'")
+        try check(name, text, at: value.mark)
         found += name == "parameters" ? text.split(separator: " ").map(String.init) : arguments(name, text)
       }
     }
@@ -210,6 +238,14 @@ package enum ExperimentFile {
     }
     guard !ownOptions.contains(name) else {
       throw Mistake("--\(name) is what a sweep gives each run itself", at: mark)
+    }
+  }
+
+  /// Checks the value of what is the sweep's.
+  private static func check(_ name: String, _ value: String, at mark: Mark?) throws(Mistake) {
+    let bounds = Configuration.machineBounds
+    guard name != "machines" || Int(value).map(bounds.contains) == true else {
+      throw Mistake("machines: give \(bounds.lowerBound) to \(bounds.upperBound)", at: mark)
     }
   }
 

@@ -35,8 +35,10 @@ package struct HostLoad: Equatable, Sendable {
 package struct Disturbance: Equatable, Sendable, Codable {
   /// Time that the host's own host kept from it.
   package var stolen: Double
-  /// What other programs than the run took.
+  /// What other programs than the run and its recording took.
   package var others: Double
+  /// What LTTng's daemons took, at least; nil: of an early build, which had them among others.
+  package var recording: Double?
   /// The load average before it.
   package var loadBefore: Double?
 
@@ -49,14 +51,18 @@ package struct Disturbance: Equatable, Sendable, Codable {
 
   /// - Parameters:
   ///   - own: The processor time of the run and its children, seconds.
+  ///   - recording: That of LTTng's daemons, seconds.
   ///   - ticks: Of the clock of /proc/stat, for each second.
-  package init?(from before: HostLoad?, to after: HostLoad?, own: Double, ticks: Double, loadBefore: Double?)
-  {
+  package init?(
+    from before: HostLoad?, to after: HostLoad?, own: Double, recording: Double = 0, ticks: Double,
+    loadBefore: Double?
+  ) {
     guard let before, let after, after.all > before.all, ticks > 0 else { return nil }
     let whole = Double(after.all - before.all)
     func grown(_ from: UInt64, _ to: UInt64) -> Double { to > from ? Double(to - from) : 0 }
     stolen = grown(before.stolen, after.stolen) / whole
-    others = max(0, grown(before.busy, after.busy) - own * ticks) / whole
+    others = max(0, grown(before.busy, after.busy) - (own + recording) * ticks) / whole
+    self.recording = recording * ticks / whole
     self.loadBefore = loadBefore
     isDisturbed = stolen > Self.mostStolen || others > Self.mostOthers
   }

@@ -11,13 +11,17 @@ package struct SweepDirectory {
   /// What is known of a finished run.
   package struct Record: Equatable, Sendable, Codable {
     package var number: Int
+    /// Its configuration's; nil: of an early build.
+    package var label: String?
     /// Seconds since 1970.
     package var began: Double
     /// Seconds.
     package var duration: Double
     /// nil: the host does not tell.
     package var disturbance: Disturbance?
-    /// Bytes of its directory.
+    /// How often it was made before, and disturbed; nil: never.
+    package var repeated: Int?
+    /// Bytes of its directory, with its traces.
     package var bytes: UInt64
   }
 
@@ -82,6 +86,17 @@ package struct SweepDirectory {
     }
   }
 
+  // MARK: Looks
+
+  /// What was seen so far.
+  package func looks() -> SweepLooks {
+    FileManager.default.contents(atPath: path + "/looks.json").flatMap {
+      try? JSONDecoder().decode(SweepLooks.self, from: $0)
+    } ?? SweepLooks()
+  }
+
+  package func write(_ looks: SweepLooks) throws(Failure) { try write(looks, to: path + "/looks.json") }
+
   // MARK: Runs
 
   /// What is known of a run; nil: it is not finished.
@@ -105,6 +120,12 @@ package struct SweepDirectory {
     } catch {
       throw Failure("cannot remove \(place): \(Self.reason(error))")
     }
+  }
+
+  /// The directories of a run's traces, one for each machine.
+  package func traces(of name: String) -> [String] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: directory(name))) ?? []
+    return names.filter { $0 == "trace" || $0.hasPrefix("trace-") }.filter { !$0.contains(".") }.sorted()
   }
 
   package func finish(_ name: String, _ record: Record) throws(Failure) {

@@ -17,17 +17,25 @@ package struct SweepPlan: Equatable, Sendable, Codable {
   package var configurations: [Configuration]
   package var runs: [Run]
   package var warmUps: Int
+  /// When it ends; nil: after its last run.
+  package var until: SweepUntil?
+  /// The two runs of a block are made at the same time, each on a half of the processors; nil: they are not.
+  package var duet: Bool?
 
   /// Plans an experiment: in each block all configurations, in an order that chance decides, so that what drifts over time is not taken
   /// for one of them.
-  package init(_ experiment: Experiment, seed: UInt64) {
+  ///
+  /// - Parameter until: nil: all pairs are made.
+  package init(_ experiment: Experiment, seed: UInt64, until: SweepUntil? = nil) {
     question = experiment.question
     self.seed = seed
     configurations = experiment.configurations
     warmUps = experiment.warmUps
+    self.until = until
+    if experiment.duet != .none { duet = true }
     var generator = Chance(state: seed)
     runs = []
-    for block in 0..<experiment.pairs {
+    for block in 0..<(until?.looks.last ?? experiment.pairs) {
       for configuration in configurations.indices.shuffled(using: &generator) {
         runs.append(Run(number: runs.count + 1, block: block, configuration: configuration))
       }
@@ -35,9 +43,10 @@ package struct SweepPlan: Equatable, Sendable, Codable {
   }
 
   /// Whether it is a plan of the same experiment, whatever chance decided.
-  package func isPlan(of experiment: Experiment) -> Bool {
-    let other = SweepPlan(experiment, seed: seed)
-    return configurations == other.configurations && runs == other.runs
+  package func isPlan(of experiment: Experiment, until: SweepUntil? = nil) -> Bool {
+    let other = SweepPlan(experiment, seed: seed, until: until)
+    return configurations == other.configurations && runs == other.runs && until == self.until
+      && duet == other.duet
   }
 
   /// The name of a run's directory.

@@ -1,8 +1,7 @@
 import Foundation
-import Glibc
 import Platform
 
-/// Makes the runs of a plan that are not there yet, one after the other.
+/// Makes the runs of a plan that are not there yet.
 package struct Sweeper {
   /// Why a sweep ended before its last run.
   package enum Ending: Error, CustomStringConvertible {
@@ -21,58 +20,161 @@ package struct Sweeper {
     }
   }
 
+  /// What is done beyond making runs.
+  package struct Options: Sendable {
+    /// How often a run is made again that was disturbed.
+    package var repeats = 0
+    /// Only what the analysis found is kept.
+    package var keepsAnalysis = false
+
+    package init(repeats: Int = 0, keepsAnalysis: Bool = false) {
+      (self.repeats, self.keepsAnalysis) = (repeats, keepsAnalysis)
+    }
+  }
+
   private let plan: SweepPlan
   private let directory: SweepDirectory
-  /// The monitor's program.
-  private let program: String
+  private let maker: RunMaker
+  private let analysis: SweepAnalysis
+  private let options: Options
   /// Told of what happens, a line each.
   private let report: (String) -> Void
-  /// Whether somebody wants it to end.
-  private let isAsked: () -> Bool
   private var largest: UInt64 = 0
   private var times: [Int: [Double]] = [:]
 
+  /// - Parameters:
+  ///   - program: The monitor's.
+  ///   - analyzer: The analyzer's.
+  ///   - isAsked: Whether somebody wants it to end.
   package init(
-    _ plan: SweepPlan, in directory: SweepDirectory, program: String, isAsked: @escaping () -> Bool,
-    report: @escaping (String) -> Void
+    _ plan: SweepPlan, in directory: SweepDirectory, program: String, analyzer: String, options: Options,
+    isAsked: @escaping @Sendable () -> Bool, report: @escaping (String) -> Void
   ) {
-    (self.plan, self.directory, self.program) = (plan, directory, program)
-    (self.isAsked, self.report) = (isAsked, report)
+    (self.plan, self.directory, self.options, self.report) = (plan, directory, options, report)
+    maker = RunMaker(plan: plan, directory: directory, program: program, isAsked: isAsked)
+    analysis = SweepAnalysis(program: analyzer)
   }
 
-  /// The longest that a run may take, ms: what hangs is not waited for. With --timeout among its options a run ends earlier.
-  private static let limit = 3_600_000
+  // MARK: Looks
 
-  // MARK: Runs
-
-  /// Makes all runs that are missing.
+  /// Makes all runs that are missing, or as many as it takes until a look finds intervals that are narrow enough.
   package mutating func run() throws {
     let all = plan.runs.map { ($0, directory.record(plan.name($0))) }
     for (run, record) in all {
       guard let record else { continue }
       note(run.configuration, record.duration, record.bytes)
     }
-    let missing = all.filter { $0.1 == nil }.map(\.0)
+    let there = all.filter { $0.1 != nil }.count
+    guard let until = plan.until else { return try make(plan.runs, isFirst: true, there: there) }
+    var looks = directory.looks()
+    for (place, blocks) in until.looks.enumerated() {
+      try make(plan.runs.filter { $0.block < blocks }, isFirst: place == 0, there: there)
+      if !looks.looks.contains(where: { $0.blocks == blocks }) {
+        let look: SweepLooks.Look
+        do {
+          look = try analysis.look(at: directory.path, until, blocks: blocks)
+        } catch {
+          throw Ending.failed("looking after \(blocks) blocks: \(error)")
+        }
+        looks.looks.append(look)
+        try directory.write(looks)
+        report(Words.look(look, until))
+      }
+      if looks.looks.contains(where: { $0.blocks == blocks && $0.isNarrow }) { return }
+    }
+  }
+
+  // MARK: Runs
+
+  /// Makes those of some runs that are missing.
+  private mutating func make(_ wanted: [SweepPlan.Run], isFirst: Bool, there: Int) throws {
+    let missing = wanted.filter { directory.record(plan.name($0)) == nil }
     guard !missing.isEmpty else { return }
-    if missing.count < all.count {
-      report("\(all.count - missing.count) of \(Words.number(all.count, "run")) are there already")
+    if isFirst, there > 0 {
+      report("\(there) of \(Words.number(plan.runs.count, "run")) are there already")
     }
-    try warmUp(Set(missing.map(\.configuration)).sorted())
+    if times.count < plan.configurations.count || isFirst {
+      try warmUp(Set(missing.map(\.configuration)).sorted())
+    }
+    let bytes = options.keepsAnalysis ? largest : largest &* UInt64(missing.count)
     report(
-      "about \(Words.time(left(missing[...]))) for \(Words.number(missing.count, "run")), and \(Words.bytes(largest &* UInt64(missing.count))) at most"
+      "about \(Words.time(left(missing[...]))) for \(Words.number(missing.count, "run")), and \(Words.bytes(bytes)) at most"
     )
-    for (place, run) in missing.enumerated() {
-      let name = plan.name(run)
-      try makeRoom(for: missing.count - place)
-      let record = try make(run, name)
-      note(run.configuration, record.duration, record.bytes)
-      try directory.finish(name, record)
-      let rest = left(missing[(place + 1)...])
-      report(
-        "\(run.number)/\(all.count) \(plan.configurations[run.configuration].label) \(Words.time(record.duration))"
-          + (record.disturbance.map(Words.disturbance) ?? "") + (rest > 0 ? ", \(Words.time(rest)) left" : "")
-      )
+    var place = 0
+    while place < missing.count {
+      let turn = self.turn(missing[place...])
+      place += turn.count
+      try makeRoom(for: missing.count - place + turn.count)
+      let made = try undisturbed(turn)
+      for (run, made) in zip(turn, made) {
+        note(run.configuration, made.record.duration, made.record.bytes)
+        try keep(made)
+        let rest = left(missing[place...])
+        report(Words.line(run, plan, made.record) + (rest > 0 ? ", \(Words.time(rest)) left" : ""))
+      }
     }
+  }
+
+  /// The runs that are made at the same time: those of a block where the experiment is a duet.
+  private func turn(_ runs: ArraySlice<SweepPlan.Run>) -> [SweepPlan.Run] {
+    guard plan.duet == true, let first = runs.first else { return Array(runs.prefix(1)) }
+    return Array(runs.prefix { $0.block == first.block })
+  }
+
+  /// Makes runs, again where they were disturbed and that was asked for.
+  private func undisturbed(_ turn: [SweepPlan.Run]) throws -> [RunMaker.Made] {
+    var repeated = 0
+    while true {
+      var made = try make(turn.map { ($0, plan.name($0)) })
+      let isDisturbed = made.contains { $0.record.disturbance?.isDisturbed == true }
+      guard isDisturbed, repeated < options.repeats else {
+        if repeated > 0 {
+          made = made.map { made in
+            var record = made.record
+            record.repeated = repeated
+            return .init(name: made.name, record: record)
+          }
+        }
+        return made
+      }
+      repeated += 1
+      report("\(plan.configurations[turn[0].configuration].label) was disturbed and is made again")
+    }
+  }
+
+  private func make(_ runs: [(run: SweepPlan.Run, name: String)]) throws -> [RunMaker.Made] {
+    do {
+      return try maker.make(runs, cpus: shares(runs.map(\.run)))
+    } catch RunMaker.Failure.interrupted {
+      throw Ending.interrupted(
+        finished: plan.runs.filter { directory.record(plan.name($0)) != nil }.count, of: plan.runs.count)
+    } catch RunMaker.Failure.failed(let what) {
+      throw Ending.failed(what)
+    }
+  }
+
+  /// The processors of each run: all, or of a duet one half each, which they exchange from block to block.
+  private func shares(_ runs: [SweepPlan.Run]) -> [[Int]] {
+    guard plan.duet == true else { return [] }
+    let all = ProcessorSet.all
+    let halves = [Array(all.prefix(all.count / 2)), Array(all.suffix(all.count - all.count / 2))]
+    return runs.map { halves[($0.configuration + $0.block) % 2] }
+  }
+
+  /// Finishes a run; of a trace that is not to be kept the analysis is.
+  private func keep(_ made: RunMaker.Made) throws {
+    if options.keepsAnalysis {
+      let place = directory.directory(made.name)
+      for trace in directory.traces(of: made.name) {
+        do {
+          try analysis.keepState(of: "\(place)/\(trace)", as: "\(place)/\(trace).state")
+        } catch {
+          throw Ending.failed("keeping the analysis of \(place)/\(trace): \(error)")
+        }
+        try directory.remove("\(made.name)/\(trace)")
+      }
+    }
+    try directory.finish(made.name, made.record)
   }
 
   private mutating func note(_ configuration: Int, _ duration: Double, _ bytes: UInt64) {
@@ -82,10 +184,11 @@ package struct Sweeper {
 
   /// Seconds that runs will take, as those of their configurations took so far.
   private func left(_ runs: ArraySlice<SweepPlan.Run>) -> Double {
-    runs.reduce(0) { sum, run in
+    let all = runs.reduce(0) { sum, run in
       let known = times[run.configuration] ?? []
       return sum + (known.isEmpty ? 0 : known.reduce(0, +) / Double(known.count))
     }
+    return plan.duet == true ? all / 2 : all
   }
 
   /// Runs that do not count: files come into memory, and mistakes show before anything is measured.
@@ -93,8 +196,8 @@ package struct Sweeper {
     for _ in 0..<max(plan.warmUps, 0) {
       for configuration in configurations {
         let name = "warm-up-" + plan.configurations[configuration].label
-        let record = try make(.init(number: 0, block: 0, configuration: configuration), name)
-        note(configuration, record.duration, record.bytes)
+        let made = try make([(.init(number: 0, block: 0, configuration: configuration), name)])
+        note(configuration, made[0].record.duration, made[0].record.bytes)
         try directory.remove(name)
       }
     }
@@ -108,61 +211,5 @@ package struct Sweeper {
     throw Ending.diskFull(
       "\(Words.bytes(free)) are free in \(directory.path), and a run takes up to \(Words.bytes(largest)): make room for \(runs) more; the same command then goes on"
     )
-  }
-
-  private func make(_ run: SweepPlan.Run, _ name: String) throws -> SweepDirectory.Record {
-    if isAsked() { throw interrupted }
-    try directory.begin(name)
-    let place = directory.directory(name)
-    let configuration = plan.configurations[run.configuration]
-    let arguments =
-      ["run"] + configuration.arguments + ["--trace", place + "/trace", "--result", place + "/result.json"]
-    let (load, before, used) = (HostLoad.average(), HostLoad.read(), Self.processorTime())
-    let began = Date().timeIntervalSince1970
-    let begin = Clock.monotonic
-    let outcome: Subprocess.Outcome
-    do {
-      outcome = try Subprocess.run(
-        ProcessArguments.executable, RunLauncher.arguments(program, arguments, cpus: []), timeout: Self.limit,
-        isHopeless: isAsked)
-    } catch {
-      throw Ending.failed("cannot start \(program): \(error)")
-    }
-    let duration = Double(Clock.monotonic &- begin) / 1e9
-    let after = HostLoad.read()
-    let output = outcome.standardOutput + outcome.standardError
-    _ = FileManager.default.createFile(atPath: place + "/output.txt", contents: Data(output.utf8))
-    if isAsked() { throw interrupted }
-    guard outcome.succeeded else { throw Ending.failed(failure(outcome, configuration, place)) }
-    return SweepDirectory.Record(
-      number: run.number, began: began, duration: duration,
-      disturbance: Disturbance(
-        from: before, to: after, own: Self.processorTime() - used, ticks: Double(sysconf(CInt(_SC_CLK_TCK))),
-        loadBefore: load), bytes: directory.size(of: name))
-  }
-
-  private var interrupted: Ending {
-    .interrupted(
-      finished: plan.runs.filter { directory.record(plan.name($0)) != nil }.count, of: plan.runs.count)
-  }
-
-  private func failure(
-    _ outcome: Subprocess.Outcome, _ configuration: Configuration, _ place: String
-  ) -> String {
-    let how =
-      outcome.timedOut
-      ? "did not end within an hour"
-      : outcome.exitStatus.map { "ended with status \($0)" } ?? "was killed by a signal"
-    let last = outcome.standardError.split(separator: "\n").suffix(3).joined(separator: "\n  ")
-    let command = (["exeunt", "run"] + configuration.arguments).map(Words.shell).joined(separator: " ")
-    return "\(configuration.label) \(how):\n  \(last)\n\(command)\nwhat it said is in \(place)/output.txt"
-  }
-
-  /// Seconds of all children that have ended, with theirs: getrusage(2).
-  private static func processorTime() -> Double {
-    var usage = rusage()
-    guard getrusage(__rusage_who_t(RUSAGE_CHILDREN.rawValue), &usage) == 0 else { return 0 }
-    func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
-    return seconds(usage.ru_utime) + seconds(usage.ru_stime)
   }
 }

@@ -21,11 +21,29 @@ package enum Words {
       ? "\(bytes) bytes" : String(format: value < 10 ? "%.1f %@" : "%.0f %@", value, units[unit])
   }
 
+  /// What is told of a finished run.
+  static func line(_ run: SweepPlan.Run, _ plan: SweepPlan, _ record: SweepDirectory.Record) -> String {
+    "\(run.number)/\(plan.runs.count) \(plan.configurations[run.configuration].label) \(time(record.duration))"
+      + (record.repeated.map { ", made again \($0 == 1 ? "once" : "\($0) times")" } ?? "")
+      + (record.disturbance.map(disturbance) ?? "")
+  }
+
+  /// What was seen at a look.
+  static func look(_ look: SweepLooks.Look, _ until: SweepUntil) -> String {
+    func percent(_ part: Double) -> String { String(format: "%.2g %%", part * 100) }
+    let seen = look.widest.map { "known to ±" + percent($0) } ?? "no interval yet"
+    return
+      "look after \(number(look.blocks, "block")): \(until.metric) \(seen), wanted ±\(percent(until.width))"
+      + (look.isNarrow
+        ? ": that is enough" : look.blocks == until.looks.last ? ": no more blocks are planned" : "")
+  }
+
   package static func disturbance(_ disturbance: Disturbance) -> String {
     guard disturbance.isDisturbed else { return "" }
     func percent(_ part: Double) -> String { String(format: "%.0f %%", part * 100) }
     return
       ", DISTURBED: \(percent(disturbance.others)) of the processors' time went to others, \(percent(disturbance.stolen)) was stolen"
+      + (disturbance.recording.map { ", \(percent($0)) went into recording" } ?? "")
   }
 
   /// As a shell reads it back.

@@ -21,6 +21,15 @@ package struct SweepOptions: ParsableArguments {
     help: ArgumentHelp("What decides the order of a new sweep. (default: chance)", valueName: "n"))
   package var seed: UInt64?
 
+  @Option(
+    help: ArgumentHelp(
+      "Add blocks until the interval of each effect on a metric is that narrow: 'handling.p50 ±1%'.",
+      valueName: "metric ±n%"))
+  package var until: String?
+
+  @Option(help: ArgumentHelp("The most blocks that --until makes.", valueName: "n"))
+  package var mostPairs = 100
+
   package init() {}
 
   package static let abstract = "Run guests on several configurations in turns, and record each run."
@@ -34,5 +43,6 @@ package struct SweepOptions: ParsableArguments {
       exeunt sweep analysis/experiments/ioeventfd.yaml
       exeunt sweep --plan experiment.yaml
       exeunt sweep -o results experiment.yaml
+      exeunt sweep --until 'kick_to_interrupt.p50 ±2%' experiment.yaml
     """
 }

@@ -19,11 +19,19 @@ struct SweepInput {
     struct Configuration: Decodable {
       let guest, label: String
       let levels: [Setting]
+      /// nil: one.
+      let machines: Int?
     }
     struct Run: Decodable {
       let number, block, configuration: Int
     }
+    struct Until: Decodable {
+      let metric: String
+      let width: Double
+      let looks: [Int]
+    }
     let version: Int
+    let until: Until?
     let question: String?
     let configurations: [Configuration]
     let runs: [Run]
@@ -33,18 +41,39 @@ struct SweepInput {
       let isDisturbed: Bool
     }
     let number: Int
+    /// nil: of an early build.
+    let label: String?
+    /// Seconds since 1970.
+    let began: Double
+    /// Seconds.
+    let duration: Double
+    let repeated: Int?
     let disturbance: Disturbance?
+  }
+  private struct Looks: Decodable {
+    struct Look: Decodable {
+      let blocks: Int
+      let isNarrow: Bool
+    }
+    let looks: [Look]
   }
 
   /// A finished run.
   struct Run {
     let block, configuration: Int
     let isDisturbed: Bool
-    let trace: String
+    let repeated: Int
+    /// Traces, or states of these, of its machines.
+    let recordings: [String]
+    /// When it was made, seconds since 1970.
+    let time: ClosedRange<Double>
   }
 
   let design: SweepDesign
+  /// Those that count: of a sweep that is looked at repeatedly, those before the latest look.
   let runs: [Run]
+  /// nil: all runs were planned beforehand.
+  private let looks: SweepLooksReport?
 
   /// Whether a directory is a sweep's.
   static func isSweep(_ path: String) -> Bool {
@@ -68,6 +97,12 @@ struct SweepInput {
         $0.levels.map(\.factor) == plan.configurations[0].levels.map(\.factor)
       })
     else { throw Self.failed(path, "its plan.json is damaged, or of another version of exeunt") }
+    let finished = try plan.runs.compactMap { run in try Self.run(run, plan, path) }
+    looks = try Self.looks(plan, finished, path)
+    let counted = looks.map { looks in finished.filter { $0.block < looks.blocks } } ?? finished
+    let planned = looks.map { looks in
+      plan.runs.filter { $0.block < (looks.isNarrow ? looks.blocks : looks.planned) }.count
+    }
     let guests = Set(plan.configurations.map(\.guest)).count
     design = SweepDesign(
       question: plan.question,
@@ -76,20 +111,55 @@ struct SweepInput {
         .init(
           label: configuration.label,
           levels: (guests > 1 ? [configuration.guest] : []) + configuration.levels.map(\.level))
-      }, planned: plan.runs.count)
-    runs = try plan.runs.compactMap { run in
-      let digits = String(run.number)
-      let name =
-        String(repeating: "0", count: max(0, 4 - digits.count)) + digits + "-"
-        + plan.configurations[run.configuration].label
-      let place = "\(path)/runs/\(name)"
-      guard PathText.withBytes(place + "/run.json", { access($0, F_OK) }) == 0 else { return nil }
-      let record: Record = try Self.read(place + "/run.json")
-      return Run(
-        block: run.block, configuration: run.configuration,
-        isDisturbed: record.disturbance?.isDisturbed ?? false,
-        trace: place + "/trace")
+      }, planned: planned ?? plan.runs.count)
+    runs = counted
+  }
+
+  /// A run that is finished, or nil; ends the program where its files are not those of the plan.
+  private static func run(_ run: Plan.Run, _ plan: Plan, _ path: String) throws -> Run? {
+    let configuration = plan.configurations[run.configuration]
+    let digits = String(run.number)
+    let name =
+      String(repeating: "0", count: max(0, 4 - digits.count)) + digits + "-" + configuration.label
+    let place = "\(path)/runs/\(name)"
+    guard PathText.withBytes(place + "/run.json", { access($0, F_OK) }) == 0 else { return nil }
+    let record: Record = try read(place + "/run.json")
+    guard record.number == run.number, (record.label ?? configuration.label) == configuration.label,
+      record.began.isFinite, record.duration.isFinite, record.duration >= 0
+    else { throw failed(place + "/run.json", "it is that of another run than the plan has here") }
+    let machines = min(max(1, configuration.machines ?? 1), 16)
+    let recordings = (1...machines).map { machine in
+      let trace = place + "/trace" + (machine == 1 ? "" : "-\(machine)")
+      // Where disks are short only what the analysis found is kept.
+      return StateInput.isState(trace + ".state") ? trace + ".state" : trace
     }
+    return Run(
+      block: run.block, configuration: run.configuration,
+      isDisturbed: record.disturbance?.isDisturbed ?? false, repeated: record.repeated ?? 0,
+      recordings: recordings, time: record.began...(record.began + record.duration))
+  }
+
+  /// Where a sweep is that ends when intervals are narrow enough: at its latest look; ends the program where none was reached.
+  private static func looks(_ plan: Plan, _ runs: [Run], _ path: String) throws -> SweepLooksReport? {
+    guard let until = plan.until else { return nil }
+    guard !until.looks.isEmpty, until.looks.count <= 16, until.width > 0, until.width.isFinite else {
+      throw failed(path, "its plan.json is damaged, or of another version of exeunt")
+    }
+    let complete = Dictionary(grouping: runs, by: \.block).filter {
+      $0.value.count >= plan.configurations.count
+    }
+    let blocks = (0...100).first { complete[$0] == nil } ?? 0
+    guard let latest = until.looks.last(where: { $0 <= blocks }) else {
+      throw Terminal.mistake(
+        "the first look at this sweep is after \(until.looks[0]) blocks, and \(blocks) are made: what an earlier one says would be beyond its level"
+      )
+    }
+    let place = path + "/looks.json"
+    let known: Looks? =
+      PathText.withBytes(place, { access($0, F_OK) }) == 0 ? try read(place) : nil
+    return SweepLooksReport(
+      metric: until.metric, width: until.width, looks: until.looks, blocks: latest,
+      isNarrow: known?.looks.contains { $0.blocks == latest && $0.isNarrow } ?? false)
   }
 
   /// What its runs say, or ends the program with status 2 where that cannot be told.
@@ -102,20 +172,48 @@ struct SweepInput {
       throw Terminal.mistake(
         "the runs of a sweep are pairs; --paired and --unpaired are for runs that are named")
     }
+    var plan = comparison.plan
+    // Each look has an equal part, so that all of them together have the level that was asked for.
+    if let looks { plan.judgement.level /= Double(looks.looks.count) }
+    var seen: Set<[Int64]> = []
     let runs = try runs.map { run in
-      SweepRun(
+      let machines = try run.recordings.map { recording in
+        let found = try compared(recording)
+        try check(found.summary.trace, recording, run, &seen)
+        return found
+      }
+      return SweepRun(
         block: run.block, configuration: run.configuration, isDisturbed: run.isDisturbed,
-        compared: try compared(run.trace))
+        compared: ComparedRun.average(machines), repeated: run.repeated)
     }
-    guard let report = Report.comparing(design, runs, comparison.plan) else {
+    guard var report = Report.comparing(design, runs, plan) else {
       throw Terminal.mistake(
-        "there is no block yet in which every configuration has run: \(runs.count) of \(design.planned) runs are made"
+        "there is no block yet in which every configuration has run: \(Text.number(UInt64(runs.count), "run")) of \(design.planned) \(runs.count == 1 ? "is" : "are") made"
       )
     }
+    report.sweep?.looks = looks
     for effect in report.sweep?.effects ?? [] {
       try comparison.refuseUnknown(effect.evidence, comparison.primary)
     }
     return report
+  }
+
+  /// Clocks are set now and then: a trace may begin so long before or after its run, seconds.
+  private static let clockTolerance = 60.0
+
+  /// Ends the program where a trace is not that of its run: somebody copied it there.
+  private func check(
+    _ trace: TraceReport, _ path: String, _ run: Run, _ seen: inout Set<[Int64]>
+  ) throws {
+    guard let begin = trace.begin, let end = trace.end else { return }
+    guard seen.insert([begin, end, Int64(clamping: trace.events)]).inserted else {
+      throw Self.failed(path, "another run of this sweep has the same recording")
+    }
+    let time = Double(begin) / 1e9
+    let tolerance = Self.clockTolerance
+    guard
+      !trace.isUnixTime || (run.time.lowerBound - tolerance...run.time.upperBound + tolerance).contains(time)
+    else { throw Self.failed(path, "it was not recorded when this run was made") }
   }
 
   /// No plan is larger.

@@ -38,22 +38,31 @@ struct ExeuntSweep: ParsableCommand {
 
   mutating func run() throws {
     let wanted = try read()
+    let until = try self.until(wanted)
+    try checkDuet(wanted)
     let place = options.output ?? Self.defaultDirectory(options.experiment)
     let directory = SweepDirectory(place)
     do {
       var known = try directory.plan()
       // Of what was never run, nothing is lost.
-      if let plan = known, !plan.isPlan(of: wanted),
+      if let plan = known, !plan.isPlan(of: wanted, until: until),
         !plan.runs.contains(where: { directory.record(plan.name($0)) != nil })
       {
         known = nil
       }
-      if let known, !known.isPlan(of: wanted) {
-        throw Self.end("\(place) has the runs of another experiment: name another directory by -o", 2)
+      if let known, !known.isPlan(of: wanted, until: until) {
+        throw Self.end(
+          "\(place) has the runs of another experiment, or of another --until: name another directory by -o",
+          2)
       }
-      let made = known ?? SweepPlan(wanted, seed: options.seed ?? .random(in: 0...UInt64.max))
+      let made =
+        known
+        ?? SweepPlan(
+          wanted, seed: options.seed ?? .random(in: 0...UInt64.max), until: until)
       print(Self.words(made, in: place))
-      let program = try Self.monitor()
+      let program = try Self.beside("exeunt", "makes the runs")
+      let analyzer =
+        until != nil || wanted.keepsAnalysis ? try Self.beside("exeunt-analyze", "reads them") : ""
       try check(made, directory, program)
       if options.plan { return }
       // Before what is told on standard error, also where both go into one file.
@@ -62,7 +71,9 @@ struct ExeuntSweep: ParsableCommand {
       try directory.claim()
       Interruption.listen()
       var sweeper = Sweeper(
-        made, in: directory, program: program, isAsked: { Interruption.isAsked },
+        made, in: directory, program: program, analyzer: analyzer,
+        options: .init(repeats: wanted.repeats, keepsAnalysis: wanted.keepsAnalysis),
+        isAsked: { Interruption.isAsked },
         report: { Self.tell($0) })
       try sweeper.run()
       print(Self.further(made, in: place))
@@ -112,12 +123,44 @@ struct ExeuntSweep: ParsableCommand {
     return name + ".sweep"
   }
 
-  /// The monitor, which is installed beside this program.
-  private static func monitor() throws -> String {
+  /// When it is to end, or ends the program.
+  private func until(_ experiment: Experiment) throws -> SweepUntil? {
+    guard let text = options.until else { return nil }
+    guard Experiment.pairBounds.contains(options.mostPairs), options.mostPairs >= SweepUntil.fewest,
+      options.mostPairs >= experiment.pairs
+    else {
+      throw Self.end(
+        "--most-pairs has to be \(max(SweepUntil.fewest, experiment.pairs)) to \(Experiment.pairBounds.upperBound)",
+        2)
+    }
+    guard let until = SweepUntil(text, pairs: experiment.pairs, most: options.mostPairs) else {
+      throw Self.end("--until '\(text)' is no metric with a width, such as 'handling.p50 ±1%'", 2)
+    }
+    return until
+  }
+
+  /// Processors that a duet takes: each run has threads of its own, for a vCPU and for its devices.
+  private static let duetProcessors = 4
+
+  private func checkDuet(_ experiment: Experiment) throws {
+    let count = ProcessorSet.count
+    switch experiment.duet {
+    case .none: return
+    case .apart where count < Self.duetProcessors:
+      throw Self.end(
+        "a duet takes \(Self.duetProcessors) processors, and \(Words.number(count, "processor")) can be used here; duet: force gives each run one of two",
+        2)
+    default:
+      guard count > 1 else { throw Self.end("a duet takes two processors, and one can be used here", 2) }
+    }
+  }
+
+  /// A program that is installed beside this one.
+  private static func beside(_ name: String, _ what: String) throws -> String {
     let own = ProcessArguments.executable
     let beside = URL(fileURLWithPath: own).resolvingSymlinksInPath().deletingLastPathComponent()
-      .appendingPathComponent("exeunt").path
-    guard access(beside, X_OK) == 0 else { throw end("there is no \(beside), which makes the runs", 2) }
+      .appendingPathComponent(name).path
+    guard access(beside, X_OK) == 0 else { throw end("there is no \(beside), which \(what)", 2) }
     return beside
   }
 
@@ -135,6 +178,14 @@ struct ExeuntSweep: ParsableCommand {
       lines.append(
         "  \(configuration.label): exeunt run \(configuration.arguments.map(Words.shell).joined(separator: " "))"
       )
+    }
+    if plan.duet == true {
+      lines.append("the two runs of a block at the same time, each on half of the processors")
+    }
+    if let until = plan.until {
+      lines.append(
+        "until \(until.metric) is known to ±\(String(format: "%g", until.width * 100)) %, looked at after \(until.looks.map(String.init).joined(separator: ", ")) blocks: "
+          + "each look has a part of the level")
     }
     lines.append(Power.sentence(pairs: blocks))
     return lines.joined(separator: "\n")

@@ -185,4 +185,214 @@ struct SweepCommandTests {
     #expect(try run(Tools.exeunt, ["sweep", directory.url.path + "/none.yaml"]).status == 2)
     #expect(try run(Tools.exeunt, ["sweep", "-o", directory.url.path, file.path]).status == 1)
   }
+
+  private func sweep(_ directory: URL, _ text: String, _ more: String...) throws -> (
+    output: Output, place: String
+  ) {
+    let file = directory.appendingPathComponent("\(UUID().uuidString).yaml")
+    try text.write(to: file, atomically: true, encoding: .utf8)
+    let place = file.deletingPathExtension().path
+    return (try run(Tools.exeunt, ["sweep", "-o", place, file.path] + more), place)
+  }
+
+  private func compared(_ place: String, _ metric: String = "elapsed") throws -> [String: Any] {
+    let output = try run(Tools.analyzer, ["compare", "--format", "json", "--primary", metric, place])
+    try #require(output.status == 0, "\(output.standardError)")
+    let report = try JSONSerialization.jsonObject(with: output.standardOutput) as? [String: Any]
+    return try #require(report?["sweep"] as? [String: Any])
+  }
+
+  @Test("every ready experiment runs, cut down, and what it says can be read")
+  func ready() throws {
+    let directory = try TemporaryDirectory()
+    let experiments = Tools.root.appendingPathComponent("analysis/experiments")
+    let names = try FileManager.default.contentsOfDirectory(atPath: experiments.path).filter {
+      $0.hasSuffix(".yaml")
+    }
+    #expect(names.count >= 7)
+    for name in names {
+      let text = try String(contentsOf: experiments.appendingPathComponent(name), encoding: .utf8)
+      #expect(text.contains("question: ") && text.contains("?"), "\(name) says what it answers")
+      let small = text.replacing(/iterations=\d+/, with: "iterations=40").replacing(
+        /pairs: \d+/, with: "pairs: 1\nwarm-up: 0")
+      let (output, place) = try sweep(directory.url, small)
+      #expect(output.status == 0, "\(name): \(output.standardError)")
+      let found = try compared(place)
+      #expect(found["blocks"] as? Int == 1 && found["missing"] as? Int == 0, "\(name)")
+      #expect(((found["effects"] as? [Any])?.count ?? 0) > 0)
+    }
+  }
+
+  @Test("several machines run at the same time, and traces give way to what was found in them")
+  func machines() throws {
+    let directory = try TemporaryDirectory()
+    let text = """
+      guests: [port-io iterations=3000]
+      options: {serial: none}
+      factors: {machines: [1, 2]}
+      pairs: 2
+      warm-up: 0
+      keep: analysis
+      """
+    let (output, place) = try sweep(directory.url, text)
+    #expect(output.status == 0, "\(output.standardError)")
+    for (name, record) in try records(URL(fileURLWithPath: place)) {
+      let files = Set(try FileManager.default.contentsOfDirectory(atPath: "\(place)/runs/\(name)"))
+      let states = Set(files.filter { $0.contains("trace") })
+      #expect(
+        states == (name.hasSuffix("machines=2") ? ["trace.state", "trace-2.state"] : ["trace.state"]),
+        "\(files)")
+      #expect(record.duration > 0)
+      guard name.hasSuffix("machines=2") else { continue }
+      // Both ran when the other one did.
+      let spans = try states.map { state -> ClosedRange<Double> in
+        let summary = try run(
+          Tools.analyzer, ["summary", "--format", "json", "\(place)/runs/\(name)/\(state)"])
+        let report = try JSONSerialization.jsonObject(with: summary.standardOutput) as? [String: Any]
+        let trace = try #require(report?["trace"] as? [String: Any])
+        func time(_ key: String) throws -> Double { try #require(Double("\(trace[key] ?? "")")) }
+        return try time("begin")...time("end")
+      }
+      #expect(spans.count == 2 && abs(spans[0].lowerBound - spans[1].lowerBound) < 5e9)
+    }
+    let found = try compared(place)
+    #expect(found["blocks"] as? Int == 2)
+  }
+
+  @Test("looks are made where they were declared, and end a sweep that knows enough")
+  func until() throws {
+    let directory = try TemporaryDirectory()
+    let text = """
+      guests: [port-io iterations=20]
+      options: {serial: none}
+      factors: {lock: [device, global]}
+      pairs: 10
+      warm-up: 0
+      """
+    // As wide as all that can be said: the first look is enough.
+    let (output, place) = try sweep(
+      directory.url, text, "--until", "exits/io out port-io.p50 ±100%", "--most-pairs", "40")
+    if output.status != 0 {
+      #expect(output.standardError.contains("no run has the metric"), "\(output.standardError)")
+    }
+    let (wide, enough) = try sweep(directory.url, text, "--until", "cpu ±100%", "--most-pairs", "40")
+    #expect(wide.status == 0, "\(wide.standardError)")
+    #expect(
+      wide.standardError.contains("look after 10 blocks") && wide.standardError.contains("that is enough"))
+    #expect(try records(URL(fileURLWithPath: enough)).count == 20)
+    let found = try compared(enough, "cpu")
+    let looks = try #require(found["looks"] as? [String: Any])
+    #expect(
+      looks["looks"] as? [Int] == [10, 20, 40] && looks["blocks"] as? Int == 10
+        && looks["isNarrow"] as? Bool == true)
+    #expect(found["missing"] as? Int == 0)
+    let effect = try #require((found["effects"] as? [[String: Any]])?.first)
+    let level = try #require((effect["evidence"] as? [String: Any])?["level"] as? Double)
+    #expect(abs(level - 0.01 / 3) < 1e-9)
+    // Without its tenth block it is not looked at.
+    let plan = try self.plan(URL(fileURLWithPath: enough))
+    let last = try #require(plan.runs.first { $0.block == 9 })
+    let names = try FileManager.default.contentsOfDirectory(atPath: enough + "/runs")
+    let name = try #require(names.first { $0.hasPrefix(String(format: "%04d-", last.number)) })
+    try FileManager.default.removeItem(atPath: "\(enough)/runs/\(name)/run.json")
+    let early = try run(Tools.analyzer, ["compare", enough])
+    #expect(
+      early.status == 2
+        && early.standardError.contains("the first look at this sweep is after 10 blocks, and 9 are made"))
+    _ = place
+    for (more, words) in [
+      (["--until", "cpu 1%"], "is no metric with a width"),
+      (["--until", "cpu ±1%", "--most-pairs", "9"], "--most-pairs has to be"),
+    ] {
+      let file = directory.url.appendingPathComponent("w.yaml")
+      try text.write(to: file, atomically: true, encoding: .utf8)
+      let refused = try run(Tools.exeunt, ["sweep", "--plan"] + more + [file.path])
+      #expect(refused.status == 2 && refused.standardError.contains(words), "\(refused.standardError)")
+    }
+  }
+
+  @Test("a duet runs both at the same time, each on its share of the processors, which they exchange")
+  func duet() throws {
+    try #require(ProcessInfo.processInfo.activeProcessorCount > 1)
+    let directory = try TemporaryDirectory()
+    let text = """
+      guests: [port-io iterations=20000]
+      options: {serial: none}
+      factors: {lock: [device, global]}
+      pairs: 2
+      warm-up: 0
+      """
+    if ProcessInfo.processInfo.activeProcessorCount < 4 {
+      let (refused, _) = try sweep(directory.url, text + "\nduet: true", "--plan")
+      #expect(
+        refused.status == 2 && refused.standardError.contains("a duet takes 4 processors"),
+        "\(refused.standardError)")
+    }
+    let (output, place) = try sweep(directory.url, text + "\nduet: force")
+    #expect(output.status == 0, "\(output.standardError)")
+    let all = try records(URL(fileURLWithPath: place))
+    #expect(all.count == 4)
+    let plan = try self.plan(URL(fileURLWithPath: place))
+    for block in 0..<2 {
+      let numbers = Set(plan.runs.filter { $0.block == block }.map(\.number))
+      let begins = Set(all.values.filter { numbers.contains($0.number) }.map(\.began))
+      #expect(begins.count == 1)
+    }
+  }
+
+  @Test("files that are not those of the plan are refused")
+  func foreign() throws {
+    let directory = try TemporaryDirectory()
+    let (output, place) = try sweep(directory.url, Self.experiment.replacing("pairs: 4", with: "pairs: 2"))
+    #expect(output.status == 0, "\(output.standardError)")
+    let names = try FileManager.default.contentsOfDirectory(atPath: place + "/runs").filter {
+      $0.hasPrefix("0")
+    }.sorted()
+    func refused(_ words: String, _ change: () throws -> Void) throws {
+      try change()
+      let told = try run(Tools.analyzer, ["compare", "--primary", "elapsed", place])
+      #expect(told.status == 3 && told.standardError.contains(words), "\(told.standardError)")
+    }
+    let manager = FileManager.default
+    let records = names.map { "\(place)/runs/\($0)/run.json" },
+      traces = names.map { "\(place)/runs/\($0)/trace" }
+    try manager.moveItem(atPath: traces[1], toPath: place + "/kept")
+    try refused("another run of this sweep has the same recording") {
+      try manager.copyItem(atPath: traces[0], toPath: traces[1])
+    }
+    try manager.removeItem(atPath: traces[1])
+    try refused("was not recorded when this run was made") {
+      try manager.copyItem(atPath: Tools.root.appendingPathComponent("traces/mixed").path, toPath: traces[1])
+    }
+    try manager.removeItem(atPath: traces[1])
+    try manager.moveItem(atPath: place + "/kept", toPath: traces[1])
+    try refused("it is that of another run") {
+      try manager.removeItem(atPath: records[1])
+      try manager.copyItem(atPath: records[0], toPath: records[1])
+    }
+  }
+
+  @Test("a run ends with its sweep, also where that is killed")
+  func killed() throws {
+    let directory = try TemporaryDirectory()
+    let file = directory.url.appendingPathComponent("e.yaml"),
+      place = directory.url.appendingPathComponent("s").path
+    try "guests: [port-io iterations=1000000000]\noptions: {serial: none}\nwarm-up: 0".write(
+      to: file, atomically: true, encoding: .utf8)
+    // The run is found by its trace's place, which nobody else has.
+    let script = """
+      "$1" sweep -o "$3" "$2" 2>/dev/null & pid=$!
+      run() { pgrep -f "exeunt run .*--trace $3/runs/0001" || true; }
+      for i in $(seq 400); do [ -n "$(run "$@")" ] && break; sleep 0.05; done
+      sleep 1; found=$(run "$@"); kill -KILL $pid; wait $pid 2>/dev/null
+      for i in $(seq 400); do [ -z "$(run "$@")" ] && break; sleep 0.05; done
+      echo "found ${found:+yes} left $(run "$@")"
+      """
+    let output = try run(
+      URL(fileURLWithPath: "/bin/bash"), ["-c", script, "sh", Tools.exeunt.path, file.path, place])
+    #expect(output.text.contains("found yes left"), "\(output.text)\(output.standardError)")
+    #expect(
+      output.text.split(separator: "\n").last.map { $0.hasSuffix("left ") || $0.hasSuffix("left") } == true,
+      "\(output.text)")
+  }
 }

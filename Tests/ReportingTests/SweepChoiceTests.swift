@@ -151,6 +151,30 @@ struct SweepChoiceTests {
     #expect(choices.allSatisfy { $0.pairs.count == 1 })
   }
 
+  @Test(
+    "on the frontier less latency takes more processor time, and what is off it is beaten by something on it")
+  func frontier() {
+    var random = SystemOfChance(state: 9)
+    for _ in 0..<300 {
+      let points = SweepFrontiers.marked(
+        (0..<(1 + Int(random.bits() % 12))).map {
+          SweepPointReport(
+            label: "c\($0)", latency: Double(random.bits() % 8), cpu: Double(random.bits() % 8),
+            isOnFrontier: false,
+            beatenBy: [], runs: [])
+        })
+      let on = points.filter(\.isOnFrontier).sorted { ($0.cpu, $0.latency) < ($1.cpu, $1.latency) }
+      #expect(!on.isEmpty)
+      for (one, two) in zip(on, on.dropFirst()) {
+        #expect(
+          one.cpu < two.cpu && one.latency > two.latency || one.cpu == two.cpu && one.latency == two.latency)
+      }
+      for point in points where !point.isOnFrontier {
+        #expect(on.contains { $0.cpu <= point.cpu && $0.latency <= point.latency })
+      }
+    }
+  }
+
   @Test("a configuration that is beaten is never among those recommended, whatever verdicts there are")
   func consistency() {
     var random = SystemOfChance(state: 3)

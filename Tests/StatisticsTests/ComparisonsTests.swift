@@ -92,4 +92,44 @@ struct ComparisonsTests {
     }
     #expect(found == 100 && wrong <= 4, "\(found), \(wrong) of 100")
   }
+
+  @Test("looks that are declared keep the level, also of who ends at the first difference")
+  func greedy() {
+    let (looks, tries) = ([10, 20, 40], 2500)
+    var random = SeededGenerator(seed: 24)
+    var (spent, unspent) = (0, 0)
+    for _ in 0..<tries {
+      let blocks = (0..<40).map { _ in Noise.normal.draw(&random) - Noise.normal.draw(&random) }
+      let least = looks.map { Samples.pairs(Array(blocks.prefix($0))).pValue(.twoSided) }.min() ?? 1
+      if least <= 0.01 / Double(looks.count) { spent += 1 }
+      if least <= 0.01 { unspent += 1 }
+    }
+    let spread = (0.01 * 0.99 / Double(tries)).squareRoot()
+    #expect(Double(spent) / Double(tries) <= 0.01 + 3 * spread, "\(spent)")
+    // With all of the level at each look it would not be kept.
+    #expect(Double(unspent) / Double(tries) > 0.01 + 3 * spread, "\(unspent)")
+  }
+
+  @Test(
+    "who ends when the interval is narrow enough states a difference no more often, and knows what it says it knows"
+  )
+  func narrow() {
+    let (looks, tries, level) = ([10, 20, 40], 300, 0.01 / 3)
+    var random = SeededGenerator(seed: 25)
+    var (wrong, ends) = (0, [Int: Int]())
+    for _ in 0..<tries {
+      let blocks = (0..<40).map { _ in 0.1 * (Noise.normal.draw(&random) - Noise.normal.draw(&random)) }
+      for look in looks {
+        let finding = Judgement(level: level).alone(.pairs(Array(blocks.prefix(look))))
+        guard look == looks.last || (finding.detectable ?? .infinity) < 1.12 else { continue }
+        ends[look, default: 0] += 1
+        if let interval = finding.interval, !(interval.lower...interval.upper).contains(1) { wrong += 1 }
+        break
+      }
+    }
+    #expect(
+      Double(wrong) / Double(tries) <= 0.01 + 3 * (0.01 * 0.99 / Double(tries)).squareRoot(), "\(wrong)")
+    // It does end early, or nothing was tried.
+    #expect((ends[20] ?? 0) > 20 && (ends[40] ?? 0) > 20, "\(ends)")
+  }
 }

@@ -41,6 +41,19 @@ struct ExperimentFileTests {
     }
   }
 
+  @Test("machines are the sweep's, and a configuration's label has them where they are varied")
+  func machines() throws {
+    let experiment = try ExperimentFile.read(
+      "guests: [smp]\noptions: {cpus: 2}\nfactors:\n  machines: [1, 3]\nduet: force\nkeep: analysis\nrepeat-disturbed: 2"
+    )
+    let all = experiment.configurations
+    #expect(all.map(\.machines) == [1, 3] && all.map(\.label) == ["machines=1", "machines=3"])
+    #expect(all.allSatisfy { $0.arguments == ["--cpus=2", "--guest", "smp"] })
+    #expect(experiment.duet == .force && experiment.keepsAnalysis && experiment.repeats == 2)
+    let common = try ExperimentFile.read("guests: [smp]\noptions: {machines: 4}").configurations
+    #expect(common.map(\.machines) == [4] && common[0].arguments == ["--guest", "smp"])
+  }
+
   @Test("guests that are not built in have options of their own")
   func kernels() throws {
     let experiment = try ExperimentFile.read(
@@ -77,6 +90,12 @@ struct ExperimentFileTests {
       ("guests: [smp]\noptions: {cpus: [1, 2]}", 2, "takes one value"),
       ("guests: [smp]\nfactors:\n  guest: [a, b]", 3, "not a factor"),
       ("guests: [\u{1}smp]", 1, "does not have"),
+      ("guests: [smp]\nduet: true", 2, "has two configurations"),
+      ("guests: [smp]\nduet: maybe", 2, "true, false or force"),
+      ("guests: [smp]\nkeep: all", 2, "traces or analysis"),
+      ("guests: [smp]\nrepeat-disturbed: 11", 2, "0 to 10"),
+      ("guests: [smp]\nfactors:\n  machines: [1, 0]", 3, "1 to 16"),
+      ("guests: [smp]\noptions: {machines: many}", 2, "1 to 16"),
       ("guests: [doorbell]\npairs: 0", 2, "1 to 100"), ("guests: [doorbell]\npairs: many", 2, "1 to 100"),
       ("guests: [doorbell]\nfactors:\n  lock: [device]", 3, "less than two"),
       ("guests: [doorbell]\nfactors:\n  lock: [device, device]", 3, "twice"),

@@ -97,3 +97,47 @@ private struct Normal {
 
   mutating func next() -> Double { (-2 * log(uniform())).squareRoot() * cos(2 * .pi * uniform()) }
 }
+
+@Suite("Sweeps until an interval is narrow enough")
+struct SweepUntilTests {
+  @Test("looks are declared: the first after all pairs, each after twice as many, the last after the most")
+  func looks() throws {
+    let until = try #require(SweepUntil("handling.p50 ±1%", pairs: 10, most: 100))
+    #expect(until.metric == "handling.p50" && until.width == 0.01 && until.looks == [10, 20, 40, 80, 100])
+    #expect(SweepUntil("exits/io in serial0.p50 +- 2.5 %", pairs: 1, most: 10)?.looks == [10])
+    #expect(SweepUntil("a+-2.5%", pairs: 30, most: 100)?.looks == [30, 60, 100])
+    for pairs in 1...100 {
+      for most in max(pairs, 10)...100 {
+        let looks = try #require(SweepUntil("a±1%", pairs: pairs, most: most)).looks
+        #expect(looks.last == most && looks == Set(looks).sorted() && looks[0] >= min(10, most))
+        // At the first of them something can be said.
+        #expect(2 / exp2(Double(looks[0])) <= 0.01 / Double(looks.count))
+      }
+    }
+    for text in ["", "±1%", "a", "a ±", "a ±%", "a ±0%", "a ±-1%", "a ±101%", "a ±nan%", "a > 1%", "a ±1"] {
+      #expect(SweepUntil(text, pairs: 10, most: 100) == nil, "\(text)")
+    }
+  }
+
+  @Test("a plan with looks begins as the one without, and is not taken for it")
+  func plans() throws {
+    var experiment = try ExperimentFile.read("guests: [smp]\nfactors: {lock: [device, global]}\npairs: 10")
+    let until = try #require(SweepUntil("a±1%", pairs: 10, most: 40))
+    let (short, long) = (SweepPlan(experiment, seed: 4), SweepPlan(experiment, seed: 4, until: until))
+    #expect(long.runs.count == 80 && Array(long.runs.prefix(20)) == short.runs)
+    #expect(long.isPlan(of: experiment, until: until) && !long.isPlan(of: experiment))
+    #expect(!short.isPlan(of: experiment, until: until))
+    experiment.duet = .force
+    #expect(!short.isPlan(of: experiment) && SweepPlan(experiment, seed: 4).duet == true)
+  }
+
+  @Test("daemons are told from other programs by their names, whatever else a name holds")
+  func daemons() throws {
+    let line = "(lttng-consumerd) S 1 7 7 0 -1 4194560 900 0 0 0 31 12 0 0 20 0 5 0 123456 1 2 3"
+    let found = try #require(RecordingDaemons.ticks(of: "42 " + line))
+    #expect(found.ticks == 43 && found.started == 123456)
+    #expect(RecordingDaemons.ticks(of: "42 (lttng-consumerd) x) S 1 7") == nil)
+    #expect(RecordingDaemons.ticks(of: "42 (bash) S 1 7 7 0 -1 1 9 0 0 0 31 12 0 0 20 0 5 0 1 1 2 3") == nil)
+    #expect(RecordingDaemons.ticks(of: "") == nil && RecordingDaemons.ticks(of: ")(") == nil)
+  }
+}

@@ -76,7 +76,7 @@ extension ComparedRun {
   /// Several runs as one: the geometric mean of each metric that all of them have.
   ///
   /// - Parameter runs: At least one.
-  fileprivate static func average(_ runs: [ComparedRun]) -> ComparedRun {
+  package static func average(_ runs: [ComparedRun]) -> ComparedRun {
     guard runs.count > 1 else { return runs[0] }
     var summary = runs[0].summary
     summary.trace.isPartial = runs.contains { $0.summary.trace.isPartial }

@@ -8,8 +8,13 @@ package struct SweepRun: Sendable {
   package var configuration: Int
   package var isDisturbed: Bool
   package var compared: ComparedRun
+  /// How often it was made before, and disturbed.
+  package var repeated: Int
 
-  package init(block: Int, configuration: Int, isDisturbed: Bool, compared: ComparedRun) {
+  package init(
+    block: Int, configuration: Int, isDisturbed: Bool, compared: ComparedRun, repeated: Int = 0
+  ) {
+    self.repeated = repeated
     self.block = block
     self.configuration = configuration
     self.isDisturbed = isDisturbed
@@ -66,9 +71,12 @@ extension Report {
     report.machine = first.compared.summary.machine
     let configurations = design.configurations.indices.map { index in
       let own = runs.filter { $0.configuration == index }
-      return SweepConfigurationReport(
+      var report = SweepConfigurationReport(
         label: design.configurations[index].label, runs: own.count, disturbed: own.filter(\.isDisturbed).count
       )
+      let repeated = own.reduce(0) { $0 + $1.repeated }
+      if repeated > 0 { report.repeated = repeated }
+      return report
     }
     let interactions = SweepInteractions(blocks, plan)
     let effects = SweepEffects(blocks, plan)

@@ -140,10 +140,10 @@ package enum EvidenceText {
     Text.fixed(part * 100, part < 10 ? 1 : 0) + Text.space + "%"
   }
 
-  /// A part of 1, whole or with one digit.
+  /// A part of 1, whole or with one digit; below 1 % with two.
   package static func percent(_ part: Double) -> String {
     let percent = part * 100
     let isWhole = (percent - percent.rounded()).magnitude < 1e-9
-    return Text.fixed(percent, isWhole ? 0 : 1) + Text.space + "%"
+    return Text.fixed(percent, isWhole ? 0 : percent < 1 ? 2 : 1) + Text.space + "%"
   }
 }

@@ -18,6 +18,13 @@ extension DocumentBuilder {
           + disturbed.map { "\($0.disturbed) of \(number($0.runs, "run")) of \($0.label)" }.joined(
             separator: ", "))
     }
+    let repeated = sweep.configurations.filter { $0.repeated != nil }
+    if !repeated.isEmpty {
+      paragraph(
+        "made again, as they were disturbed: "
+          + repeated.map { "\(number($0.repeated ?? 0, "run")) of \($0.label)" }.joined(separator: ", "))
+    }
+    if let looks = sweep.looks { show(looks) }
     guard !sweep.effects.isEmpty else {
       return paragraph("there is one configuration, and nothing to compare it with")
     }
@@ -26,6 +33,17 @@ extension DocumentBuilder {
     interactions(sweep)
     for frontier in sweep.frontiers ?? [] { self.frontier(frontier) }
     for choice in sweep.choices ?? [] { self.choice(choice) }
+  }
+
+  private mutating func show(_ looks: SweepLooksReport) {
+    let place = (looks.looks.firstIndex(of: looks.blocks) ?? 0) + 1
+    paragraph(
+      "look \(place) of \(looks.looks.count), until \(looks.metric) is known to ±\(EvidenceText.percent(looks.width)): "
+        + (looks.isNarrow
+          ? "it is, and no more blocks were made"
+          : place == looks.looks.count ? "it is not, and no more blocks were planned" : "not yet")
+        + "; each look has an equal part of the level, so that what is said at any of them is wrong with no larger chance than in a single comparison"
+    )
   }
 
   private mutating func effectsRemark(_ sweep: SweepReport) {
