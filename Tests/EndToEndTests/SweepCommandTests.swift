@@ -311,7 +311,7 @@ struct SweepCommandTests {
     }
   }
 
-  @Test("a duet runs both at the same time, each on its share of the processors, which they exchange")
+  @Test("a duet runs both at the same time, and takes enough processors for that")
   func duet() throws {
     try #require(ProcessInfo.processInfo.activeProcessorCount > 1)
     let directory = try TemporaryDirectory()
