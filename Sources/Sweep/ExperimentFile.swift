@@ -189,7 +189,7 @@ package enum ExperimentFile {
 
   /// Options of `exeunt run` that add to each other where they are given several times; of others the last would hold.
   private static let severalTimes: Set<String> = [
-    "chardev", "device", "disk", "drive", "net", "netdev", "object", "pin",
+    "cgroup", "chardev", "device", "disk", "drive", "net", "netdev", "object", "pin", "sched",
   ]
 
   /// The names of options among arguments.
