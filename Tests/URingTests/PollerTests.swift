@@ -230,21 +230,17 @@ struct PollerTests {
   @Test("tell nothing of what is closed, once its other end shows that it is", arguments: Kind.allCases)
   func closing(kind: Kind) throws {
     var ends: [CInt] = [0, 0]
-    try openPipe(&ends)
+    try #require(socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, &ends) == 0)
     defer { close(ends[0]) }
     let poller = try kind.make()
     try poller.add(ends[0], for: .input, token: 0)
-    try poller.add(ends[1], for: .output, token: 1)
-    #expect(try told(poller) == [1: .output])
-    let block = [UInt8](repeating: 1, count: 4096)
-    while write(ends[1], block, block.count) > 0 {}
-    #expect(try told(poller) == [0: .input])
-    try poller.change(ends[1], from: .output, to: [], token: 1)
-    var buffer = [UInt8](repeating: 0, count: 1 << 20)
-    while read(ends[0], &buffer, buffer.count) > 0 {}
+    try poller.add(ends[1], for: .input, token: 1)
+    #expect(try told(poller) == [:])
+    try poller.change(ends[1], from: .input, to: [], token: 1)
     close(ends[1])
     // A poll that is still under way would keep it open.
-    let found = try told(poller, timeout: 1000)
+    var found: [UInt32: Readiness] = [:]
+    for _ in 0..<10 where found.isEmpty { found = try told(poller, timeout: 500) }
     #expect(found[0]?.contains(.input) == true)
     #expect(found[1] == nil)
   }
