@@ -181,12 +181,13 @@ struct ExplainTests {
           "vcpu0=\(cpus.first)", "--pin", "io0=\(cpus.last)",
         ])
     }
-    let (recorded, found) = (explained.run, try #require(explained.leading("lock_wait")))
-    #expect(found.subject == subject && explained.isHigh(found))
-    // The guest is there for each of 200 kicks, and looks until it is answered.
-    #expect(found.number("waits") ?? 0 >= 100)
+    // However busy the machine is: the guest does next to nothing else outside of KVM_RUN.
+    let found = try #require(explained.report.findings.first { !isOfHost($0) })
+    #expect(found.kind == "lock_wait" && found.subject == subject && explained.isHigh(found))
+    // It asks 200 times, each time while the device is at work, but where the host stops it just then.
+    #expect(found.number("waits") ?? 0 >= 50)
     let own = try #require(found.number("all_lock_waits_of_vcpu0"))
-    let summary = try run(Tools.analyzer, ["summary", "--format", "json", recorded.trace])
+    let summary = try run(Tools.analyzer, ["summary", "--format", "json", explained.run.trace])
     #expect(try Report(json: summary.text).summary?.vcpus.first?.lockWait == own)
     #expect(found.advice.contains { $0.contains("--lock device") } == (model == "global"))
   }

@@ -344,8 +344,8 @@ BEGIN clock_interrupts
     ret
 END clock_interrupts
 
-// Has the entropy device answer 64 requests of 4 KiB at a time, 200 times, and reads a register until it has. The register's address is
-// in the first instruction, behind its first byte.
+// Has the entropy device answer 64 requests of 4 KiB at a time, 200 times. Once there are bytes in the first buffer, when the device
+// is at work on the others, it reads a register until all are there. The register's address is in the first instruction, behind its first byte.
 #define ENTROPY 0xd0110000
 #define DESCRIPTORS 0x30000
 #define AVAILABLE 0x31000
@@ -392,12 +392,18 @@ BEGIN lock_contention
     movl    $200, %ebp
 2:  addl    $64, %ecx
     leal    -64(%ecx), %eax
+    movl    $0, BUFFERS
     movw    %ax, AVAILABLE + 2
     movl    $0, 0x50(%edi)
-3:  movl    (%esi), %edx
+3:  movw    USED + 2, %dx
+    cmpw    %dx, %ax
+    je      4f
+    cmpl    $0, BUFFERS
+    je      3b
+4:  movl    (%esi), %edx
     movw    USED + 2, %dx
     cmpw    %dx, %ax
-    jne     3b
+    jne     4b
     decl    %ebp
     jnz     2b
     POWER_OFF
