@@ -3,7 +3,7 @@
 
     python3 analysis/aa.py --exeunt EXEUNT --analyze EXEUNT-ANALYZE --directory DIR [--minutes N] [--comparisons N] [--pin LIST]
 
-Records rounds of three runs for some minutes: two of one configuration (the guest `doorbell`, its kicks as exits) and one of a guest that
+Records rounds of three runs for some minutes: two of one configuration (the guest `doorbell`, its kicks as exits, two for an interrupt) and one of a guest that
 executes one PAUSE more for each request, in an order that chance decides. Of each run its state is kept in DIR. Then it compares, ten rounds
 a comparison: the two alike with each other, and one of them with the third; first as they were recorded, then rounds drawn at
 random, again and again, up to the number of comparisons. Which of two alike is A is a coin's choice. Of those no verdict should
@@ -24,7 +24,7 @@ from pathlib import Path
 
 PAIRS = 10
 DIFFERENT = {"better", "worse", "higher", "lower"}
-GUEST = ["--guest", "doorbell", "iterations=3000", "wait=interrupt", "--ioeventfd", "off"]
+GUEST = ["--guest", "doorbell", "iterations=3000", "wait=interrupt", "batch=2", "--ioeventfd", "off"]
 
 
 def record(options, name, guest):

@@ -92,8 +92,12 @@ final class IOThread: @unchecked Sendable {
   /// Runs the loop until `end`.
   func run() {
     loop.run(polling: polling)
-    // select(2) looks at one descriptor after the other: it may have found the order to end, and not what was signalled
-    // before that, after it had been looked at.
+    lookOnceMore()
+  }
+
+  /// select(2) looks at one descriptor after the other: it may have found the order to end, and not what was signalled before
+  /// that, after it had been looked at.
+  private func lookOnceMore() {
     if method == .select { loop.runOnce(timeout: 0) }
   }
 
@@ -110,7 +114,10 @@ final class IOThread: @unchecked Sendable {
   }
 
   /// Runs the loop until `end`: the guest runs no more.
-  func stay() { loop.stay() }
+  func stay() {
+    loop.stay()
+    lookOnceMore()
+  }
 
   // MARK: Control from the main thread
 

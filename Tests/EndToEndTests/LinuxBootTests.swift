@@ -91,11 +91,15 @@ struct LinuxBootTests {
   }
 
   @Test(
-    "A vmlinux mounts an ext2 disk and writes to it, by ioeventfd and by exits; every request is in the report",
+    "A vmlinux mounts an ext2 disk and writes to it, under each model of threads; every request is in the report",
     .enabled(if: Tools.canRecord, "needs lttng-sessiond and babeltrace2"),
     .enabled(if: Tools.find("mkfs.ext2") != nil, "needs mkfs.ext2"),
-    arguments: [("on", "epoll"), ("off", "epoll"), ("on", "select"), ("on", "io_uring"), ("off", "io_uring")])
-  func disk(ioeventfd: String, wait: String) throws {
+    arguments: [
+      "--ioeventfd on", "--ioeventfd off", "--wait select --lock global", "--wait io_uring",
+      "--wait io_uring --ioeventfd off", "--threads single",
+      "--threads single --lock none-needed --wait select --ioeventfd off",
+    ])
+  func disk(model: String) throws {
     let directory = try TemporaryDirectory()
     let trace = directory.url.appendingPathComponent("trace").path
     let disk = directory.url.appendingPathComponent("disk")
@@ -108,12 +112,11 @@ struct LinuxBootTests {
     let output = try GuestKernel.boot(
       "vmlinux",
       [
-        "--trace", trace, "--disk", disk.path, "--ioeventfd", ioeventfd, "--wait", wait, "--device",
-        "virtio-rng-device",
+        "--trace", trace, "--disk", disk.path, "--device", "virtio-rng-device",
         "--device", "virtio-serial-device", "--chardev", "file,id=hvc,path=\(console)",
         "--device", "virtconsole,chardev=hvc", "--chardev", "socket,id=ga,server=on,path=\(socket)",
         "--device", "virtserialport,chardev=ga,name=org.qemu.guest_agent.0",
-      ],
+      ] + model.split(separator: " ").map(String.init),
       " virtio_mmio.device=4K@0xd0100000:6 virtio_mmio.device=4K@0xd0110000:13"
         + " virtio_mmio.device=4K@0xd0111000:7 console=hvc0 root=/dev/vda rootfstype=ext2 rw rdinit=/none")
     #expect(output.status == 0, "\(output.standardError)")
@@ -142,7 +145,7 @@ struct LinuxBootTests {
     #expect(began.contains { $0.label("kind") == "write" } && began.contains { $0.label("kind") == "read" })
     #expect(events.filter { $0.name == "interrupt" && $0.number("device") == number }.count >= 6)
     let kicks = events.filter { $0.name == "ioeventfd_signal" && $0.number("device") == number }
-    #expect(kicks.isEmpty == (ioeventfd == "off"))
+    #expect(kicks.isEmpty == model.contains("--ioeventfd off"))
 
     // The kernel's own drivers of the source of random bytes and of the console: each request answered.
     #expect(output.text.contains("printk: console [hvc0] enabled"), "\(output.text)")
