@@ -59,7 +59,10 @@ struct UnreachableFilesTests {
     let text = try analyze("run@")
     #expect(text.status == 0 && text.text.contains("run\\xe9"))
     let folded = try analyze("export", "--format", "folded", "--symbols", "map@", "run@")
-    #expect(folded.status == 0 && folded.standardError.isEmpty && !folded.lines.isEmpty)
+    #expect(folded.status == 0 && !folded.lines.isEmpty)
+    // The symbols are read; the trace has no instruction pointers to look up.
+    let told = folded.standardError
+    #expect(told.split(separator: "\n").count == 1 && told.contains("exits of run\\xe9 have no"), "\(told)")
     let state = try analyze("state", "-o", "@.state", "run@")
     #expect(state.status == 0, "\(state.standardError)")
     let kept = try analyze("@.state")
