@@ -11,6 +11,7 @@ struct SweepChoiceTests {
   /// Ten blocks of every combination of levels, in which each metric is a function of the levels.
   private static func report(
     _ factors: [(name: String, levels: [String])], noise: Double = 0.002, blocks: Int = 10,
+    primary: [String] = ["elapsed", "cpu"], seed: UInt64 = 7,
     _ metrics: (_ levels: [String: String]) -> [String: Double]
   ) throws -> Report {
     let combinations = factors.reduce([[]] as [[String]]) { found, factor in
@@ -21,7 +22,7 @@ struct SweepChoiceTests {
       configurations: combinations.map { levels in
         .init(label: zip(factors, levels).map { "\($0.name)=\($1)" }.joined(separator: ","), levels: levels)
       }, planned: blocks * combinations.count)
-    var random = SystemOfChance(state: 7)
+    var random = SystemOfChance(state: seed)
     let runs = (0..<blocks).flatMap { block in
       let speed = exp(0.4 * sin(Double(block) * 2.3))
       return combinations.indices.map { index -> SweepRun in
@@ -35,7 +36,7 @@ struct SweepChoiceTests {
       }
     }
     var plan = ComparisonPlan()
-    plan.primary = ["elapsed", "cpu"]
+    plan.primary = primary
     return try #require(Report.comparing(design, runs, plan))
   }
 
@@ -43,6 +44,36 @@ struct SweepChoiceTests {
     (name: "cpus", levels: ["1", "4"]), (name: "lock", levels: ["device", "global"]),
     (name: "pin", levels: ["off", "on"]),
   ]
+
+  /// Many metrics take more evidence than two: what the picture says is beaten is so by the recommendation's measure.
+  @Test("the frontier says that nothing is beaten of which the recommendation says that there is no evidence")
+  func agreement() throws {
+    let levels = [(name: "wait", levels: ["epoll", "select", "io_uring"])]
+    var beaten = 0
+    for seed in 1...12 as ClosedRange<UInt64> {
+      let report = try Self.report(
+        levels, noise: 0.02, primary: ["elapsed", "cpu"] + (0..<12).map { "other\($0)" }, seed: seed
+      ) { levels in
+        var values = Dictionary(uniqueKeysWithValues: (0..<12).map { ("other\($0)", 1.0) })
+        // From too little to be seen to plain.
+        values["elapsed"] = levels["wait"] == "select" ? 1 + 0.008 * Double(seed) : 1
+        values["cpu"] = 1
+        return values
+      }
+      let sweep = try #require(report.sweep)
+      let (choice, frontier) = (try #require(sweep.choices?.first), try #require(sweep.frontiers?.first))
+      for point in frontier.points where !point.beatenBy.isEmpty {
+        beaten += 1
+        #expect(choice.verdict != "no_evidence", "seed \(seed)")
+        for other in point.beatenBy {
+          let pair = choice.pairs.first { Set([$0.a, $0.b]) == [point.label, other] }
+          #expect(
+            pair?.metrics.contains { ["better", "worse"].contains($0.verdict) } == true, "seed \(seed)")
+        }
+      }
+    }
+    #expect(beaten > 0)
+  }
 
   @Test("an effect that depends on another factor is told at each of its levels, and not on average")
   func interaction() throws {

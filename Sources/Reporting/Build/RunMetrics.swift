@@ -6,7 +6,7 @@ import Statistics
 package struct RunMetric: Sendable, Equatable {
   /// The same in all runs.
   package var name: String
-  /// `ns` or `per_second`.
+  /// `ns`, `per_second` or `count`.
   package var unit: String
   /// Less is better; else neither is.
   package var isLessBetter: Bool
@@ -84,7 +84,7 @@ extension ReportBuilder {
     if let kicks = models.kicks(to: { _, _ in true }) {
       percentiles("kick_to_interrupt", kicks[.kickToInterrupt])
     }
-    let cpu = processorTime
+    let cpu = processorTime()
     let requests = result.requests.reduce(0) { $0 &+ $1.begun }
     add("cpu_per_request", per(cpu, requests), weight)
     add("elapsed", isEndKnown ? Double(weight) : nil, weight)
@@ -95,6 +95,19 @@ extension ReportBuilder {
     if requests > 0, weight > 0 {
       let rate = Double(requests) * 1e9 / Double(weight)
       add("requests.rate", isWhole ? rate : nil, unit: "per_second", isLessBetter: false, weight)
+    }
+    if requests > 0 {
+      func count(_ name: String, _ count: UInt64) {
+        add(
+          name, isWhole ? Double(count) / Double(requests) : nil, unit: "count", isLessBetter: false, weight)
+      }
+      count("exits_per_request", all.count)
+      count("wakeups_per_request", result.loops.reduce(0) { $0 &+ $1.wakeups })
+      let (vcpus, loops) = (processorTime { $0.kind == .vcpu }, processorTime { $0.kind == .loop })
+      add("vcpu_cpu_per_request", per(vcpus, requests), vcpus ?? 0)
+      add("io_cpu_per_request", per(loops, requests), loops ?? 0)
+      let waits = result.locks.reduce(0) { $0 &+ $1.wait.sum }
+      add("lock_wait_per_request", per(waits, requests), waits)
     }
     for exit in report.summary?.exits ?? [] where exit.reason != nil {
       let name = "exits/" + Comparison.name(exit)
@@ -124,9 +137,9 @@ extension ReportBuilder {
       .map { ($0[0], $0[1]) }
   }
 
-  /// Time on a CPU of all threads that emit events, from their first reading to the last; nil: one of them has none.
-  private var processorTime: Int64? {
-    let growths = result.threadReadings.values.map { $0.growth(\.running) }
+  /// Time on a CPU of threads that emit events, by default of all, from their first reading to the last; nil: one of them has none.
+  private func processorTime(_ isCounted: (ThreadName) -> Bool = { _ in true }) -> Int64? {
+    let growths = result.threadReadings.filter { isCounted($0.key) }.values.map { $0.growth(\.running) }
     guard !growths.isEmpty, !growths.contains(nil) else { return nil }
     return growths.reduce(0) { $0 &+ Int64(clamping: $1 ?? 0) }
   }

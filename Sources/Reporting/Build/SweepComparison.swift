@@ -88,7 +88,7 @@ extension Report {
       })
     report.sweep?.interactions = interactions.reports
     report.sweep?.choices = SweepChoices(blocks, plan).reports
-    let frontiers = SweepFrontiers(blocks, plan).reports
+    let frontiers = SweepFrontiers(blocks, plan, report.sweep?.choices ?? []).reports
     if !frontiers.isEmpty { report.sweep?.frontiers = frontiers }
     return report
   }

@@ -8,7 +8,9 @@ struct SweepFrontiers {
 
   private static let cpus = ["cpu_per_request", "cpu"]
 
-  init(_ blocks: SweepBlocks, _ plan: ComparisonPlan) {
+  /// - Parameter choices: What is recommended: where the two metrics are among those that it is judged by, it is the same evidence, so
+  ///   that the two cannot contradict each other.
+  init(_ blocks: SweepBlocks, _ plan: ComparisonPlan, _ choices: [SweepChoiceReport]) {
     let candidates = Self.latencies(plan.primary)
     let pairs = SweepPairs(blocks, plan, metrics: candidates + Self.cpus)
     reports = blocks.guests.compactMap { guest, members in
@@ -17,7 +19,10 @@ struct SweepFrontiers {
         names.lazy.compactMap { name in pairs.values(of: name, in: members).map { (name, $0) } }.first
       }
       guard let latency = first(candidates), let cpu = first(Self.cpus) else { return nil }
-      let judged = SweepPairs(blocks, plan, metrics: [latency.name, cpu.name]).judged([members])[0]
+      let names = [latency.name, cpu.name]
+      let judged =
+        Self.parts(choices.first { $0.guest == guest }?.pairs ?? [], names)
+        ?? SweepPairs(blocks, plan, metrics: names).judged([members])[0]
       let points = members.map { member in
         let (one, two) = (latency.values[member] ?? [], cpu.values[member] ?? [])
         let label = blocks.design.configurations[member].label
@@ -30,6 +35,14 @@ struct SweepFrontiers {
         guest: guest, latency: latency.name, cpu: cpu.name, level: plan.judgement.level,
         points: Self.marked(points))
     }
+  }
+
+  /// What is known of pairs in some metrics alone; nil: some pair was not judged by all of them.
+  static func parts(_ pairs: [SweepPairReport], _ names: [String]) -> [SweepPairReport]? {
+    let parts = pairs.map { pair in
+      SweepPairReport(a: pair.a, b: pair.b, metrics: pair.metrics.filter { names.contains($0.name) })
+    }
+    return !parts.isEmpty && parts.allSatisfy { $0.metrics.count == names.count } ? parts : nil
   }
 
   /// Metrics that are latencies, those of a whole way to a device first.

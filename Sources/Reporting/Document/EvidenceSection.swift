@@ -92,8 +92,11 @@ extension DocumentBuilder {
 
   private func value(_ value: Double?, _ unit: String) -> String {
     guard let value else { return "–" }
-    return unit == "ns"
-      ? Text.duration(Int64(min(value.rounded(), 9e18))) : Text.rate(value, isEstimate: false) + "/s"
+    return switch unit {
+    case "ns": Text.duration(Int64(min(value.rounded(), 9e18)))
+    case "count": Text.fixed(value, 3)
+    default: Text.rate(value, isEstimate: false) + "/s"
+    }
   }
 
   private mutating func limits(_ evidence: EvidenceReport) {
