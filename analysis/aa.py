@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """How often `exeunt-analyze compare` says that a configuration differs from itself, and how often it finds a difference that is there.
 
-    python3 analysis/aa.py --exeunt EXEUNT --analyze EXEUNT-ANALYZE --directory DIR [--minutes N] [--comparisons N] [--pin LIST]
+    python3 analysis/aa.py --exeunt EXEUNT --analyze EXEUNT-ANALYZE --directory DIR [--minutes N] [--comparisons N] [--pin LIST] [--guest WORDS]
 
-Records rounds of three runs for some minutes: two of one configuration (the guest `doorbell`, its kicks as exits, two for an interrupt) and one of a guest that
+Records rounds of three runs for some minutes: two of one configuration (the guest `doorbell`, its kicks as exits, unless --guest says another) and one of a guest that
 executes one PAUSE more for each request, in an order that chance decides. Of each run its state is kept in DIR. Then it compares, ten rounds
 a comparison: the two alike with each other, and one of them with the third; first as they were recorded, then rounds drawn at
 random, again and again, up to the number of comparisons. Which of two alike is A is a coin's choice. Of those no verdict should
@@ -24,7 +24,7 @@ from pathlib import Path
 
 PAIRS = 10
 DIFFERENT = {"better", "worse", "higher", "lower"}
-GUEST = ["--guest", "doorbell", "iterations=3000", "wait=interrupt", "batch=2", "--ioeventfd", "off"]
+GUEST = "doorbell iterations=4000 wait=poll --ioeventfd off --irqchip split --irqfd off"
 
 
 def record(options, name, guest):
@@ -86,6 +86,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--comparisons", type=int, default=300)
     parser.add_argument("--pin", help="as of `exeunt run`: a thread that the scheduler moves varies more than one that stays")
+    parser.add_argument("--guest", default=GUEST, help="the guest and options of `exeunt run`, by default: %(default)s")
     options = parser.parse_args()
     options.directory.mkdir(parents=True, exist_ok=True)
     coin = random.Random()
@@ -95,7 +96,7 @@ def main():
         kinds = ["alike", "again", "slower"]
         coin.shuffle(kinds)
         for kind in kinds:
-            record(options, f"{number:05}-{kind}", GUEST + (["spacing=1"] if kind == "slower" else []))
+            record(options, f"{number:05}-{kind}", ["--guest", *options.guest.split()] + (["spacing=1"] if kind == "slower" else []))
     recorded = rounds(options.directory)
     if len(recorded) < PAIRS:
         sys.exit(f"{len(recorded)} rounds are too few for a comparison of {PAIRS} pairs")
