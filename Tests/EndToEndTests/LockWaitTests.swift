@@ -6,7 +6,7 @@ import Testing
 @Suite(
   "Waits for locks are as long as another clock says", .serialized,
   .enabled(if: Tools.canRecord, "needs /dev/kvm, LTTng and babeltrace2"),
-  .enabled(if: Tools.find("clang") != nil, "needs clang, which comes with Swift"))
+  .enabled(if: Tools.compiler != nil, "needs a C compiler, such as Swift's own"))
 struct LockWaitTests {
   /// What a library that the machine is started with measured of one mutex.
   private struct Measured {
@@ -21,7 +21,7 @@ struct LockWaitTests {
   {
     let library = directory.url.appendingPathComponent("lock_waits.so").path
     let compiler = try run(
-      #require(Tools.find("clang")), ["-O2", "-shared", "-fPIC", "-o", library, Self.library.path])
+      #require(Tools.compiler), ["-O2", "-shared", "-fPIC", "-o", library, Self.library.path])
     try #require(compiler.status == 0, "\(compiler.standardError)")
     let results = directory.url.appendingPathComponent("waits").path
     let output = try run(

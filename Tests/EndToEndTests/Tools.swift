@@ -28,6 +28,8 @@ enum Tools {
   static var chromium: URL? {
     ["chromium", "chromium-browser", "google-chrome"].lazy.compactMap(find).first
   }
+  /// A C compiler; Swift brings one along.
+  static var compiler: URL? { ["clang", "cc", "gcc"].lazy.compactMap(find).first }
   static var hasBabeltrace: Bool { find("babeltrace2") != nil }
   /// What the tests here need; a machine without it skips them, and says so.
   static var canRecord: Bool { hasKVM && hasLTTng && hasBabeltrace }

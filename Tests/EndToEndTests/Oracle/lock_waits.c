@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,8 +32,7 @@ int pthread_mutex_lock(pthread_mutex_t *mutex) {
     for (size_t step = 0, place = (uintptr_t)mutex / 16; step < PLACES; step++, place++) {
         pthread_mutex_t *expected = NULL;
         if (places[place % PLACES].mutex == mutex
-            || __c11_atomic_compare_exchange_strong(
-                &places[place % PLACES].mutex, &expected, mutex, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
+            || atomic_compare_exchange_strong(&places[place % PLACES].mutex, &expected, mutex)
             || expected == mutex) {
             places[place % PLACES].calls++;
             places[place % PLACES].nanoseconds += time;
