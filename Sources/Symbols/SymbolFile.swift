@@ -9,13 +9,19 @@ package enum SymbolFile {
     guard file.size >= 16, try file.bytes(at: 0, count: 4) == ELFSymbols.magic else {
       return try read(try file.everything(limit: TextSymbols.mostBytes))
     }
-    return try ELFSymbols.read(file)
+    return try checked(try ELFSymbols.read(file))
   }
 
   /// The same of what is in memory.
   package static func read(_ bytes: [UInt8]) throws(SymbolError) -> SymbolTable {
-    guard bytes.count >= 16, bytes.starts(with: ELFSymbols.magic) else { return try text(bytes) }
-    return try ELFSymbols.read(BytesSource(contents: bytes))
+    guard bytes.count >= 16, bytes.starts(with: ELFSymbols.magic) else { return try checked(try text(bytes)) }
+    return try checked(try ELFSymbols.read(BytesSource(contents: bytes)))
+  }
+
+  /// A table keeps functions only that can be shown; a file may have others alone.
+  private static func checked(_ table: SymbolTable) throws(SymbolError) -> SymbolTable {
+    guard !table.functions.isEmpty else { throw SymbolError("none of its functions has a place and a name") }
+    return table
   }
 
   private static func text(_ bytes: [UInt8]) throws(SymbolError) -> SymbolTable {
