@@ -98,22 +98,9 @@ final class ModelStream {
       guard clock.started, thread.pointee.index < AnalysisState.main else { return }
       if !clock.waits || gapEnd > clock.last { open.insert(thread.pointee.index) }
     }
-    var rows = MergedRows(
-      trace, selection: EventTag.selection(ClockStep.tags), window: moment..<Int64.max)
-    while !open.isEmpty, let run = rows.nextRun() {
-      for index in 0..<run.count {
-        let row = run.base + index * run.stride
-        let tag = Row.tag(row)
-        if tag == Row.gapTag {
-          gapEnd = max(gapEnd, StreamGap(row: row).end)
-        } else if let event = EventTag(tag: tag),
-          let next = ClockStep.read(event, row, gapEnd: gapEnd), open.remove(next.thread) != nil
-        {
-          var step = next.step
-          step.timestamp = moment
-          clock(thread(next.thread), step)
-        }
-      }
+    ClockStep.first(of: open, from: moment, in: trace, gapEnd: known) { index, step in
+      gapEnd = max(gapEnd, step.gapEnd)
+      clock(thread(index), step)
     }
     // What waits goes on where nothing can have ended it; of who has no events any more nothing is known.
     forEachThread {

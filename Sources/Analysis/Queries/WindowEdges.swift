@@ -32,25 +32,10 @@ extension SliceAnalysis {
     }
     // Beyond the last event nothing is known.
     if let end = TraceSpan.end(of: trace) { closeQueues(at: min(moment, end)) }
-    var gapEnd = gapEnd
-    var rows = MergedRows(
-      trace, selection: EventTag.selection(ClockStep.tags), window: moment..<Int64.max)
-    while !open.isEmpty, let run = rows.nextRun() {
-      for index in 0..<run.count {
-        let row = run.base + index * run.stride
-        let tag = Row.tag(row)
-        if tag == Row.gapTag {
-          gapEnd = max(gapEnd, StreamGap(row: row).end)
-        } else if let event = EventTag(rawValue: tag),
-          let next = ClockStep.read(event, row, gapEnd: gapEnd), open.remove(next.thread) != nil,
-          let thread = state.pointee.threads[next.thread]
-        {
-          var step = next.step
-          step.timestamp = moment
-          _ = withUnsafeMutablePointer(to: &thread.pointee.totals) {
-            thread.pointee.clock.step(step, totals: $0)
-          }
-        }
+    ClockStep.first(of: open, from: moment, in: trace, gapEnd: gapEnd) { index, step in
+      guard let thread = state.pointee.threads[index] else { return }
+      _ = withUnsafeMutablePointer(to: &thread.pointee.totals) {
+        thread.pointee.clock.step(step, totals: $0)
       }
     }
   }
