@@ -29,7 +29,7 @@ package enum ExperimentFile {
     "question", "guests", "options", "factors", "pairs", "warm-up", "duet", "repeat-disturbed", "keep",
   ]
   /// What a sweep decides for each run.
-  private static let ownOptions = ["trace", "result", "help", "version"]
+  private static let ownOptions = ["trace", "result", "check", "help", "version"]
 
   /// Reads an experiment.
   package static func read(_ text: String) throws(Mistake) -> Experiment {

@@ -23,6 +23,9 @@ package struct SweepDirectory {
     package var repeated: Int?
     /// Bytes of its directory, with its traces.
     package var bytes: UInt64
+
+    /// Whether a run can have been made then, and for so long: within a hundred days, and some thousand years.
+    var isPossible: Bool { (0...1e11).contains(began) && (0...1e7).contains(duration) }
   }
 
   package struct Failure: Error, CustomStringConvertible {
@@ -99,11 +102,14 @@ package struct SweepDirectory {
 
   // MARK: Runs
 
-  /// What is known of a run; nil: it is not finished.
+  /// What is known of a run; nil: it is not finished, or what is there cannot be what this program wrote of it, and it is made again.
   package func record(_ name: String) -> Record? {
-    FileManager.default.contents(atPath: directory(name) + "/run.json").flatMap {
-      try? JSONDecoder().decode(Record.self, from: $0)
-    }
+    guard let data = FileManager.default.contents(atPath: directory(name) + "/run.json"),
+      let record = try? JSONDecoder().decode(Record.self, from: data), record.isPossible,
+      record.number == name.split(separator: "-").first.flatMap({ Int($0) })
+    else { return nil }
+    let files = (try? FileManager.default.contentsOfDirectory(atPath: directory(name))) ?? []
+    return files.contains { $0.hasPrefix("trace") } ? record : nil
   }
 
   /// Makes a run's directory anew: what an interrupted one left is removed.

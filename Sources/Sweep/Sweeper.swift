@@ -97,8 +97,11 @@ package struct Sweeper {
       try warmUp(Set(missing.map(\.configuration)).sorted())
     }
     let bytes = options.keepsAnalysis ? largest : largest &* UInt64(missing.count)
+    // Without a warm-up nobody knows before the first run is made.
     report(
-      "about \(Words.time(left(missing[...]))) for \(Words.number(missing.count, "run")), and \(Words.bytes(bytes)) at most"
+      largest == 0
+        ? "\(Words.number(missing.count, "run")); for how long, and how large they are, the first ones will tell"
+        : "about \(Words.time(left(missing[...]))) for \(Words.number(missing.count, "run")), and \(Words.bytes(bytes)) at most"
     )
     var place = 0
     while place < missing.count {
@@ -209,7 +212,9 @@ package struct Sweeper {
     let needed = largest &+ largest / 2 &+ 16 << 20
     guard let free = directory.free, free < needed else { return }
     throw Ending.diskFull(
-      "\(Words.bytes(free)) are free in \(directory.path), and a run takes up to \(Words.bytes(largest)): make room for \(runs) more; the same command then goes on"
+      "\(Words.bytes(free)) are free in \(directory.path), and \(Words.bytes(needed)) are wanted before a run is made"
+        + (largest > 0 ? ", as runs take up to \(Words.bytes(largest))" : "")
+        + ": make room for \(Words.number(runs, "more run")); the same command then goes on"
     )
   }
 }

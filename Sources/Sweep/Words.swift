@@ -9,7 +9,8 @@ package enum Words {
   /// Of seconds.
   package static func time(_ seconds: Double) -> String {
     if seconds < 99.5 { return String(format: seconds < 9.95 ? "%.1f s" : "%.0f s", seconds) }
-    let minutes = Int((seconds / 60).rounded())
+    // Of a file that was edited: more than all time there is.
+    let minutes = Int((min(seconds, 1e15) / 60).rounded())
     return minutes < 100 ? "\(minutes) min" : "\(minutes / 60) h \(minutes % 60) min"
   }
 

@@ -125,7 +125,7 @@ struct SweepInput {
     guard PathText.withBytes(place + "/run.json", { access($0, F_OK) }) == 0 else { return nil }
     let record: Record = try read(place + "/run.json")
     guard record.number == run.number, (record.label ?? configuration.label) == configuration.label,
-      record.began.isFinite, record.duration.isFinite, record.duration >= 0
+      (0...1e11).contains(record.began), (0...1e7).contains(record.duration)
     else { throw failed(place + "/run.json", "it is that of another run than the plan has here") }
     let machines = min(max(1, configuration.machines ?? 1), 16)
     let recordings = (1...machines).map { machine in
@@ -176,10 +176,12 @@ struct SweepInput {
     // Each look has an equal part, so that all of them together have the level that was asked for.
     if let looks { plan.judgement.level /= Double(looks.looks.count) }
     var seen: Set<[Int64]> = []
+    var known: [Int: String] = [:]
     let runs = try runs.map { run in
       let machines = try run.recordings.map { recording in
         let found = try compared(recording)
         try check(found.summary.trace, recording, run, &seen)
+        try check(found.summary.machine, recording, run.configuration, &known)
         return found
       }
       return SweepRun(
@@ -211,9 +213,25 @@ struct SweepInput {
     }
     let time = Double(begin) / 1e9
     let tolerance = Self.clockTolerance
-    guard
-      !trace.isUnixTime || (run.time.lowerBound - tolerance...run.time.upperBound + tolerance).contains(time)
-    else { throw Self.failed(path, "it was not recorded when this run was made") }
+    guard trace.isUnixTime, !run.time.contains(time) else { return }
+    let isNear = (run.time.lowerBound - tolerance...run.time.upperBound + tolerance).contains(time)
+    guard isNear, !runs.contains(where: { $0.time.contains(time) }) else {
+      throw Self.failed(path, "it was not recorded when this run was made")
+    }
+  }
+
+  /// Ends the program where runs of one configuration were not made alike: a trace is that of another one.
+  private func check(
+    _ machine: MachineReport?, _ path: String, _ configuration: Int, _ known: inout [Int: String]
+  )
+    throws
+  {
+    guard let machine else { return }
+    let words = machine.guest + "\n" + machine.configuration
+    guard known[configuration, default: words] == words else {
+      throw Self.failed(path, "its machine is not that of other runs of the same configuration")
+    }
+    known[configuration] = words
   }
 
   /// No plan is larger.

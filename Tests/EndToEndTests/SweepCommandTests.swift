@@ -366,10 +366,61 @@ struct SweepCommandTests {
     }
     try manager.removeItem(atPath: traces[1])
     try manager.moveItem(atPath: place + "/kept", toPath: traces[1])
+    // Each in place of the other; then with the times exchanged as well, so that the machines alone tell. The two runs of a block
+    // are of different configurations.
+    func exchange() throws {
+      try manager.moveItem(atPath: traces[0], toPath: place + "/kept")
+      try manager.moveItem(atPath: traces[1], toPath: traces[0])
+      try manager.moveItem(atPath: place + "/kept", toPath: traces[1])
+    }
+    try refused("was not recorded when this run was made") { try exchange() }
+    let first = try String(contentsOfFile: records[0], encoding: .utf8)
+    let second = try String(contentsOfFile: records[1], encoding: .utf8)
+    func line(_ key: String, _ text: String) throws -> String {
+      String(try #require(text.split(separator: "\n").first { $0.contains("\"\(key)\"") }))
+    }
+    try refused("its machine is not that of other runs of the same configuration") {
+      for (record, own, other) in [(records[0], first, second), (records[1], second, first)] {
+        let text = try ["began", "duration"].reduce(own) {
+          $0.replacing(try line($1, own), with: try line($1, other))
+        }
+        try text.write(to: URL(fileURLWithPath: record), atomically: true, encoding: .utf8)
+      }
+    }
+    try first.write(to: URL(fileURLWithPath: records[0]), atomically: true, encoding: .utf8)
+    try exchange()
     try refused("it is that of another run") {
       try manager.removeItem(atPath: records[1])
       try manager.copyItem(atPath: records[0], toPath: records[1])
     }
+  }
+
+  @Test("what cannot have been written of a run is made again, and the rest is left as it is")
+  func impossible() throws {
+    let directory = try TemporaryDirectory()
+    let text = Self.experiment.replacing("pairs: 4", with: "pairs: 2")
+    let (output, place) = try sweep(directory.url, text)
+    #expect(output.status == 0, "\(output.standardError)")
+    let runs = try FileManager.default.contentsOfDirectory(atPath: place + "/runs").filter {
+      $0.hasPrefix("0")
+    }
+    .sorted().map { "\(place)/runs/\($0)/run.json" }
+    let before = try runs.map { try String(contentsOfFile: $0, encoding: .utf8) }
+    // A long time, no time, another number, and no trace.
+    for (place, damage) in [("duration", "1e308"), ("duration", "-5"), ("number", "7")].enumerated() {
+      let line = try #require(before[place].split(separator: "\n").first { $0.contains("\"\(damage.0)\"") })
+      let isLast = !line.hasSuffix(",")
+      try before[place].replacing(line, with: "  \"\(damage.0)\" : \(damage.1)\(isLast ? "" : ",")")
+        .write(to: URL(fileURLWithPath: runs[place]), atomically: true, encoding: .utf8)
+    }
+    let again = try run(Tools.exeunt, ["sweep", "-o", place, place + ".yaml"])
+    #expect(again.status == 0, "\(again.standardError)")
+    let after = try runs.map { try String(contentsOfFile: $0, encoding: .utf8) }
+    #expect(zip(before, after).map { $0 == $1 } == [false, false, false, true])
+    let told = try run(Tools.analyzer, ["compare", "--primary", "elapsed", place])
+    #expect(told.status == 0, "\(told.standardError)")
+    let (refused, _) = try sweep(directory.url, text.replacing("serial: none", with: "check: true"), "--plan")
+    #expect(refused.status == 2 && refused.standardError.contains("check"), "\(refused.standardError)")
   }
 
   @Test("a run ends with its sweep, also where that is killed")
