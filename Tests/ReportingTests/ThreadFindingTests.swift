@@ -61,6 +61,12 @@ struct ThreadFindingTests {
     #expect(found.first?.advice.contains { $0.contains("--iothread-poll 0") } == true)
     run.loops = [Self.loop(polling: Self.second / 2, polls: 1000, ready: 200, sleep: 30_000)]
     #expect(Findings.find(in: run).first?.advice.contains { $0.contains("--iothread-poll 80us") } == true)
+    // A longer poll would take a CPU even longer from a vCPU that waits for one.
+    run.vcpus[0].scheduling = Self.scheduling(waiting: Self.second / 5)
+    let starved = Findings.find(in: run).first { $0.kind == "polling_misses" }
+    #expect(starved?.advice.contains { $0.contains("poll longer") } == false)
+    #expect(starved?.advice.contains { $0.contains("waited for a CPU meanwhile") } == true)
+    run.vcpus[0].scheduling = nil
     // Never more than it polled at all, and nothing where it may not poll.
     run.loops = [Self.loop(polling: Self.second / 40, polls: 1000, ready: 200, sleep: 900_000)]
     #expect(Findings.find(in: run).first?.cost.time == Self.second / 40)
@@ -153,6 +159,11 @@ struct ThreadFindingTests {
     #expect(found.first?.number("kicks") == 1010 && found.first?.number("handlers") == 1000)
     #expect(found.first?.cost.time == 50_000_000 && found.first?.cost.whose == "elapsed")
     #expect(found.first?.advice.contains { $0.contains("--iothread-poll 70us") } == true)
+    // One that polls already is not told to.
+    run.kickPaths = [
+      Self.path(kicks: 1010, handlers: 1000, wait: 50_000, Self.loop(polls: 900, sleep: 70_000))
+    ]
+    #expect(Findings.find(in: run).first?.advice.contains { $0.contains("--iothread-poll") } == false)
     run.kickPaths = [Self.path(kicks: 1500, handlers: 1000, wait: 50_000, Self.loop())]
     #expect(Findings.find(in: run).isEmpty)
     run.kickPaths = [Self.path(kicks: 1000, handlers: 1000, wait: 50_000, requests: 2, Self.loop())]

@@ -139,8 +139,13 @@ struct DocumentBuilder {
       machine.guest, number(machine.vcpus, "vCPU"),
       isSingle ? "its thread runs the event loop" : number(machine.loops, "I/O thread"),
     ]
+    let configuration = report.configuration()
     var modes = ["ioeventfd", "irqfd"].compactMap { name in
-      report.configuration(name).map { "\(name) \($0)" }
+      configuration[name].map { value in
+        // A device may have it otherwise.
+        let differs = configuration.contains { $0.value.contains("\(name)=off") }
+        return "\(name) \(value)" + (value == "on" && differs ? " (off for some devices)" : "")
+      }
     }
     if let lock = report.configuration("lock"), lock != "device" { modes.append("lock \(lock)") }
     if !modes.isEmpty { words.append(modes.joined(separator: ", ")) }

@@ -57,7 +57,10 @@ extension Findings {
         ], advice: [])
       if let sleeps = kicks.loop?.sleeps, sleeps.count > 0 {
         found.numbers.append(.time("sleep_p90", sleeps.p90))
-        if kicks.loop?.threadOf == nil, sleeps.p90 <= longestPoll {
+        // Not where it polls already, which is another finding.
+        if let loop = kicks.loop, loop.threadOf == nil, loop.polls < path.handlers / 2,
+          sleeps.p90 <= longestPoll
+        {
           found.advice.append(
             "have the thread poll: --iothread-poll \((sleeps.p90 + 999) / 1000)us is as long as nine of ten of its sleeps were"
           )

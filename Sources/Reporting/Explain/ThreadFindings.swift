@@ -104,17 +104,24 @@ extension Findings {
           .time("sleep_p90", loop.sleeps.p90),
         ], advice: [])
       let isNear = loop.sleeps.count > 0 && loop.sleeps.p90 <= 4 * budget
+      // Kicks come late from a guest whose vCPU has no CPU, and a thread that polls may have it.
+      let starved = run.vcpus.first {
+        ($0.scheduling?.waiting ?? 0) > $0.span / 10
+      }
       found.advice = [
-        isNear
-          ? "poll longer: after it had polled in vain it slept \(Text.duration(loop.sleeps.p90)) at most in nine of ten cases; "
-            + (isAdaptive
-              ? "--poll-max-ns \(budget + loop.sleeps.p90) would have let it last"
-              : "--iothread-poll \((budget + loop.sleeps.p90 + 999) / 1000)us would have lasted")
-          : loop.pollsReady > misses
-            ? "polls mostly find something (\(Text.count(loop.pollsReady))): poll for less than \(Text.duration(budget)) only if others want that CPU"
-            : isAdaptive
-              ? "do not poll: --poll-max-ns 0, the default, or have it give up sooner with a smaller one, as work comes too seldom"
-              : "do not poll: --iothread-poll 0, the default, as work comes too seldom"
+        starved.map {
+          "\($0.name) waited for a CPU meanwhile, which a thread that polls takes from it where both may run there: --pin the two to different ones, or do not poll"
+        }
+          ?? (isNear
+            ? "poll longer: after it had polled in vain it slept \(Text.duration(loop.sleeps.p90)) at most in nine of ten cases; "
+              + (isAdaptive
+                ? "--poll-max-ns \(budget + loop.sleeps.p90) would have let it last"
+                : "--iothread-poll \((budget + loop.sleeps.p90 + 999) / 1000)us would have lasted")
+            : loop.pollsReady > misses
+              ? "polls mostly find something (\(Text.count(loop.pollsReady))): poll for less than \(Text.duration(budget)) only if others want that CPU"
+              : isAdaptive
+                ? "do not poll: --poll-max-ns 0, the default, or have it give up sooner with a smaller one, as work comes too seldom"
+                : "do not poll: --iothread-poll 0, the default, as work comes too seldom")
       ]
       found.estimate = FindingEstimateReport(
         saves: time,

@@ -53,14 +53,22 @@ private struct ConfigurationValue: Decodable {
     "scratchBytes": "scratch",
   ]
 
+  /// Who serves a device, by the keys that users give; what is on there is off here.
+  private static let serviceKeys = ["kicksExit": "ioeventfd", "interruptsByIoctl": "irqfd"]
+
+  private static func member(_ name: String, _ value: String) -> (name: String, value: String) {
+    guard let key = serviceKeys[name] else { return (name, value) }
+    return (key, value == "on" ? "off" : value == "off" ? "on" : value)
+  }
+
   init(from decoder: any Decoder) throws {
     if let list = try? [ConfigurationValue](from: decoder) {
       text = list.map(\.text).joined(separator: " ")
     } else if let values = try? [String: ConfigurationValue](from: decoder) {
       let isDisk = values["isReadOnly"] != nil
       text = values.filter { !isDisk || !$0.value.text.isEmpty }.map { name, value in
-        let name = isDisk ? Self.diskKeys[name] ?? name : name
-        return value.text.isEmpty ? name : "\(name)=\(value.text)"
+        let (name, value) = Self.member(isDisk ? Self.diskKeys[name] ?? name : name, value.text)
+        return value.isEmpty ? name : "\(name)=\(value)"
       }.sorted().joined(separator: " ")
     } else {
       let container = try decoder.singleValueContainer()
