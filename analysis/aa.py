@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How often `exeunt-analyze compare` says that a configuration differs from itself, and how often it finds a difference that is there.
 
-    python3 analysis/aa.py --exeunt EXEUNT --analyze EXEUNT-ANALYZE --directory DIR [--minutes N] [--comparisons N] [--pin LIST] [--guest WORDS]
+    python3 analysis/aa.py --exeunt EXEUNT --analyze EXEUNT-ANALYZE --directory DIR [--minutes N] [--comparisons N] [--pin LIST] [--guest WORDS] [--spacing N]
 
 Records rounds of three runs for some minutes: two of one configuration (the guest `doorbell`, its kicks as exits, unless --guest says another) and one of a guest that
 executes one PAUSE more for each request, in an order that chance decides. Of each run its state is kept in DIR. Then it compares, ten rounds
@@ -87,6 +87,7 @@ def main():
     parser.add_argument("--comparisons", type=int, default=300)
     parser.add_argument("--pin", help="as of `exeunt run`: a thread that the scheduler moves varies more than one that stays")
     parser.add_argument("--guest", default=GUEST, help="the guest and options of `exeunt run`, by default: %(default)s")
+    parser.add_argument("--spacing", type=int, default=0, help="PAUSEs of those alike for each request: the more they are, the less is one more, in percent")
     options = parser.parse_args()
     options.directory.mkdir(parents=True, exist_ok=True)
     coin = random.Random()
@@ -96,7 +97,7 @@ def main():
         kinds = ["alike", "again", "slower"]
         coin.shuffle(kinds)
         for kind in kinds:
-            record(options, f"{number:05}-{kind}", ["--guest", *options.guest.split()] + (["spacing=1"] if kind == "slower" else []))
+            record(options, f"{number:05}-{kind}", ["--guest", *options.guest.split(), f"spacing={options.spacing + (kind == 'slower')}"])
     recorded = rounds(options.directory)
     if len(recorded) < PAIRS:
         sys.exit(f"{len(recorded)} rounds are too few for a comparison of {PAIRS} pairs")

@@ -105,7 +105,7 @@ struct IOThreadTests {
   }
 
   @Test(
-    "A pause that comes while the loop obeys an older one is obeyed", .timeLimit(.minutes(2)),
+    "A pause that comes while the loop obeys an older one is obeyed", .timeLimit(.minutes(20)),
     arguments: WaitMethod.allCases)
   func stalePauses(wait: WaitMethod) throws {
     // A loop that polls is awake when the next order comes, so that orders meet it at each of its steps.

@@ -62,16 +62,25 @@ struct Probe: Sendable, CustomStringConvertible {
   var warnings: [String] { lines.filter { $0.hasPrefix("warning: ") } }
 }
 
-/// Checks that neither the private daemon nor its files outlived a recording.
-func expectNothingLeft(of probe: Probe, sourceLocation: SourceLocation = #_sourceLocation) {
+/// Checks that neither the private daemon nor its files outlive a recording.
+///
+/// - Parameter limit: nanoseconds until they must be gone: after a recording was given up its keeper cleans up behind the
+///   run's back, and is itself the last to go.
+func expectNothingLeft(
+  of probe: Probe, within limit: UInt64 = 0, sourceLocation: SourceLocation = #_sourceLocation
+) {
   let home = probe["home"] ?? ""
   #expect(home.contains("/exeunt-"), sourceLocation: sourceLocation)
-  #expect(access(home, F_OK) != 0, "\(home) is still there", sourceLocation: sourceLocation)
-  let left = ProcessTable.contains { entry in
-    entry.isRunning
-      && TextFile.read("/proc/\(entry.id)/environ", limit: 1 << 20)?.contains("LTTNG_HOME=\(home)") == true
+  let deadline = Clock.monotonic + limit
+  func isLeft() -> Bool {
+    ProcessTable.contains { entry in
+      entry.isRunning
+        && TextFile.read("/proc/\(entry.id)/environ", limit: 1 << 20)?.contains("LTTNG_HOME=\(home)") == true
+    }
   }
-  #expect(!left, "a process of the private daemon is still there", sourceLocation: sourceLocation)
+  while access(home, F_OK) == 0 || isLeft(), Clock.monotonic < deadline { usleep(10_000) }
+  #expect(access(home, F_OK) != 0, "\(home) is still there", sourceLocation: sourceLocation)
+  #expect(!isLeft(), "a process of the private daemon is still there", sourceLocation: sourceLocation)
 }
 
 /// Runs `body` with an empty directory that is removed afterwards.

@@ -50,7 +50,7 @@ struct SharedRingTests {
 
   @Test(
     "Requests that other threads submit, and resets amid them, lose no completion and block nobody",
-    .timeLimit(.minutes(3)), arguments: 0..<4 as Range<UInt64>)
+    .timeLimit(.minutes(20)), arguments: 0..<4 as Range<UInt64>)
   func threads(seed: UInt64) throws {
     try DedicatedThread.prepareInterrupts()
     var random = SeededGenerator(seed: seed)

@@ -131,7 +131,7 @@ final class VirtioBoard {
     _ = try ring.publish()
     device.transport.write(UInt64(queue), MMIODriver.queueNotify, in: memory)
     var used = try ring.takeUsed()
-    let deadline = Clock.monotonic + 5_000_000_000
+    let deadline = Clock.monotonic + 60_000_000_000
     while used.isEmpty, device === disk, Clock.monotonic < deadline {
       collect(device)
       used = try ring.takeUsed()
