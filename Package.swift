@@ -54,17 +54,17 @@ let monitor: [Target] = [
     ],
     swiftSettings: swift),
   .target(name: "Recorder", dependencies: ["Platform"], swiftSettings: swift),
-  .target(name: "GuestAgent", dependencies: ["Platform"], swiftSettings: swift),
-  .target(name: "Sweep", dependencies: ["Platform", yams], swiftSettings: swift),
+  .target(name: "GuestAgent", dependencies: ["Platform", "InertText"], swiftSettings: swift),
+  .target(name: "Sweep", dependencies: ["Platform", "InertText", yams], swiftSettings: swift),
   .target(name: "SweepOptions", dependencies: [argumentParser], swiftSettings: swift),
   .executableTarget(
-    name: "exeunt-sweep", dependencies: ["Sweep", "SweepOptions", "Platform", argumentParser],
+    name: "exeunt-sweep", dependencies: ["Sweep", "SweepOptions", "Platform", "InertText", argumentParser],
     swiftSettings: swift),
   .executableTarget(
     name: "exeunt",
     dependencies: [
       "Machine", "Board", "Boot", "Recorder", "GuestAgent", "GuestPrograms", "SweepOptions", "Platform",
-      "Spelling", argumentParser,
+      "Spelling", "InertText", argumentParser,
     ],
     swiftSettings: swift),
 ]
@@ -73,19 +73,21 @@ let monitor: [Target] = [
 let analyzer: [Target] = [
   .target(name: "CTF", swiftSettings: strict),
   .target(name: "Analysis", dependencies: ["CTF"], swiftSettings: swift),
-  .target(name: "Dump", dependencies: ["CTF", "Spelling"], swiftSettings: swift),
+  .target(name: "Dump", dependencies: ["CTF", "Spelling", "InertText"], swiftSettings: swift),
   .target(name: "Reports", swiftSettings: swift),
   .target(name: "Statistics", swiftSettings: swift),
   .target(name: "Symbols", swiftSettings: swift),
   .target(
-    name: "Reporting", dependencies: ["Reports", "Analysis", "CTF", "Dump", "Statistics", "Symbols"],
+    name: "Reporting",
+    dependencies: ["Reports", "Analysis", "CTF", "Dump", "Statistics", "Symbols", "InertText"],
     swiftSettings: swift),
   .target(name: "CSQLite", cSettings: c),
   .target(
     name: "Export", dependencies: ["Analysis", "CTF", "Dump", "Reports", "Symbols", "CSQLite"],
     swiftSettings: swift),
   .target(
-    name: "Pages", dependencies: ["Reporting", "Reports", "Statistics", "Export", "Analysis", "CTF"],
+    name: "Pages",
+    dependencies: ["Reporting", "Reports", "Statistics", "Export", "Analysis", "CTF", "InertText"],
     resources: [
       .embedInCode("Timeline/Viewer/numbers.js"), .embedInCode("Timeline/Viewer/data.js"),
       .embedInCode("Timeline/Viewer/words.js"), .embedInCode("Timeline/Viewer/picture.js"),
@@ -100,7 +102,7 @@ let analyzer: [Target] = [
     name: "exeunt-analyze",
     dependencies: [
       "Pages", "Export", "Reporting", "Reports", "Statistics", "Symbols", "Dump", "Analysis", "CTF",
-      "CArguments", "Spelling",
+      "CArguments", "Spelling", "InertText",
       argumentParser,
     ],
     swiftSettings: swift),
@@ -110,6 +112,7 @@ let analyzer: [Target] = [
 let common: [Target] = [
   .target(name: "CArguments", cSettings: c),
   .target(name: "Spelling", swiftSettings: swift),
+  .target(name: "InertText", swiftSettings: swift),
 ]
 
 let package = Package(
@@ -134,6 +137,7 @@ let package = Package(
     .testTarget(
       name: "StatisticsTests", dependencies: ["Statistics", "TestSupport"], exclude: ["Oracle"],
       swiftSettings: swift),
+    .testTarget(name: "InertTextTests", dependencies: ["InertText"], swiftSettings: swift),
     .testTarget(name: "SymbolsTests", dependencies: ["Symbols", "TestSupport"], swiftSettings: swift),
     .testTarget(
       name: "ReportingTests",
@@ -219,7 +223,7 @@ let package = Package(
       name: "EndToEndTests",
       dependencies: [
         "Reporting", "Reports", "GuestPrograms", "Board", "exeunt", "exeunt-sweep", "exeunt-analyze",
-        "CTestGuests", "TestSupport", "Platform",
+        "CTestGuests", "TestSupport", "Platform", "InertText",
       ],
       exclude: ["Oracle"], swiftSettings: swift),
   ],

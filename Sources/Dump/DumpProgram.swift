@@ -1,4 +1,5 @@
 import CTF
+import InertText
 
 /// How to print the values of an event class: a flat list of steps over the words that ``MergedEvents`` delivers,
 /// made once for each class. Everything that does not depend on values is in literals.
@@ -111,7 +112,9 @@ struct DumpProgram {
         continue
       }
       switch style {
-      case .text: literal(isFirst ? " \(name) = " : ", \(name) = ")
+      case .text:
+        let name = InertText.replaced(name)
+        literal(isFirst ? " \(name) = " : ", \(name) = ")
       case .json: literal((isFirst ? "" : ",") + JSONText.quoted(name) + ":")
       }
       isFirst = false

@@ -1,4 +1,5 @@
 import CTF
+import InertText
 
 /// What a dump knows about a stream.
 struct DumpStream {
@@ -66,7 +67,7 @@ final class DumpEvents {
     let host = Self.host(trace)
     titles = streamClass.events.map { event in
       switch style {
-      case .text: Array("\(host)\(event.name): ".utf8)
+      case .text: Array(InertText.replaced("\(host)\(event.name): ").utf8)
       case .json:
         Array(
           "\"trace\":\(number),\"name\":\(JSONText.quoted(event.name))\(Self.needsComma(streamClass, event, shown) ? "," : "")"

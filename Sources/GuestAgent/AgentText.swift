@@ -1,18 +1,11 @@
 import Glibc
+import InertText
 
 /// Answers for people.
 package enum AgentText {
-  /// A text as it can be shown: what a terminal would obey is not sent to it, for it is the guest's.
+  /// A text on one line, as it can be shown: what a terminal would obey is not sent to it, for it is the guest's.
   package static func printable(_ text: String) -> String {
-    var shown = ""
-    for scalar in text.unicodeScalars {
-      switch scalar.value {
-      case 0..<0x20, 0x7f..<0xa0, 0x200e, 0x200f, 0x2028...0x202e, 0x2066...0x2069:
-        shown += "\\u{\(String(scalar.value, radix: 16))}"
-      default: shown.unicodeScalars.append(scalar)
-      }
-    }
-    return shown
+    InertText.escaped(text).replacing("\n", with: "\\u{a}").replacing("\t", with: "\\u{9}")
   }
 
   /// What a command returned, in lines; none where it returned nothing.

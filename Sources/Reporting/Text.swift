@@ -57,35 +57,6 @@ package enum Text {
     return "…" + cut(String(rest), to: width - 1)
   }
 
-  /// Without control characters: what a trace calls things must not command the reader's terminal.
-  ///
-  /// - Parameter keepsColor: Leaves ECMA-48's colours (`ESC [ … m`) in.
-  static func printable(_ text: String, keepsColor: Bool) -> String {
-    let isPlain = { (scalar: Unicode.Scalar) in
-      scalar.properties.generalCategory != .control && scalar.properties.generalCategory != .lineSeparator
-        && scalar.properties.generalCategory != .paragraphSeparator
-    }
-    if text.unicodeScalars.allSatisfy(isPlain) { return text }
-    var result = String.UnicodeScalarView()
-    var rest = text.unicodeScalars[...]
-    while let scalar = rest.popFirst() {
-      if keepsColor, scalar == "\u{1b}", rest.first == "[",
-        let end = rest.dropFirst().firstIndex(where: { !("0"..."9").contains($0) && $0 != ";" }),
-        rest[end] == "m"
-      {
-        result.append(scalar)
-        result.append(contentsOf: rest[...end])
-        rest = rest[rest.index(after: end)...]
-      } else {
-        result.append(isPlain(scalar) ? scalar : "\u{fffd}")
-      }
-    }
-    return String(result)
-  }
-
-  /// A text of others on one line of a terminal.
-  package static func line(_ text: String) -> String { printable(text, keepsColor: false) }
-
   /// A word as a shell reads it back.
   package static func shellWord(_ word: String) -> String {
     let isPlain = word.unicodeScalars.allSatisfy {

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import InertText
 import Platform
 
 /// Starts runs that end with the sweep, however it ends, on processors of their own.
@@ -27,7 +28,8 @@ package enum RunLauncher {
       if !cpus.isEmpty { try ProcessorSet.restrictCurrentThread(to: cpus) }
       try Subprocess.execute(all[3], Array(all.dropFirst(4)))
     } catch {
-      FileHandle.standardError.write(Data("exeunt sweep: cannot start \(all[3]): \(error)\n".utf8))
+      FileHandle.standardError.write(
+        Data(InertText.escaped("exeunt sweep: cannot start \(all[3]): \(error)\n").utf8))
       exit(2)
     }
   }

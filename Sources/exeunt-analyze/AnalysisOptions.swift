@@ -3,6 +3,7 @@ import ArgumentParser
 import CTF
 import Dump
 import Glibc
+import InertText
 import Reporting
 import Reports
 
@@ -201,7 +202,7 @@ struct AnalysisOptions: ParsableArguments {
       switch format {
       case .text: text = TextRenderer.render(report, style: style)
       case .html: text = HTMLRenderer.render(report)
-      case .json: text = try report.json(bigIntegers: integers.bigIntegers)
+      case .json: text = InertText.json(try report.json(bigIntegers: integers.bigIntegers))
       case .csv:
         guard let table = report.csv() else {
           throw Terminal.mistake("--format csv: \(report.command) is no table; exits, paths and dump are")

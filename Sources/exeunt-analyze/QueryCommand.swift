@@ -2,6 +2,7 @@ import ArgumentParser
 import CTF
 import Export
 import Glibc
+import InertText
 import Reporting
 import Reports
 
@@ -85,7 +86,7 @@ struct QueryCommand: ParsableCommand {
     }
     var writer = QueryWriter(
       descriptor: STDOUT_FILENO, format: format, bigIntegers: options.integers.bigIntegers,
-      printable: { Terminal.shown(Text.line($0)) })
+      printable: { Terminal.shown(InertText.replaced($0)) })
     var problem: SQLiteError?
     do throws(SQLiteError) {
       try database.run(sql) { (statement) throws(SQLiteError) in try writer.write(statement) }
@@ -98,7 +99,7 @@ struct QueryCommand: ParsableCommand {
       throw RunOptions.failed(nil, String(cString: strerror(code)))
     }
     guard let problem else { return }
-    guard problem.isDamage else { throw Terminal.mistake("SQL: \(Text.line(problem.description))") }
+    guard problem.isDamage else { throw Terminal.mistake("SQL: \(InertText.replaced(problem.description))") }
     Terminal.report("cannot read the database \(PathText.shown(path)): \(problem.description)")
     throw ExitCode(3)
   }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CTF
 import Glibc
+import InertText
 import Reporting
 
 /// What is written where.
@@ -33,9 +34,9 @@ enum Terminal {
   /// A message under the program's name on standard error.
   static func report(_ message: String) { write(shown("exeunt-analyze: \(message)\n"), to: STDERR_FILENO) }
 
-  /// A text in characters that the locale has.
+  /// A message in characters that the locale has, none of which commands the terminal.
   static func shown(_ text: String) -> String {
-    let text = PathText.shown(text)
+    let text = InertText.escaped(PathText.shown(text))
     return isASCII ? ASCIIText.text(text) : text
   }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Glibc
+import InertText
 import Platform
 import Sweep
 import SweepOptions
@@ -21,13 +22,18 @@ struct ExeuntSweep: ParsableCommand {
     } catch {
       let code = exitCode(for: error)
       let text = fullMessage(for: error)
-      if code.isSuccess { print(text) } else { Self.tell(text) }
+      if code.isSuccess { Self.say(text) } else { Self.tell(text) }
       Glibc.exit(code == .validationFailure ? 2 : code.rawValue)
     }
   }
 
+  /// Says what was asked for, on standard output.
+  private static func say(_ text: String) { print(InertText.escaped(text)) }
+
+  /// Tells something on standard error.
   private static func tell(_ text: String) {
     guard !text.isEmpty else { return }
+    let text = InertText.escaped(text)
     FileHandle.standardError.write(Data((text.hasSuffix("\n") ? text : text + "\n").utf8))
   }
 
@@ -59,7 +65,7 @@ struct ExeuntSweep: ParsableCommand {
         known
         ?? SweepPlan(
           wanted, seed: options.seed ?? .random(in: 0...UInt64.max), until: until)
-      print(Self.words(made, in: place))
+      Self.say(Self.words(made, in: place))
       let program = try Self.beside("exeunt", "makes the runs")
       let analyzer =
         until != nil || wanted.keepsAnalysis ? try Self.beside("exeunt-analyze", "reads them") : ""
@@ -76,7 +82,7 @@ struct ExeuntSweep: ParsableCommand {
         isAsked: { Interruption.isAsked },
         report: { Self.tell($0) })
       try sweeper.run()
-      print(Self.further(made, in: place))
+      Self.say(Self.further(made, in: place))
     } catch let failure as SweepDirectory.Failure {
       throw Self.end("\(failure)", 1)
     } catch let ending as Sweeper.Ending {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import GuestAgent
 import GuestPrograms
+import InertText
 import Platform
 import Spelling
 
@@ -92,8 +93,8 @@ struct AgentCommand: ParsableCommand {
 
   private func show(_ outcome: AgentOutcome, of request: AgentRequest) throws {
     switch (outcome, format) {
-    case (.returned(let value), .json): try Results.write(value.json(isPretty: true))
-    case (.ended(let result), .json): try Results.write(result.answer.json(isPretty: true))
+    case (.returned(let value), .json): try Results.write(InertText.json(value.json(isPretty: true)))
+    case (.ended(let result), .json): try Results.write(InertText.json(result.answer.json(isPretty: true)))
     case (.asked, .json): try Results.write("{}")
     case (.returned(let value), .text):
       let text = AgentText.text(value, of: request.command)

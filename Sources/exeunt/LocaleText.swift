@@ -1,4 +1,5 @@
 import Glibc
+import InertText
 
 /// The characters that the user's locale has.
 enum LocaleText {
@@ -11,8 +12,9 @@ enum LocaleText {
     return !locale.contains("utf-8") && !locale.contains("utf8")
   }()
 
-  /// A text in characters that the locale has, for people; JSON is UTF-8 everywhere.
+  /// A text in characters that the locale has, none of which commands the terminal, for people; JSON is UTF-8 everywhere.
   static func shown(_ text: String) -> String {
+    let text = InertText.escaped(text)
     guard isASCII, !text.utf8.allSatisfy({ $0 < 0x80 }) else { return text }
     let replacements: [Character: Character] = ["–": "-", "→": ">", "µ": "u", "×": "x", "…": "~", "·": "-"]
     return String(text.map { $0.isASCII ? $0 : replacements[$0] ?? "?" })

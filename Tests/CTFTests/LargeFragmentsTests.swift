@@ -44,8 +44,8 @@ import Testing
 
   @Test(arguments: [("utf-8", 1), ("utf-16le", 2), ("utf-32be", 4)])
   func largeValuesAreRead(_ encoding: String, _ unit: Int) throws {
-    // The pair in UTF-16 falls on every place of a window, as its period is odd.
-    let long = String(repeating: "a😀€", count: 34_000)
+    // Characters fall on every place of a window, in UTF-8 and in UTF-16, as no power of two is a multiple of the period.
+    let long = String(repeating: "a😀€é", count: 34_000)
     var bytes: [UInt8] = []
     var expected: [String] = []
     for (blob, string, text) in [(1, "", "x"), (270_001, long, "y"), (0, "z", long)] {
@@ -66,6 +66,14 @@ import Testing
     #expect(lines.count == expected.count)
     // Not in one expectation: a failure would print megabytes.
     for (line, wanted) in zip(lines, expected) { #expect((line == wanted) == true) }
+    // As JSON the texts are the same ones, whatever a window cuts.
+    let (objects, _) = try trace.dump(.json, bufferMemory: Self.bufferMemory)
+    for (line, wanted) in zip(objects, [("", "x"), (long, "y"), ("z", long)]) {
+      let event = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+      let fields = try #require(event?["fields"] as? [String: Any])
+      #expect(((fields["s"] as? String, fields["t"] as? String) == wanted) == true)
+    }
+    #expect(objects.count == expected.count)
     let opened = try Trace(
       opening: [trace.path], manyBeyond: Int.max, bufferMemory: Self.bufferMemory)
     #expect(largeEvents(opened) == 2)

@@ -263,7 +263,7 @@ struct SweepCommandTests {
   func until() throws {
     let directory = try TemporaryDirectory()
     let text = """
-      guests: [port-io iterations=20]
+      guests: [port-io iterations=2000]
       options: {serial: none}
       factors: {lock: [device, global]}
       pairs: 10

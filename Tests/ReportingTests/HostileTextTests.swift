@@ -10,7 +10,9 @@ struct HostileTextTests {
   func names(_ usesColor: Bool) throws {
     for report in try ReportTests.all("lossy") + ReportTests.all("doorbell-exits") {
       var report = report
-      let name = String(repeating: "x", count: 150) + "\u{1b}]0;title\u{7}\u{1b}[2J\n\u{9b}1m\r" + "end"
+      let name =
+        String(repeating: "x", count: 150) + "\u{1b}]0;title\u{7}\u{1b}[2J\n\u{9b}1m\r\u{1b}[8m\u{1b}[31m"
+        + "end"
       report.machine?.guest = name
       report.machine?.kernel = name
       report.trace.diagnostics = [name]
@@ -26,6 +28,8 @@ struct HostileTextTests {
         report.summary?.exits[index].device = "d \(index)"
       }
       let text = TextRenderer.render(report, style: TextStyle(usesColor: usesColor))
+      // Colours are those of a report without such names.
+      #expect(!text.contains("\u{1b}[8m") && !text.contains("\u{1b}[31m"))
       let plain = text.replacing(#/\u{1b}\[[0-9;]*m/#, with: "")
       for line in plain.split(separator: "\n") { #expect(line.count <= 100, "\(report.command): \(line)") }
       #expect(!plain.unicodeScalars.contains { $0.properties.generalCategory == .control && $0 != "\n" })

@@ -1,3 +1,4 @@
+import InertText
 import Reporting
 
 /// What the script of a page has to know of a run before it decodes anything: names, tracks, and where their chunks are.
@@ -37,7 +38,7 @@ enum TimelineHeader {
   /// is shown as U+FFFD, as everywhere on pages.
   static func text(_ value: String) -> String {
     var result = "\""
-    for scalar in Text.line(value).unicodeScalars {
+    for scalar in InertText.replaced(value).unicodeScalars {
       switch scalar {
       case "\"", "\\": result += "\\" + String(scalar)
       case "<", ">", "&", "'": result += "\\u00" + String(scalar.value, radix: 16)

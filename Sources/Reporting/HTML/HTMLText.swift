@@ -1,19 +1,21 @@
+import InertText
+
 /// Text that is safe inside of a page.
 package enum HTMLText {
   /// The text as a page shows it, in elements and in quoted attributes alike.
   ///
-  /// Control characters, and those that turn the direction of writing around, become U+FFFD: neither is part of a name, and
+  /// Control characters, and those that turn the direction of writing around, become visible: neither is part of a name, and
   /// what follows them could be read as something else.
   package static func escaped(_ text: String) -> String {
     var result = ""
-    for scalar in Text.printable(text, keepsColor: false).unicodeScalars {
+    for scalar in InertText.replaced(text).unicodeScalars {
       switch scalar {
       case "&": result += "&amp;"
       case "<": result += "&lt;"
       case ">": result += "&gt;"
       case "\"": result += "&quot;"
       case "'": result += "&#39;"
-      case "\u{202a}"..."\u{202e}", "\u{2066}"..."\u{2069}", "\u{fffe}", "\u{ffff}": result += "\u{fffd}"
+      case "\u{fffe}", "\u{ffff}": result += "\u{fffd}"
       default: result.unicodeScalars.append(scalar)
       }
     }

@@ -21,10 +21,10 @@ package struct TextRenderer {
 
   /// The lines of a report, with ``Text/space`` inside of what is read as one.
   static func lines(_ report: Report, style: TextStyle) -> [String] {
-    let document = DocumentBuilder.document(report)
+    let document = DocumentBuilder.document(report).inert
     var renderer = TextRenderer(style: style, target: document.target)
     for block in document.blocks { renderer.add(block) }
-    return renderer.lines.map { Text.printable($0, keepsColor: style.usesColor) }
+    return renderer.lines
   }
 
   private init(style: TextStyle, target: String) {
