@@ -27,7 +27,7 @@ let monitor: [Target] = [
   .target(name: "CLinux", cSettings: c),
   .target(
     name: "CTracepoints", cSettings: c,
-    linkerSettings: [.linkedLibrary("lttng-ust"), .linkedLibrary("dl")]),
+    linkerSettings: [.linkedLibrary("dl")]),
   .target(name: "CURing", cSettings: c, linkerSettings: [.linkedLibrary("uring")]),
   .target(name: "URing", dependencies: ["Platform", "CURing"], swiftSettings: swift),
   .target(name: "CSlirp", cSettings: c, linkerSettings: [.linkedLibrary("dl")]),

@@ -17,6 +17,5 @@ __attribute__((constructor)) static void take(int argc, char **argv, char **envi
 
 int carguments_count(void) { return count; }
 const char *carguments_at(int index) { return vector[index]; }
-char **carguments_vector(void) { return vector; }
 
 const char *carguments_executable(void) { return (const char *)getauxval(AT_EXECFN); }

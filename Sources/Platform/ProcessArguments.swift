@@ -11,9 +11,6 @@ public enum ProcessArguments {
     return (0..<count).map { String(cString: carguments_at($0)) }
   }()
 
-  /// The arguments byte for byte, for execve(2): they need not be UTF-8. Ended by a null pointer.
-  static var vector: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? { carguments_vector() }
-
   /// A path by which this very program can be executed again.
   public static var executable: String {
     // The file itself, even when it has been renamed or replaced meanwhile.

@@ -138,23 +138,6 @@ public enum Subprocess {
     return child
   }
 
-  /// Executes this process's program anew with the arguments it was started with, keeping its process id: execve(2).
-  ///
-  /// Returns only by throwing.
-  ///
-  /// - Parameter environment: variables that differ from this process's; nil takes one away.
-  /// - Throws: the error of execve(2).
-  public static func executeAnew(environment: [String: String?] = [:]) throws(Errno) -> Never {
-    withStringVector(merged(environment)) { envp in
-      if let argv = ProcessArguments.vector {
-        _ = execve(ProcessArguments.executable, argv, envp)
-      } else {
-        withStringVector(ProcessArguments.all) { _ = execve(ProcessArguments.executable, $0, envp) }
-      }
-    }
-    throw Errno.current
-  }
-
   /// Becomes another program, with this process's environment: execv(3).
   ///
   /// Returns only by throwing.

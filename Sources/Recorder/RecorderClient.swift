@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 import Platform
 
@@ -7,7 +6,6 @@ struct RecorderClient: ~Copyable, Sendable {
   private let process: pid_t
   private let socket: RecorderSocket
 
-  private static let marker = "EXEUNT_RECORDER"
   /// How long it may say nothing at all, milliseconds: a process that is at work says so each second.
   private static let patience: CInt = 20_000
 
@@ -27,40 +25,11 @@ struct RecorderClient: ~Copyable, Sendable {
     do throws(Errno) {
       process = try Subprocess.spawn(
         ProcessArguments.executable, [RecorderProcess.argument], name: ProcessArguments.all.first,
-        // It registers with session daemons as every process with tracepoints does, and has nothing to tell them.
-        environment: ["LTTNG_UST_REGISTER_TIMEOUT": "0"], third: ends[1])
+        third: ends[1])
     } catch {
       throw .system("starting the process that records", error)
     }
     return RecorderClient(process: process, socket: socket)
-  }
-
-  /// Takes over the process that this one started before it executed itself anew; nil when it did not.
-  static func adopt() throws(RecorderError) -> RecorderClient? {
-    guard let value = getenv(marker).map({ String(cString: $0) }) else { return nil }
-    unsetenv(marker)
-    // A variable that somebody else left behind names no process of ours.
-    let numbers = value.split(separator: ":", omittingEmptySubsequences: false).map { CInt($0) }
-    guard numbers.count == 3, numbers[0] == getpid(), let process = numbers[1], process > 0,
-      let raw = numbers[2], raw > 2, let socket = RecorderSocket(adopting: raw)
-    else { return nil }
-    // The kernel has named the process by the link that it executed, /proc/self/exe.
-    if let name = ProcessArguments.all.first?.split(separator: "/").last {
-      clinux_name_this_thread(String(name))
-    }
-    return RecorderClient(process: process, socket: socket)
-  }
-
-  /// Executes this process's program anew, which then adopts the recorder. Returns only why that failed.
-  func executeAnew(_ changes: [String: String]) -> RecorderError {
-    var environment: [String: String?] = changes.mapValues { $0 }
-    environment[Self.marker] = "\(getpid()):\(process):\(socket.descriptor.raw)"
-    _ = fcntl(socket.descriptor.raw, F_SETFD, 0)
-    do throws(Errno) {
-      try Subprocess.executeAnew(environment: environment)
-    } catch {
-      return .system("executing this program anew for its private session daemon", error)
-    }
   }
 
   /// Asks for something and waits for the answer.

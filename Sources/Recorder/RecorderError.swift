@@ -16,6 +16,8 @@ package enum RecorderError: Error, CustomStringConvertible {
   case command(String, output: String)
   /// The session is there, but the VMM's tracepoints were not enabled in time.
   case notRegistered(milliseconds: Int)
+  /// liblttng-ust cannot be loaded, and why.
+  case libraryMissing(String)
   /// The process that records ended, or does not answer.
   case recorderLost(String)
   /// The process that records says why it cannot.
@@ -34,6 +36,8 @@ package enum RecorderError: Error, CustomStringConvertible {
       "the directory '\(path)' cannot hold the trace: \(reason)"
     case .option(let problem):
       problem
+    case .libraryMissing(let reason):
+      "LTTng-UST cannot be loaded: \(reason); install the package liblttng-ust1, or run without --trace"
     case .sharedMemory(let needed, let available):
       "the trace buffers need \(describe(bytes: needed)) of shared memory and /dev/shm has "
         + "\(describe(bytes: available)) free; make /dev/shm larger, or the buffers smaller with --trace-subbuf-size "

@@ -19,7 +19,9 @@ enum RecorderRequest: Codable {
 /// What the process that records says. Those that cannot be done are answered by `failed`, and the process ends.
 enum RecorderAnswer: Codable {
   /// The session records whatever process of the right number registers.
-  case ready(Registration)
+  ///
+  /// - Parameter environment: what liblttng-ust has to find in the environment when the VMM loads it.
+  case ready(environment: [String: String])
   /// Everything is in place.
   ///
   /// - Parameters:
@@ -32,12 +34,4 @@ enum RecorderAnswer: Codable {
   case failed(String)
   /// Nothing yet, but somebody is at work: sent each second until the answer.
   case working
-
-  /// How the VMM registers with the session daemon.
-  enum Registration: Codable {
-    /// It has, when it was started.
-    case done
-    /// When its program is executed anew, with these changes to its environment.
-    case anew([String: String])
-  }
 }

@@ -31,7 +31,7 @@ package enum RecorderProcess {
     } catch {
       fail(socket, error)
     }
-    guard socket.answer(.ready(session.registration)) else { discard(session) }
+    guard socket.answer(.ready(environment: session.registrationEnvironment)) else { discard(session) }
     var isRecording = false
     while let request = socket.next() {
       switch request {

@@ -19,23 +19,27 @@ package final class Recording: Sendable {
 
   /// Starts recording this process's events, and returns when its tracepoints are enabled.
   ///
-  /// Uses the session daemon that the lttng command would use; where none runs, a private one is started, and this
-  /// **executes the program anew**, with the same process id and arguments. So this comes first in a run: before
-  /// output, threads, blocked signals, reading standard input, and opening /dev/kvm. The second time it returns.
+  /// Uses the session daemon that the lttng command would use; where none runs, a private one is started. It sets variables of
+  /// this process's environment, so it comes before threads, blocked signals and opening /dev/kvm.
   ///
   /// - Parameters:
   ///   - options: what to record and where.
+  ///   - register: loads LTTng-UST, which registers this process with the session daemons; says why that is not possible.
   ///   - isEnabled: whether this process's tracepoints are enabled; asked again when the recording is to stop.
   /// - Throws: why there is no recording. Nothing is left running then.
   package static func start(
-    _ options: RecordingOptions, isEnabled: @escaping @Sendable () -> Bool
+    _ options: RecordingOptions, register: () -> String?, isEnabled: @escaping @Sendable () -> Bool
   ) throws(RecorderError) -> Recording {
-    if let adopted = try RecorderClient.adopt() { return try Recording(adopted, isEnabled) }
     let recorder = try RecorderClient.launch()
-    guard case .ready(let registration) = try recorder.ask(.start(options, process: getpid())) else {
+    guard case .ready(let environment) = try recorder.ask(.start(options, process: getpid())) else {
       throw .recorderLost("answers something else than it was asked")
     }
-    if case .anew(let environment) = registration { throw recorder.executeAnew(environment) }
+    for (name, value) in environment { setenv(name, value, 1) }
+    RegistrationWait.limit()
+    if let reason = register() {
+      recorder.discard()
+      throw .libraryMissing(reason)
+    }
     return try Recording(recorder, isEnabled)
   }
 

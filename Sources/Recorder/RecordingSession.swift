@@ -72,17 +72,15 @@ struct RecordingSession {
     try daemon.command(["start", daemon.session])
   }
 
-  /// What the recorded process has to do so that its events come here.
+  /// What has to be in the environment when the recorded process loads liblttng-ust, so that its events come here.
   ///
-  /// liblttng-ust decides at load time, before `main`, where a process registers: with root's daemon in /var/run/lttng,
-  /// and with the user's in $LTTNG_HOME/.lttng. To register with a private daemon, LTTNG_HOME must be there from the
-  /// start; and a daemon that was not there at load time is tried again only after 5 s.
-  var registration: RecorderAnswer.Registration {
+  /// A process registers with root's daemon in /var/run/lttng, and with the user's in $LTTNG_HOME/.lttng, which is looked up
+  /// when the library is loaded. A daemon that is not there then is tried again only after 5 s.
+  var registrationEnvironment: [String: String] {
     switch daemon.kind {
-    case .found: .done
+    case .found, .shared: [:]
     // Nobody but us records there, and we have no use for the list of the program's files, which its own are read for.
-    case .private: .anew(["LTTNG_HOME": daemon.home, "LTTNG_UST_WITHOUT_BADDR_STATEDUMP": "1"])
-    case .shared: .anew([:])
+    case .private: ["LTTNG_HOME": daemon.home, "LTTNG_UST_WITHOUT_BADDR_STATEDUMP": "1"]
     }
   }
 

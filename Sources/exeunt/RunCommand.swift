@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import GuestPrograms
 import Machine
+import Platform
 import Recorder
 
 /// `exeunt run`: run a guest, and record it where that is asked for.
@@ -63,8 +64,9 @@ struct RunCommand: ParsableCommand {
     if check { return }
     let results = try result.map(ResultFile.init)
     EndingSignals.announce()
-    // First of all: this may execute the program anew, under a session daemon of its own.
+    // First of all: it changes the environment, for which there must be no other thread.
     let session = try startRecording()
+    if session == nil, recording.attachable == .on { makeAttachable() }
     let status: Int32
     do {
       let run = try TimedRun(configuration, selection)
@@ -82,13 +84,31 @@ struct RunCommand: ParsableCommand {
     Glibc.exit(status)
   }
 
+  /// Has LTTng-UST register with the session daemons that run. The run goes on without where that is not possible.
+  private func makeAttachable() {
+    if let daemon = RegistrationWait.limit() {
+      Diagnostics.report(
+        "LTTng's session daemon, process \(daemon), is stopped: the run does not wait for it")
+    }
+    let begin = Clock.monotonic
+    if let reason = Tracing.load() {
+      Diagnostics.report("nobody can attach to this run: LTTng-UST cannot be loaded: \(reason)")
+    }
+    let seconds = Double(Clock.monotonic - begin) / 1e9
+    if seconds >= 2 {
+      Diagnostics.report(
+        "LTTng's session daemon did not answer for \(Int(seconds.rounded())) s; --attachable off does without it"
+      )
+    }
+  }
+
   private func startRecording() throws -> Recording? {
     guard let directory = recording.trace else { return nil }
     var options = RecordingOptions(directory: directory)
     options.subbufferSize = recording.traceSubbufSize.map { Int(clamping: $0.bytes) }
     options.subbufferCount = recording.traceSubbufs
     do {
-      let session = try Recording.start(options) { Tracing.isEnabled }
+      let session = try Recording.start(options, register: Tracing.load) { Tracing.isEnabled }
       for warning in session.warnings { Diagnostics.report(warning) }
       return session
     } catch {
@@ -96,6 +116,11 @@ struct RunCommand: ParsableCommand {
       Glibc.exit(2)
     }
   }
+}
+
+/// Whether other programs can record a run.
+enum Attachability: String, CaseIterable, ExpressibleByArgument {
+  case on, off
 }
 
 /// What `--trace` and its kin say.
@@ -106,6 +131,13 @@ struct RecordingFlags: ParsableArguments {
     ),
     completion: .directory)
   var trace: String?
+
+  @Option(
+    help: """
+      Whether lttng can record this run from outside, now or later; off saves two threads, and what a session daemon takes to \
+      answer. With --trace it always can.
+      """)
+  var attachable = Attachability.on
 
   @Option(help: ArgumentHelp("Bytes of a sub-buffer, a power of two, such as 4M.", valueName: "size"))
   var traceSubbufSize: ByteCount?

@@ -66,7 +66,8 @@ options.subbufferSize = numbers["size"]
 options.subbufferCount = numbers["count"]
 do {
   let begin = Clock.monotonic
-  let recording = try Recording.start(options, isEnabled: isEnabled)
+  let recording = try Recording.start(
+    options, register: { exeunt_load_tracing().map { String(cString: $0) } }, isEnabled: isEnabled)
   print("started in \((Clock.monotonic - begin) / 1_000_000) ms")
   print("home \(getenv("LTTNG_HOME").map { String(cString: $0) } ?? "")")
   for warning in recording.warnings { print("warning: \(warning)") }

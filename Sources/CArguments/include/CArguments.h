@@ -9,8 +9,6 @@
 int carguments_count(void);
 // One of them, from 0 to the count less one.
 const char *carguments_at(int index);
-// All of them, ended by a null pointer; NULL where the C library does not tell.
-char **carguments_vector(void);
 // The path that this program was executed by (AT_EXECFN of getauxval(3)); NULL where the kernel does not tell.
 const char *carguments_executable(void);
 

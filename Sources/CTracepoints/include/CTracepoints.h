@@ -5,6 +5,15 @@
 
 #include "exeunt_catalogue.h"
 
+// Loads liblttng-ust, which starts two threads and registers this process, and its events, with the session daemons that run: root's
+// (/var/run/lttng) and the user's ($LTTNG_HOME or $HOME). Waits for them as LTTNG_UST_REGISTER_TIMEOUT says, 3 s each by default. Before it
+// nobody can record this process. Once is enough; not from several threads at once.
+//
+// Returns NULL, or why it is not possible, until the next call.
+const char *exeunt_load_tracing(void);
+// Whether it is loaded.
+int exeunt_tracing_is_loaded(void);
+
 // Events that this thread has emitted while somebody was listening. LTTng counts what it lost but not what it kept:
 // only this tells a trace that has them all from one that lacks some. Written by its thread alone, in one instruction
 // that is never torn, so that others may read it meanwhile.
