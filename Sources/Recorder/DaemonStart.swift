@@ -101,8 +101,21 @@ extension SessionDaemon {
       let lines = said.split(separator: "\n").joined(separator: "; ")
       throw .daemon(lines.isEmpty ? "it was not ready in 10 s" : lines)
     }
+    var namespace: CInt?
+    if mode == .namespace {
+      let descriptor = open("/proc/\(keeper)/ns/mnt", O_RDONLY | O_CLOEXEC)
+      guard descriptor >= 0 else {
+        let error = Errno.current
+        kill(-daemon, SIGKILL)
+        kill(-keeper, SIGKILL)
+        _ = Subprocess.wait(for: keeper, until: .max)
+        throw .system("opening the mount namespace of the session daemon", error)
+      }
+      namespace = descriptor
+    }
     started = true
     return SessionDaemon(
-      mode: mode, home: home, session: session, keeper: keeper, keeperSocket: sockets[0], daemon: daemon)
+      mode: mode, home: home, session: session, keeper: keeper, keeperSocket: sockets[0], daemon: daemon,
+      namespace: namespace)
   }
 }

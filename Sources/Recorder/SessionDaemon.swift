@@ -14,6 +14,9 @@ struct SessionDaemon {
   let keeperSocket: CInt
   /// The daemon's process, 0 when it is not ours.
   let daemon: pid_t
+  /// The mount namespace in which the daemon's /var/run/lttng is, in `.namespace`: open until this process ends, and so there also
+  /// when the keeper has been killed.
+  let namespace: CInt?
 
   var kind: SessionDaemonKind {
     switch mode {
@@ -31,8 +34,23 @@ struct SessionDaemon {
   func lttng(
     _ arguments: [String], timeout: Int = 30_000, isHopeless: () -> Bool = { false }
   ) throws(RecorderError) -> Subprocess.Outcome {
-    try Self.lttng(
-      arguments, mode: mode, home: home, keeper: keeper, timeout: timeout, isHopeless: isHopeless)
+    let lttng = try Self.program("lttng")
+    let all = ["--no-sessiond", "--group=\(Self.group(mode))"] + arguments
+    let environment: [String: String?] = ["LTTNG_HOME": home]
+    do {
+      guard let namespace else {
+        return try Subprocess.run(
+          lttng, all, environment: environment, timeout: timeout, isHopeless: isHopeless)
+      }
+      let enter = try Self.program("nsenter")
+      return try Subprocess.run(
+        enter, ["--mount=/proc/\(getpid())/fd/\(namespace)", "--", lttng] + all, environment: environment,
+        timeout: timeout, isHopeless: isHopeless)
+    } catch let error as RecorderError {
+      throw error
+    } catch {
+      throw .system("running lttng \(arguments.first ?? "")", error as? Errno ?? .noSuchFileOrDirectory)
+    }
   }
 
   /// Runs lttng(1) and fails unless it succeeds.
@@ -42,29 +60,6 @@ struct SessionDaemon {
     let outcome = try lttng(arguments, timeout: timeout, isHopeless: isHopeless)
     guard outcome.succeeded else {
       throw .command("lttng \(arguments.joined(separator: " "))", output: Self.complaint(outcome))
-    }
-  }
-
-  static func lttng(
-    _ arguments: [String], mode: Keeper.Mode, home: String, keeper: pid_t, timeout: Int,
-    isHopeless: () -> Bool = { false }
-  ) throws(RecorderError) -> Subprocess.Outcome {
-    let lttng = try program("lttng")
-    let all = ["--no-sessiond", "--group=\(group(mode))"] + arguments
-    let environment: [String: String?] = ["LTTNG_HOME": home]
-    do {
-      guard mode == .namespace else {
-        return try Subprocess.run(
-          lttng, all, environment: environment, timeout: timeout, isHopeless: isHopeless)
-      }
-      let enter = try program("nsenter")
-      return try Subprocess.run(
-        enter, ["--mount=/proc/\(keeper)/ns/mnt", "--", lttng] + all, environment: environment,
-        timeout: timeout, isHopeless: isHopeless)
-    } catch let error as RecorderError {
-      throw error
-    } catch {
-      throw .system("running lttng \(arguments.first ?? "")", error as? Errno ?? .noSuchFileOrDirectory)
     }
   }
 

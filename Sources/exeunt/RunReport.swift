@@ -167,8 +167,13 @@ struct RunResult: Encodable {
   }
 
   let version = 1
+  /// As a number it may be the guest's as well as a signal's (137, 143): ``outcome`` says which.
   let exitStatus: Int32
   let outcome: String
+  /// What the guest wrote to the debug exit port, where that ended the run.
+  let debugExitValue: UInt32?
+  /// The signal that ended the run.
+  let signal: Int32?
   let seconds: Double
   let exits: [UInt64]
   let resets: Int
@@ -179,6 +184,8 @@ struct RunResult: Encodable {
   init(_ run: TimedRun, selection: GuestSelection, recorded: RecordingSummary?) {
     exitStatus = run.summary.exitStatus
     outcome = run.summary.outcome.name
+    debugExitValue = if case .debugExit(let value) = run.summary.outcome { value } else { nil }
+    signal = if case .interrupted(let signal) = run.summary.outcome { signal } else { nil }
     seconds = run.seconds
     exits = run.summary.exits
     resets = run.summary.resets

@@ -59,13 +59,13 @@ final class RunningExeunt {
   }
 
   /// Waits for its end and says how it exited, as a shell does: 128 + n for a signal that killed it.
-  func exitStatus(within seconds: UInt64 = 20) -> CInt? {
+  func exitStatus(within seconds: UInt64 = 60) -> CInt? {
     guard let status = wait(seconds: seconds) else { return nil }
     return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
   }
 
   /// Waits until it has a thread of this name, which vCPUs get just before the guest runs.
-  func waitForThread(_ name: String, seconds: UInt64 = 20) -> Bool {
+  func waitForThread(_ name: String, seconds: UInt64 = 60) -> Bool {
     let deadline = Clock.monotonic + seconds * 1_000_000_000
     while Clock.monotonic < deadline {
       let tasks = Directory.names(in: "/proc/\(process)/task") ?? []
@@ -78,7 +78,7 @@ final class RunningExeunt {
   }
 
   /// Waits until something is true of the process.
-  func waitUntil(seconds: UInt64 = 20, _ condition: (pid_t) -> Bool) -> Bool {
+  func waitUntil(seconds: UInt64 = 60, _ condition: (pid_t) -> Bool) -> Bool {
     let deadline = Clock.monotonic + seconds * 1_000_000_000
     while !condition(process) {
       guard Clock.monotonic < deadline else { return false }

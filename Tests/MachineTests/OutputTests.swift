@@ -92,6 +92,32 @@ struct OutputTests {
     }
   }
 
+  @Test("A status of the guest's that looks like a signal's is told from one by the result")
+  func looksLikeSignal() throws {
+    try withTemporaryDirectory { directory in
+      let (image, file) = ("\(directory)/image", "\(directory)/result")
+      // mov $71, %al; out %al, $0xf4; hlt
+      try Data([0xb0, 71, 0xe6, 0xf4, 0xf4]).write(to: URL(filePath: image))
+      func result() throws -> [String: Any]? {
+        try JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: file))) as? [String: Any]
+      }
+      let guest = try Exeunt.run(["run", "--flat", image, "--mode", "real", "--result", file])
+      let asked = try result()
+      #expect(guest.exitStatus == 143 && asked?["exitStatus"] as? Int == 143)
+      #expect(asked?["outcome"] as? String == "debug-exit" && asked?["debugExitValue"] as? Int == 71)
+      #expect(asked?["signal"] == nil)
+      let running = try RunningExeunt(
+        ["run", "--guest", "timer", "iterations=1000000", "--result", file])
+      #expect(running.waitForThread("vcpu0"))
+      kill(running.process, SIGTERM)
+      let status = running.exitStatus()
+      let ended = try result()
+      #expect(status == 143 && ended?["exitStatus"] as? Int == 143)
+      #expect(ended?["outcome"] as? String == "interrupted" && ended?["signal"] as? Int == 15)
+      #expect(ended?["debugExitValue"] == nil)
+    }
+  }
+
   @Test("A result is one JSON document, whatever the file held before")
   func oldResult() throws {
     try withTemporaryDirectory { directory in

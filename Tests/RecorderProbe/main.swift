@@ -1,6 +1,6 @@
 // A stand-in for the VMM that records itself: emits a number of events and says what the recorder reported.
 //
-//   recorder-probe DIR [events=N] [rate=N] [size=N] [count=N] [pause=MS] [kill=sessiond|consumerd|recorder] [requests=N] [spare=1]
+//   recorder-probe DIR [events=N] [rate=N] [size=N] [count=N] [pause=MS] [kill=sessiond|consumerd|recorder|keeper] [requests=N] [spare=1]
 //     [freeze=1]
 //
 // `events` are emitted at `rate` a second (0: flat out), then it sleeps for `pause`, then stops recording.
@@ -44,6 +44,23 @@ func signalRecorder(_ signals: CInt...) {
   if !found { print("no process records") }
 }
 
+/// Kills the shell that would clean up after the process that records.
+func killKeeper() {
+  var recorder: pid_t = 0
+  _ = ProcessTable.contains { entry in
+    if entry.parent == getpid(), entry.name == "exeunt-recorder" { recorder = entry.id }
+    return false
+  }
+  let found = ProcessTable.contains { entry in
+    guard recorder != 0, entry.parent == recorder else { return false }
+    let words = TextFile.read("/proc/\(entry.id)/cmdline", limit: 1 << 16) ?? ""
+    guard words.contains("exeunt-keeper") else { return false }
+    kill(entry.id, SIGKILL)
+    return true
+  }
+  if !found { print("no keeper") }
+}
+
 func killDaemon(_ name: String) {
   // Its session id is a private daemon's process id, and that daemon's program was started by our keeper; so take
   // the one whose working files are in the LTTNG_HOME that we were given.
@@ -83,6 +100,7 @@ do {
   emit(0..<half, rate: rate)
   switch victim {
   case "recorder"?: signalRecorder(SIGKILL)
+  case "keeper"?: killKeeper()
   case let victim?: killDaemon("lttng-\(victim)")
   case nil: break
   }

@@ -36,6 +36,18 @@ struct RecorderProcessTests {
     }
   }
 
+  @Test("the keeper killed, it costs nothing: all is recorded and told, and nothing is left")
+  func losesKeeper() throws {
+    try withTemporaryDirectory { directory in
+      let probe = try Probe("\(directory)/run", ["events=2000", "kill=keeper"])
+      #expect(!probe.lines.contains("no keeper"), "\(probe)")
+      #expect(probe["complete"] == "true" && probe["recorded"] == "2000" && probe["lost"] == "0", "\(probe)")
+      #expect(!probe.warnings.contains { $0.contains("nsenter") }, "\(probe)")
+      expectNothingLeft(of: probe, within: 60_000_000_000)
+      #expect(try eventCount("\(directory)/run") == 2000)
+    }
+  }
+
   @Test("stopped, it is given up, and its keeper cleans up")
   func isFrozen() throws {
     try withTemporaryDirectory { directory in
