@@ -8,8 +8,11 @@ final class Housekeeping {
   private let loop: EventLoop<Epoll, Unobserved>
   private let signals: SignalDescriptor
   private var stateWasWanted = Tracing.isEnabled
+  private var recordingSource: EventLoop<Epoll, Unobserved>.SourceID?
 
-  init(_ machine: Machine, signals: consuming SignalDescriptor) throws(Errno) {
+  init(
+    _ machine: Machine, signals: consuming SignalDescriptor, limit recording: RecordingLimit?
+  ) throws(Errno) {
     self.machine = machine
     self.signals = signals
     loop = EventLoop(try Epoll(), observer: Unobserved())
@@ -19,10 +22,17 @@ final class Housekeeping {
     try loop.addTimer(nanoseconds: 1_000_000_000, repeating: true, label: ()) { [unowned self] _, _ in
       everySecond()
     }
+    if let recording {
+      // Once: what else is readable there is the end of the process that records, for ever.
+      recordingSource = try loop.add(recording.descriptor, label: ()) { [unowned self] _, _ in
+        if recording.isReached() { machine.endRecording() }
+        if let recordingSource { try? loop.setInterest(of: recordingSource, to: []) }
+      }
+    }
     let interval = machine.configuration.statisticsInterval
     if interval > 0 {
       try loop.addTimer(nanoseconds: interval, repeating: true, label: ()) { [unowned self] _, _ in
-        if stateWasWanted { machine.recordStatistics(.periodic) }
+        if stateWasWanted, !machine.isRecordingEnded { machine.recordStatistics(.periodic) }
       }
     }
     if let limit = machine.configuration.timeLimit {
@@ -50,7 +60,7 @@ final class Housekeeping {
     // The shell's fg does not say so where the process was running in the background.
     Terminal.resume()
     // A session that has just begun to listen knows nothing of this machine yet.
-    let wanted = Tracing.isEnabled
+    let wanted = Tracing.isEnabled && !machine.isRecordingEnded
     if wanted, !stateWasWanted {
       // Events are enabled one by one, and only then does the session begin: what came sooner would not be in it.
       usleep(5000)
@@ -64,6 +74,7 @@ final class Housekeeping {
 
   /// Records the last counters and clocks, and at the very end how many events there were. The other threads have ended.
   func finish() {
+    guard !machine.isRecordingEnded else { return }
     machine.dump.recordClocks()
     machine.recordStatistics(.end)
     machine.recordTotals(.end)

@@ -35,6 +35,8 @@ package final class Machine {
   /// What a user is to know before the guest starts, such as a tap that is down.
   package let notices: [String]
   var resets = 0
+  /// Whether nothing is recorded any more, as the trace is as large as it may be.
+  var isRecordingEnded = false
 
   /// All threads that emit events.
   var threads: [TracedThread] { vcpus.map(\.thread) + loops.map(\.thread) + [mainThread] }

@@ -12,8 +12,9 @@ extension Machine {
   /// The calling thread becomes the machine's main thread: it handles SIGINT, SIGTERM, SIGHUP and the time limit, reads
   /// KVM's counters each second, and answers sessions that begin to listen.
   ///
+  /// - Parameter limit: tells when the trace is as large as it may be; nil: it may be of any size.
   /// - Throws: `MachineError` when a thread or descriptor cannot be had, or a reset fails.
-  package func run() throws(MachineError) -> RunSummary {
+  package func run(limit: RecordingLimit? = nil) throws(MachineError) -> RunSummary {
     do {
       try DedicatedThread.prepareInterrupts()
       // A reader of the serial port's output that goes away costs its output, not the run.
@@ -26,7 +27,7 @@ extension Machine {
           + (usesTerminal ? [SIGTSTP, SIGCONT] : []))
       // Only now: a signal that ended this process before would leave the terminal raw.
       if usesTerminal { Terminal.makeRaw() }
-      let housekeeping = try Housekeeping(self, signals: signals)
+      let housekeeping = try Housekeeping(self, signals: signals, limit: limit)
       mainThread.enter()
       let threads = try startThreads()
       let outcome = supervise(housekeeping, threads)
@@ -215,7 +216,7 @@ extension Machine {
     return RunSummary(
       outcome: outcome, exits: vcpus.map(\.exits), resets: resets, unclaimed: unclaimed.accesses,
       unclaimedElsewhere: unclaimed.elsewhere, report: readReport(),
-      eventsEmitted: threads.reduce(0) { $0 &+ $1.emitted },
+      eventsEmitted: threads.reduce(0) { $0 &+ $1.emitted }, eventsLeftOut: exeunt_events_left_out(),
       warnings: warnings + queues.texts
         + devices.devices.flatMap { device in
           ((device as? MMIOTransport)?.troubles ?? []).map { "\(name(of: device.id)): \($0)" }

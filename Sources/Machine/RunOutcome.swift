@@ -64,6 +64,8 @@ package struct RunSummary: Sendable {
   package var report: [UInt8]?
   /// Trace events emitted while a session was listening; those that were lost are among them.
   package var eventsEmitted: UInt64
+  /// Events that were not emitted as the trace was as large as it may be.
+  package var eventsLeftOut: UInt64 = 0
   /// What the user should know but what did not end the run.
   package var warnings: [String]
   /// Whether bytes that the guest wrote, to the serial port or to a port of its console, did not get where the user wanted them;

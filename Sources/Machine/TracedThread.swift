@@ -41,6 +41,11 @@ final class TracedThread: Sendable {
     state.withLock { $0.emitted }
   }
 
+  /// Whether the thread emits nothing just now.
+  var isQuiet: Bool {
+    state.withLock { state in state.counter.map { exeunt_emission_is_quiet($0) != 0 } ?? true }
+  }
+
   /// To be called first on the thread itself.
   func enter() {
     let counter = UnsafePointer<UInt64>(exeunt_emitted_counter()!)
@@ -119,6 +124,8 @@ enum StatisticsMoment: UInt8 {
   case start = 0
   /// Because `--stats-interval` has passed.
   case periodic = 1
-  /// The run is over.
+  /// The run is over, or nothing of it is recorded any more.
   case end = 2
+  /// In place of the end's totals: the trace is as large as it may be, and the run goes on.
+  case limit = 3
 }

@@ -47,13 +47,24 @@ struct RecorderClient: ~Copyable, Sendable {
         throw .recorderLost(complaint(error))
       }
       switch answer {
-      case .working: continue
+      // The latter crosses what is asked; it is too late for it.
+      case .working, .full: continue
       case .failed(let reason):
         _ = end(within: 20)
         throw .refused(reason)
       default: return answer
       }
     }
+  }
+
+  /// Where to look for what it says without being asked.
+  var descriptor: CInt { socket.descriptor.raw }
+
+  /// Whether it says that the trace is as large as it may be. To be called when the descriptor is readable; that it is gone is found when
+  /// it is asked something.
+  func isFull() -> Bool {
+    if case .full? = try? socket.receive(RecorderAnswer.self, timeout: 0) { return true }
+    return false
   }
 
   /// What is recorded is of no use to anybody. Returns when it is gone.

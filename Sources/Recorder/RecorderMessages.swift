@@ -32,6 +32,8 @@ enum RecorderAnswer: Codable {
   case summary(RecordingSummary)
   /// Why something cannot be done; nothing is left running.
   case failed(String)
+  /// The trace is as large as it may be. Sent once, at any time while it is recorded.
+  case full
   /// Nothing yet, but somebody is at work: sent each second until the answer.
   case working
 }

@@ -33,7 +33,7 @@ package enum RecorderProcess {
     }
     guard socket.answer(.ready(environment: session.registrationEnvironment)) else { discard(session) }
     var isRecording = false
-    while let request = socket.next() {
+    while let request = isRecording ? socket.next(watching: session) : socket.next() {
       switch request {
       case .start:
         session.abandon()
@@ -87,6 +87,21 @@ private final class SharedSocket: Sendable {
 
   /// The next request; nil when the VMM is gone.
   func next() -> RecorderRequest? { try? socket.receive(RecorderRequest.self, timeout: -1) }
+
+  /// The next request; meanwhile the VMM is told when the trace is as large as it may be, within a tenth of a second.
+  func next(watching session: RecordingSession) -> RecorderRequest? {
+    while true {
+      do throws(RecorderSocket.Failure) {
+        return try socket.receive(RecorderRequest.self, timeout: 100)
+      } catch {
+        guard error == .silence else { return nil }
+      }
+      if session.directory.size >= session.limit {
+        _ = answer(.full)
+        return next()
+      }
+    }
+  }
 
   /// Answers a request.
   ///

@@ -73,6 +73,12 @@ package final class Recording: Sendable {
     usleep(5000)
   }
 
+  /// A descriptor that becomes readable when ``isFull()`` may be true, or the recorder process is gone.
+  package var descriptor: CInt { recorder.descriptor }
+
+  /// Whether the trace has become as large as it may be. To be called when ``descriptor`` is readable.
+  package func isFull() -> Bool { recorder.isFull() }
+
   /// Has the recording stopped, put on disk, and held against what was emitted: what is in the trace is counted by reading
   /// it. Once stopped, it returns the same summary again.
   ///

@@ -9,8 +9,16 @@ package struct RecordingOptions: Sendable, Codable {
   package var subbufferSize: Int?
   /// Sub-buffers for each CPU: a power of two, at least 2. Nil: 8, or less where /dev/shm is small.
   package var subbufferCount: Int?
+  /// What the trace's files may have, bytes; nil: ``defaultLimit(free:)``. 0: no limit.
+  package var limit: UInt64?
   /// The events to record, as patterns in which `*` stands for anything (lttng-enable-event(1)).
   package var events: [String] = ["exeunt:*"]
+
+  /// What a trace may have where nobody says: half of what is free on its file system, so that no guest fills it, but no more than
+  /// 32 GiB; and not less than 256 MiB, as what the buffers hold comes on top.
+  ///
+  /// - Parameter free: bytes.
+  static func defaultLimit(free: UInt64) -> UInt64 { min(32 << 30, max(256 << 20, free / 2)) }
 
   /// Records every event of Exeunt.
   package init(directory: String) {

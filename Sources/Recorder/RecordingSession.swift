@@ -9,6 +9,8 @@ struct RecordingSession {
   /// What the user should know from the start, one sentence each.
   let warnings: [String]
   let daemon: SessionDaemon
+  /// What its files may have, bytes.
+  let limit: UInt64
   /// Lines of the daemon's log that were there before anything was recorded.
   private var earlierComplaints = 0
 
@@ -37,6 +39,8 @@ struct RecordingSession {
     _ = try SessionDaemon.program("lttng")
     directory = try TraceDirectory(making: options.directory)
     place = directory.path
+    let wanted = options.limit ?? RecordingOptions.defaultLimit(free: directory.free)
+    limit = wanted == 0 ? .max : wanted
     warnings = buffers.warning.map { [$0] } ?? []
     let session = SessionDaemon.newSession(of: process)
     if let found = try SessionDaemon.find(session: session, output: directory) {

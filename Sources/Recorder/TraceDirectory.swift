@@ -87,6 +87,13 @@ final class TraceDirectory: Sendable {
     return fstatvfs(descriptor.raw, &status) == 0 && status.f_blocks > 0 && status.f_bavail == 0
   }
 
+  /// Bytes that are free on its file system.
+  var free: UInt64 {
+    var status = statvfs()
+    guard fstatvfs(descriptor.raw, &status) == 0 else { return .max }
+    return UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue
+  }
+
   /// The bytes of all files in it.
   var size: UInt64 { Directory.size(of: descriptor) }
 

@@ -23,6 +23,8 @@ package struct CheckReport: Codable, Equatable, Sendable {
   /// The first reading of a session that attached to a running VMM: before it, what is missing is not known. nil: all
   /// is known from the beginning.
   package var since: Int64?
+  /// The run went on when the trace was as large as it may be (`--trace-limit`), and nothing after that was emitted; nil: no.
+  package var isLimited: Bool?
   /// By thread.
   package var threads: [ThreadCheckReport]
   /// Why it is not whole, in sentences.
@@ -31,7 +33,7 @@ package struct CheckReport: Codable, Equatable, Sendable {
   package init(
     end: String, isWhole: Bool, emitted: UInt64? = nil, recorded: UInt64, discarded: UInt64,
     lostPackets: UInt64, missing: UInt64? = nil, unaccounted: UInt64? = nil, excess: UInt64? = nil,
-    since: Int64? = nil, threads: [ThreadCheckReport], reasons: [String]
+    since: Int64? = nil, isLimited: Bool? = nil, threads: [ThreadCheckReport], reasons: [String]
   ) {
     self.end = end
     self.isWhole = isWhole
@@ -43,6 +45,7 @@ package struct CheckReport: Codable, Equatable, Sendable {
     self.unaccounted = unaccounted
     self.excess = excess
     self.since = since
+    self.isLimited = isLimited
     self.threads = threads
     self.reasons = reasons
   }

@@ -69,7 +69,7 @@ struct RunCommand: ParsableCommand {
     if session == nil, recording.attachable == .on { makeAttachable() }
     let status: Int32
     do {
-      let run = try TimedRun(configuration, selection)
+      let run = try TimedRun(configuration, selection, session)
       // Stopped before anything is printed, so that the reader of the last line finds a finished trace.
       let recorded = session?.stop(emitted: run.summary.eventsEmitted)
       RunReport(run, selection: selection, recorded: recorded).print()
@@ -107,6 +107,7 @@ struct RunCommand: ParsableCommand {
     var options = RecordingOptions(directory: directory)
     options.subbufferSize = recording.traceSubbufSize.map { Int(clamping: $0.bytes) }
     options.subbufferCount = recording.traceSubbufs
+    options.limit = recording.traceLimit?.bytes
     do {
       let session = try Recording.start(options, register: Tracing.load) { Tracing.isEnabled }
       for warning in session.warnings { Diagnostics.report(warning) }
@@ -115,6 +116,21 @@ struct RunCommand: ParsableCommand {
       Diagnostics.report("\(error)")
       Glibc.exit(2)
     }
+  }
+}
+
+/// What a trace may have.
+struct TraceLimit: ExpressibleByArgument {
+  /// 0: there is no limit.
+  let bytes: UInt64
+
+  init?(argument: String) {
+    if argument == "none" {
+      bytes = 0
+      return
+    }
+    guard let size = ByteCount(argument: argument), size.bytes > 0 else { return nil }
+    bytes = size.bytes
   }
 }
 
@@ -133,6 +149,14 @@ struct RecordingFlags: ParsableArguments {
   var trace: String?
 
   @Option(
+    help: ArgumentHelp(
+      """
+      What the trace may have, such as 4G, or none: then the run goes on, and what is left out is counted. By default half of \
+      what is free on its file system, 256M to 32G.
+      """, valueName: "size"))
+  var traceLimit: TraceLimit?
+
+  @Option(
     help: """
       Whether lttng can record this run from outside, now or later; off saves two threads, and what a session daemon takes to \
       answer. With --trace it always can.
@@ -146,8 +170,8 @@ struct RecordingFlags: ParsableArguments {
   var traceSubbufs: Int?
 
   func validate() throws {
-    if trace == nil, traceSubbufSize != nil || traceSubbufs != nil {
-      throw ValidationError("--trace-subbuf-size and --trace-subbufs go with --trace")
+    if trace == nil, traceSubbufSize != nil || traceSubbufs != nil || traceLimit != nil {
+      throw ValidationError("--trace-subbuf-size, --trace-subbufs and --trace-limit go with --trace")
     }
   }
 }

@@ -10,7 +10,7 @@ struct TimedRun {
   /// From the first vCPU's start to the last one's end, and the machine's building before that, seconds.
   let seconds: Double
 
-  init(_ configuration: MachineConfiguration, _ selection: GuestSelection) throws {
+  init(_ configuration: MachineConfiguration, _ selection: GuestSelection, _ recording: Recording?) throws {
     let machine = try Machine(configuration) { tscKilohertz throws(MachineError) in
       do {
         return try selection.plan(configuration, tscKilohertz: tscKilohertz)
@@ -21,7 +21,10 @@ struct TimedRun {
     for notice in machine.notices { Diagnostics.report(notice) }
     EndingSignals.block()
     let start = Clock.monotonic
-    summary = try machine.run()
+    summary = try machine.run(
+      limit: recording.map { recording in
+        RecordingLimit(descriptor: recording.descriptor) { recording.isFull() }
+      })
     seconds = Double(Clock.monotonic - start) / 1e9
   }
 }
@@ -84,6 +87,12 @@ struct RunReport {
     } else {
       Diagnostics.report(
         "\(recorded.eventsEmitted) events emitted; how many of them are in \(recorded.directory) is not known"
+      )
+    }
+    let leftOut = run.summary.eventsLeftOut
+    if leftOut > 0 {
+      Diagnostics.report(
+        "\(leftOut) events are left out: the trace was as large as it may be (--trace-limit), and the run went on"
       )
     }
     for warning in recorded.warnings { Diagnostics.report(warning) }
@@ -163,6 +172,8 @@ struct RunResult: Encodable {
     let eventsEmitted: UInt64
     let eventsRecorded: UInt64?
     let eventsLost: UInt64?
+    /// Not emitted, as the trace was as large as it may be.
+    let eventsLeftOut: UInt64
     let isComplete: Bool
   }
 
@@ -206,7 +217,7 @@ struct RunResult: Encodable {
       Trace(
         directory: recorded.directory, eventsEmitted: recorded.eventsEmitted,
         eventsRecorded: recorded.eventsRecorded, eventsLost: recorded.eventsLost,
-        isComplete: recorded.isComplete)
+        eventsLeftOut: run.summary.eventsLeftOut, isComplete: recorded.isComplete)
     }
   }
 }

@@ -42,6 +42,8 @@ package struct Wholeness: Sendable, Equatable {
   package let threads: [Thread]
   /// The totals say that nothing is missing.
   package let isComplete: Bool
+  /// A run went on when its trace was as large as it may be (`--trace-limit`): of what came after, nothing was emitted.
+  package let isLimited: Bool
 }
 
 /// What is known of one thread's events, or of all of a trace.
@@ -166,7 +168,8 @@ extension SliceAnalysis {
     return Wholeness(
       end: end, emitted: known?.emitted, recorded: recorded, missing: known?.missing,
       unaccounted: known?.unaccounted ?? 0, excess: known?.excess ?? 0, since: known?.since, threads: threads,
-      isComplete: known.map { $0.missing == 0 && $0.excess == 0 } ?? false)
+      isComplete: known.map { $0.missing == 0 && $0.excess == 0 } ?? false, isLimited: !totals.limited.isEmpty
+    )
   }
 }
 

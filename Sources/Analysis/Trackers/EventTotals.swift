@@ -33,6 +33,8 @@ struct EventTotals {
   var ends: [Place: Sum] = [:]
   /// End readings by how many there are of their kind, for each trace.
   var groups: [Int: [UInt64: UInt64]] = [:]
+  /// Traces that end before their runs, as they were as large as they may be.
+  var limited: Set<Int> = []
   /// The processes that each trace describes.
   var processes: [Int: Set<UInt32>] = [:]
   /// A `clock_sync` has been read.
@@ -49,6 +51,7 @@ struct EventTotals {
     for (run, processes) in other.processes {
       for process in processes { addProcess(process, run: run) }
     }
+    limited.formUnion(other.limited)
     isSynchronized = isSynchronized || other.isSynchronized
     unanalysed &+= other.unanalysed
   }
@@ -160,7 +163,8 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
           synchronized: isMain || pointee.totals.isSynchronized ? known : nil)
       }
       pointee.totals.starts[place, default: EventTotals.Sum()].add(.init(count: 1, emitted: emitted))
-    case StatisticsMoment.end:
+    case StatisticsMoment.end, StatisticsMoment.limit:
+      if event.moment == StatisticsMoment.limit { pointee.totals.limited.insert(run) }
       pointee.totals.ends[place, default: EventTotals.Sum()].add(.init(count: 1, emitted: emitted))
       pointee.totals.groups[run, default: [:]][event.threads, default: 0] &+= 1
     default: break
@@ -226,12 +230,15 @@ extension EventTotals {
     try coder.code(&first, limit: Place.most, "readings")
     try coder.code(&starts, limit: Place.most, "readings")
     try coder.code(&ends, limit: Place.most, "readings")
-    let (groups, processes) = (groups, processes)
-    let runs = Set(groups.keys).union(processes.keys).sorted()
+    let (groups, processes, limited) = (groups, processes, limited)
+    let runs = Set(groups.keys).union(processes.keys).union(limited).sorted()
     try coder.sparse(runs, Limits.runs) { (run, coder) throws(StateError) in
       var (counts, known) = (groups[run] ?? [:], (processes[run] ?? []).sorted())
       try coder.code(&counts, limit: Self.mostGroups, "groups of readings")
       try coder.code(&known, limit: Limits.processes, "a list of processes")
+      var isLimited = limited.contains(run)
+      try coder.code(&isLimited)
+      if isLimited { self.limited.insert(run) }
       self.groups[run] = counts.isEmpty ? nil : counts
       self.processes[run] = known.isEmpty ? nil : Set(known)
     }

@@ -47,6 +47,7 @@ package struct KvmScope: Sendable, Hashable, Comparable {
 enum StatisticsMoment {
   static let start: UInt64 = 0
   static let end: UInt64 = 2
+  static let limit: UInt64 = 3
 }
 
 extension UnsafeMutablePointer where Pointee == AnalysisState {

@@ -14,19 +14,57 @@ const char *exeunt_load_tracing(void);
 // Whether it is loaded.
 int exeunt_tracing_is_loaded(void);
 
-// Events that this thread has emitted while somebody was listening. LTTng counts what it lost but not what it kept:
-// only this tells a trace that has them all from one that lacks some. Written by its thread alone, in one instruction
-// that is never torn, so that others may read it meanwhile.
-extern __thread uint64_t exeunt_emitted_by_thread;
+// Events that a thread has emitted while somebody was listening. LTTng counts what it lost but not what it kept:
+// only this tells a trace that has them all from one that lacks some. Written by its thread alone, in single instructions
+// that are never torn, so that others may read it meanwhile.
+struct exeunt_emission {
+    uint64_t emitted;
+    // Events begun: as many as emitted and left out, but for one that is under way.
+    uint64_t begun;
+    // Events that nobody was given, as the trace was as large as it may be.
+    uint64_t left_out;
+};
+extern __thread struct exeunt_emission exeunt_emission_of_thread;
+// Whether this thread may emit though emission is closed.
+extern __thread uint8_t exeunt_emits_last;
+extern uint8_t exeunt_emission_closed;
 
 // The calling thread's counter, which is there until the thread ends.
 const uint64_t *exeunt_emitted_counter(void);
 // What a counter stands at. From any thread.
 uint64_t exeunt_emitted(const uint64_t *counter);
 
-static inline void exeunt_count_emitted(void) {
-    __atomic_store_n(&exeunt_emitted_by_thread,
-                     __atomic_load_n(&exeunt_emitted_by_thread, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
+// Has all threads leave out what they would emit from now on, and counts it. Not to be undone. Events that are under way go on:
+// exeunt_emission_is_quiet says when a thread's have ended.
+void exeunt_close_emission(void);
+// Whether a thread, by its counter, has no event under way. Once it is so after emission was closed, it stays so.
+int exeunt_emission_is_quiet(const uint64_t *counter);
+// Events that all threads have left out.
+uint64_t exeunt_events_left_out(void);
+// Lets the calling thread emit all the same, or no longer.
+static inline void exeunt_emit_last(int may) { exeunt_emits_last = may != 0; }
+
+static inline void exeunt_count(uint64_t *counter) {
+    __atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
+}
+
+void exeunt_leave_out(void);
+
+// Begins an event, or counts it as left out.
+static inline int exeunt_begin_emission(void) {
+    exeunt_count(&exeunt_emission_of_thread.begun);
+    // The compiler may not exchange the two; the processor is seen to by exeunt_close_emission, by membarrier(2).
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (__builtin_expect(!__atomic_load_n(&exeunt_emission_closed, __ATOMIC_RELAXED), 1)) return 1;
+    if (exeunt_emits_last) return 1;
+    exeunt_leave_out();
+    return 0;
+}
+
+// In this order: who has seen that it was emitted sees the event.
+static inline void exeunt_end_emission(void) {
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    exeunt_count(&exeunt_emission_of_thread.emitted);
 }
 
 #define EXEUNT_ARGUMENTS(...) __VA_ARGS__
@@ -35,8 +73,9 @@ static inline void exeunt_count_emitted(void) {
 // its registers, 19 instructions for an event that nobody wants.
 #define EXEUNT_EVENT(name, parameters, arguments)                                          \
     static __attribute__((noinline)) void exeunt_emit_##name parameters {                  \
+        if (!exeunt_begin_emission()) return;                                              \
         lttng_ust_do_tracepoint(exeunt, name, EXEUNT_ARGUMENTS arguments);                 \
-        exeunt_count_emitted();                                                            \
+        exeunt_end_emission();                                                             \
     }                                                                                      \
     static inline __attribute__((always_inline)) void exeunt_trace_##name parameters {     \
         if (lttng_ust_tracepoint_enabled(exeunt, name)) exeunt_emit_##name arguments;      \

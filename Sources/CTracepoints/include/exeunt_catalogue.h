@@ -175,6 +175,7 @@ LTTNG_UST_TRACEPOINT_ENUM(exeunt, stats_moment, LTTNG_UST_TP_ENUM_VALUES(
     lttng_ust_field_enum_value("start", 0)
     lttng_ust_field_enum_value("periodic", 1)
     lttng_ust_field_enum_value("end", 2)
+    lttng_ust_field_enum_value("limit", 3)
 ))
 
 // What a counter of KVM is (KVM_STATS_TYPE_* of linux/kvm.h).
@@ -531,7 +532,7 @@ LTTNG_UST_TRACEPOINT_EVENT(exeunt, thread_stats,
         lttng_ust_field_integer(uint64_t, involuntary_switches, involuntary_switches)
     ))
 
-// How many events of this provider a thread had emitted before this reading, in which there are `threads` of these events; with moment `end` nothing but the rest of this reading follows.
+// How many events of this provider a thread had emitted before this reading, in which there are `threads` of these events; with moment `end`, or `limit` where the run goes on, nothing but the rest of this reading follows.
 LTTNG_UST_TRACEPOINT_EVENT(exeunt, event_totals,
     LTTNG_UST_TP_ARGS(uint8_t, thread_kind, uint16_t, thread, uint8_t, moment, uint16_t, threads, uint64_t, emitted),
     LTTNG_UST_TP_FIELDS(

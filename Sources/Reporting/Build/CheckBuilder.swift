@@ -65,7 +65,7 @@ extension ReportBuilder {
       recorded: known.recorded, discarded: discarded, lostPackets: lostPackets, missing: known.missing,
       unaccounted: known.unaccounted > 0 ? known.unaccounted : nil,
       excess: known.excess > 0 ? known.excess : nil,
-      since: known.since, threads: known.threads.map(threadCheck),
+      since: known.since, isLimited: known.isLimited ? true : nil, threads: known.threads.map(threadCheck),
       // Scripts read them too.
       reasons: reasons.map { $0.replacing(Text.space, with: " ") })
   }

@@ -126,6 +126,11 @@ struct DocumentBuilder {
     paragraph(describeTrace())
     if report.trace.isPartial { strong("PARTIAL: " + partial()) }
     if let end = endMissing() { strong(end) }
+    if report.trace.check?.isLimited == true {
+      strong(
+        "LIMITED: the run went on when the trace was as large as it may be (--trace-limit); all that is said is of the time until then"
+      )
+    }
     for note in report.trace.notes { paragraph("note: " + note) }
     for problem in report.trace.diagnostics.prefix(5) { paragraph("damaged: " + problem) }
     if report.trace.diagnostics.count > 5 {
