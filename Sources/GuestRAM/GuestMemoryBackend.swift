@@ -41,6 +41,7 @@ extension GuestMemory {
       // As QEMU does: fewer faults while the guest starts, and fewer levels of page tables for all that it does.
       if hugePages { mapping.adviseHugePages() } else { mapping.refuseHugePages() }
       mapping.setName("guest-ram")
+      mapping.leaveOutOfDumps()
       if preallocate { try populate(mapping, descriptor: nil, of: source, advice) }
       return GuestMemory(layout: RAMLayout(bytes: bytes), mapping: mapping, backing: "anonymous")
     case .path(let path):
@@ -54,8 +55,9 @@ extension GuestMemory {
       if file.isHostMemory { try checkHostCanHold(bytes: bytes, preallocate: preallocate) }
       let mapping = try mapped(bytes, from: file.name, file.advice) { length throws(Errno) in
         try file.resize(bytes)
-        return try MemoryMapping(descriptor: file.descriptor.raw, length: length)
+        return try MemoryMapping(guarding: file.descriptor.raw, length: length, alignment: file.alignment)
       }
+      mapping.leaveOutOfDumps()
       // tmpfs gives them by itself only where it is mounted so (huge=), or where shmem_enabled says so.
       if file.isHostMemory { if hugePages { mapping.adviseHugePages() } else { mapping.refuseHugePages() } }
       if preallocate { try populate(mapping, descriptor: file.descriptor.raw, of: file.name, file.advice) }
@@ -141,6 +143,8 @@ private struct BackingFile: ~Copyable {
   let advice: String
   /// Whether it is on hugetlbfs.
   let hasHugePages: Bool
+  /// What addresses of its bytes have to be multiples of: the size of its pages, or of the pages that it might get.
+  let alignment: Int
   /// Whether every page of it is a page of the host's memory, which nothing can take back: tmpfs.
   let isHostMemory: Bool
 
@@ -154,7 +158,7 @@ private struct BackingFile: ~Copyable {
     guard kind == UInt32(CLINUX_HUGETLBFS_MAGIC) else {
       return BackingFile(
         descriptor: descriptor, name: path, advice: "choose a smaller --memory or another --mem-path",
-        hasHugePages: false, isHostMemory: kind == UInt32(CLINUX_TMPFS_MAGIC))
+        hasHugePages: false, alignment: 2 << 20, isHostMemory: kind == UInt32(CLINUX_TMPFS_MAGIC))
     }
     let pageSize = max(UInt64(information.f_bsize), 1)
     let page = GuestMemory.describe(bytes: pageSize)
@@ -171,7 +175,7 @@ private struct BackingFile: ~Copyable {
     return BackingFile(
       descriptor: descriptor, name: "hugetlbfs \(path)",
       advice: "reserve more huge pages through /proc/sys/vm/nr_hugepages", hasHugePages: true,
-      isHostMemory: false)
+      alignment: Int(max(pageSize, 4096)), isHostMemory: false)
   }
 
   /// Opens the file, or makes an unnamed one where the path is a directory, as QEMU does.

@@ -7,6 +7,8 @@ public struct MemoryMapping: ~Copyable, @unchecked Sendable {
   public let base: UnsafeMutableRawPointer
   /// The size in bytes, greater than zero.
   public let length: Int
+  /// Bytes before and behind it that are nobody's and go away with it.
+  private let guardLength: Int
 
   /// Maps `length` bytes of a file, or anonymous memory where `descriptor` is -1.
   ///
@@ -25,26 +27,52 @@ public struct MemoryMapping: ~Copyable, @unchecked Sendable {
     guard let address, address != MAP_FAILED else { throw Errno.current }
     base = address
     self.length = length
+    guardLength = 0
   }
 
-  /// Maps anonymous memory, which is zero, private, and given no page before it is touched; nothing is reserved.
+  /// Maps anonymous memory, which is zero, private, and given no page before it is touched; nothing is reserved. A page before
+  /// it and a page behind it are nobody's: whoever touches one is killed (SIGSEGV).
   ///
   /// - Parameters:
   ///   - length: bytes, a multiple of the page size greater than zero.
   ///   - alignment: what the address is a multiple of: a power of two, at least the page size.
   public init(anonymous length: Int, alignment: Int) throws(Errno) {
+    try self.init(
+      guarded: length, alignment: alignment, flags: MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+      descriptor: -1)
+  }
+
+  /// Maps the first bytes of a file, shared with others, between two pages that are nobody's, as above.
+  ///
+  /// - Parameters:
+  ///   - length: bytes, a multiple of the file's pages greater than zero.
+  ///   - alignment: a power of two, at least the size of the file's pages.
+  public init(guarding descriptor: CInt, length: Int, alignment: Int) throws(Errno) {
+    try self.init(guarded: length, alignment: alignment, flags: MAP_SHARED, descriptor: descriptor)
+  }
+
+  private init(guarded length: Int, alignment: Int, flags: CInt, descriptor: CInt) throws(Errno) {
     precondition(alignment > 0 && alignment & (alignment - 1) == 0, "the alignment is no power of two")
-    let (room, overflow) = length.addingReportingOverflow(alignment)
-    guard length > 0, !overflow else { throw Errno.invalidArgument }
-    let address = mmap(
-      nil, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    let page = max(sysconf(CInt(_SC_PAGESIZE)), 1)
+    let (room, overflow) = length.addingReportingOverflow(2 * page)
+    let (reserved, tooMuch) = room.addingReportingOverflow(alignment)
+    guard length > 0, length % page == 0, !overflow, !tooMuch else { throw Errno.invalidArgument }
+    // The addresses first, so that nothing else is ever in the place of the guards.
+    let address = mmap(nil, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
     guard let address, address != MAP_FAILED else { throw Errno.current }
-    // What is before and after the aligned part goes back.
-    let before = (alignment - Int(bitPattern: address) & (alignment - 1)) & (alignment - 1)
+    let before = (alignment - Int(bitPattern: address + page) & (alignment - 1)) & (alignment - 1)
+    let base = address + before + page
+    guard mmap(base, length, PROT_READ | PROT_WRITE, flags | MAP_FIXED, descriptor, 0) != MAP_FAILED else {
+      let error = Errno.current
+      munmap(address, reserved)
+      throw error
+    }
+    // What is outside the guards goes back.
     if before > 0 { munmap(address, before) }
-    munmap(address + before + length, alignment - before)
-    base = address + before
+    if alignment > before { munmap(base + length + page, alignment - before) }
+    self.base = base
     self.length = length
+    guardLength = page
   }
 
   /// Tells the kernel that huge pages suit this memory, where its policy for them is `madvise`: madvise(2),
@@ -56,6 +84,11 @@ public struct MemoryMapping: ~Copyable, @unchecked Sendable {
   /// Has the kernel use ordinary pages only: madvise(2), MADV_NOHUGEPAGE. A kernel without huge pages uses no others.
   public func refuseHugePages() {
     madvise(base, length, MADV_NOHUGEPAGE)
+  }
+
+  /// Leaves this memory out of core dumps: madvise(2), MADV_DONTDUMP.
+  public func leaveOutOfDumps() {
+    madvise(base, length, MADV_DONTDUMP)
   }
 
   /// Names anonymous memory in /proc/PID/maps: prctl(2), PR_SET_VMA_ANON_NAME. A kernel before 5.17 leaves it unnamed.
@@ -75,7 +108,7 @@ public struct MemoryMapping: ~Copyable, @unchecked Sendable {
   }
 
   deinit {
-    munmap(base, length)
+    munmap(base - guardLength, length + 2 * guardLength)
   }
 
   /// The mapped bytes.

@@ -47,6 +47,51 @@ struct GuestMemoryBackendTests {
     #expect(flags.split(separator: " ").contains("hg"), "\(flags)")
   }
 
+  /// A mapping of this process: proc(5), smaps.
+  private struct Mapping {
+    var range: Range<UInt64>
+    var permissions: Substring
+    var flags: [Substring] = []
+  }
+
+  private func mappings() throws -> [Mapping] {
+    let text = try #require(TextFile.read("/proc/self/smaps", limit: 1 << 24))
+    var mappings: [Mapping] = []
+    for line in text.split(separator: "\n") {
+      let words = line.split(separator: " ")
+      if words[0] == "VmFlags:" {
+        mappings[mappings.count - 1].flags = Array(words.dropFirst())
+      } else if let dash = words[0].firstIndex(of: "-"), let start = UInt64(words[0][..<dash], radix: 16),
+        let end = UInt64(words[0][words[0].index(after: dash)...], radix: 16)
+      {
+        mappings.append(Mapping(range: start..<end, permissions: words[1]))
+      }
+    }
+    return mappings
+  }
+
+  @Test(
+    "RAM lies between pages that nobody may touch, and in no core dump", arguments: [false, true],
+    [3 << 12, 4 << 20])
+  func guards(isFile: Bool, excess: UInt64) throws {
+    try withTemporaryDirectory { directory in
+      let bytes = (1 << 20) + excess
+      let memory = try GuestMemory.allocate(
+        bytes: bytes, backend: isFile ? .path("\(directory)/ram") : .anonymous, preallocate: false)
+      let host = memory.hostMemory(of: memory.layout.regions[0])
+      let start = UInt64(UInt(bitPattern: host.baseAddress))
+      #expect(start % (2 << 20) == 0)
+      let mappings = try mappings()
+      let ram = mappings.filter { $0.range.overlaps(start..<start + bytes) }
+      #expect(ram.first?.range.lowerBound == start && ram.last?.range.upperBound == start + bytes)
+      #expect(ram.allSatisfy { $0.permissions.hasPrefix("rw") && $0.flags.contains("dd") }, "\(ram)")
+      for guardPage in [start - 4096, start + bytes] {
+        let around = mappings.first { $0.range.contains(guardPage) }
+        #expect(around?.permissions == "---p", "\(String(describing: around))")
+      }
+    }
+  }
+
   @Test("A file is made as large as RAM and holds what the guest writes")
   func newFile() throws {
     try withTemporaryDirectory { directory in
