@@ -9,10 +9,10 @@ extension BoardLayout {
     slots += [
       Slot(3, "scratch0", .scratch, [.ports(0x590, 8), .memory(0xd000_1000, 0x1000, window: 1)]),
       lockless(Slot(4, "marker", .marker, [.ports(0x580, 4)])),
-      lockless(Slot(5, "i8042", .keyboard, [.ports(0x60, 1), .ports(0x64, 1, window: 1)])),
+      keyboard(options),
       Slot(15, "reset-control", .resetControl, [.ports(0xcf9, 1), .ports(0x92, 1, window: 1)]),
       lockless(Slot(6, "debug-exit", .debugExit, [.ports(0xf4, 4)])),
-      lockless(Slot(7, "power-off", .powerOff, [.ports(0x604, 2)])),
+      Slot(7, "power-off", .powerOff, [.ports(0x604, 2)]),
     ]
     var clock = Slot(9, "rtc", .clock, [.ports(0x70, 2)], line: 8)
     clock.firmware = FirmwareEntry(name: "RTC0", hardwareID: .eisa("PNP0B00"))
@@ -82,7 +82,17 @@ extension BoardLayout {
     }
   }
 
-  // The first has a keyboard's, which no such machine has; the others those of doorbells, from the last on.
+  /// The keyboard controller. The first network interface has its line where there is one: then it is asked without interrupts, and
+  /// firmware does not tell of it, so that no system shares the line with it.
+  private static func keyboard(_ options: BoardOptions) -> Slot {
+    let ranges: [AddressRange] = [.ports(0x60, 1), .ports(0x64, 1, window: 1)]
+    guard options.networks.isEmpty else { return Slot(5, "i8042", .keyboard, ranges) }
+    var slot = Slot(5, "i8042", .keyboard, ranges, line: networks[0].line)
+    slot.firmware = FirmwareEntry(name: "KBD0", hardwareID: .eisa("PNP0303"))
+    return slot
+  }
+
+  // The first has the keyboard's; the others those of doorbells, from the last on.
   private static let networks: [(id: UInt16, line: UInt32)] = [(30, 1), (31, 12), (32, 11), (33, 10)]
 
   private static func network(_ index: Int, _ service: QueueService, _ threads: ThreadModel) -> Slot {

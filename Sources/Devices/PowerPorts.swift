@@ -26,14 +26,20 @@ public final class DebugExitPort: BusDevice {
   public func reset() {}
 }
 
-/// ACPI's PM1a control block as far as powering off goes (ACPI 6.4, section 4.8.3.2.1): setting SLP_EN ends the run, in good
-/// order with the sleep type of `\_S5`, or with that of QEMU's machines, which small kernels use without asking.
-public final class PowerOffPort: BusDevice {
+/// ACPI's PM1a control block (ACPI 6.4, section 4.8.3.2.1). SCI_EN reads one: there is no SMI command with which a system could
+/// switch to ACPI mode, so the machine is in it from the start. Setting SLP_EN ends the run, in good order with the sleep type
+/// of `\_S5`, or with that of QEMU's machines, which small kernels use without asking.
+public final class PowerOffPort: BusDevice, @unchecked Sendable {
   /// The number in the trace.
   public let id: DeviceID
+  private static let sciEnable: UInt64 = 1 << 0
   private static let sleepEnable: UInt64 = 1 << 13
+  /// BM_RLD and SLP_TYP: what reads as it was written. GBL_RLS and SLP_EN are commands and read zero.
+  private static let kept: UInt64 = 1 << 1 | 7 << 10
   private static let softOff: [UInt8] = [5, 0]
   private let control: any PowerControl
+  // Accessed under the device's lock.
+  private var register: UInt64 = 0
 
   /// Makes the port.
   public init(id: DeviceID, control: any PowerControl) {
@@ -41,50 +47,27 @@ public final class PowerOffPort: BusDevice {
     self.control = control
   }
 
-  /// Reads a register.
-  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 { 0 }
+  /// Reads the register, or a part of it.
+  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
+    (register | PowerOffPort.sciEnable) >> (8 * UInt64(offset & 1))
+  }
 
-  /// Writes a register.
+  /// Writes the register, or a part of it.
   public func write(
     offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
   ) {
-    let register = value << (8 * UInt64(offset))
-    guard register & PowerOffPort.sleepEnable != 0 else { return }
-    let type = UInt8(register >> 10 & 7)
+    let shift = 8 * UInt64(offset & 1)
+    let mask: UInt64 = (size >= 2 ? 0xffff : 0xff) << shift
+    let written = value << shift & mask
+    register = (register & ~mask | written) & PowerOffPort.kept
+    guard written & PowerOffPort.sleepEnable != 0 else { return }
+    // The type is in the byte that has SLP_EN.
+    let type = UInt8(written >> 10 & 7)
     if PowerOffPort.softOff.contains(type) { control.powerOff() } else { control.sleep(type: type) }
   }
 
   /// Puts the device into its power-on state.
-  public func reset() {}
-}
-
-/// An 8042 keyboard controller as far as resetting the machine goes: command 0xfe pulses the reset line.
-public final class KeyboardController: BusDevice {
-  /// The number in the trace.
-  public let id: DeviceID
-  private let control: any PowerControl
-
-  /// The window of the command and status port, 0x64.
-  public static let commandWindow = 1
-
-  /// Makes the controller.
-  public init(id: DeviceID, control: any PowerControl) {
-    self.id = id
-    self.control = control
-  }
-
-  /// The status says that both buffers are empty, so that a driver neither waits for input nor for room.
-  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 { 0 }
-
-  /// Writes a register.
-  public func write(
-    offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
-  ) {
-    if window == KeyboardController.commandWindow, value & 0xff == 0xfe { control.reset() }
-  }
-
-  /// Puts the device into its power-on state.
-  public func reset() {}
+  public func reset() { register = 0 }
 }
 
 /// The port through which a guest leaves marks in the trace.

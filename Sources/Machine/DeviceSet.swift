@@ -95,7 +95,9 @@ struct DeviceSet {
       return MMIOTransport(id: id, console, interrupt: try interrupt(of: slot, parts), observer: parts.queues)
     case .scratch: return ScratchRegister(id: id)
     case .marker: return MarkerPort(id: id, observer: parts.observer)
-    case .keyboard: return KeyboardController(id: id, control: parts.control)
+    case .keyboard:
+      return KeyboardController(
+        id: id, control: parts.control, interrupt: slot.line == nil ? nil : try interrupt(of: slot, parts))
     case .resetControl: return ResetControl(id: id, control: parts.control)
     case .debugExit: return DebugExitPort(id: id, control: parts.control)
     case .powerOff: return PowerOffPort(id: id, control: parts.control)

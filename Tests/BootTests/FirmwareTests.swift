@@ -127,6 +127,23 @@ import Testing
     #expect(refusal { _ = try tables(devices: 3000) }?.contains("do not fit") == true)
   }
 
+  @Test("The keyboard controller is told of where it has its line, and not where a network interface has it")
+  func keyboard() throws {
+    for isNetworked in [false, true] {
+      let layout = try BoardLayout(BoardOptions(networks: isNetworked ? [QueueService()] : []))
+      let slot = layout.slot(.keyboard)
+      #expect(slot.line == (isNetworked ? nil : 1))
+      #expect(slot.lock != nil)
+      let fields = Fields(bytes: try FirmwareTables(layout).bytes())
+      let root = try table(fields, at: fields.number(24)).body
+      let fixed = try table(fields, at: root.number(36)).body
+      // IAPC_BOOT_ARCH: devices of the ISA bus and no VGA in any case.
+      #expect(fixed.number(109, UInt16.self) == (isNetworked ? 0b101 : 0b111))
+      let devices = try table(fields, at: fixed.number(140)).body
+      #expect(String(decoding: devices.bytes, as: UTF8.self).contains("KBD0") == !isNetworked)
+    }
+  }
+
   /// Intel's own compiler reads the tables: it has no part in making them.
   @Test("The ACPI compiler understands them", .enabled(if: Self.compiler != nil, "needs iasl (acpica-tools)"))
   func disassembly() throws {
@@ -150,7 +167,7 @@ import Testing
       for part in [
         "Device (V000)", "Device (V001)", "\"LNRO0005\"", "0xD0101000", "Memory32Fixed (ReadWrite",
         "Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive", "0x0000000D,", "EisaId (\"PNP0501\")",
-        "EisaId (\"PNP0B00\")", "Name (\\_S5", "0x03F8,", "_CCA",
+        "EisaId (\"PNP0B00\")", "EisaId (\"PNP0303\")", "Name (\\_S5", "0x03F8,", "_CCA",
       ] { #expect(devices.contains(part), "\(part) in\n\(devices)") }
       let power = try disassemble("fadt", fixed)
       for part in [

@@ -27,23 +27,19 @@ struct SmallDeviceTests {
     port.write(0x3401, 0, size: 2)
     port.write(0x34, 1, size: 1)
     #expect(control.requests == [.powerOff, .powerOff, .powerOff, .powerOff])
+    // SCI_EN is one from the start and always; the type reads as it was written, commands read zero.
+    #expect(port.read(0, size: 2) == 0x1401)
+    #expect(port.read(1, size: 1) == 0x14)
+    port.write(0, 0, size: 2)
+    #expect(port.read(0, size: 2) == 1)
+    port.write(0x1c07, 0, size: 2)
+    #expect(port.read(0, size: 2) == 0x1c03)
+    port.reset()
+    #expect(port.read(0, size: 2) == 1)
     for type: UInt8 in [1, 2, 3, 4, 6, 7] {
       port.write(UInt64(type) << 10 | 0x2001, 0, size: 2)
       #expect(control.requests.last == .sleep(type))
     }
-  }
-
-  @Test("The keyboard controller resets on command 0xfe, not on data 0xfe")
-  func keyboardController() {
-    let controller = KeyboardController(id: DeviceID(5), control: control)
-    controller.write(0xfe, 0, size: 1, window: 0)
-    for command: UInt64 in 0..<0xfe {
-      controller.write(command, 0, size: 1, window: KeyboardController.commandWindow)
-    }
-    #expect(control.requests.isEmpty)
-    #expect(controller.read(0, size: 1, window: KeyboardController.commandWindow) == 0)
-    controller.write(0xfe, 0, size: 1, window: KeyboardController.commandWindow)
-    #expect(control.requests == [.reset])
   }
 
   @Test("The chipset resets where the bit becomes one, and only then")

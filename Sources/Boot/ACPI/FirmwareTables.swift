@@ -109,8 +109,9 @@ package struct FirmwareTables: Sendable {
     put(UInt16(0xffff), 98)  // no C3
     // The clock's alarm has no day (106) and no month (107).
     put(UInt8(0x32), 108)  // the century in CMOS
-    // What there is of the PC (IAPC_BOOT_ARCH): devices of the ISA bus and an 8042; no VGA, no MSI to rely on.
-    put(UInt16(1 << 0 | 1 << 1 | 1 << 2), 109)
+    // What there is of the PC (IAPC_BOOT_ARCH): devices of the ISA bus; an 8042 where it has its interrupt; no VGA.
+    let hasKeyboard = layout.slot(.keyboard).firmware != nil
+    put(UInt16(1 << 0 | (hasKeyboard ? 1 << 1 : 0) | 1 << 2), 109)
     // WBINVD works; C1 on all; power and sleep buttons are no fixed hardware, nor is the clock's wakeup (FIX_RTC), for
     // there is no sleep to wake up from (RTC_S4 is clear); a reset register; timer of 24 bits.
     put([0, 2, 4, 5, 6, 10].reduce(UInt32(0)) { $0 | 1 << UInt32($1) }, 112)

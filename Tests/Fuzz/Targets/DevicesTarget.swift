@@ -80,6 +80,7 @@ enum DevicesTarget {
       clock = RealTimeClock(
         id: DeviceID(9), ramBelow4GiB: ramBytes, ramAbove4GiB: 0, interrupt: quiet, timer: quiet
       ) { [time] in time.nanoseconds.load(ordering: .relaxed) }
+      let keyboard = KeyboardController(id: DeviceID(4), control: quiet, interrupt: quiet)
       let test = TestDevice(id: DeviceID(14), levels: quiet)
       bus = try Bus(
         name: "port", limit: 1 << 48,
@@ -94,7 +95,8 @@ enum DevicesTarget {
           .init(start: 0xe0, length: 16, device: test),
           .init(
             start: 0x2000, length: UInt64(TestDevice.lineCount), device: test, window: TestDevice.linesWindow),
-          .init(start: 0x60, length: 1, device: KeyboardController(id: DeviceID(4), control: quiet)),
+          .init(start: 0x60, length: 1, device: keyboard),
+          .init(start: 0x64, length: 1, device: keyboard, window: KeyboardController.commandWindow),
           .init(start: 0xcf9, length: 1, device: ResetControl(id: DeviceID(15), control: quiet)),
           .init(start: 0xf4, length: 4, device: DebugExitPort(id: DeviceID(5), control: quiet)),
           .init(start: 0x3f8, length: 8, device: serial),
