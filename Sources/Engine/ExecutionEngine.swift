@@ -58,6 +58,9 @@ public struct MachineRequirements: Sendable {
   /// Whether interrupts are sent by `VirtualMachine.signal`.
   public var signalsMessages: Bool
 
+  /// Whether the guest may count what its processors do.
+  public var hasPerformanceCounters = false
+
   /// Whether `Vcpu.instructionPointer` is asked for at exits.
   public var tellsInstructionPointers = false
 

@@ -21,6 +21,10 @@ public enum ExitReason {
   public static let systemEvent: UInt32 = 24
   /// KVM_EXIT_IOAPIC_EOI.
   public static let endOfInterrupt: UInt32 = 26
+  /// KVM_EXIT_X86_BUS_LOCK.
+  public static let busLock: UInt32 = 33
+  /// KVM_EXIT_NOTIFY.
+  public static let notify: UInt32 = 37
   /// KVM_EXIT_MEMORY_FAULT.
   public static let memoryFault: UInt32 = 39
 

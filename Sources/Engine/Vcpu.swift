@@ -49,7 +49,9 @@ public protocol Vcpu: AnyObject, Sendable {
   /// Notes the whole state, for `reset`. Before the vCPU runs.
   func keepPowerOnState() throws
   /// Puts that state back. The vCPU has completed its last access (`requestImmediateExit`).
-  func reset() throws
+  ///
+  /// - Returns: what could not be put back, in words.
+  func reset() throws -> [String]
 
   /// The vCPU's own counters; nil where the engine keeps none.
   func counters() throws -> (any CounterSource)?

@@ -25,7 +25,16 @@ public enum VcpuExit {
   case endOfInterrupt(vector: UInt8)
   /// RAM at a guest physical address could not be reached.
   case memoryFault(MemoryFault)
-  /// Any other reason, by its number.
+  /// The guest did what locks the memory bus for every processor of the host: an atomic access to memory that is not cached, or
+  /// across two cache lines.
+  case busLock
+  /// The guest kept the processor from taking interrupts for too long.
+  ///
+  /// - Parameter isContextLost: the processor could not save the guest's state, which cannot go on.
+  case notify(isContextLost: Bool)
+  /// Nothing is to be done, or the engine has refused what the guest asked for: the guest goes on.
+  case settled(reason: UInt32)
+  /// Any other reason, by its number: the guest cannot go on.
   case other(reason: UInt32)
   /// Entering the guest failed.
   case failed(Errno)
@@ -124,7 +133,9 @@ public enum VcpuExit {
     case .systemEvent: ExitReason.systemEvent
     case .endOfInterrupt: ExitReason.endOfInterrupt
     case .memoryFault: ExitReason.memoryFault
-    case .other(let reason): reason
+    case .busLock: ExitReason.busLock
+    case .notify: ExitReason.notify
+    case .settled(let reason), .other(let reason): reason
     case .failed: ExitReason.unknown
     }
   }

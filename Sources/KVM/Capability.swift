@@ -56,6 +56,18 @@ public struct Capability: Sendable, Hashable {
   /// KVM_CAP_SYNC_REGS.
   public static let syncRegs = Capability(
     KVM_CAP_SYNC_REGS, "sync_regs", "--trace-rip: the guest's instruction pointer at each exit")
+  /// KVM_CAP_TSC_DEADLINE_TIMER.
+  public static let deadlineTimer = Capability(
+    KVM_CAP_TSC_DEADLINE_TIMER, "tsc_deadline_timer", "the deadline of local APICs' timers")
+  /// KVM_CAP_X86_BUS_LOCK_EXIT, on a machine.
+  public static let busLockExit = Capability(
+    KVM_CAP_X86_BUS_LOCK_EXIT, "x86_bus_lock_exit", "bounding guests that lock the memory bus")
+  /// KVM_CAP_X86_NOTIFY_VMEXIT, on a machine.
+  public static let notifyExit = Capability(
+    KVM_CAP_X86_NOTIFY_VMEXIT, "x86_notify_vmexit", "bounding guests that keep interrupts away")
+  /// KVM_CAP_PMU_CAPABILITY, on a machine.
+  public static let pmuCapability = Capability(
+    KVM_CAP_PMU_CAPABILITY, "pmu_capability", "guests without performance counters")
   /// KVM_CAP_NR_VCPUS.
   public static let recommendedVcpus = Capability(
     KVM_CAP_NR_VCPUS, "nr_vcpus", "the recommended number of vCPUs")

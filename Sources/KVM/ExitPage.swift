@@ -68,7 +68,43 @@ extension VcpuExit {
     case KVM_EXIT_INTERNAL_ERROR: return .internalError
     case KVM_EXIT_SYSTEM_EVENT: return unsafe .systemEvent(type: page.pointee.system_event.type)
     case KVM_EXIT_IOAPIC_EOI: return unsafe .endOfInterrupt(vector: page.pointee.eoi.vector)
-    default: return .other(reason: reason)
+    case KVM_EXIT_X86_BUS_LOCK: return .busLock
+    case KVM_EXIT_NOTIFY:
+      let flags = unsafe page.pointee.notify.flags
+      return .notify(isContextLost: flags & CKVM_NOTIFY_CONTEXT_INVALID != 0)
+    default: return unsafe settle(reason, page: page) ? .settled(reason: reason) : .other(reason: reason)
+    }
+  }
+
+  /// Answers an exit after which the guest goes on: what it asked for is refused in the way that it is told of, or there is
+  /// nothing that this machine does about it. Most of these KVM makes only for those who ask for them, and this program does not.
+  ///
+  /// - Returns: whether it was one of these.
+  private static func settle(_ reason: UInt32, page: UnsafeMutablePointer<kvm_run>) -> Bool {
+    switch Int32(bitPattern: reason) {
+    // The task priority was lowered, by a guest without a local APIC in the kernel: no interrupt waits for that. Interrupts may
+    // be injected: none is to be. The task priority was read or written. A non-maskable interrupt of the host's came.
+    case KVM_EXIT_SET_TPR, KVM_EXIT_IRQ_WINDOW_OPEN, KVM_EXIT_TPR_ACCESS, KVM_EXIT_NMI: return true
+    // No such call: KVM_ENOSYS (linux/kvm_para.h).
+    case KVM_EXIT_HYPERCALL:
+      unsafe page.pointee.hypercall.ret = UInt64(bitPattern: -1000)
+      return true
+    // A general protection fault.
+    case KVM_EXIT_X86_RDMSR, KVM_EXIT_X86_WRMSR:
+      unsafe page.pointee.msr.error = 1
+      return true
+    // HV_STATUS_INVALID_HYPERCALL_CODE; and -ENOSYS, as Xen says it.
+    case KVM_EXIT_HYPERV:
+      if unsafe page.pointee.hyperv.type == UInt32(KVM_EXIT_HYPERV_HCALL) {
+        unsafe page.pointee.hyperv.u.hcall.result = 2
+      }
+      return true
+    case KVM_EXIT_XEN:
+      if unsafe page.pointee.xen.type == UInt32(KVM_EXIT_XEN_HCALL) {
+        unsafe page.pointee.xen.u.hcall.result = UInt64(bitPattern: -38)
+      }
+      return true
+    default: return false
     }
   }
 }

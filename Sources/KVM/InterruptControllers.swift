@@ -14,10 +14,7 @@ extension KVMVirtualMachine {
   ///
   /// - Parameter lines: lines of the I/O APIC that the VMM emulates; their end of interrupt exits to it.
   public func createLocalControllers(lines: Int) throws(KVMError) {
-    var request = kvm_enable_cap()
-    request.cap = UInt32(KVM_CAP_SPLIT_IRQCHIP)
-    request.args.0 = UInt64(lines)
-    try Request("KVM_ENABLE_CAP", CKVM_ENABLE_CAP)(descriptor, &request)
+    try enable(.splitIrqchip, UInt64(lines))
     controllers = .local
   }
 

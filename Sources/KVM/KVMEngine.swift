@@ -61,8 +61,13 @@ public final class KVMEngine: ExecutionEngine {
     _ requirements: MachineRequirements, memory: GuestMemory, reserved: Range<UInt64>
   ) throws -> KVMVirtualMachine {
     let machine = try system.createVirtualMachine()
-    machine.cpuid = try system.supportedCPUID()
-    machine.vcpuCount = UInt32(requirements.vcpus)
+    machine.cpuid = GuestCPUID(
+      try system.supportedCPUID(),
+      .init(
+        vcpus: UInt32(requirements.vcpus), hasLocalController: requirements.interruptControllers != .none,
+        hasDeadlineTimer: has(.deadlineTimer), hasPerformanceCounters: requirements.hasPerformanceCounters))
+    machine.resetIndices = KVMVcpu.resetRegisters(listed: try system.modelSpecificRegisterIndices())
+    try machine.bound(requirements)
     machine.tellsInstructionPointers = requirements.tellsInstructionPointers
     // One page, and the three above it.
     try machine.setIdentityMapAddress(reserved.lowerBound)
@@ -79,6 +84,24 @@ public final class KVMEngine: ExecutionEngine {
     case .none: break
     }
     return machine
+  }
+}
+
+extension KVMVirtualMachine {
+  /// Has KVM tell of what a guest does to the host's other processors, and takes performance counters away that the guest is not
+  /// to have. Before vCPUs are made; a kernel that cannot goes without.
+  func bound(_ requirements: MachineRequirements) throws(KVMError) {
+    // The capability's number is the set of what can be asked for.
+    if try check(.busLockExit) & Int(CKVM_BUS_LOCK_DETECTION_EXIT) != 0 {
+      try enable(.busLockExit, CKVM_BUS_LOCK_DETECTION_EXIT)
+    }
+    // The upper half is how long the guest may keep interrupts away, in ticks beyond what the processor needs by itself.
+    if try check(.notifyExit) != 0 {
+      try enable(.notifyExit, CKVM_X86_NOTIFY_VMEXIT_ENABLED | CKVM_X86_NOTIFY_VMEXIT_USER)
+    }
+    if !requirements.hasPerformanceCounters, try check(.pmuCapability) & Int(CKVM_PMU_CAP_DISABLE) != 0 {
+      try enable(.pmuCapability, CKVM_PMU_CAP_DISABLE)
+    }
   }
 }
 

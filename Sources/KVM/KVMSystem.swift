@@ -7,7 +7,7 @@ public struct KVMSystem: ~Copyable {
   /// The API version that this code is written for; the kernel has answered 12 since 2007.
   public static let expectedAPIVersion = 12
 
-  private let descriptor: FileDescriptor
+  let descriptor: FileDescriptor
   /// The size of a vCPU's shared page, bytes: KVM_GET_VCPU_MMAP_SIZE.
   public let runMappingSize: Int
   /// The version that the kernel speaks: KVM_GET_API_VERSION.

@@ -80,8 +80,11 @@ extension KVMVcpu {
   public func keepPowerOnState() throws { powerOn = try powerOnState(localController: hasLocalController) }
 
   /// Puts it back.
-  public func reset() throws {
-    if let powerOn { try restore(powerOn) }
+  public func reset() throws -> [String] {
+    guard let powerOn else { return [] }
+    return try restore(powerOn).map {
+      "model-specific register 0x\(String($0.index, radix: 16)) could not be set to its 0x\(String($0.data, radix: 16))"
+    }
   }
 
   /// What KVM_EXIT_INTERNAL_ERROR tells.

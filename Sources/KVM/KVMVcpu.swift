@@ -20,6 +20,8 @@ import Platform
   @usableFromInline let pageSize: Int
   // The main thread's own.
   var powerOn: PowerOnState?
+  /// The model-specific registers that a reset puts back, as far as KVM has them.
+  var resetIndices = KVMVcpu.resetRegisters(listed: [])
 
   init(
     id: UInt32, descriptor: consuming FileDescriptor, mappingSize: Int, hasLocalController: Bool

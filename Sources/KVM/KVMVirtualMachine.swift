@@ -6,10 +6,10 @@ import Platform
 public final class KVMVirtualMachine: VirtualMachine, @unchecked Sendable {
   let descriptor: FileDescriptor
   private let runMappingSize: Int
-  /// What a vCPU's CPUID answers, but for what it says of itself; empty: KVM's default.
-  var cpuid: [kvm_cpuid_entry2] = []
-  /// How many vCPUs CPUID tells of.
-  var vcpuCount: UInt32 = 1
+  /// What CPUID tells the guest; nil: KVM's default.
+  var cpuid: GuestCPUID?
+  /// The model-specific registers that a reset of a vCPU puts back.
+  var resetIndices = KVMVcpu.resetRegisters(listed: [])
   /// Whether its vCPUs leave their registers in the shared page at each exit.
   var tellsInstructionPointers = false
   // What is in the kernel, noted when it is made.
@@ -26,6 +26,16 @@ public final class KVMVirtualMachine: VirtualMachine, @unchecked Sendable {
   /// Whether, or how much of, a capability this machine has: KVM_CHECK_EXTENSION on the VM.
   public func check(_ capability: Capability) throws(KVMError) -> Int {
     try Request("KVM_CHECK_EXTENSION", CKVM_CHECK_EXTENSION)(descriptor, UInt(capability.rawValue))
+  }
+
+  /// Switches a capability on: KVM_ENABLE_CAP.
+  ///
+  /// - Parameter argument: what the capability takes, as the kernel documents it (Documentation/virt/kvm/api.rst).
+  func enable(_ capability: Capability, _ argument: UInt64) throws(KVMError) {
+    var request = kvm_enable_cap()
+    request.cap = UInt32(capability.rawValue)
+    request.args.0 = argument
+    try Request("KVM_ENABLE_CAP", CKVM_ENABLE_CAP)(descriptor, &request)
   }
 
   /// Maps memory of this process into the guest's physical memory: KVM_SET_USER_MEMORY_REGION.
@@ -66,6 +76,7 @@ public final class KVMVirtualMachine: VirtualMachine, @unchecked Sendable {
       id: id, descriptor: FileDescriptor(owning: CInt(raw)), mappingSize: runMappingSize,
       hasLocalController: controllers != .none)
     if tellsInstructionPointers { vcpu.shareRegisters() }
+    vcpu.resetIndices = resetIndices
     return vcpu
   }
 

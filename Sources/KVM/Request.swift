@@ -33,6 +33,19 @@ struct Request {
     return result
   }
 
+  /// Issues the request with as many bytes as an array has, for structs that are not looked into.
+  @discardableResult
+  func callAsFunction(
+    _ descriptor: borrowing FileDescriptor, of words: inout [UInt64]
+  ) throws(KVMError) -> Int {
+    let raw = descriptor.raw
+    let result = unsafe words.withUnsafeMutableBytes { bytes in
+      unsafe ckvm_ioctl_pointer(raw, number, bytes.baseAddress)
+    }
+    guard result >= 0 else { throw KVMError(name, Errno(rawValue: CInt(-result))) }
+    return result
+  }
+
   /// Issues the request with memory that stays where it is, for structs too large for the stack.
   @discardableResult
   func callAsFunction<Value>(

@@ -86,17 +86,6 @@ extension KVMVcpu {
     try Request("KVM_SET_VCPU_EVENTS", CKVM_SET_VCPU_EVENTS)(descriptor, &value)
   }
 
-  /// The guest's view of a model-specific register: KVM_GET_MSRS.
-  ///
-  /// - Returns: nil where KVM does not know the register.
-  public func modelSpecificRegister(_ index: UInt32) throws(KVMError) -> UInt64? {
-    var list = ckvm_msrs()
-    list.nmsrs = 1
-    list.entries.0.index = index
-    let read = try Request("KVM_GET_MSRS", CKVM_GET_MSRS)(descriptor, &list)
-    return read == 1 ? list.entries.0.data : nil
-  }
-
   /// What the guest's time stamp counter is ahead of the host's, as a two's complement number of ticks:
   /// KVM_GET_DEVICE_ATTR of KVM_VCPU_TSC_OFFSET. nil where the kernel does not tell.
   public func timeStampCounterOffset() -> UInt64? {
@@ -125,90 +114,5 @@ extension KVMVcpu {
       return unsafe ckvm_ioctl_pointer(descriptor.raw, CKVM_SET_DEVICE_ATTR, &attribute)
     }
     return result == 0
-  }
-}
-
-extension KVMVcpu {
-  /// Everything that a reset puts back. Read once, before the vCPU first runs.
-  public struct PowerOnState: @unchecked Sendable {
-    fileprivate var registers: kvm_regs
-    fileprivate var systemRegisters: kvm_sregs
-    fileprivate var floatingPoint: kvm_fpu
-    fileprivate var debugRegisters: kvm_debugregs
-    /// XCR0; nil where the processor or KVM has no extended states.
-    fileprivate var extendedControl: kvm_xcrs?
-    fileprivate var events: kvm_vcpu_events
-    fileprivate var multiprocessing: kvm_mp_state
-    fileprivate var localController: kvm_lapic_state?
-    fileprivate var modelSpecific: [(index: UInt32, data: UInt64)]
-  }
-
-  /// Registers that software sets and a reset clears (Intel SDM volume 3, table "IA-32 Processor States Following
-  /// Power-up, Reset, or INIT"). The time stamp counter is left alone, so that guest and trace time stay related.
-  private static let resetRegisters: [UInt32] = [
-    0x174, 0x175, 0x176,  // SYSENTER_CS, _ESP, _EIP
-    0x277,  // PAT
-    0xc000_0081, 0xc000_0082, 0xc000_0083, 0xc000_0084,  // STAR, LSTAR, CSTAR, SFMASK
-    0xc000_0102,  // KERNEL_GS_BASE
-    0x1a0,  // MISC_ENABLE
-    0x1d9,  // DEBUGCTL
-    0xc000_0103,  // TSC_AUX
-    // What KVM writes into guest memory by itself, and would go on writing where the next kernel has something else:
-    // clock, wall clock, asynchronous page faults, steal time, end of interrupt (Documentation/virt/kvm/x86/msr.rst).
-    0x11, 0x12, 0x4b56_4d00, 0x4b56_4d01, 0x4b56_4d02, 0x4b56_4d03, 0x4b56_4d04,
-    0x4b56_4d05, 0x4b56_4d06,  // haltpoll, interrupt of asynchronous page faults
-  ]
-
-  /// Reads the state of a vCPU that has not run: KVM_GET_REGS, _SREGS, _FPU, _DEBUGREGS, _XCRS, _VCPU_EVENTS,
-  /// _MP_STATE, _LAPIC, _MSRS.
-  ///
-  /// - Parameter localController: whether the machine has local APICs in the kernel.
-  public func powerOnState(localController: Bool) throws(KVMError) -> PowerOnState {
-    var multiprocessing = kvm_mp_state()
-    try Request("KVM_GET_MP_STATE", CKVM_GET_MP_STATE)(descriptor, &multiprocessing)
-    var controller: kvm_lapic_state?
-    if localController {
-      var state = kvm_lapic_state()
-      try Request("KVM_GET_LAPIC", CKVM_GET_LAPIC)(descriptor, &state)
-      controller = state
-    }
-    var modelSpecific: [(index: UInt32, data: UInt64)] = []
-    for index in KVMVcpu.resetRegisters {
-      if let data = try modelSpecificRegister(index) { modelSpecific.append((index, data)) }
-    }
-    return PowerOnState(
-      registers: try registers(), systemRegisters: try systemRegisters(), floatingPoint: try floatingPoint(),
-      debugRegisters: try debugRegisters(), extendedControl: extendedControl(), events: try events(),
-      multiprocessing: multiprocessing, localController: controller,
-      modelSpecific: modelSpecific)
-  }
-
-  private func extendedControl() -> kvm_xcrs? {
-    var value = kvm_xcrs()
-    return (try? Request("KVM_GET_XCRS", CKVM_GET_XCRS)(descriptor, &value)) == nil ? nil : value
-  }
-
-  /// Puts a state back. The vCPU must not be running, and must have completed its last access (`requestImmediateExit`).
-  public func restore(_ state: PowerOnState) throws(KVMError) {
-    var state = state
-    try Request("KVM_SET_MP_STATE", CKVM_SET_MP_STATE)(descriptor, &state.multiprocessing)
-    try Request("KVM_SET_SREGS", CKVM_SET_SREGS)(descriptor, &state.systemRegisters)
-    try Request("KVM_SET_REGS", CKVM_SET_REGS)(descriptor, &state.registers)
-    try Request("KVM_SET_FPU", CKVM_SET_FPU)(descriptor, &state.floatingPoint)
-    try Request("KVM_SET_DEBUGREGS", CKVM_SET_DEBUGREGS)(descriptor, &state.debugRegisters)
-    if var control = state.extendedControl, control.nr_xcrs > 0 {
-      try Request("KVM_SET_XCRS", CKVM_SET_XCRS)(descriptor, &control)
-    }
-    for register in state.modelSpecific {
-      var list = ckvm_msrs()
-      list.nmsrs = 1
-      list.entries.0.index = register.index
-      list.entries.0.data = register.data
-      try Request("KVM_SET_MSRS", CKVM_SET_MSRS)(descriptor, &list)
-    }
-    if var controller = state.localController {
-      try Request("KVM_SET_LAPIC", CKVM_SET_LAPIC)(descriptor, &controller)
-    }
-    try Request("KVM_SET_VCPU_EVENTS", CKVM_SET_VCPU_EVENTS)(descriptor, &state.events)
   }
 }

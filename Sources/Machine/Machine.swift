@@ -16,6 +16,7 @@ package final class Machine {
   let memory: GuestMemory
   let machine: any VirtualMachine
   let control: RunControl
+  let burden: HostBurden
   let dispatcher: Dispatcher
   let devices: DeviceSet
   package let vcpus: [VcpuRunner]
@@ -88,6 +89,7 @@ package final class Machine {
     self.machine = machine
     let control = builder.control
     self.control = control
+    burden = builder.burden
     let observer = TracingObserver()
 
     let routes = configuration.interruptController == .split ? InterruptRoutes(machine: machine) : nil
@@ -184,7 +186,12 @@ package final class Machine {
     for device in devices.devices { device.reset() }
     do {
       try machine.reset()
-      for runner in vcpus { try runner.vcpu.reset() }
+      for runner in vcpus {
+        for remainder in try runner.vcpu.reset() {
+          let text = "after a reset \(remainder), on vcpu\(runner.index)"
+          if !warnings.contains(text) { warnings.append(text) }
+        }
+      }
     } catch {
       throw MachineError("resetting the machine: \(error)")
     }

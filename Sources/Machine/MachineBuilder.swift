@@ -10,6 +10,7 @@ final class MachineBuilder<Engine: ExecutionEngine> {
   let memory: GuestMemory
   let machine: Engine.Machine
   let control: RunControl
+  let burden = HostBurden()
   let timeStampCounterKHz: UInt32
   private(set) var warnings: [String] = []
 
@@ -72,7 +73,7 @@ final class MachineBuilder<Engine: ExecutionEngine> {
         runners.append(
           VcpuRunner(
             try machine.makeVcpu(id: id), memory: memory, dispatcher: dispatcher, control: control,
-            tracesInstructionPointer: configuration.traceRip))
+            burden: burden, tracesInstructionPointer: configuration.traceRip))
       }
     } catch {
       throw MachineError("making vCPU \(runners.count): \(error)")
@@ -154,6 +155,7 @@ extension MachineConfiguration {
       signalsMessages: interruptController == .split
         && (!irqfd || services.contains { $0.interruptsByIoctl == true }))
     requirements.tellsInstructionPointers = traceRip
+    requirements.hasPerformanceCounters = performanceCounters
     return requirements
   }
 }

@@ -154,6 +154,8 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
   package var memoryPages = MemoryPages.huge
   /// Whether all RAM is allocated before the guest starts.
   package var preallocate = false
+  /// Whether the guest has its processors' performance counters.
+  package var performanceCounters = false
   /// Where the interrupt controllers are.
   package var interruptController = InterruptController.kernel
   /// Whether kicks are consumed in the kernel; else they exit.

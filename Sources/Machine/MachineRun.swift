@@ -217,7 +217,7 @@ extension Machine {
       outcome: outcome, exits: vcpus.map(\.exits), resets: resets, unclaimed: unclaimed.accesses,
       unclaimedElsewhere: unclaimed.elsewhere, report: readReport(),
       eventsEmitted: threads.reduce(0) { $0 &+ $1.emitted }, eventsLeftOut: exeunt_events_left_out(),
-      warnings: warnings + queues.texts
+      warnings: warnings + burden.texts + queues.texts
         + devices.devices.flatMap { device in
           ((device as? MMIOTransport)?.troubles ?? []).map { "\(name(of: device.id)): \($0)" }
         }

@@ -19,6 +19,7 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
   private let id: UInt16
   private let dispatcher: Dispatcher
   private let control: RunControl
+  private let burden: HostBurden
   private let loop: @Sendable (VcpuRunner) -> Void
   /// The event loop that this vCPU's thread runs as well (`--threads single`). Set before the thread starts.
   @exclusivity(unchecked) var visited: IOThread?
@@ -39,7 +40,7 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
   /// - Parameter tracesInstructionPointer: whether exits are traced with it. It makes another loop, so that the one without
   ///   is not asked at each exit.
   init<Engine: Vcpu>(
-    _ vcpu: Engine, memory: GuestMemory, dispatcher: Dispatcher, control: RunControl,
+    _ vcpu: Engine, memory: GuestMemory, dispatcher: Dispatcher, control: RunControl, burden: HostBurden,
     tracesInstructionPointer: Bool
   ) {
     index = Int(vcpu.id)
@@ -50,6 +51,7 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
     self.memory = memory
     self.dispatcher = dispatcher
     self.control = control
+    self.burden = burden
     if tracesInstructionPointer {
       loop = { vcpu.run(InstructionPointerTracing(of: vcpu, $0)) }
     } else {
@@ -169,6 +171,18 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
     case .systemEvent(let type):
       handleSystemEvent(type)
       return true
+    case .settled: return true
+    case .busLock:
+      burden.bear(.busLock)
+      return true
+    case .notify(let isContextLost):
+      guard !isContextLost else {
+        return crash(
+          "the guest kept the processor from taking interrupts, and its state could not be saved (KVM_EXIT_NOTIFY)"
+        )
+      }
+      burden.bear(.notify)
+      return true
     case .internalError:
       if vcpu.recoverFromInternalError() { return true }
       let error = vcpu.internalError()
@@ -203,10 +217,12 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
   }
 
   private func handleSystemEvent(_ type: UInt32) {
-    // KVM_SYSTEM_EVENT_SHUTDOWN, _RESET and _CRASH (linux/kvm.h).
+    // KVM_SYSTEM_EVENT_SHUTDOWN, _RESET, _CRASH, and of other architectures _WAKEUP and _SUSPEND, which ask for nothing
+    // (linux/kvm.h).
     switch type {
     case 1: control.powerOff()
     case 2: control.reset()
+    case 4, 5: break
     default: control.end(.crashed("vcpu\(index): the guest reported a crash (KVM_EXIT_SYSTEM_EVENT \(type))"))
     }
   }

@@ -25,6 +25,9 @@ struct MachineOptions: ParsableArguments {
   @Option(help: "Interrupt controllers: kernel, split (the I/O APIC in this process) or none.")
   var irqchip = MachineConfiguration.InterruptController.kernel
 
+  @Option(help: "The processors' performance counters: for the guest to use (on), or not there (off).")
+  var pmu = Switch.off
+
   @Option(help: "Kicks consumed in the kernel (on) or as exits to this process (off).")
   var ioeventfd = Switch.on
 
@@ -174,6 +177,7 @@ struct MachineOptions: ParsableArguments {
     configuration.memoryPages = memPages
     configuration.preallocate = memPrealloc
     configuration.interruptController = irqchip
+    configuration.performanceCounters = pmu == .on
     configuration.ioeventfd = ioeventfd == .on
     configuration.irqfd = irqfd == .on
     configuration.lock = lock

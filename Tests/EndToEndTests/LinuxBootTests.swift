@@ -46,6 +46,16 @@ enum GuestKernel {
       ] + arguments)
   }
 
+  /// Lines in which a kernel complains of what firmware, or the VMM in its stead, has left undone.
+  static func complaints(_ console: String) -> [Substring] {
+    console.split(separator: "\n").filter { line in
+      ["Firmware Bug", "MTRRs disabled", "TSC doesn't count", "Disabled fast string", "APIC id mismatch"]
+        .contains {
+          line.contains($0)
+        }
+    }
+  }
+
   /// The kernel's own last words where its first program ran, or could not.
   static func isFinished(_ console: String) -> Bool {
     console.contains("init: a program runs") || console.contains("Attempted to kill init!")
@@ -69,6 +79,8 @@ struct LinuxBootTests {
     #expect(output.text.contains("Linux version 6.1."), "\(output.text)")
     #expect(output.text.contains("Run /init as init process"), "\(output.text)")
     #expect(GuestKernel.isFinished(output.text), "\(output.text)")
+    #expect(GuestKernel.complaints(output.text) == [])
+    #expect(output.text.contains("kvm-clock: Using msrs"), "\(output.text)")
     let result = try JSONDecoder().decode(RecordedRun.RunResult.self, from: Data(contentsOf: resultFile))
     #expect(result.trace?.eventsLost == 0)
 

@@ -184,6 +184,56 @@ struct ExitTests {
     #expect(isRefused(VcpuExit(page: run, mappingSize: size), 12345))
   }
 
+  /// Every reason of linux/kvm.h by what becomes of it; those that no x86 machine of ours has cannot go on.
+  @Test("Each reason is decided: what is not fatal lets the guest go on")
+  func decisions() {
+    let page = UnsafeMutableRawPointer.allocate(byteCount: 8192, alignment: 4096)
+    defer { page.deallocate() }
+    let run = page.assumingMemoryBound(to: kvm_run.self)
+    func exit(_ reason: CInt, _ prepare: () -> Void = {}) -> VcpuExit {
+      page.initializeMemory(as: UInt8.self, repeating: 0, count: 8192)
+      prepare()
+      run.pointee.exit_reason = UInt32(reason)
+      return VcpuExit(page: run, mappingSize: 8192)
+    }
+    let settled: Set<CInt> = [
+      KVM_EXIT_HYPERCALL, KVM_EXIT_IRQ_WINDOW_OPEN, KVM_EXIT_SET_TPR, KVM_EXIT_TPR_ACCESS, KVM_EXIT_NMI,
+      KVM_EXIT_HYPERV, KVM_EXIT_X86_RDMSR, KVM_EXIT_X86_WRMSR, KVM_EXIT_XEN,
+    ]
+    let handled: Set<CInt> = [
+      KVM_EXIT_HLT, KVM_EXIT_SHUTDOWN, KVM_EXIT_FAIL_ENTRY, KVM_EXIT_INTR, KVM_EXIT_INTERNAL_ERROR,
+      KVM_EXIT_SYSTEM_EVENT, KVM_EXIT_IOAPIC_EOI, KVM_EXIT_X86_BUS_LOCK, KVM_EXIT_NOTIFY,
+    ]
+    for reason: CInt in 0..<60 where reason != KVM_EXIT_IO && reason != KVM_EXIT_MMIO {
+      let found = exit(reason)
+      #expect(found.reason == UInt32(reason))
+      switch found {
+      case .settled: #expect(settled.contains(reason), "\(reason)")
+      case .other: #expect(!settled.contains(reason) && !handled.contains(reason), "\(reason)")
+      default: #expect(handled.contains(reason), "\(reason)")
+      }
+    }
+    // Refusals in the words of each interface.
+    _ = exit(KVM_EXIT_HYPERCALL)
+    #expect(Int64(bitPattern: run.pointee.hypercall.ret) == -1000)
+    for reason in [KVM_EXIT_X86_RDMSR, KVM_EXIT_X86_WRMSR] {
+      _ = exit(reason)
+      #expect(run.pointee.msr.error == 1)
+    }
+    _ = exit(KVM_EXIT_HYPERV) { run.pointee.hyperv.type = UInt32(KVM_EXIT_HYPERV_HCALL) }
+    #expect(run.pointee.hyperv.u.hcall.result == 2)
+    _ = exit(KVM_EXIT_XEN) { run.pointee.xen.type = UInt32(KVM_EXIT_XEN_HCALL) }
+    #expect(Int64(bitPattern: run.pointee.xen.u.hcall.result) == -38)
+    for flags: UInt32 in [0, 1] {
+      guard case .notify(let isContextLost) = exit(KVM_EXIT_NOTIFY, { run.pointee.notify.flags = flags })
+      else {
+        Issue.record("no notification")
+        continue
+      }
+      #expect(isContextLost == (flags == 1))
+    }
+  }
+
   /// The only exit that comes with an error; the same error comes without it.
   @Test("Memory that cannot be reached is told with its address, by every kernel that tells it")
   func memoryFault() {

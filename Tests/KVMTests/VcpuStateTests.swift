@@ -3,9 +3,10 @@ import CTestGuests
 import Engine
 import Glibc
 import GuestRAM
-import KVM
 import Platform
 import Testing
+
+@testable import KVM
 
 @Suite("A vCPU's state", .enabled(if: kvmIsUsable, kvmReason))
 struct VcpuStateTests {
@@ -39,9 +40,99 @@ struct VcpuStateTests {
         }
         #expect(disorder[name] != value, "\(name) was to be changed by the guest")
       }
-      try guest.vcpu.restore(saved)
+      #expect(try guest.vcpu.restore(saved) == [])
       let after = try everything(guest.vcpu)
       for (name, value) in before { #expect(after[name] == value, "\(name)") }
+    }
+  }
+
+  /// What a guest can set, or could if it were given the means: memory types, machine checks, counters, Hyper-V's and KVM's own
+  /// registers, the clock's adjustment.
+  @Test("A reset puts back every register that KVM takes another value for")
+  func modelSpecific() throws {
+    let guest = try BareGuest(exeunt_test_image_ports(), interruptControllers: true)
+    let vcpu = guest.vcpu
+    vcpu.resetIndices = KVMVcpu.resetRegisters(listed: try KVMSystem().modelSpecificRegisterIndices())
+    #expect(Set(vcpu.resetIndices).count == vcpu.resetIndices.count)
+    let saved = try vcpu.powerOnState(localController: true)
+    let before = try vcpu.modelSpecificRegisters(vcpu.resetIndices)
+    #expect(before.count > 50)
+    let wanted: [(UInt32, UInt64)] = [
+      (0x200, 0x8000_0006), (0x201, 0xff_8000_0800), (0x250, 0x0606_0606_0606_0606),
+      (0x26f, 0x0505_0505_0505_0505),
+      (0x2ff, 0xc00), (0x277, 0x0606_0606_0606_0606), (0x1a0, 0x1800), (0x3b, 0x1234), (0x400, 0),
+      (0x174, 0x10),
+      // Counters of Intel's and AMD's.
+      (0xc1, 5), (0x186, 0x41_00c0), (0xc001_0000, 0x41_00c0), (0xc001_0200, 0x41_00c0),
+      // Hyper-V: which system, its page of reference time, its page of the APIC, a timer of its own.
+      (0x4000_0000, 0x8100_0000_0000_0001), (0x4000_0021, 0x5000), (0x4000_0073, 0x6000), (0x4000_00b1, 7),
+      (0x4b56_4d05, 0), (0xc000_0103, 9), (0xc000_0102, 0x1000),
+    ]
+    let known = wanted.filter { index, _ in before.contains { $0.index == index } }
+    let refused = try vcpu.setModelSpecificRegisters(known.map { .init($0.0, $0.1) }).map(\.index)
+    let changed = try vcpu.modelSpecificRegisters(vcpu.resetIndices)
+    let different = zip(before, changed).filter { $0 != $1 }.map { $0.1.index }
+    // Whatever this KVM has, memory types and PAT are among it.
+    #expect(
+      Set([0x200, 0x201, 0x250, 0x26f, 0x2ff, 0x277]).isSubset(of: different),
+      "\(different), refused \(refused)")
+    // And all others that it has and takes another value for.
+    for (index, value) in known where !refused.contains(index) {
+      guard before.first(where: { $0.index == index })?.data != value else { continue }
+      #expect(different.contains(index) || ![0x1a0, 0x3b, 0xc000_0102].contains(index), "\(index)")
+    }
+    #expect(try vcpu.restore(saved) == [])
+    #expect(try vcpu.modelSpecificRegisters(vcpu.resetIndices) == before)
+  }
+
+  @Test("What KVM does not take back is told")
+  func refusedRegisters() throws {
+    let guest = try BareGuest(exeunt_test_image_ports())
+    // Registers that are not there, beside one that is, more than go into one request.
+    let some = (0..<100).map {
+      ModelSpecificRegister($0 == 70 ? 0x277 : 0x5000_0000 + $0, 0x0606_0606_0606_0606)
+    }
+    let refused = try guest.vcpu.setModelSpecificRegisters(some)
+    #expect(refused == some.filter { $0.index != 0x277 })
+    #expect(
+      try guest.vcpu.modelSpecificRegisters(some.map(\.index)) == [.init(0x277, 0x0606_0606_0606_0606)])
+  }
+
+  @Test("A reset clears what only XSAVE sees")
+  func extendedState() throws {
+    let guest = try BareGuest(exeunt_test_image_ports())
+    let get = Request("KVM_GET_XSAVE", CKVM_GET_XSAVE)
+    let set = Request("KVM_SET_XSAVE", CKVM_SET_XSAVE)
+    var state = [UInt64](repeating: 0, count: 512)
+    try get(guest.vcpu.descriptor, of: &state)
+    let saved = try guest.vcpu.powerOnState(localController: false)
+    // The upper halves of YMM0 and YMM1: a bit of the header at 512, and the component at 576 (Intel SDM volume 1, 13.4).
+    var other = state
+    other[64] |= 0b111
+    for index in 72..<76 { other[index] = 0x1122_3344_5566_7788 }
+    guard (try? set(guest.vcpu.descriptor, of: &other)) != nil else { return }
+    try get(guest.vcpu.descriptor, of: &other)
+    #expect(other[72] == 0x1122_3344_5566_7788)
+    #expect(try guest.vcpu.restore(saved) == [])
+    try get(guest.vcpu.descriptor, of: &other)
+    #expect(other[64] & 0b100 == 0 || other[72..<76].allSatisfy { $0 == 0 })
+  }
+
+  @Test("Firmware's part is set over what any KVM starts with")
+  func firmware() throws {
+    let guest = try BareGuest(exeunt_test_image_ports())
+    let cpuid = GuestCPUID(
+      try KVMSystem().supportedCPUID(),
+      .init(vcpus: 1, hasLocalController: false, hasDeadlineTimer: false, hasPerformanceCounters: false))
+    // As kvm_vcpu_reset() of Linux leaves it: no sampling, and slow strings.
+    try guest.vcpu.setModelSpecificRegisters([.init(0x1a0, 0x1800)])
+    try FirmwareRegisters.apply(to: guest.vcpu, cpuid)
+    #expect(try guest.vcpu.modelSpecificRegister(0x1a0) == 0x1801)
+    #expect(try guest.vcpu.modelSpecificRegister(0x2ff) == 0x806)
+    // Linux 6.8 and later take TscFreqSel.
+    if cpuid.isOfAMD, cpuid.hasConstantTimeStampCounter {
+      let refused = try guest.vcpu.setModelSpecificRegisters([.init(0xc001_0015, 1 << 24)])
+      #expect(try guest.vcpu.modelSpecificRegister(0xc001_0015) == (refused.isEmpty ? 1 << 24 : 0))
     }
   }
 

@@ -156,6 +156,12 @@ struct LifecycleTests {
     #expect(outcome == .debugExit(value: 9), "\(outcome)")
   }
 
+  @Test("Lowering the task priority is no crash, wherever the local APIC is", arguments: Controller.allCases)
+  func taskPriority(controller: Controller) throws {
+    let outcome = try TestGuest.taskPriority.run { $0.interruptController = controller }.outcome
+    #expect(outcome == .debugExit(value: 3), "\(outcome)")
+  }
+
   @Test("The end may be asked for from outside at any time, also before the guest has begun")
   func endedFromOutside() throws {
     for delay in [0, 0, 100, 1000, 5000, 20_000, 50_000] as [UInt32] {

@@ -43,6 +43,7 @@ struct TestGuest: Sendable {
   static let hole = TestGuest(.long, exeunt_test_image_hole())
   static let entryLong = TestGuest(.long, exeunt_test_image_entry_long())
   static let mended = TestGuest(.long, exeunt_test_image_mended())
+  static let taskPriority = TestGuest(.long, exeunt_test_image_task_priority())
   static let unmapped = TestGuest(.long, exeunt_test_image_unmapped())
 
   /// A machine that would run it, in this process. Thirty seconds are plenty for each of them.

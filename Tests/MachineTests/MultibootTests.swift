@@ -110,6 +110,80 @@ struct MultibootTests {
     }
   }
 
+  /// What each processor tells (Tests/TestGuests/processors.S), by where it stands.
+  private struct Processor {
+    let words: [UInt32]
+    subscript(offset: Int) -> UInt32 { words[offset / 4] }
+    var hasHypervisor: Bool { self[4] >> 31 == 1 }
+    var number: UInt32 { self[0] >> 24 }
+  }
+
+  @Test(
+    "Every processor finds what firmware leaves: at power-on, behind INIT, and after a reset that follows disorder",
+    arguments: ["kernel", "split"], [1, 3])
+  func processors(irqchip: String, vcpus: Int) throws {
+    let image = exeunt_test_image_multiboot_processors()
+    let bytes = Array(UnsafeRawBufferPointer(start: image.bytes, count: Int(image.length)))
+    try withTemporaryDirectory { directory in
+      let path = "\(directory)/processors"
+      let file = KernelFiles.elf(
+        is64Bit: false, entry: 0x10_0020, [.init(at: 0x10_0000, bytes, memorySize: 0x1_0000)])
+      try Data(file).write(to: URL(filePath: path))
+      let outcome = try Exeunt.run([
+        "run", "--kernel", path, "--irqchip", irqchip, "--cpus", "\(vcpus)", "--timeout", "40s",
+      ])
+      #expect(outcome.exitStatus == 7, "\(outcome.standardError)")
+      #expect(!outcome.standardError.contains("after a reset"), "\(outcome.standardError)")
+      let lines = outcome.standardOutput.split(separator: "\n").map {
+        $0.split(separator: " ").map(String.init)
+      }
+      // Two times before the reset and two times after it.
+      #expect(
+        lines.map { $0[0] }
+          == (0..<4).flatMap { pass in
+            Array(repeating: pass % 2 == 0 ? "started" : "initialised", count: vcpus)
+          })
+      let all = try lines.map { line in
+        Processor(words: try line.dropFirst().map { try #require(UInt32($0, radix: 16)) })
+      }
+      let bits: UInt32 = vcpus == 1 ? 0 : 2
+      for (index, processor) in all.enumerated() {
+        let id = UInt32(index % vcpus)
+        let hint: Comment = "\(lines[index])"
+        #expect(processor.number == id && processor[60] >> 24 == id && processor[12] == id, hint)
+        #expect(processor.hasHypervisor && processor[4] >> 24 & 1 == 1, hint)
+        // KVM without hardware virtualization says so of one as well, whatever it is told.
+        if vcpus > 1 { #expect(processor[8] >> 28 & 1 == 1, hint) }
+        #expect(processor[16] == UInt32(vcpus) && processor[20] == bits, hint)
+        // Fast strings; memory types on and write-back, with no ranges; PAT as at power-on.
+        #expect(processor[28] & 1 == 1, hint)
+        #expect(processor[32] == 0x806 && processor[56] == 0 && processor[36] == 0x0007_0406, hint)
+        // AMD: the extended number; a constant counter that says so, where KVM lets it (Linux 6.8).
+        if processor[44] >> 22 & 1 == 1 { #expect(processor[24] == id, hint) }
+        #expect([0, 1 << 24].contains(processor[40]), hint)
+        // No nested virtualization, no counters.
+        #expect(processor[4] >> 5 & 1 == 0 && processor[44] >> 2 & 1 == 0 && processor[52] == 0, hint)
+        #expect(processor.words == all[index % vcpus].words, hint)
+      }
+    }
+  }
+
+  @Test(
+    "The keyboard controller answers what systems ask it, and interrupts; ACPI is on from the start",
+    arguments: ["kernel", "split"])
+  func keyboard(irqchip: String) throws {
+    let image = exeunt_test_image_multiboot_keyboard()
+    let bytes = Array(UnsafeRawBufferPointer(start: image.bytes, count: Int(image.length)))
+    try withTemporaryDirectory { directory in
+      let path = "\(directory)/keyboard"
+      let file = KernelFiles.elf(
+        is64Bit: false, entry: 0x10_0020, [.init(at: 0x10_0000, bytes, memorySize: 0x1_0000)])
+      try Data(file).write(to: URL(filePath: path))
+      let outcome = try Exeunt.run(["run", "--kernel", path, "--irqchip", irqchip, "--timeout", "40s"])
+      #expect(outcome.exitStatus == 7, "\(outcome.standardError)")
+    }
+  }
+
   @Test("A reset boots the kernel anew, as it was")
   func reset() throws { try run(exeunt_test_image_multiboot_reset(), resets: 1) }
 

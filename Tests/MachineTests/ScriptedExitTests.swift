@@ -28,6 +28,7 @@ struct ScriptedExitTests {
         "the processor refused to enter the guest (KVM_EXIT_FAIL_ENTRY, hardware reason 0x80000021)"
       ),
       (.failed(.invalidArgument), "KVM_RUN failed: "),
+      (.notify(isContextLost: true), "its state could not be saved (KVM_EXIT_NOTIFY)"),
       (.other(reason: 3), "exit that this machine does not serve: hypercall (KVM_EXIT number 3)"),
       (.other(reason: 12345), "reason_12345 (KVM_EXIT number 12345)"),
       (
@@ -82,6 +83,60 @@ struct ScriptedExitTests {
     let summary = try run.powerOff()
     #expect(summary.outcome == .poweredOff)
     #expect(summary.exits == [3 + 1 + 1])
+  }
+
+  @Test("What holds up the host's other processors is counted and told, and the guest goes on")
+  func burdens() throws {
+    let run = try ScriptedRun()
+    for _ in 0..<150 { try run.vcpus[0].exit(.other(.busLock)) }
+    try run.vcpus[0].exit(.other(.notify(isContextLost: false)))
+    try run.vcpus[0].exit(.other(.settled(reason: 11)))
+    try run.vcpus[0].exit(Script.look)
+    let summary = try run.powerOff()
+    #expect(summary.outcome == .poweredOff)
+    #expect(summary.exits == [153 + 1 + 1])
+    #expect(summary.warnings.contains { $0.hasPrefix("the guest locked the memory bus 150 times") })
+    #expect(
+      summary.warnings.contains { $0.hasPrefix("the guest kept a processor from taking interrupts 1 times") })
+    // Those of a tenth of a second come at once.
+    let quiet = try ScriptedRun()
+    #expect(try quiet.powerOff().warnings.isEmpty)
+  }
+
+  @Test(
+    "A thousand a second is what the host bears, of all vCPUs and kinds together; a hundred may come at once")
+  func burdenIsBounded() {
+    let burden = HostBurden()
+    var now: UInt64 = 5_000_000_000
+    let start = now
+    for index in 0..<3000 {
+      let wait = burden.wait(for: index % 3 == 0 ? .notify : .busLock, now: now)
+      #expect((wait == 0) == (index < 100), "\(index): \(wait)")
+      // Twice as long a nap as a signal might leave of it would be no less bounded: what is owed stays owed.
+      now += wait / 2
+    }
+    #expect(now + burden.wait(for: .busLock, now: now) - start >= 2_900_000_000)
+    #expect(burden.texts.count == 2)
+    #expect(burden.texts[0].contains("locked the memory bus 2001 times"))
+    #expect(burden.texts[0].contains("beyond 1000 a second its vCPUs were held back"))
+    // One that comes seldom never waits.
+    for _ in 0..<1000 {
+      now += 10_000_000_000
+      #expect(burden.wait(for: .busLock, now: now) == 0)
+    }
+  }
+
+  @Test("A reset says what it could not put back, once")
+  func remains() throws {
+    let run = try ScriptedRun { $0.vcpus = 2 }
+    run.vcpus[1].setRemains(["one thing stays as it was"])
+    for _ in 0..<2 {
+      try run.vcpus[0].begin(Script.reset)
+      try run.vcpus[0].exit(Script.look)
+    }
+    let summary = try run.powerOff()
+    #expect(summary.resets == 2)
+    #expect(summary.warnings == ["after a reset one thing stays as it was, on vcpu1"])
   }
 
   @Test("An interruption that nobody asked for, and the end of an interrupt, are nothing to the guest")

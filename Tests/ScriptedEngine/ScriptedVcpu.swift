@@ -30,6 +30,7 @@ public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
     var resetCount = 0
     var failure = VcpuExit.InternalError(suberror: 0, instruction: [], data: [])
     var recovers = false
+    var remains: [String] = []
 
     /// A deaf vCPU is told what it does even where it should have left guest mode.
     var isReachable: Bool { place == .inGuest && (!mustExit || isDeaf) }
@@ -98,6 +99,9 @@ public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
     }
   }
 
+  /// Says what a reset cannot put back.
+  public func setRemains(_ remains: [String]) { monitor.update { $0.remains = remains } }
+
   // MARK: The machine's side
 
   /// Runs the script.
@@ -164,10 +168,11 @@ public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   /// Notes the registers.
   public func keepPowerOnState() throws { monitor.update { $0.powerOn = $0.registers } }
   /// Puts them back.
-  public func reset() throws {
+  public func reset() throws -> [String] {
     monitor.update { state in
       state.registers = state.powerOn
       state.resetCount += 1
+      return state.remains
     }
   }
 

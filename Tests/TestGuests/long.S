@@ -120,4 +120,20 @@ BEGIN mended
 6:  EXIT    $3
 END mended
 
+// Lowers the task priority, which without a local APIC in the kernel is an exit on a processor with hardware virtualization.
+BEGIN task_priority
+    movl    $3, %ecx
+1:  movl    $9, %eax
+    movq    %rax, %cr8
+    movq    %cr8, %rdx
+    cmpq    %rax, %rdx
+    jne     2f
+    xorl    %eax, %eax
+    movq    %rax, %cr8
+    decl    %ecx
+    jnz     1b
+    EXIT    $3
+2:  EXIT    $4
+END task_priority
+
     .section .note.GNU-stack, "", @progbits

@@ -50,6 +50,11 @@ CKVM_REQUEST(KVM_SET_XCRS);
 CKVM_REQUEST(KVM_GET_MSRS);
 CKVM_REQUEST(KVM_SET_MSRS);
 CKVM_REQUEST(KVM_SET_CPUID2);
+CKVM_REQUEST(KVM_GET_MSR_INDEX_LIST);
+CKVM_REQUEST(KVM_GET_XSAVE);
+CKVM_REQUEST(KVM_SET_XSAVE);
+CKVM_REQUEST(KVM_GET_NESTED_STATE);
+CKVM_REQUEST(KVM_SET_NESTED_STATE);
 CKVM_REQUEST(KVM_GET_LAPIC);
 CKVM_REQUEST(KVM_SET_LAPIC);
 CKVM_REQUEST(KVM_GET_MP_STATE);
@@ -69,6 +74,12 @@ static const uint32_t CKVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES =
     KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
 
 static const uint64_t CKVM_SYNC_X86_REGS = KVM_SYNC_X86_REGS;
+static const uint32_t CKVM_CPUID_FLAG_SIGNIFCANT_INDEX = KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
+static const uint64_t CKVM_BUS_LOCK_DETECTION_EXIT = KVM_BUS_LOCK_DETECTION_EXIT;
+static const uint64_t CKVM_X86_NOTIFY_VMEXIT_ENABLED = KVM_X86_NOTIFY_VMEXIT_ENABLED;
+static const uint64_t CKVM_X86_NOTIFY_VMEXIT_USER = KVM_X86_NOTIFY_VMEXIT_USER;
+static const uint32_t CKVM_NOTIFY_CONTEXT_INVALID = KVM_NOTIFY_CONTEXT_INVALID;
+static const uint64_t CKVM_PMU_CAP_DISABLE = KVM_PMU_CAP_DISABLE;
 
 // ioctl(2) is variadic, which Swift does not import. The result is the kernel's, or -errno.
 static inline long ckvm_ioctl(int descriptor, unsigned long request, unsigned long argument);
@@ -121,6 +132,13 @@ struct ckvm_msrs {
     struct kvm_msr_entry entries[CKVM_MSR_CAPACITY];
 };
 
+// KVM lists what it keeps of each vCPU: some two hundred registers at the most (KVM_GET_MSR_INDEX_LIST).
+#define CKVM_MSR_INDEX_CAPACITY 1024
+struct ckvm_msr_list {
+    uint32_t nmsrs;
+    uint32_t indices[CKVM_MSR_INDEX_CAPACITY];
+};
+
 #define CKVM_ROUTE_CAPACITY 64
 struct ckvm_irq_routing {
     uint32_t nr;
@@ -130,6 +148,7 @@ struct ckvm_irq_routing {
 
 _Static_assert(offsetof(struct ckvm_cpuid, entries) == offsetof(struct kvm_cpuid2, entries), "same layout");
 _Static_assert(offsetof(struct ckvm_msrs, entries) == offsetof(struct kvm_msrs, entries), "same layout");
+_Static_assert(offsetof(struct ckvm_msr_list, indices) == offsetof(struct kvm_msr_list, indices), "same layout");
 _Static_assert(offsetof(struct ckvm_irq_routing, entries) == offsetof(struct kvm_irq_routing, entries), "same layout");
 
 #endif

@@ -59,11 +59,14 @@ EXEUNT_TEST_IMAGE(hole)
 EXEUNT_TEST_IMAGE(entry_long)
 EXEUNT_TEST_IMAGE(unmapped)
 EXEUNT_TEST_IMAGE(mended)
+EXEUNT_TEST_IMAGE(task_priority)
 
 // Multiboot kernels, for 1 MiB.
 EXEUNT_TEST_IMAGE(multiboot)
 EXEUNT_TEST_IMAGE(multiboot_reset)
 EXEUNT_TEST_IMAGE(multiboot_real)
+EXEUNT_TEST_IMAGE(multiboot_processors)
+EXEUNT_TEST_IMAGE(multiboot_keyboard)
 // And one for 128 KiB.
 EXEUNT_TEST_IMAGE(bios)
 
