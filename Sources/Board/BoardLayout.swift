@@ -15,6 +15,8 @@ package struct BoardLayout: Sendable, Equatable {
   package static let powerManagementLine: UInt32 = 9
   /// The number of the lock that all devices share, where they do: no device has it.
   package static let globalLock: UInt16 = 0xfffe
+  /// The number of the lock that is held while writes are carried out which the engine kept: no device has it.
+  package static let coalescedLock: UInt16 = 0xfffd
   /// Lines of the I/O APIC.
   package static let lineCount: UInt32 = 24
 
@@ -42,6 +44,7 @@ package struct BoardLayout: Sendable, Equatable {
     try checkRanges()
     try checkLines()
     try checkService()
+    try checkCoalesced()
   }
 
   /// The devices of a kind.
@@ -172,6 +175,27 @@ package struct BoardLayout: Sendable, Equatable {
           }
         }
         kicks.append((slot.name, kick))
+      }
+    }
+  }
+
+  private func checkCoalesced() throws(BoardError) {
+    for slot in slots {
+      for range in slot.coalesced {
+        guard
+          range.length > 0,
+          slot.ranges.contains(where: {
+            $0.space == range.space && $0.window == range.window && range.start >= $0.start
+              && range.start - $0.start <= $0.length
+              && range.length <= $0.length - (range.start - $0.start)
+          })
+        else { throw BoardError("\(slot.name): \(range.text) is to be coalesced, and is not its own") }
+        let kick = slot.kicks.flatMap(\.addresses).first {
+          range.overlaps(AddressRange(space: $0.space, start: $0.address, length: 1, window: range.window))
+        }
+        if kick != nil {
+          throw BoardError("\(slot.name): \(range.text) is to be coalesced, and a kick must not be late")
+        }
       }
     }
   }

@@ -18,6 +18,9 @@ package struct Slot: Sendable, Equatable {
   package var ranges: [AddressRange]
   /// The interrupt line that it raises; nil for none.
   package var line: UInt32?
+  /// Registers that only later accesses to the device can tell to have been written: the engine may keep writes to them until
+  /// the guest exits for another reason (`--coalesced-io`). Each is within one of `ranges`, and no kick.
+  package var coalesced: [AddressRange] = []
   /// Lines that the guest may give to the device's queues. Several queues, also of several devices, may have the same.
   package var queueLines: ClosedRange<UInt32>?
   /// One for each queue.

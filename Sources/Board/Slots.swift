@@ -6,8 +6,10 @@ extension BoardLayout {
     serial.firmware = FirmwareEntry(name: "COM1", hardwareID: .eisa("PNP0501"), uniqueID: 0)
     slots.append(serial)
     for index in 0..<options.doorbells { slots.append(doorbell(index, threads)) }
+    var scratch = Slot(3, "scratch0", .scratch, [.ports(0x590, 8), .memory(0xd000_1000, 0x1000, window: 1)])
+    scratch.coalesced = [.ports(0x590, 8), .memory(0xd000_1000, 8, window: 1)]
     slots += [
-      Slot(3, "scratch0", .scratch, [.ports(0x590, 8), .memory(0xd000_1000, 0x1000, window: 1)]),
+      scratch,
       lockless(Slot(4, "marker", .marker, [.ports(0x580, 4)])),
       keyboard(options),
       Slot(15, "reset-control", .resetControl, [.ports(0xcf9, 1), .ports(0x92, 1, window: 1)]),
@@ -16,13 +18,17 @@ extension BoardLayout {
     ]
     var clock = Slot(9, "rtc", .clock, [.ports(0x70, 2)], line: 8)
     clock.firmware = FirmwareEntry(name: "RTC0", hardwareID: .eisa("PNP0B00"))
+    // The index alone: 16 bits are a register's value as well.
+    clock.coalesced = [.ports(0x70, 1)]
+    var firmware = Slot(13, "fw-cfg", .firmwareConfiguration, [.ports(0x510, 2)])
+    firmware.coalesced = [.ports(0x510, 2)]
     slots += [
       clock,
       Slot(11, "pm-events", .powerEvents, [.ports(0x600, 4)]),
       // The second place is the PIIX4's by default: kvm-unit-tests' vmexit does not ask.
       lockless(Slot(10, "pm-timer", .powerTimer, [.ports(0x608, 4), .ports(0xb008, 4)])),
       Slot(12, "elcr", .edgeLevels, [.ports(0x4d0, 2)]),
-      Slot(13, "fw-cfg", .firmwareConfiguration, [.ports(0x510, 2)]),
+      firmware,
       Slot(
         14, "testdev", .testDevice,
         [.ports(0xe0, 16), .ports(0x2000, UInt64(BoardLayout.lineCount), window: 1)]),

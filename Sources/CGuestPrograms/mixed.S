@@ -52,6 +52,7 @@ GUEST mixed
     MARK    $PHASE_PORTS
     movl    ITERATIONS, %ecx
     movl    $4, %eax
+    movl    $1, %esi
     call    .Lscratch_ports
     movl    ITERATIONS, %ecx
     call    .Lcount_iterations
@@ -59,6 +60,7 @@ GUEST mixed
     MARK    $PHASE_MEMORY
     movl    ITERATIONS, %ecx
     movl    $4, %eax
+    movl    $1, %esi
     call    .Lscratch_memory
     movl    ITERATIONS, %ecx
     call    .Lcount_iterations

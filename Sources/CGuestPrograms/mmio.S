@@ -1,4 +1,5 @@
-// Each iteration writes the scratch register through its memory window and reads it back: two userspace exits.
+// Each iteration writes the scratch register through its memory window, once or several times, and reads it back: a userspace
+// exit each.
 #include "prelude.h"
 
 GUEST mmio
@@ -6,8 +7,8 @@ GUEST mmio
 #include "scratch.h"
 
 .Lmain:
+    call    .Lscratch_parameters
     movl    ITERATIONS, %ecx
-    movl    PARAMETER, %eax
     call    .Lscratch_memory
     movl    ITERATIONS, %ecx
     COUNT   REPORT_ITERATIONS, %ecx

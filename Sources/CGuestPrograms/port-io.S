@@ -1,4 +1,4 @@
-// Each iteration writes the scratch register through its port and reads it back: two userspace exits.
+// Each iteration writes the scratch register through its port, once or several times, and reads it back: a userspace exit each.
 #include "prelude.h"
 
 GUEST port_io
@@ -6,8 +6,8 @@ GUEST port_io
 #include "scratch.h"
 
 .Lmain:
+    call    .Lscratch_parameters
     movl    ITERATIONS, %ecx
-    movl    PARAMETER, %eax
     call    .Lscratch_ports
     movl    ITERATIONS, %ecx
     COUNT   REPORT_ITERATIONS, %ecx

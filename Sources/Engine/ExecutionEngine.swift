@@ -37,6 +37,8 @@ public struct EngineFeatures: OptionSet, Sendable {
   public static let ioEventFd = EngineFeatures(rawValue: 1)
   /// Signals of eventfds become interrupts: `VirtualMachine.assign(_: IrqFd)`.
   public static let irqFd = EngineFeatures(rawValue: 2)
+  /// Writes of the guest are kept for later: `VirtualMachine.coalesce`.
+  public static let coalescedWrites = EngineFeatures(rawValue: 4)
 }
 
 /// What a machine asks of its engine.
@@ -63,6 +65,9 @@ public struct MachineRequirements: Sendable {
 
   /// Whether `Vcpu.instructionPointer` is asked for at exits.
   public var tellsInstructionPointers = false
+
+  /// Whether `VirtualMachine.coalesce` is called.
+  public var coalescesWrites = false
 
   /// Describes a machine.
   public init(vcpus: Int, interruptControllers: InterruptControllers, signalsMessages: Bool) {

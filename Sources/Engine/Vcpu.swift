@@ -19,6 +19,15 @@ public protocol Vcpu: AnyObject, Sendable {
   /// Takes that back. By the vCPU's own thread, before it looks at what was asked of it.
   func clearImmediateExit()
 
+  /// Hands out the writes that the machine's engine has kept (`VirtualMachine.coalesce`), oldest first: all that were made, by
+  /// whichever vCPU, before this one left guest mode. Each is gone when `body` returns. On a vCPU's own thread, and
+  /// the caller sees to it that no two threads do so at the same time.
+  ///
+  /// - Returns: false where what the engine has kept cannot be: it is damaged, and left as it is.
+  func takeCoalescedWrites(_ body: (CoalescedWrite) -> Void) -> Bool
+  /// Whether there is none of them. From any thread.
+  var hasNoCoalescedWrites: Bool { get }
+
   /// What the internal error was about that is being handled. On the vCPU's own thread.
   func internalError() -> VcpuExit.InternalError
   /// Does what the engine gave up with that error, where it can in another way, and leaves the vCPU behind it.

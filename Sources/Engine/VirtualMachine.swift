@@ -18,6 +18,10 @@ public protocol VirtualMachine: AnyObject, Sendable {
   /// Makes an eventfd raise an interrupt line each time it is signalled. Only with the feature `irqFd`.
   func assign(_ interrupt: borrowing IrqFd) throws
 
+  /// Keeps writes to a range of addresses (`Vcpu.takeCoalescedWrites`) instead of leaving guest mode for them, as long as there is room.
+  /// Only with the feature `coalescedWrites`.
+  func coalesce(_ range: CoalescedRange) throws
+
   /// Sets the level of an interrupt line of the engine's controllers.
   func setInterruptLine(_ line: UInt32, high: Bool) throws
   /// Sends a message-signalled interrupt to a local APIC.

@@ -21,18 +21,20 @@ extension GuestProgram {
     name: "port-io",
     summary: "port-I/O exits: write a device register, read it back",
     detail: """
-      Each iteration writes a new value to scratch0's first register (port 0x590) and reads it back: two exits to \
-      the VMM. Fails when the value read is not the one written.
+      Each iteration writes a new value to scratch0's first register (port 0x590), `writes` times, and reads it back: an exit to \
+      the VMM each, unless the writes are coalesced (--coalesced-io). Fails when the value read is not the last one written.
       """,
     mode: .protected,
-    parameters: [.iterations(10_000, "write and read pairs"), .size, .spacing],
+    parameters: [.iterations(10_000, "rounds of writing and reading"), .size, .bursts, .spacing],
     requirements: GuestRequirements(),
     phases: [],
     locate: exeunt_guest_image_port_io,
     expect: { arguments, _ in
       var expectation = GuestExpectation.powerOff
       expectation.iterations = arguments.iterations
-      expectation.scratch(.port, size: UInt8(arguments.parameter), times: arguments.iterations)
+      expectation.scratch(
+        .port, size: UInt8(arguments.parameter & 0xff), times: arguments.iterations,
+        writes: UInt64(arguments.parameter >> 16))
       return expectation
     })
 
@@ -40,18 +42,20 @@ extension GuestProgram {
     name: "mmio",
     summary: "memory-mapped I/O exits: write a device register, read it back",
     detail: """
-      Each iteration writes a new value to scratch0's first register (address 0xd0001000) and reads it back: two \
-      exits to the VMM. Fails when the value read is not the one written.
+      Each iteration writes a new value to scratch0's first register (address 0xd0001000), `writes` times, and reads it back: an \
+      exit to the VMM each, unless the writes are coalesced (--coalesced-io). Fails when the value read is not the last one written.
       """,
     mode: .protected,
-    parameters: [.iterations(10_000, "write and read pairs"), .size, .spacing],
+    parameters: [.iterations(10_000, "rounds of writing and reading"), .size, .bursts, .spacing],
     requirements: GuestRequirements(),
     phases: [],
     locate: exeunt_guest_image_mmio,
     expect: { arguments, _ in
       var expectation = GuestExpectation.powerOff
       expectation.iterations = arguments.iterations
-      expectation.scratch(.memory, size: UInt8(arguments.parameter), times: arguments.iterations)
+      expectation.scratch(
+        .memory, size: UInt8(arguments.parameter & 0xff), times: arguments.iterations,
+        writes: UInt64(arguments.parameter >> 16))
       return expectation
     })
 

@@ -21,10 +21,10 @@ extension GuestExpectation {
     access(GuestAccess(.port, .out, 0x580, size: 4))
   }
 
-  /// scratch.h: `times` writes and as many reads of the scratch device's first register.
-  mutating func scratch(_ space: GuestAccess.Space, size: UInt8, times: UInt64) {
+  /// scratch.h: `times` reads of the scratch device's first register, with `writes` before each.
+  mutating func scratch(_ space: GuestAccess.Space, size: UInt8, times: UInt64, writes: UInt64 = 1) {
     let address: UInt64 = space == .port ? 0x590 : 0xd000_1000
-    access(GuestAccess(space, .out, address, size: size), times: times)
+    access(GuestAccess(space, .out, address, size: size), times: times * writes)
     access(GuestAccess(space, .in, address, size: size), times: times)
   }
 

@@ -117,8 +117,8 @@ extension GuestArguments {
     case .address: address = UInt32(address: value) ?? 0
     // In the parameter for guests that have only one of them, and for those with requests in a place of its own.
     case .size:
-      self.parameter = UInt32(value) ?? 0
-      requests.size = self.parameter
+      requests.size = UInt32(value) ?? 0
+      self.parameter = self.parameter & 0xffff_0000 | requests.size & 0xffff
     case .queues:
       self.parameter = UInt32(value) ?? 0
       requests.queues = self.parameter

@@ -22,7 +22,7 @@ package struct GuestParameter: Sendable, Equatable {
     case accesses
     /// Reads of a port that no device claims, in each iteration.
     case polls
-    /// Bytes written to the serial port, in each iteration.
+    /// Bytes written to the serial port, or writes of a register before it is read, in each iteration.
     case writes
     /// Queues: of each vCPU at the doorbell, or of the disk.
     case queues
@@ -111,6 +111,10 @@ package struct GuestParameter: Sendable, Equatable {
   static let writes = GuestParameter(
     name: .writes, meaning: "bytes written to the serial port in each iteration",
     values: .number(0...1000), defaultValue: "2")
+
+  static let bursts = GuestParameter(
+    name: .writes, meaning: "writes of the register before each read", values: .number(1...1000),
+    defaultValue: "1")
 
   static let queues = GuestParameter(
     name: .queues, meaning: "doorbell queues of each vCPU, each with an interrupt line of its own",

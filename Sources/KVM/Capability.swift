@@ -36,6 +36,12 @@ public struct Capability: Sendable, Hashable {
   public static let pit2 = Capability(KVM_CAP_PIT2, "pit2", "the timer of --irqchip kernel")
   /// KVM_CAP_IOEVENTFD.
   public static let ioeventfd = Capability(KVM_CAP_IOEVENTFD, "ioeventfd", "--ioeventfd on")
+  /// KVM_CAP_COALESCED_MMIO. Its number is the page of a vCPU's mapping in which the writes are.
+  public static let coalescedMMIO = Capability(
+    KVM_CAP_COALESCED_MMIO, "coalesced_mmio", "--coalesced-io on: writes to memory")
+  /// KVM_CAP_COALESCED_PIO.
+  public static let coalescedPIO = Capability(
+    KVM_CAP_COALESCED_PIO, "coalesced_pio", "--coalesced-io on: writes to ports")
   /// KVM_CAP_IRQFD.
   public static let irqfd = Capability(KVM_CAP_IRQFD, "irqfd", "--irqfd on")
   /// KVM_CAP_IRQ_ROUTING.
@@ -80,7 +86,8 @@ public struct Capability: Sendable, Hashable {
   ]
   /// Each of these is behind a flag or an enrichment of the trace.
   public static let optional: [Capability] = [
-    .irqchip, .splitIrqchip, .pit2, .ioeventfd, .irqfd, .irqRouting, .signalMSI, .binaryStatistics,
+    .irqchip, .splitIrqchip, .pit2, .ioeventfd, .coalescedMMIO, .coalescedPIO, .irqfd, .irqRouting,
+    .signalMSI, .binaryStatistics,
     .getTSCKHz, .vcpuAttributes, .syncRegs,
   ]
 }

@@ -18,6 +18,7 @@ public final class KVMEngine: ExecutionEngine {
     var features: EngineFeatures = []
     if has(.ioeventfd) { features.insert(.ioEventFd) }
     if has(.irqfd) { features.insert(.irqFd) }
+    if has(.coalescedMMIO), has(.coalescedPIO) { features.insert(.coalescedWrites) }
     return features
   }
 
@@ -69,6 +70,7 @@ public final class KVMEngine: ExecutionEngine {
     machine.resetIndices = KVMVcpu.resetRegisters(listed: try system.modelSpecificRegisterIndices())
     try machine.bound(requirements)
     machine.tellsInstructionPointers = requirements.tellsInstructionPointers
+    if requirements.coalescesWrites { machine.ringPage = try system.check(.coalescedMMIO) }
     // One page, and the three above it.
     try machine.setIdentityMapAddress(reserved.lowerBound)
     try machine.setTSSAddress(reserved.lowerBound + 4096)

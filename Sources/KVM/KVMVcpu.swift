@@ -18,13 +18,16 @@ import Platform
   @usableFromInline let rawDescriptor: CInt
   @usableFromInline let page: UnsafeMutablePointer<kvm_run>
   @usableFromInline let pageSize: Int
+  /// The machine's ring of writes that KVM keeps; nil: it keeps none.
+  @usableFromInline let ring: CoalescedRing?
   // The main thread's own.
   var powerOn: PowerOnState?
   /// The model-specific registers that a reset puts back, as far as KVM has them.
   var resetIndices = KVMVcpu.resetRegisters(listed: [])
 
   init(
-    id: UInt32, descriptor: consuming FileDescriptor, mappingSize: Int, hasLocalController: Bool
+    id: UInt32, descriptor: consuming FileDescriptor, mappingSize: Int, hasLocalController: Bool,
+    ringPage: Int? = nil
   ) throws(KVMError) {
     self.id = id
     self.hasLocalController = hasLocalController
@@ -34,6 +37,21 @@ import Platform
     // `KVMSystem` has checked that the mapping is at least as large as `kvm_run`.
     unsafe page = mapping.base.assumingMemoryBound(to: kvm_run.self)
     pageSize = mapping.length
+    guard let ringPage else {
+      ring = nil
+      return
+    }
+    // The capability's number, which is the kernel's; the mapping has to be as long as it says.
+    let place = ringPage.multipliedReportingOverflow(by: CKVM_MAPPING_PAGE)
+    guard ringPage > 0, !place.overflow, place.partialValue <= mapping.length,
+      CKVM_COALESCED_RING_SIZE <= mapping.length - place.partialValue
+    else {
+      throw KVMError(
+        "KVM_CHECK_EXTENSION", .invalidArgument,
+        purpose: "ring of coalesced writes in page \(ringPage) of \(mapping.length) bytes")
+    }
+    ring = unsafe CoalescedRing(
+      (mapping.base + place.partialValue).assumingMemoryBound(to: ckvm_coalesced_ring.self))
   }
 
   private static func map(_ raw: CInt, _ length: Int, _ id: UInt32) throws(KVMError) -> MemoryMapping {

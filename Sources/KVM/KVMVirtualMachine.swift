@@ -12,6 +12,8 @@ public final class KVMVirtualMachine: VirtualMachine, @unchecked Sendable {
   var resetIndices = KVMVcpu.resetRegisters(listed: [])
   /// Whether its vCPUs leave their registers in the shared page at each exit.
   var tellsInstructionPointers = false
+  /// The page of each vCPU's mapping in which the writes are that it keeps; nil: it keeps none.
+  var ringPage: Int?
   // What is in the kernel, noted when it is made.
   var controllers = MachineRequirements.InterruptControllers.none
   var hasTimer = false
@@ -74,7 +76,7 @@ public final class KVMVirtualMachine: VirtualMachine, @unchecked Sendable {
     let raw = try Request("KVM_CREATE_VCPU", CKVM_CREATE_VCPU)(descriptor, UInt(id))
     let vcpu = try KVMVcpu(
       id: id, descriptor: FileDescriptor(owning: CInt(raw)), mappingSize: runMappingSize,
-      hasLocalController: controllers != .none)
+      hasLocalController: controllers != .none, ringPage: ringPage)
     if tellsInstructionPointers { vcpu.shareRegisters() }
     vcpu.resetIndices = resetIndices
     return vcpu

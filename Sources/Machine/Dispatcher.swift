@@ -19,6 +19,8 @@ final class Dispatcher: @unchecked Sendable {
   private let portTargets: [Unmanaged<DispatchTarget>]
   private let memoryTargets: [Unmanaged<DispatchTarget>]
   private let tracesFreeLocks: Bool
+  /// Held by the vCPU's thread that carries out the writes which the engine kept, so that they stay in order; nil where there is one vCPU.
+  private let coalescedLock: Lock?
 
   /// Dispatches to the devices of a board.
   convenience init(
@@ -29,18 +31,23 @@ final class Dispatcher: @unchecked Sendable {
       slot.lock.map { (device, $0) }
     }
     self.init(
-      ports: ports, memory: memory, guestMemory: guestMemory, locked: locked, tracesFreeLocks: tracesFreeLocks
+      ports: ports, memory: memory, guestMemory: guestMemory, locked: locked,
+      tracesFreeLocks: tracesFreeLocks,
+      vcpus: set.layout.threads.vcpus
     )
   }
 
   /// Dispatches to what is on two buses.
   ///
-  /// - Parameter locked: the devices of which accesses must not overlap, and the numbers of their locks; those of one number share
-  ///   one.
+  /// - Parameters:
+  ///   - locked: the devices of which accesses must not overlap, and the numbers of their locks; those of one number share
+  ///     one.
+  ///   - vcpus: virtual CPUs.
   init(
     ports: Bus, memory: Bus, guestMemory: GuestMemory, locked: [(device: any BusDevice, lock: UInt16)],
-    tracesFreeLocks: Bool
+    tracesFreeLocks: Bool, vcpus: Int = 1
   ) {
+    coalescedLock = vcpus > 1 ? Lock() : nil
     self.ports = ports
     self.memory = memory
     self.guestMemory = guestMemory
@@ -113,6 +120,48 @@ final class Dispatcher: @unchecked Sendable {
           target, window, offset: offset, size: access.size, isWrite: access.isWrite, data: access.data,
           by: thread)
       }
+    }
+    return true
+  }
+
+  /// Carries out the writes that the vCPU's engine has kept, in the order in which they were made. To be called at an exit, before it is
+  /// handled: what the guest does next may depend on them.
+  ///
+  /// - Parameter unclaimed: called for each that no device claims.
+  /// - Returns: false where the engine's ring of them is damaged.
+  @inline(__always)
+  func carryOutCoalesced(
+    of vcpu: some Vcpu, by thread: ThreadContext, unclaimed: (CoalescedWrite) -> Void
+  ) -> Bool {
+    // Another vCPU's thread gives each back when it has been carried out: none is left that this vCPU made.
+    if vcpu.hasNoCoalescedWrites { return true }
+    guard let coalescedLock else {
+      return vcpu.takeCoalescedWrites { if !carryOut($0, by: thread) { unclaimed($0) } }
+    }
+    let traced = acquire(coalescedLock, BoardLayout.coalescedLock, by: thread)
+    defer { release(coalescedLock, BoardLayout.coalescedLock, traced: traced, by: thread) }
+    return vcpu.takeCoalescedWrites { if !carryOut($0, by: thread) { unclaimed($0) } }
+  }
+
+  /// Gives a device a write that was kept.
+  ///
+  /// - Returns: false where no device claims it.
+  private func carryOut(_ write: CoalescedWrite, by thread: ThreadContext) -> Bool {
+    let bus = write.isPort ? ports : memory
+    guard let index = bus.find(write.address, size: write.size) else { return false }
+    let range = bus.ranges[index]
+    let offset = UInt32(truncatingIfNeeded: write.address &- range.start)
+    (write.isPort ? portTargets : memoryTargets)[index]._withUnsafeGuaranteedRef { target in
+      exeunt_trace_coalesced_begin(
+        thread.id, thread.sequence, target.id, offset, write.isPort ? 0 : 1, write.address,
+        UInt8(write.size))
+      let traced = target.lock.map { acquire($0, target.lockID, by: thread) }
+      target.device.write(
+        offset: offset, size: write.size, value: write.value, window: range.window, memory: guestMemory,
+        by: thread)
+      if let lock = target.lock, let traced { release(lock, target.lockID, traced: traced, by: thread) }
+      if let backlog = target.backlog { backlog.workOff(by: thread) }
+      exeunt_trace_coalesced_end(thread.id, thread.sequence, target.id)
     }
     return true
   }

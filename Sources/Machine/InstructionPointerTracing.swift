@@ -15,5 +15,5 @@ package final class InstructionPointerTracing<VirtualCPU: Vcpu>: VcpuExitHandler
   package func willEnterGuest() { runner.willEnterGuest() }
 
   @inline(__always)
-  package func handle(_ exit: VcpuExit) -> Bool { runner.handle(exit, at: vcpu.instructionPointer) }
+  package func handle(_ exit: VcpuExit) -> Bool { runner.handle(exit, at: vcpu.instructionPointer) { true } }
 }

@@ -124,6 +124,7 @@ package final class Machine {
       devices, guestMemory: memory, tracesFreeLocks: configuration.traceLocks)
     self.dispatcher = dispatcher
 
+    try builder.coalesceWrites(layout)
     let vcpus = try builder.makeVcpus(dispatcher: dispatcher)
     self.vcpus = vcpus
     observer.setGuestClock { index in

@@ -64,6 +64,28 @@ final class MachineBuilder<Engine: ExecutionEngine> {
     if configuration.irqfd, configuration.interruptController != .none, !engine.features.contains(.irqFd) {
       throw MachineError("--irqfd on: this host's \(engine.name) has no irqfd; use --irqfd off")
     }
+    if configuration.coalescedIO, !engine.features.contains(.coalescedWrites) {
+      throw MachineError(
+        "--coalesced-io on: this host's \(engine.name) does not coalesce writes to ports and memory (KVM_CAP_COALESCED_PIO is of Linux 4.20); use --coalesced-io off"
+      )
+    }
+  }
+
+  /// Has the engine keep writes to the registers for which it may, where that is wanted. Before vCPUs are made.
+  func coalesceWrites(_ layout: BoardLayout) throws(MachineError) {
+    guard configuration.coalescedIO else { return }
+    for slot in layout.slots {
+      for range in slot.coalesced {
+        do {
+          try machine.coalesce(
+            CoalescedRange(
+              isPort: range.space == .port, start: range.start,
+              length: UInt32(truncatingIfNeeded: range.length)))
+        } catch {
+          throw MachineError("coalesced writes to \(slot.name): \(error); try --coalesced-io off")
+        }
+      }
+    }
   }
 
   func makeVcpus(dispatcher: Dispatcher) throws(MachineError) -> [VcpuRunner] {
@@ -73,7 +95,8 @@ final class MachineBuilder<Engine: ExecutionEngine> {
         runners.append(
           VcpuRunner(
             try machine.makeVcpu(id: id), memory: memory, dispatcher: dispatcher, control: control,
-            burden: burden, tracesInstructionPointer: configuration.traceRip))
+            burden: burden, tracesInstructionPointer: configuration.traceRip,
+            coalescesWrites: configuration.coalescedIO))
       }
     } catch {
       throw MachineError("making vCPU \(runners.count): \(error)")
@@ -156,6 +179,7 @@ extension MachineConfiguration {
         && (!irqfd || services.contains { $0.interruptsByIoctl == true }))
     requirements.tellsInstructionPointers = traceRip
     requirements.hasPerformanceCounters = performanceCounters
+    requirements.coalescesWrites = coalescedIO
     return requirements
   }
 }

@@ -162,6 +162,8 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
   package var ioeventfd = true
   /// Whether interrupts are raised through eventfds; else through ioctls.
   package var irqfd = true
+  /// Whether writes to registers that bear it (`Slot.coalesced`) are kept until the next exit.
+  package var coalescedIO = false
   /// What is locked around device code.
   package var lock = LockModel.device
   /// Which threads run vCPUs and event loops.

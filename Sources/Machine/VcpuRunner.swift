@@ -37,11 +37,13 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
   /// The loop is a closure because here, and nowhere later, both the engine's type and this one are known: the compiler
   /// makes one loop of the two, with no indirect call for an exit.
   ///
-  /// - Parameter tracesInstructionPointer: whether exits are traced with it. It makes another loop, so that the one without
-  ///   is not asked at each exit.
+  /// - Parameters:
+  ///   - tracesInstructionPointer: whether exits are traced with it. It makes another loop, so that the one without
+  ///     is not asked at each exit.
+  ///   - coalescesWrites: whether the engine keeps writes. That, too, makes another loop.
   init<Engine: Vcpu>(
     _ vcpu: Engine, memory: GuestMemory, dispatcher: Dispatcher, control: RunControl, burden: HostBurden,
-    tracesInstructionPointer: Bool
+    tracesInstructionPointer: Bool, coalescesWrites: Bool = false
   ) {
     index = Int(vcpu.id)
     id = UInt16(vcpu.id)
@@ -52,7 +54,12 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
     self.dispatcher = dispatcher
     self.control = control
     self.burden = burden
-    if tracesInstructionPointer {
+    if coalescesWrites {
+      loop = {
+        vcpu.run(
+          CoalescedHandling(of: vcpu, $0, tracesInstructionPointer: tracesInstructionPointer))
+      }
+    } else if tracesInstructionPointer {
       loop = { vcpu.run(InstructionPointerTracing(of: vcpu, $0)) }
     } else {
       loop = { vcpu.run($0) }
@@ -90,14 +97,16 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
   }
 
   @inline(__always)
-  package func handle(_ exit: VcpuExit) -> Bool { handle(exit, at: nil) }
+  package func handle(_ exit: VcpuExit) -> Bool { handle(exit, at: nil) { true } }
 
   /// Handles an exit.
   ///
-  /// - Parameter rip: the guest's instruction pointer, where it is traced. A constant wherever this is called from, so that each
-  ///   loop has only its own event in it.
+  /// - Parameters:
+  ///   - rip: the guest's instruction pointer, where it is traced. A constant wherever this is called from, so that each
+  ///     loop has only its own event in it.
+  ///   - prepare: what is done once the exit is traced, and before it is handled; false where the run is over.
   @inline(__always)
-  func handle(_ exit: VcpuExit, at rip: UInt64?) -> Bool {
+  func handle(_ exit: VcpuExit, at rip: UInt64?, _ prepare: () -> Bool) -> Bool {
     exits &+= 1
     switch exit {
     case .port(let access):
@@ -105,20 +114,35 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
       traceExit(
         rip, UInt8(ExitReason.io), UInt64(access.port), UInt8(access.size), direction,
         UInt16(truncatingIfNeeded: access.count))
+      guard prepare() else { return false }
       if !dispatcher.handle(access, by: context) {
         unclaimed.count(isPort: true, address: UInt64(access.port), times: UInt64(access.count))
       }
     case .memory(let access):
       let direction: UInt8 = access.isWrite ? 2 : 1
       traceExit(rip, UInt8(ExitReason.mmio), access.address, UInt8(access.size), direction, 1)
+      guard prepare() else { return false }
       if !dispatcher.handle(access, by: context) {
         unclaimed.count(isPort: false, address: access.address)
       }
     default:
-      if !handleRare(exit, at: rip) { return false }
+      traceRare(exit, at: rip)
+      guard prepare(), handleRare(exit) else { return false }
     }
     context.advance()
     return true
+  }
+
+  /// Carries out what the guest wrote before this exit and its engine has kept.
+  ///
+  /// - Returns: false when the run is over.
+  @inline(__always)
+  func carryOutCoalesced(of engine: some Vcpu) -> Bool {
+    let isWhole = dispatcher.carryOutCoalesced(of: engine, by: context) {
+      unclaimed.count(isPort: $0.isPort, address: $0.address)
+    }
+    return isWhole
+      || crash("KVM's ring of coalesced writes is damaged; run without --coalesced-io, and report this")
   }
 
   @inline(__always)
@@ -150,12 +174,15 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
     return true
   }
 
+  private func traceRare(_ exit: VcpuExit, at rip: UInt64?) {
+    let address: UInt64 = if case .memoryFault(let fault) = exit { fault.address } else { 0 }
+    traceExit(rip, UInt8(truncatingIfNeeded: min(exit.reason, 255)), address, 0, 0, 0)
+  }
+
   /// Handles everything that is not an access to a device.
   ///
   /// - Returns: false when the run is over.
-  private func handleRare(_ exit: VcpuExit, at rip: UInt64?) -> Bool {
-    let address: UInt64 = if case .memoryFault(let fault) = exit { fault.address } else { 0 }
-    traceExit(rip, UInt8(truncatingIfNeeded: min(exit.reason, 255)), address, 0, 0, 0)
+  private func handleRare(_ exit: VcpuExit) -> Bool {
     switch exit {
     case .port, .memory: return true
     case .interrupted: return goesOn()

@@ -24,8 +24,8 @@ package struct PathsReport: Codable, Equatable, Sendable {
 package struct PathReport: Codable, Equatable, Sendable {
   /// The machine that it is of, where a report is about several; nil: about one.
   package var machine: String?
-  /// `ioeventfd`, `exit` (a kick handled on the vCPU's thread), `access` (an exit that took no request) or
-  /// `loop` (another source of an event loop).
+  /// `ioeventfd`, `exit` (a kick handled on the vCPU's thread), `access` (an exit that took no request),
+  /// `loop` (another source of an event loop) or `coalesced` (a write that KVM kept, carried out at another exit).
   package var kind: String
   /// Device, or kind of source.
   package var device: String

@@ -12,6 +12,8 @@ package struct SummaryReport: Codable, Equatable, Sendable {
   package var costs: ExitCostsReport?
   /// All exits together; nil in a report of an early build, which did not say it: kinds cannot be added up afterwards.
   package var allExits: ExitTotalReport?
+  /// Writes that KVM kept, by device, carried out at exits that are about something else; nil: none.
+  package var coalesced: [PathReport]?
   /// Kicks by device, queue and path.
   package var paths: [PathReport]
   /// Queues whose kicks went more than one way, by all of them together, `kind` is `any`; nil: none.
@@ -39,7 +41,8 @@ package struct SummaryReport: Codable, Equatable, Sendable {
 
   package init(
     dominant: DominantReport? = nil, vcpus: [VcpuReport], loops: [LoopReport], exits: [ExitReport],
-    costs: ExitCostsReport? = nil, allExits: ExitTotalReport? = nil, paths: [PathReport],
+    costs: ExitCostsReport? = nil, allExits: ExitTotalReport? = nil,
+    coalesced: [PathReport]? = nil, paths: [PathReport],
     joinedPaths: [PathReport]? = nil, interrupts: [InterruptReport], requests: [RequestReport],
     queues: [QueueReport]? = nil,
     brokenQueues: [BrokenQueueReport]? = nil, locks: [LockReport], kvm: [KvmReport],
@@ -51,6 +54,7 @@ package struct SummaryReport: Codable, Equatable, Sendable {
     self.exits = exits
     self.costs = costs
     self.allExits = allExits
+    self.coalesced = coalesced
     self.paths = paths
     self.joinedPaths = joinedPaths
     self.interrupts = interrupts
@@ -126,11 +130,13 @@ package struct PhaseReport: Codable, Equatable, Sendable {
   package var kicks: UInt64
   /// Kicks in it that came as exits; nil: the trace cannot tell.
   package var exitKicks: UInt64?
+  /// Writes in it that KVM kept and that were carried out; nil: none.
+  package var coalesced: UInt64?
 
   package init(
     machine: String? = nil, value: UInt32? = nil, name: String? = nil, vcpu: Int? = nil, begin: Int64,
     since: Int64? = nil, duration: Int64, exits: UInt64, io: UInt64, mmio: UInt64, hlt: UInt64, kicks: UInt64,
-    exitKicks: UInt64? = nil
+    exitKicks: UInt64? = nil, coalesced: UInt64? = nil
   ) {
     self.machine = machine
     self.value = value
@@ -145,5 +151,6 @@ package struct PhaseReport: Codable, Equatable, Sendable {
     self.hlt = hlt
     self.kicks = kicks
     self.exitKicks = exitKicks
+    self.coalesced = coalesced
   }
 }

@@ -36,6 +36,12 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help:
+      "Writes to registers that only later accesses can tell of kept by the kernel until the next exit (on), or an exit each (off)."
+  )
+  var coalescedIo = Switch.off
+
+  @Option(
+    help:
       "What is locked around device code: each device (device), those that more than one thread runs (none-needed), or all of them by one lock (global)."
   )
   var lock = MachineConfiguration.LockModel.device
@@ -180,6 +186,7 @@ struct MachineOptions: ParsableArguments {
     configuration.performanceCounters = pmu == .on
     configuration.ioeventfd = ioeventfd == .on
     configuration.irqfd = irqfd == .on
+    configuration.coalescedIO = coalescedIo == .on
     configuration.lock = lock
     configuration.threads = threads
     configuration.ioThreads = iothreads

@@ -18,6 +18,8 @@ struct HostileValuesTests {
       SyntheticRow(8, .requestEnd, [0, 0, huge, huge, huge, huge, huge]),
       SyntheticRow(9, .interrupt, [0, 0, huge, huge, huge, huge]),
       SyntheticRow(10, .dispatchEnd, [0, 0, huge, huge]),
+      SyntheticRow(10, .coalescedBegin, [0, huge, huge, huge, huge, huge, huge]),
+      SyntheticRow(10, .coalescedEnd, [0, huge, huge]),
       SyntheticRow(11, .guestMark, [huge, huge, huge, huge]),
       SyntheticRow(12, .kvmStats, Array(repeating: huge, count: 22)),
       SyntheticRow(13, .handlerBegin, [0, huge, huge, huge, huge]),

@@ -105,6 +105,7 @@ struct TypedEventTests {
   static var types: [any Event.Type] {
     [
       VcpuRunEnter.self, VcpuRunExit.self, VcpuRunExitRip.self, DispatchBegin.self, DispatchEnd.self,
+      CoalescedBegin.self, CoalescedEnd.self,
       GuestMarkEvent.self,
       LockWait.self, LockAcquired.self, LockReleased.self, LoopWait.self, LoopWakeup.self, PollBegin.self,
       PollEnd.self, HandlerBegin.self, HandlerEnd.self, IoeventfdSignal.self, RequestBegin.self,

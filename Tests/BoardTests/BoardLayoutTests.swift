@@ -125,6 +125,32 @@ import Virtio
     #expect(two.isSuperset(of: served.union(kicked)) && two.contains("scratch0"))
   }
 
+  @Test("Writes are coalesced to a device's own registers only, and never to a kick")
+  func coalesced() throws {
+    for options in Self.all {
+      for slot in try BoardLayout(options).slots {
+        // A device with queues has work to do, and one with a line something to tell.
+        #expect(slot.coalesced.isEmpty || slot.kicks.isEmpty, "\(slot.name)")
+        #expect(slot.coalesced.isEmpty || ["scratch0", "rtc", "fw-cfg"].contains(slot.name))
+      }
+    }
+    let layout = try BoardLayout(BoardOptions())
+    for (range, words) in [
+      (AddressRange.ports(0x590, 9), "is not its own"), (.ports(0x58f, 2), "is not its own"),
+      (.ports(0x590, 0), "is not its own"), (.memory(0x590, 1), "is not its own"),
+      (.ports(.max, 2), "is not its own"), (.ports(0xd00, 1), "a kick must not be late"),
+    ] {
+      var slots = layout.slots
+      let name = range.start == 0xd00 ? "doorbell0" : "scratch0"
+      let index = try #require(slots.firstIndex { $0.name == name })
+      slots[index].coalesced = [range]
+      let error = #expect(throws: BoardError.self) {
+        try BoardLayout(BoardOptions(), layout.threads, slots)
+      }
+      #expect(error?.description.contains(words) == true, "\(range): \(error?.description ?? "")")
+    }
+  }
+
   @Test("Named I/O threads serve what is given to them, and nothing else")
   func named() throws {
     let layout = try BoardLayout(

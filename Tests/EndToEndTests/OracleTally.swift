@@ -8,6 +8,8 @@ struct OracleTally {
   var counts: [String: Int] = [:]
   var exits: [GuestAccess: UInt64] = [:]
   var otherExits: [String: UInt64] = [:]
+  /// Writes that were kept.
+  var coalesced: [GuestAccess: UInt64] = [:]
   var kicks: [GuestQueue: UInt64] = [:]
   var requests: [GuestQueue: UInt64] = [:]
   var stamps: [GuestQueue: UInt64] = [:]
@@ -30,6 +32,11 @@ struct OracleTally {
     counts[String(event.name), default: 0] += 1
     switch event.name {
     case "vcpu_run_exit", "vcpu_run_exit_rip": countExit(event)
+    case "coalesced_begin":
+      let access = GuestAccess(
+        event.label("space") == "pio" ? .port : .memory, .out, event.number("address"),
+        size: UInt8(event.number("size")))
+      coalesced[access, default: 0] += 1
     case "device_info":
       let name = event.label("name")
       guard name.hasPrefix("doorbell"), let number = Int(name.dropFirst(8)) else { return }

@@ -13,9 +13,10 @@ struct GuestCase: Sendable, CustomTestStringConvertible {
   var lock = "device"
   var threads = "iothread"
   var wait = "epoll"
+  var coalescedIO = false
 
   var flags: [String] {
-    [
+    (coalescedIO ? ["--coalesced-io", "on"] : []) + [
       "--ioeventfd", ioeventfd ? "on" : "off", "--irqfd", irqfd ? "on" : "off", "--lock", lock, "--threads",
       threads, "--wait", wait,
     ]
@@ -91,6 +92,41 @@ struct GuestCase: Sendable, CustomTestStringConvertible {
     ]
   }
 
+  /// Writes that are kept: each way to the register, few and more than there is room for, on one vCPU and on several, under each model.
+  static let coalescing =
+    [
+      GuestCase(guest: "port-io", parameters: ["iterations=300"]),
+      GuestCase(guest: "port-io", parameters: ["iterations=100", "writes=7", "size=1"], irqchip: "none"),
+      GuestCase(guest: "port-io", parameters: ["iterations=10", "writes=400"], lock: "none-needed"),
+      GuestCase(guest: "mmio", parameters: ["iterations=100", "writes=5", "size=2"], irqchip: "split"),
+      GuestCase(guest: "mmio", parameters: ["iterations=10", "writes=400"], lock: "global"),
+      GuestCase(guest: "port-io", parameters: ["iterations=100", "writes=5"], threads: "single"),
+      GuestCase(
+        guest: "mmio", parameters: ["iterations=100", "writes=5"], lock: "none-needed", threads: "single"),
+      GuestCase(guest: "port-io", parameters: ["iterations=100", "writes=5"], wait: "select"),
+      GuestCase(guest: "mmio", parameters: ["iterations=100", "writes=5"], wait: "io_uring"),
+      GuestCase(guest: "smp", parameters: ["iterations=300", "accesses=3"], vcpus: 2),
+      GuestCase(guest: "smp", parameters: ["iterations=200", "window=memory"], vcpus: 3, ioeventfd: false),
+      GuestCase(guest: "smp", parameters: ["iterations=200"], vcpus: 2, lock: "global", wait: "io_uring"),
+      GuestCase(guest: "mixed", parameters: ["iterations=200"], vcpus: 2),
+      GuestCase(
+        guest: "mixed", parameters: ["iterations=200"], vcpus: 2, irqchip: "split", ioeventfd: false,
+        irqfd: false, lock: "global"),
+      GuestCase(guest: "mixed", parameters: ["iterations=200"], threads: "single"),
+      // No register of theirs bears it.
+      GuestCase(guest: "doorbell", parameters: ["iterations=400", "wait=interrupt"]),
+      GuestCase(guest: "serial", parameters: ["iterations=300"]),
+      GuestCase(guest: "multiqueue", parameters: ["iterations=150", "queues=4"], vcpus: 2),
+      GuestCase(guest: "timer", parameters: ["iterations=50", "period=500"]),
+      GuestCase(guest: "kernel-exits", parameters: ["iterations=300"]),
+      GuestCase(guest: "port80", parameters: ["iterations=1000"]),
+      GuestCase(guest: "costs", parameters: ["iterations=50", "polls=5", "writes=3"]),
+    ].map { guest in
+      var guest = guest
+      guest.coalescedIO = true
+      return guest
+    }
+
   /// One lock around all device code: each guest, and all ways to several vCPUs and devices.
   private static let locked = [
     GuestCase(guest: "port-io", parameters: ["iterations=300"], lock: "global"),
@@ -143,12 +179,20 @@ struct GuestCase: Sendable, CustomTestStringConvertible {
   .enabled(if: Tools.canRecord))
 struct RecordingExactnessTests {
   @Test("exits, kicks, requests, interrupts and marks", arguments: GuestCase.all)
-  func exact(_ testCase: GuestCase) throws {
+  func exact(_ testCase: GuestCase) throws { try hold(testCase) }
+
+  @Test("the same where writes are kept: each is an exit or was kept", arguments: GuestCase.coalescing)
+  func coalesced(_ testCase: GuestCase) throws { try hold(testCase) }
+
+  private func hold(_ testCase: GuestCase) throws {
     let recorded = try testCase.record()
     let tally = try OracleTally(recorded.trace)
     let expectation = recorded.expectation
 
-    #expect(tally.exits == expectation.exits(ioeventfd: testCase.ioeventfd))
+    // Every access is an exit or was kept, and is not both.
+    let accesses = tally.exits.merging(tally.coalesced, uniquingKeysWith: +)
+    #expect(accesses == expectation.exits(ioeventfd: testCase.ioeventfd))
+    holdCoalesced(testCase, tally, accesses)
     #expect(tally.kicks == (testCase.ioeventfd ? expectation.kicks : [:]))
     #expect(tally.requests == expectation.kicks)
     #expect(tally.marks == expectation.marks)
@@ -170,6 +214,30 @@ struct RecordingExactnessTests {
     #expect(tally.counts["handler_begin"] == tally.counts["handler_end"])
     try holdAnalyzer(recorded, testCase, tally)
     withExtendedLifetime(recorded) {}
+  }
+
+  /// Which writes are kept is known, but for how vCPUs interleave.
+  private func holdCoalesced(
+    _ testCase: GuestCase, _ tally: OracleTally, _ accesses: [GuestAccess: UInt64]
+  ) {
+    #expect(tally.counts["coalesced_begin"] == tally.counts["coalesced_end"])
+    guard testCase.coalescedIO else {
+      #expect(tally.coalesced.isEmpty)
+      return
+    }
+    let scratch = accesses.filter {
+      $0.key.direction == .out && ($0.key.address == 0x590 || $0.key.address == 0xd000_1000)
+    }
+    #expect(Set(tally.coalesced.keys) == Set(scratch.keys))
+    guard testCase.vcpus == 1 else { return }
+    // With 169 in the ring the next one exits, and empties it.
+    let writes =
+      testCase.parameters.first { $0.hasPrefix("writes=") }.flatMap { UInt64($0.dropFirst(7)) } ?? 1
+    for (access, count) in scratch {
+      let exits = count / writes * (writes / 170)
+      #expect(tally.exits[access, default: 0] == exits)
+      #expect(tally.coalesced[access] == count - exits)
+    }
   }
 
   @Test("--ioeventfd off moves the same guest to the other path and changes nothing else")

@@ -42,6 +42,8 @@ struct TracedCase {
       TracedCase("--guest doorbell iterations=30 wait=interrupt --irqfd off --trace-locks"),
       TracedCase("--guest doorbell iterations=30 wait=interrupt --iothread-poll 50us --stats-interval 5ms"),
       TracedCase("--guest doorbell iterations=30 wait=interrupt --irqchip split"),
+      TracedCase("--guest port-io iterations=30 writes=9 --coalesced-io on"),
+      TracedCase("--guest smp iterations=30 --cpus 2 --coalesced-io on --trace-rip"),
       TracedCase("--guest doorbell iterations=30 wait=interrupt --irqchip split --irqfd off"),
       TracedCase(
         "--guest doorbell iterations=30 wait=interrupt --irqchip split --irqfd off --ioeventfd off"),

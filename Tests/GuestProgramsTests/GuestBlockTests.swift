@@ -9,7 +9,7 @@ import Testing
     #expect(
       block == [
         0x31, 0x45, 0x58, 0x4e, 3, 0, 0, 0, 4, 3, 2, 1, 0, 0, 0, 0,
-        6, 5, 0, 0, 4, 0, 0, 0, 0x0d, 0x0c, 0x0b, 0x0a, 2, 0, 0, 0,
+        6, 5, 0, 0, 4, 0, 0, 0, 0x0d, 0x0c, 0x0b, 0x0a, 2, 0, 1, 0,
         // No device, and of what is asked of one only the size, which is this guest's, too.
         0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0,
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,

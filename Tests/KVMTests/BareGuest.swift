@@ -3,8 +3,9 @@ import CTestGuests
 import Engine
 import Glibc
 import GuestRAM
-import KVM
 import Testing
+
+@testable import KVM
 
 /// Whether this host lets us run guests. Suites that need it are skipped visibly where it does not.
 let kvmIsUsable = access("/dev/kvm", R_OK | W_OK) == 0
@@ -22,10 +23,14 @@ final class BareGuest {
   let machine: KVMVirtualMachine
   let vcpu: KVMVcpu
 
-  init(_ image: exeunt_test_image, mode: Mode = .real, interruptControllers: Bool = false) throws {
+  init(
+    _ image: exeunt_test_image, mode: Mode = .real, interruptControllers: Bool = false,
+    keepsWrites: Bool = false
+  ) throws {
     let system = try KVMSystem()
     memory = try GuestMemory.allocate(bytes: 1 << 20, backend: .anonymous, preallocate: false)
     let machine = try system.createVirtualMachine()
+    if keepsWrites { machine.ringPage = try system.check(.coalescedMMIO) }
     try machine.setIdentityMapAddress(0xfeff_c000)
     try machine.setTSSAddress(0xfeff_d000)
     // Real mode reaches no further than this; what lies between the guest's data and the end of RAM is not there.

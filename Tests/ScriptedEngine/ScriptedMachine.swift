@@ -27,9 +27,11 @@ public final class ScriptedMachine: VirtualMachine {
     var interrupts: [Interrupt] = []
     var routes: [UInt32: InterruptMessage] = [:]
     var resets = 0
+    var coalesced: [CoalescedRange] = []
     var whileResetting: (@Sendable () -> Void)?
   }
   private let state = Mutex(State())
+  private let kept = KeptWrites()
 
   init() {}
 
@@ -72,12 +74,25 @@ public final class ScriptedMachine: VirtualMachine {
     }
   }
 
+  /// Ranges to which writes may be kept.
+  public var coalesced: [CoalescedRange] { state.withLock { $0.coalesced } }
+
+  /// Notes it.
+  public func coalesce(_ range: CoalescedRange) throws { state.withLock { $0.coalesced.append(range) } }
+
+  /// A write of the guest that is kept, as KVM does with those that are in a range.
+  public func keep(_ write: CoalescedWrite) { kept.keep(write) }
+  /// Spoils what is kept, as only a broken kernel would.
+  public func damageKept() { kept.damage() }
+  /// What is kept now.
+  public var keptWrites: [CoalescedWrite] { kept.all }
+
   /// Nobody tells.
   public var timeStampCounterKHz: UInt32? { nil }
 
   /// Makes a vCPU that waits for its script.
   public func makeVcpu(id: UInt32) throws -> ScriptedVcpu {
-    let vcpu = ScriptedVcpu(id: id)
+    let vcpu = ScriptedVcpu(id: id, kept: kept)
     state.withLock { $0.vcpus.append(vcpu) }
     return vcpu
   }

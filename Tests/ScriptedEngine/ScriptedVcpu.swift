@@ -36,8 +36,12 @@ public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
     var isReachable: Bool { place == .inGuest && (!mustExit || isDeaf) }
   }
   private let monitor = Monitor(State())
+  private let kept: KeptWrites
 
-  init(id: UInt32) { self.id = id }
+  init(id: UInt32, kept: KeptWrites) {
+    self.id = id
+    self.kept = kept
+  }
 
   // MARK: The test's side
 
@@ -144,6 +148,11 @@ public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   public func requestImmediateExit() { monitor.update { $0.mustExit = true } }
   /// Takes that back.
   public func clearImmediateExit() { monitor.update { $0.mustExit = false } }
+
+  /// Whether the machine has none.
+  public var hasNoCoalescedWrites: Bool { kept.isEmpty }
+  /// The machine's.
+  public func takeCoalescedWrites(_ body: (CoalescedWrite) -> Void) -> Bool { kept.take(body) }
 
   /// What the test said.
   public func internalError() -> VcpuExit.InternalError { monitor.read { $0.failure } }

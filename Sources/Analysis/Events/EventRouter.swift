@@ -28,6 +28,8 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     case .vcpuRunExitRip: exitWithInstruction(row)
     case .dispatchBegin: dispatchBegin(row)
     case .dispatchEnd: dispatchEnd(row)
+    case .coalescedBegin: coalescedBegin(row)
+    case .coalescedEnd: coalescedEnd(row)
     case .lockWait: lockWait(row)
     case .lockAcquired: lockAcquired(row)
     case .lockReleased: lockReleased(row)
@@ -135,6 +137,25 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     ends(
       thread,
       PathRow(at, .end, event.seq, .exitAccess, device: event.device, queue: 0xffff, gapEnd: pointee.gapEnd))
+  }
+
+  @inline(never)
+  private func coalescedBegin(_ row: UnsafePointer<UInt64>) {
+    let (at, event) = (EventPlace(row: row), CoalescedBegin(row: row))
+    pointee.counts.coalesced &+= 1
+    guard let thread = vcpu(event.vcpu) else { return }
+    count(thread)
+    clock(thread, ClockStep(event, at, gapEnd: pointee.gapEnd))
+    coalesced(thread, CoalescedStep(event, at, gapEnd: pointee.gapEnd))
+  }
+
+  @inline(never)
+  private func coalescedEnd(_ row: UnsafePointer<UInt64>) {
+    let (at, event) = (EventPlace(row: row), CoalescedEnd(row: row))
+    guard let thread = vcpu(event.vcpu) else { return }
+    count(thread)
+    clock(thread, ClockStep(event, at, gapEnd: pointee.gapEnd))
+    coalesced(thread, CoalescedStep(event, at, gapEnd: pointee.gapEnd))
   }
 
   @inline(never)
@@ -365,7 +386,10 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     let path = statistics(
       thread, PathStatistics.key(kind: kind, device: event.device, queue: event.queue))
     path.pointee.stamps &+= 1
-    guard let kick = pointee.configuration.calibration?.timestamp(guestTSC: event.tsc) else {
+    // One that is centuries away is no guest's.
+    guard let kick = pointee.configuration.calibration?.timestamp(guestTSC: event.tsc),
+      (-StateCoder.longest...StateCoder.longest).contains(kick)
+    else {
       path.pointee.unmappedStamps &+= 1
       return
     }

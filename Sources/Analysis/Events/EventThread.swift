@@ -19,7 +19,8 @@ package enum EventThread: Sendable, Equatable {
       return
     }
     switch tag {
-    case .vcpuRunEnter, .vcpuRunExit, .vcpuRunExitRip, .guestMark: self = .vcpu(0)
+    case .vcpuRunEnter, .vcpuRunExit, .vcpuRunExitRip, .guestMark, .coalescedBegin, .coalescedEnd:
+      self = .vcpu(0)
     case .loopWait, .loopWakeup, .pollBegin, .pollEnd, .handlerBegin, .handlerEnd, .ioeventfdSignal:
       self = .loop(0)
     default: self = .main

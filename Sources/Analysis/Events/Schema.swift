@@ -17,13 +17,14 @@ package enum EventTag: UInt16, CaseIterable, Sendable {
     interrupt,
     guestMark, guestKickStamp, kvmStats, vmInfo, vcpuInfo, loopInfo, deviceInfo, ioeventfdInfo, clockSync,
     kvmCounter, threadStats, eventTotals, kvmCounterInfo, queueBroken, backendSubmit, backendComplete,
-    queuePublished, queueKicked, vcpuRunExitRip, emissionTrialInfo, emissionInfo
+    queuePublished, queueKicked, vcpuRunExitRip, emissionTrialInfo, emissionInfo,
+    coalescedBegin, coalescedEnd
 
   /// The event of a row's tag; nil for other tags. Raw values count from 0 without holes, as the order of the
   /// cases does.
   @inline(__always)
   init?(tag: UInt16) {
-    guard tag <= EventTag.emissionInfo.rawValue else { return nil }
+    guard tag <= EventTag.coalescedEnd.rawValue else { return nil }
     self = unsafeBitCast(UInt8(truncatingIfNeeded: tag), to: EventTag.self)
   }
 
@@ -31,7 +32,7 @@ package enum EventTag: UInt16, CaseIterable, Sendable {
   /// build first.
   private static let additions: [[EventTag]] = [
     [.queueBroken], [.backendSubmit, .backendComplete, .queuePublished], [.queueKicked],
-    [.vcpuRunExitRip], [.emissionTrialInfo, .emissionInfo],
+    [.vcpuRunExitRip], [.emissionTrialInfo, .emissionInfo], [.coalescedBegin, .coalescedEnd],
   ]
 
   /// Whether events of these names are missing because the build that recorded did not have them yet: nobody chose to leave
@@ -55,6 +56,10 @@ package enum EventTag: UInt16, CaseIterable, Sendable {
     case .dispatchBegin:
       EventSchema(name: "dispatch_begin", fields: ["thread_kind", "thread", "seq", "device", "offset"])
     case .dispatchEnd: EventSchema(name: "dispatch_end", fields: ["thread_kind", "thread", "seq", "device"])
+    case .coalescedBegin:
+      EventSchema(
+        name: "coalesced_begin", fields: ["vcpu", "seq", "device", "offset", "space", "address", "size"])
+    case .coalescedEnd: EventSchema(name: "coalesced_end", fields: ["vcpu", "seq", "device"])
     case .lockWait: EventSchema(name: "lock_wait", fields: ["lock", "thread_kind", "thread", "seq"])
     case .lockAcquired: EventSchema(name: "lock_acquired", fields: ["lock", "thread_kind", "thread", "seq"])
     case .lockReleased: EventSchema(name: "lock_released", fields: ["lock", "thread_kind", "thread", "seq"])

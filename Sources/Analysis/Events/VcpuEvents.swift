@@ -85,6 +85,44 @@ struct DispatchEnd: Event {
   }
 }
 
+/// `coalesced_begin`.
+struct CoalescedBegin: Event {
+  static let tag = EventTag.coalescedBegin
+  let vcpu: UInt64
+  let seq: UInt32
+  let device: UInt64
+  let offset: UInt64
+  let space: UInt64
+  let address: UInt64
+  let size: UInt64
+
+  @inline(__always)
+  init(_ fields: inout EventFields) {
+    vcpu = fields.next()
+    seq = fields.next()
+    device = fields.next()
+    offset = fields.next()
+    space = fields.next()
+    address = fields.next()
+    size = fields.next()
+  }
+}
+
+/// `coalesced_end`.
+struct CoalescedEnd: Event {
+  static let tag = EventTag.coalescedEnd
+  let vcpu: UInt64
+  let seq: UInt32
+  let device: UInt64
+
+  @inline(__always)
+  init(_ fields: inout EventFields) {
+    vcpu = fields.next()
+    seq = fields.next()
+    device = fields.next()
+  }
+}
+
 /// `guest_mark`.
 struct GuestMarkEvent: Event {
   static let tag = EventTag.guestMark

@@ -29,7 +29,7 @@ package enum ChainReader {
     .loopWait,
     .loopWakeup,
     .pollEnd, .handlerBegin, .handlerEnd, .ioeventfdSignal, .requestBegin, .requestEnd, .interrupt,
-    .guestKickStamp,
+    .guestKickStamp, .coalescedBegin, .coalescedEnd,
   ]
   /// Events of one chain that are kept.
   package static let maximumEvents = 4096
@@ -92,7 +92,7 @@ package enum ChainReader {
     _ trace: Trace, _ exemplar: Exemplar
   ) -> (kind: UInt64, id: UInt64, seq: UInt32)? {
     var rows = MergedRows(
-      trace, selection: EventTag.selection([.dispatchBegin, .handlerBegin]),
+      trace, selection: EventTag.selection([.dispatchBegin, .handlerBegin, .coalescedBegin]),
       window: exemplar.timestamp..<(exemplar.timestamp == .max ? .max : exemplar.timestamp + 1),
       stream: exemplar.stream)
     while let run = rows.nextRun() {

@@ -101,6 +101,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     mergeClock(left, right, gapEnd)
     mergeExits(left, right)
     mergePath(left, right, gapEnd)
+    mergeCoalesced(left, right, gapEnd)
     left.pointee.arrival.add(right.pointee.arrival, gapEnd: gapEnd, &pointee.requests.stages)
     mergeLoop(left, right)
   }

@@ -43,6 +43,10 @@ struct ThreadState {
   /// Handlers cut by lost events or out of sequence.
   var brokenHandlers: UInt64 = 0
 
+  /// The latest event of a write that KVM kept, and the earliest of this slice.
+  var coalesced: CoalescedStep?
+  var coalescedHead: CoalescedStep?
+
   var arrival: RequestArrival
 
   var sleep: SleepStep?
@@ -120,6 +124,11 @@ extension ThreadState {
     try pathBefore.code(&coder)
     try coder.code(count: &brokenHandlers)
     try arrival.code(&coder, thread: thread)
+    for row in [\ThreadState.coalesced, \.coalescedHead] {
+      try coder.code(&self[keyPath: row], .blank) { (row, coder) throws(StateError) in
+        try row.code(&coder, thread: thread)
+      }
+    }
 
     for row in [\ThreadState.sleep, \.sleepHead] {
       try coder.code(&self[keyPath: row], .blank) { (row, coder) throws(StateError) in

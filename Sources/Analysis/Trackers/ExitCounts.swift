@@ -12,6 +12,8 @@ package struct ExitCounts: Sendable, Equatable {
   package var kicks: UInt64 = 0
   /// Kicks that came as accesses.
   package var exitKicks: UInt64 = 0
+  /// Writes that KVM kept, carried out.
+  package var coalesced: UInt64 = 0
 
   /// Nothing counted.
   package init() {}
@@ -24,6 +26,7 @@ package struct ExitCounts: Sendable, Equatable {
     left.hlt &+= right.hlt
     left.kicks &+= right.kicks
     left.exitKicks &+= right.exitKicks
+    left.coalesced &+= right.coalesced
   }
 
   /// Subtracts field by field; `right` must be an earlier moment.
@@ -35,6 +38,7 @@ package struct ExitCounts: Sendable, Equatable {
     difference.hlt &-= right.hlt
     difference.kicks &-= right.kicks
     difference.exitKicks &-= right.exitKicks
+    difference.coalesced &-= right.coalesced
     return difference
   }
 }
@@ -49,5 +53,6 @@ extension ExitCounts {
     try coder.code(count: &hlt)
     try coder.code(&kicks)
     try coder.code(count: &exitKicks)
+    try coder.code(count: &coalesced)
   }
 }

@@ -40,6 +40,8 @@ package enum PathKind: Int, CaseIterable, Sendable {
   case loopKick = 2
   /// Any other handler on a loop's thread.
   case loopOther = 3
+  /// A write that KVM kept, carried out at an exit that is about something else.
+  case coalesced = 4
 }
 
 /// Statistics of one path.

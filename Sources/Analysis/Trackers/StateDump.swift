@@ -135,6 +135,10 @@ package struct StateDump: Sendable, Equatable {
 
   /// What a lock guards that devices share.
   package static let allDevices = "all devices"
+  /// What the lock guards that is held while kept writes are carried out.
+  package static let coalescedWrites = "coalesced writes"
+  /// Its number, which no device has.
+  private static let coalescedLock = 0xfffd
   /// What an access goes to that no device claims.
   package static let unclaimed = "unclaimed"
 
@@ -154,6 +158,7 @@ package struct StateDump: Sendable, Equatable {
 
   /// What a lock guards: a device, or ``allDevices``; nil: nothing that is described has it.
   package func lockName(_ lock: Int) -> String? {
+    if lock == Self.coalescedLock { return Self.coalescedWrites }
     let guarded = Set(devices.filter { Int($0.lock) == lock }.map(\.device))
     return guarded.count > 1 ? Self.allDevices : guarded.first.map { deviceName(Int($0)) }
   }

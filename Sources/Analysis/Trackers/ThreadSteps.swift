@@ -27,6 +27,16 @@ extension ClockStep {
   }
 
   @inline(__always)
+  init(_ event: CoalescedBegin, _ at: EventPlace, gapEnd: Int64) {
+    self.init(at, .begin, event.seq, UInt64(TimeCategory.device(event.device)), gapEnd)
+  }
+
+  @inline(__always)
+  init(_ event: CoalescedEnd, _ at: EventPlace, gapEnd: Int64) {
+    self.init(at, .end, event.seq, UInt64(TimeCategory.device(event.device)), gapEnd)
+  }
+
+  @inline(__always)
   init(_ event: DispatchEnd, _ at: EventPlace, gapEnd: Int64) {
     self.init(at, .end, event.seq, UInt64(TimeCategory.device(event.device)), gapEnd)
   }
@@ -104,7 +114,7 @@ extension ClockStep {
   static let tags: [EventTag] = [
     .vcpuRunEnter, .vcpuRunExit, .vcpuRunExitRip, .dispatchBegin, .dispatchEnd, .lockWait, .lockAcquired,
     .loopWait,
-    .loopWakeup, .pollBegin, .pollEnd, .handlerBegin, .handlerEnd,
+    .loopWakeup, .pollBegin, .pollEnd, .handlerBegin, .handlerEnd, .coalescedBegin, .coalescedEnd,
   ]
 
   /// The step of a thread's clock that an event is, and the index of the thread; nil: it is none, or of no vCPU or loop that
@@ -138,6 +148,12 @@ extension ClockStep {
       let event = DispatchEnd(row: row)
       guard event.threadKind == ThreadKind.vcpu.rawValue else { return nil }
       return vcpu(event.thread, ClockStep(event, at, gapEnd: gapEnd))
+    case .coalescedBegin:
+      let event = CoalescedBegin(row: row)
+      return vcpu(event.vcpu, ClockStep(event, at, gapEnd: gapEnd))
+    case .coalescedEnd:
+      let event = CoalescedEnd(row: row)
+      return vcpu(event.vcpu, ClockStep(event, at, gapEnd: gapEnd))
     case .lockWait:
       let event = LockWait(row: row)
       return thread(event.threadKind, event.thread, ClockStep(event, at, gapEnd: gapEnd))

@@ -35,6 +35,7 @@ CKVM_REQUEST(KVM_SET_GSI_ROUTING);
 CKVM_REQUEST(KVM_SIGNAL_MSI);
 CKVM_REQUEST(KVM_IOEVENTFD);
 CKVM_REQUEST(KVM_IRQFD);
+CKVM_REQUEST(KVM_REGISTER_COALESCED_MMIO);
 CKVM_REQUEST(KVM_GET_STATS_FD);
 CKVM_REQUEST(KVM_RUN);
 CKVM_REQUEST(KVM_GET_REGS);
@@ -115,6 +116,40 @@ struct ckvm_memory_fault {
     uint64_t size;
 };
 static const size_t CKVM_RUN_REASON_OFFSET = offsetof(struct kvm_run, hw);
+
+// The writes that KVM keeps (kvm_coalesced_mmio_ring) end in a flexible array, and how many there is room for is said in terms of
+// a PAGE_SIZE that user space's headers do not have; on x86 it is 4096. The kernel fills the ring from `last` while this
+// process empties it from `first`: what is read of an entry is read after `last`, and it is given back after that.
+#define CKVM_COALESCED_CAPACITY \
+    ((4096 - sizeof(struct kvm_coalesced_mmio_ring)) / sizeof(struct kvm_coalesced_mmio))
+struct ckvm_coalesced_ring {
+    uint32_t first;
+    uint32_t last;
+    struct kvm_coalesced_mmio entries[CKVM_COALESCED_CAPACITY];
+};
+static const uint32_t CKVM_COALESCED_ENTRIES = CKVM_COALESCED_CAPACITY;
+static const size_t CKVM_COALESCED_RING_SIZE = sizeof(struct ckvm_coalesced_ring);
+// The pages of a vCPU's mapping, whatever the host's are.
+static const size_t CKVM_MAPPING_PAGE = 4096;
+
+static inline uint32_t ckvm_coalesced_first(const struct ckvm_coalesced_ring *ring) {
+    return __atomic_load_n(&ring->first, __ATOMIC_ACQUIRE);
+}
+static inline uint32_t ckvm_coalesced_last(const struct ckvm_coalesced_ring *ring) {
+    return __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE);
+}
+static inline void ckvm_coalesced_give_back(struct ckvm_coalesced_ring *ring, uint32_t first) {
+    __atomic_store_n(&ring->first, first, __ATOMIC_RELEASE);
+}
+// Copies an entry; `index` is less than CKVM_COALESCED_ENTRIES.
+static inline struct kvm_coalesced_mmio ckvm_coalesced_entry(
+    const struct ckvm_coalesced_ring *ring, uint32_t index) {
+    return ring->entries[index];
+}
+
+_Static_assert(sizeof(struct ckvm_coalesced_ring) <= 4096, "one page");
+_Static_assert(
+    offsetof(struct ckvm_coalesced_ring, entries) == sizeof(struct kvm_coalesced_mmio_ring), "same layout");
 
 // kvm_cpuid2, kvm_msrs and kvm_irq_routing end in flexible arrays. Capacities: KVM itself allows 256 CPUID entries
 // (KVM_MAX_CPUID_ENTRIES); the other two are what this VMM ever sets at once.

@@ -106,6 +106,14 @@ EXEUNT_EVENT(
     (thread_kind, thread, seq, device))
 
 EXEUNT_EVENT(
+    coalesced_begin,
+    (uint16_t vcpu, uint32_t seq, uint16_t device, uint32_t offset, uint8_t space, uint64_t address,
+     uint8_t size),
+    (vcpu, seq, device, offset, space, address, size))
+
+EXEUNT_EVENT(coalesced_end, (uint16_t vcpu, uint32_t seq, uint16_t device), (vcpu, seq, device))
+
+EXEUNT_EVENT(
     lock_wait,
     (uint16_t lock, uint8_t thread_kind, uint16_t thread, uint32_t seq),
     (lock, thread_kind, thread, seq))

@@ -252,6 +252,28 @@ LTTNG_UST_TRACEPOINT_EVENT(exeunt, dispatch_end,
         lttng_ust_field_integer(uint16_t, device, device)
     ))
 
+// Before a device is given a write that KVM kept for it (--coalesced-io): the guest made it, on whichever vCPU, before this exit, and did not exit for it; offset is from the start of the device's range.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, coalesced_begin,
+    LTTNG_UST_TP_ARGS(uint16_t, vcpu, uint32_t, seq, uint16_t, device, uint32_t, offset, uint8_t, space, uint64_t, address, uint8_t, size),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_integer(uint16_t, vcpu, vcpu)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+        lttng_ust_field_integer(uint16_t, device, device)
+        lttng_ust_field_integer_hex(uint32_t, offset, offset)
+        lttng_ust_field_enum(exeunt, address_space, uint8_t, space, space)
+        lttng_ust_field_integer_hex(uint64_t, address, address)
+        lttng_ust_field_integer(uint8_t, size, size)
+    ))
+
+// After the device was given it.
+LTTNG_UST_TRACEPOINT_EVENT(exeunt, coalesced_end,
+    LTTNG_UST_TP_ARGS(uint16_t, vcpu, uint32_t, seq, uint16_t, device),
+    LTTNG_UST_TP_FIELDS(
+        lttng_ust_field_integer(uint16_t, vcpu, vcpu)
+        lttng_ust_field_integer(uint32_t, seq, seq)
+        lttng_ust_field_integer(uint16_t, device, device)
+    ))
+
 // A lock is not free and the thread is about to wait for it.
 LTTNG_UST_TRACEPOINT_EVENT(exeunt, lock_wait,
     LTTNG_UST_TP_ARGS(uint16_t, lock, uint8_t, thread_kind, uint16_t, thread, uint32_t, seq),

@@ -139,6 +139,11 @@ struct Combination {
       filter: first.filter, paths: pathRows(\.paths?.paths), requests: requestPaths(), calibration: nil)
   }
 
+  private var coalesced: [PathReport]? {
+    let writes = pathRows(\.summary?.coalesced).sorted { $0.handlers > $1.handlers }
+    return writes.isEmpty ? nil : writes
+  }
+
   private func pathRows(_ paths: (Report) -> [PathReport]?) -> [PathReport] {
     rows(paths) { member, path in
       (path.machine, path.device) = (member.name, member.qualified(path.device))
@@ -176,7 +181,8 @@ struct Combination {
     return SummaryReport(
       dominant: DominantReport(vcpus: vcpus, exits: exits, all: all), vcpus: vcpus, loops: loops,
       exits: exits,
-      costs: costs(summaries.compactMap(\.costs)), allExits: all, paths: pathRows(\.summary?.paths),
+      costs: costs(summaries.compactMap(\.costs)), allExits: all, coalesced: coalesced,
+      paths: pathRows(\.summary?.paths),
       interrupts: rows(\.summary?.interrupts) { member, row in
         (row.machine, row.device) = (member.name, member.qualified(row.device))
       },

@@ -15,7 +15,8 @@ struct EventWords {
         event.tag == .vcpuRunExitRip ? ", rip 0x" + String(event.field("rip"), radix: 16) : ""
       return "vcpu_run_exit vcpu\(event.field("vcpu")) \(reason) 0x\(address)\(rip)"
     case .vcpuRunEnter: return "vcpu_run_enter vcpu\(event.field("vcpu"))"
-    case .dispatchBegin, .dispatchEnd: return "\(event.tag.schema.name) \(device)"
+    case .dispatchBegin, .dispatchEnd, .coalescedBegin, .coalescedEnd:
+      return "\(event.tag.schema.name) \(device)"
     case .loopWait: return "loop_wait io\(event.field("loop"))"
     case .loopWakeup: return "loop_wakeup io\(event.field("loop")), \(event.field("ready")) ready"
     case .pollBegin, .pollEnd: return "\(event.tag.schema.name) io\(event.field("loop"))"

@@ -27,14 +27,16 @@ struct PathFollower {
     var requests = 0
     var isInside = false
     for event in chain {
-      let isBegin = event.tag == .dispatchBegin || event.tag == .handlerBegin
+      let isBegin = [.dispatchBegin, .handlerBegin, .coalescedBegin].contains(event.tag)
       if isBegin && event.timestamp == exemplar.timestamp { isInside = true }
       // Other handlers of the same wakeup are not part of the story.
       let isAround =
         EventTag.exits.contains(event.tag) || event.tag == .loopWakeup || event.tag == .pollEnd
         || event.tag == .vcpuRunEnter
       guard isInside || isAround else { continue }
-      if event.tag == .handlerEnd || (event.tag == .dispatchEnd && event.field("thread_kind") == 0) {
+      if event.tag == .handlerEnd || event.tag == .coalescedEnd
+        || (event.tag == .dispatchEnd && event.field("thread_kind") == 0)
+      {
         steps.append(step(event))
         isInside = false
         if event.tag == .handlerEnd { break }

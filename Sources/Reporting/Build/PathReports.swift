@@ -30,6 +30,7 @@ extension ReportBuilder {
     case .exitKick: "exit"
     case .loopKick: "ioeventfd"
     case .loopOther: "loop"
+    case .coalesced: "coalesced"
     }
   }
 
@@ -37,7 +38,7 @@ extension ReportBuilder {
     switch path.kind {
     case .exitKick: path.handlers
     case .loopKick: path.kicks
-    case .exitAccess, .loopOther: 0
+    case .exitAccess, .loopOther, .coalesced: 0
     }
   }
 

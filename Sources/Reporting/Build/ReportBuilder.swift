@@ -106,7 +106,7 @@ package struct ReportBuilder {
     report.summary = SummaryReport(
       dominant: DominantReport(vcpus: vcpus, exits: exits, all: allExits), vcpus: vcpus,
       loops: result.loops.map(loop), exits: exits, costs: costs(sortedBy: order), allExits: allExits,
-      paths: pathReports(kinds: [.exitKick, .loopKick]), joinedPaths: joinedPaths(),
+      coalesced: coalesced(), paths: pathReports(kinds: [.exitKick, .loopKick]), joinedPaths: joinedPaths(),
       interrupts: result.interrupts.map(interrupts),
       requests: result.requests.map(request), queues: queueReports(), brokenQueues: brokenQueues(),
       locks: result.locks.map(lock),
@@ -114,6 +114,12 @@ package struct ReportBuilder {
       phases: phases(),
       marks: result.markCount, mainThread: scheduling(ThreadName(.main, 0)))
     return report
+  }
+
+  /// Writes that KVM kept, by device.
+  private func coalesced() -> [PathReport]? {
+    let writes = pathReports(kinds: [.coalesced])
+    return writes.isEmpty ? nil : writes
   }
 
   /// What exits can go to: the devices that the trace describes, or none of them.

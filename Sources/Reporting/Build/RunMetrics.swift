@@ -33,7 +33,7 @@ package struct RunMetric: Sendable, Equatable {
 /// One run, as far as it is compared with others.
 package struct ComparedRun: Sendable {
   /// The report of `summary` on it.
-  package let summary: Report
+  package var summary: Report
   package let metrics: [RunMetric]
 
   package init(summary: Report, metrics: [RunMetric]) {
@@ -92,6 +92,11 @@ extension ReportBuilder {
     add("cpu_per_exit", per(cpu, all.count), weight)
     add("kvm_run_per_exit", per(all.inKvmRun.sum, all.inKvmRun.count), all.inKvmRun.sum)
     add("handling_per_exit", per(all.handling.sum, all.handling.count), all.handling.sum)
+    // A trace that tells of writes which KVM kept: these are accesses, too, and no exits.
+    if !facts.unknownEvents.contains(EventTag.coalescedBegin.qualifiedName) {
+      let accesses = result.counts.io &+ result.counts.mmio &+ result.counts.coalesced
+      add("accesses", isWhole ? Double(accesses) : nil, unit: "count", isLessBetter: false, weight)
+    }
     if requests > 0, weight > 0 {
       let rate = Double(requests) * 1e9 / Double(weight)
       add("requests.rate", isWhole ? rate : nil, unit: "per_second", isLessBetter: false, weight)

@@ -170,7 +170,8 @@ extension ReportBuilder {
           value: mark?.value, name: mark.flatMap { names["\($0.value)"] }, vcpu: mark?.vcpu, begin: from,
           since: since, duration: to - from,
           exits: counts.exits, io: counts.io, mmio: counts.mmio, hlt: counts.hlt, kicks: counts.kicks,
-          exitKicks: tells ? counts.exitKicks : nil))
+          exitKicks: tells ? counts.exitKicks : nil,
+          coalesced: counts.coalesced > 0 ? counts.coalesced : nil))
     }
     let first = result.marks.first
     add(

@@ -152,6 +152,7 @@ struct DocumentBuilder {
         return "\(name) \(value)" + (value == "on" && differs ? " (off for some devices)" : "")
       }
     }
+    if configuration["coalescedIO"] == "on" { modes.append("coalesced I/O on") }
     if let lock = report.configuration("lock"), lock != "device" { modes.append("lock \(lock)") }
     if !modes.isEmpty { words.append(modes.joined(separator: ", ")) }
     words.append(Text.bytes(machine.ramBytes))

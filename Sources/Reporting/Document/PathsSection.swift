@@ -52,6 +52,7 @@ extension DocumentBuilder {
     switch path.kind {
     case "ioeventfd": "ioeventfd: kick → wakeup → handler → request → interrupt"
     case "exit": "userspace exit: exit → dispatch → request → interrupt → re-entry"
+    case "coalesced": "writes that KVM kept, carried out at another exit"
     case "access": "userspace exit, register access: exit → dispatch → re-entry"
     default: "source of an event loop: wakeup → handler"
     }

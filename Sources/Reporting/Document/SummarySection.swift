@@ -33,7 +33,9 @@ extension DocumentBuilder {
         loops(summary.loops)
         cpus(summary)
         recordingCost(summary)
-      case .exits: exits(summary.exits, summary.allExits, summary.costs)
+      case .exits:
+        exits(summary.exits, summary.allExits, summary.costs)
+        coalesced(summary.coalesced ?? [], summary.allExits)
       case .ways:
         paths(summary.paths)
         queues(summary.queues ?? [])
@@ -198,6 +200,24 @@ extension DocumentBuilder {
   }
 
   // MARK: Paths
+
+  /// Accesses that are no exits.
+  private mutating func coalesced(_ writes: [PathReport], _ exits: ExitTotalReport?) {
+    guard !writes.isEmpty else { return }
+    let count = writes.reduce(0) { $0 &+ $1.handlers }
+    let shown = writes.prefix(8).map { device in
+      Text.number(device.handlers, "write") + " to \(device.device)"
+        + (device.stage("handler").map { " (carried out in \(Text.duration($0.p50)), p50)" } ?? "")
+    }
+    let more = writes.count - shown.count
+    paragraph(
+      "beside these exits, coalesced writes, which have none of their own: " + shown.joined(separator: ", ")
+        + (more > 0 ? ", and to \(more) more devices" : "")
+        + (exits.map { exits in
+          exits.count > 0
+            ? "; \(Text.fixed(Double(count) / Double(exits.count), 2)) carried out at each exit" : ""
+        } ?? ""), indent: 2)
+  }
 
   private mutating func paths(_ paths: [PathReport]) {
     guard !paths.isEmpty else { return }

@@ -12,7 +12,7 @@ extension Findings {
           title: { "\($0) on accesses to registers of \(device): \(words(accesses.exits))" })
       else { return nil }
       describe(&found, accesses)
-      found.advice = registerAdvice(device)
+      found.advice = coalescing(device, run) + registerAdvice(device)
       found.estimate = estimate(
         cost, "the guest does the same work without these accesses, and does not wait for what they do")
       found.more = "exits --by address --device \(Text.shellWord(device))"
@@ -75,6 +75,14 @@ extension Findings {
   static func words(_ exits: ExitReport) -> String {
     Text.number(exits.count, "exit") + (exits.cost?.average.map { ", \(Text.duration($0)) each" } ?? "")
       + (exits.handling.count > 0 ? ", handled in \(Text.duration(exits.handling.p50)) (p50)" : "")
+  }
+
+  /// Devices whose registers KVM can keep writes to.
+  private static let coalescing: Set<String> = ["scratch0", "rtc", "fw-cfg"]
+
+  private static func coalescing(_ device: String, _ run: ExplainedRun) -> [String] {
+    guard coalescing.contains(device), run.configuration["coalescedIO"] == "off" else { return [] }
+    return ["have KVM keep its writes until the next exit: --coalesced-io on"]
   }
 
   private static func registerAdvice(_ device: String) -> [String] {
