@@ -55,7 +55,7 @@ let monitor: [Target] = [
     swiftSettings: swift),
   .target(name: "Recorder", dependencies: ["Platform"], swiftSettings: swift),
   .target(name: "GuestAgent", dependencies: ["Platform", "InertText"], swiftSettings: swift),
-  .target(name: "Sweep", dependencies: ["Platform", "InertText", yams], swiftSettings: swift),
+  .target(name: "Sweep", dependencies: ["Platform", "InertText", "Spelling", yams], swiftSettings: swift),
   .target(name: "SweepOptions", dependencies: [argumentParser], swiftSettings: swift),
   .executableTarget(
     name: "exeunt-sweep", dependencies: ["Sweep", "SweepOptions", "Platform", "InertText", argumentParser],

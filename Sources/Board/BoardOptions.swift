@@ -116,6 +116,16 @@ package struct BoardOptions: Sendable, Equatable {
           "--threads single has no I/O threads; leave --iothreads and --object iothread out, or give --threads iothread"
         )
       }
+      let services =
+        disks.enumerated().map { ("disk\($0.offset)", $0.element) }
+        + networks.enumerated().map { ("net\($0.offset)", $0.element) }
+        + [("rng0", entropy), ("console0", console)].compactMap { name, service in service.map { (name, $0) }
+        }
+      if let (name, service) = services.first(where: { !$0.1.ioThreads.isEmpty }) {
+        throw BoardError(
+          "--threads single has no I/O threads, and \(name) has iothread=\(service.ioThreads[0]); leave that out, or give --threads iothread"
+        )
+      }
     }
     guard disks.count <= BoardOptions.maximumDisks else {
       throw BoardError("\(disks.count) disks: give up to \(BoardOptions.maximumDisks)")

@@ -10,6 +10,8 @@ public enum Subprocess {
   public struct Outcome: Sendable {
     /// The exit status; nil when a signal ended the program.
     public var exitStatus: CInt?
+    /// The signal that ended it; nil where it ended by itself, or is none of this process's any more.
+    public var signal: CInt?
     /// The deadline passed and the program was killed.
     public var timedOut: Bool
     /// What it wrote to standard output, at most 1 MiB.
@@ -80,7 +82,8 @@ public enum Subprocess {
       _ = wait(for: child, until: .max)
     }
     return Outcome(
-      exitStatus: status.flatMap { $0 & 0x7f == 0 ? ($0 >> 8) & 0xff : nil }, timedOut: status == nil,
+      exitStatus: status.flatMap { $0 & 0x7f == 0 ? ($0 >> 8) & 0xff : nil },
+      signal: status.flatMap { $0 >= 0 && $0 & 0x7f != 0 ? $0 & 0x7f : nil }, timedOut: status == nil,
       standardOutput: String(decoding: captured.output, as: UTF8.self),
       standardError: String(decoding: captured.error, as: UTF8.self))
   }

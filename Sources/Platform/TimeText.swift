@@ -40,6 +40,15 @@ public enum TimeText {
     return total <= 1 << 63 ? total : nil
   }
 
+  /// Whether a text is a number with a unit of time, or without one, however large or small.
+  public static func isSpan(_ text: String) -> Bool {
+    let unit = ["ns", "us", "ms", "s", "m", "h"].first { text.hasSuffix($0) } ?? ""
+    let parts = text.utf8.dropLast(unit.utf8.count).split(
+      separator: UInt8(ascii: "."), maxSplits: 1, omittingEmptySubsequences: false)
+    return parts.contains { !$0.isEmpty }
+      && parts.joined().allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+  }
+
   /// Writes a span of time as seconds, without zeros at the end: `1.5 s`.
   public static func seconds(_ nanoseconds: UInt64) -> String {
     var fraction = String(nanoseconds % 1_000_000_000)

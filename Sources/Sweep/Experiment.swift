@@ -97,6 +97,18 @@ package struct Configuration: Equatable, Sendable, Codable {
   /// takes for something else.
   package var label = ""
 
+  /// Threads of its machines that run vCPUs and devices, as far as options of their own say.
+  package var threads: Int {
+    func value(_ option: String) -> String? {
+      let option = "--\(option)="
+      return arguments.last { $0.hasPrefix(option) }.map { String($0.dropFirst(option.count)) }
+    }
+    let vcpus = value("cpus").flatMap { Int($0) } ?? 1
+    let loops = value("threads") == "single" ? 0 : value("iothreads").flatMap { Int($0) } ?? 1
+    let objects = arguments.filter { $0.hasPrefix("--object=iothread") }.count
+    return (vcpus + loops + objects) * (machines ?? 1)
+  }
+
   /// How many machines may run at the same time.
   static let machineBounds = 1...16
 

@@ -116,6 +116,12 @@ package enum ExperimentFile {
       throw Mistake(
         "duet: a duet has two configurations, and these are \(configurations.count)", at: node.mark)
     }
+    let pinned = configurations.first { optionNames($0.arguments).contains("pin") }
+    guard duet == .none || pinned == nil else {
+      throw Mistake(
+        "duet: each run has one half of the processors, and the other half in the next block: no thread can be pinned (--pin)",
+        at: node.mark)
+    }
     return duet
   }
 

@@ -97,7 +97,8 @@ struct RunMaker {
     let how =
       outcome.timedOut
       ? "did not end within an hour"
-      : outcome.exitStatus.map { "ended with status \($0)" } ?? "was killed by a signal"
+      : outcome.exitStatus.map { "ended with status \($0)" }
+        ?? "was killed by \(outcome.signal.map(Words.signal) ?? "a signal")"
     let last = outcome.standardError.split(separator: "\n").suffix(3).joined(separator: "\n  ")
     let command = (["exeunt", "run"] + configuration.arguments).map(Words.shell).joined(separator: " ")
     return

@@ -49,6 +49,34 @@ package struct SweepAnalysis {
     return .init(blocks: blocks, widest: widest, isNarrow: widest.map { $0 <= until.width } ?? false)
   }
 
+  private struct Comparison: Decodable {
+    struct Compare: Decodable {
+      struct Evidence: Decodable {
+        struct Metric: Decodable {
+          let name: String
+          let a: [Double?]
+        }
+        let primary: [Metric]
+        let exploratory: [Metric]
+      }
+      let evidence: Evidence?
+    }
+    let compare: Compare?
+  }
+
+  /// The names of the metrics that a run has.
+  ///
+  /// - Parameter recording: A trace, or what was kept of it.
+  package func metrics(of recording: String) throws -> Set<String> {
+    // One run beside itself is put side by side, and judged by nothing.
+    let text = try run(["compare", "--format", "json", recording, recording])
+    guard let answer = try? JSONDecoder().decode(Comparison.self, from: Data(text.utf8)),
+      let evidence = answer.compare?.evidence
+    else { throw Failure(description: "\(program) compare does not say by what runs are compared") }
+    return Set(
+      (evidence.primary + evidence.exploratory).filter { $0.a.contains { $0 != nil } }.map(\.name))
+  }
+
   /// Keeps what is known of a trace in place of it.
   package func keepState(of trace: String, as state: String) throws {
     _ = try run(["state", "-o", state, trace])

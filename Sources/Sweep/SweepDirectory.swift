@@ -31,6 +31,27 @@ package struct SweepDirectory {
   package struct Failure: Error, CustomStringConvertible {
     package let description: String
     package init(_ description: String) { self.description = description }
+
+    /// Something could not be written, or removed.
+    fileprivate init(_ what: String, _ place: String, _ error: any Error) {
+      let given = error as NSError
+      let under = given.userInfo[NSUnderlyingErrorKey] as? NSError ?? given
+      guard under.domain == NSPOSIXErrorDomain else {
+        // Foundation has codes of its own for what it knows.
+        self.init(
+          given.domain == NSCocoaErrorDomain && given.code == CocoaError.fileWriteOutOfSpace.rawValue
+            ? Self.full(what, place, ENOSPC) : "cannot \(what) \(place): the host refuses it")
+        return
+      }
+      let code = CInt(truncatingIfNeeded: under.code)
+      self.init(
+        [ENOSPC, EDQUOT].contains(code)
+          ? Self.full(what, place, code) : "cannot \(what) \(place): \(String(cString: strerror(code)))")
+    }
+
+    private static func full(_ what: String, _ place: String, _ code: CInt) -> String {
+      "cannot \(what) \(place): \(String(cString: strerror(code))); make room, and the same command goes on"
+    }
   }
 
   package let path: String
@@ -124,7 +145,7 @@ package struct SweepDirectory {
     do {
       try FileManager.default.removeItem(atPath: place)
     } catch {
-      throw Failure("cannot remove \(place): \(Self.reason(error))")
+      throw Failure("remove", place, error)
     }
   }
 
@@ -132,6 +153,12 @@ package struct SweepDirectory {
   package func traces(of name: String) -> [String] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: directory(name))) ?? []
     return names.filter { $0 == "trace" || $0.hasPrefix("trace-") }.filter { !$0.contains(".") }.sorted()
+  }
+
+  /// The traces of a run, or what was kept of them.
+  package func recordings(of name: String) -> [String] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: directory(name))) ?? []
+    return traces(of: name) + names.filter { $0.hasPrefix("trace") && $0.hasSuffix(".state") }.sorted()
   }
 
   package func finish(_ name: String, _ record: Record) throws(Failure) {
@@ -156,19 +183,11 @@ package struct SweepDirectory {
 
   // MARK: Files
 
-  /// Why the host refused something.
-  private static func reason(_ error: any Error) -> String {
-    let given = error as NSError
-    let under = given.userInfo[NSUnderlyingErrorKey] as? NSError ?? given
-    return under.domain == NSPOSIXErrorDomain
-      ? String(cString: strerror(CInt(truncatingIfNeeded: under.code))) : "the host refuses it"
-  }
-
   private func make(_ place: String) throws(Failure) {
     do {
       try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
     } catch {
-      throw Failure("cannot make \(place): \(Self.reason(error))")
+      throw Failure("make", place, error)
     }
   }
 
@@ -179,7 +198,7 @@ package struct SweepDirectory {
       // Nobody sees a part of it.
       try encoder.encode(value).write(to: URL(fileURLWithPath: file), options: .atomic)
     } catch {
-      throw Failure("cannot write \(file): \(Self.reason(error))")
+      throw Failure("write", file, error)
     }
   }
 }

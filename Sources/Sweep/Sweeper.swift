@@ -1,5 +1,6 @@
 import Foundation
 import Platform
+import Spelling
 
 /// Makes the runs of a plan that are not there yet.
 package struct Sweeper {
@@ -41,6 +42,10 @@ package struct Sweeper {
   private let report: (String) -> Void
   private var largest: UInt64 = 0
   private var times: [Int: [Double]] = [:]
+  /// Whether some run has the metric that decides when the sweep ends; the configurations whose runs do not, and what these have.
+  private var hasMetric = false
+  private var looked: Set<Int> = []
+  private var metrics: Set<String> = []
 
   /// - Parameters:
   ///   - program: The monitor's.
@@ -63,6 +68,7 @@ package struct Sweeper {
     for (run, record) in all {
       guard let record else { continue }
       note(run.configuration, record.duration, record.bytes)
+      try lookForMetric(plan.name(run), run.configuration)
     }
     let there = all.filter { $0.1 != nil }.count
     guard let until = plan.until else { return try make(plan.runs, isFirst: true, there: there) }
@@ -82,6 +88,25 @@ package struct Sweeper {
       }
       if looks.looks.contains(where: { $0.blocks == blocks && $0.isNarrow }) { return }
     }
+  }
+
+  /// Ends the sweep where no configuration has the metric that decides when it ends, as soon as each has run once.
+  private mutating func lookForMetric(_ name: String, _ configuration: Int) throws {
+    guard let until = plan.until, !hasMetric, !looked.contains(configuration) else { return }
+    let place = directory.directory(name)
+    guard let recording = directory.recordings(of: name).first else { return }
+    do {
+      let found = try analysis.metrics(of: "\(place)/\(recording)")
+      hasMetric = found.contains(until.metric)
+      metrics.formUnion(found)
+    } catch {
+      throw Ending.failed("looking for the metric of --until in \(place): \(error)")
+    }
+    looked.insert(configuration)
+    guard !hasMetric, looked.count == plan.configurations.count else { return }
+    throw Ending.failed(
+      "--until: no run has the metric '\(until.metric)'"
+        + NearestWord.sentence(for: until.metric, among: metrics.sorted()))
   }
 
   // MARK: Runs
@@ -111,6 +136,7 @@ package struct Sweeper {
       let made = try undisturbed(turn)
       for (run, made) in zip(turn, made) {
         note(run.configuration, made.record.duration, made.record.bytes)
+        try lookForMetric(made.name, run.configuration)
         try keep(made)
         let rest = left(missing[place...])
         report(Words.line(run, plan, made.record) + (rest > 0 ? ", \(Words.time(rest)) left" : ""))
@@ -201,6 +227,7 @@ package struct Sweeper {
         let name = "warm-up-" + plan.configurations[configuration].label
         let made = try make([(.init(number: 0, block: 0, configuration: configuration), name)])
         note(configuration, made[0].record.duration, made[0].record.bytes)
+        try lookForMetric(name, configuration)
         try directory.remove(name)
       }
     }

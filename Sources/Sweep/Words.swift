@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 
 /// Numbers as people read them.
 package enum Words {
@@ -45,6 +46,19 @@ package enum Words {
     return
       ", DISTURBED: \(percent(disturbance.others)) of the processors' time went to others, \(percent(disturbance.stolen)) was stolen"
       + (disturbance.recording.map { ", \(percent($0)) went into recording" } ?? "")
+  }
+
+  /// The name of a signal, as kill(1) has it, with its number.
+  package static func signal(_ number: CInt) -> String {
+    let names: [CInt: String] = [
+      SIGHUP: "SIGHUP", SIGINT: "SIGINT", SIGQUIT: "SIGQUIT", SIGILL: "SIGILL", SIGTRAP: "SIGTRAP",
+      SIGABRT: "SIGABRT", SIGBUS: "SIGBUS", SIGFPE: "SIGFPE", SIGKILL: "SIGKILL", SIGUSR1: "SIGUSR1",
+      SIGSEGV: "SIGSEGV", SIGUSR2: "SIGUSR2", SIGPIPE: "SIGPIPE", SIGALRM: "SIGALRM", SIGTERM: "SIGTERM",
+      SIGXCPU: "SIGXCPU", SIGXFSZ: "SIGXFSZ", SIGSYS: "SIGSYS",
+    ]
+    guard let name = names[number] else { return "signal \(number)" }
+    // What ends a program that did nothing wrong.
+    return name + (number == SIGKILL ? " (as the kernel does where memory is short)" : "")
   }
 
   /// As a shell reads it back.

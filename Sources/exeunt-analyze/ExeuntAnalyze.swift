@@ -1,6 +1,7 @@
 import ArgumentParser
 import CTF
 import Glibc
+import Spelling
 
 /// `exeunt-analyze`: explains recorded traces, on any machine.
 @main
@@ -44,8 +45,13 @@ struct ExeuntAnalyze: ParsableCommand {
     DescriptorPool.raiseLimit()
     // Output that has grown to its limit (ulimit -f) is an error of the write, with a message.
     signal(SIGXFSZ, SIG_IGN)
+    let arguments = GivenArguments.joiningNegativeNumbers(Arguments.given)
+    if let option = GivenArguments.repeatedOption(in: arguments, { _dumpHelp() }) {
+      Terminal.report("\(option) is given twice: give it once")
+      Glibc.exit(2)
+    }
     do {
-      var command = try parseAsRoot(Arguments.given)
+      var command = try parseAsRoot(arguments)
       try command.run()
     } catch {
       let code = exitCode(for: error)

@@ -35,6 +35,18 @@ struct SweepInput {
     let question: String?
     let configurations: [Configuration]
     let runs: [Run]
+    let seed: UInt64
+    let warmUps: Int
+
+    /// Whether it can be what `exeunt sweep` wrote, which goes on with no other: numbers in order, and no block beyond the runs.
+    var isWhole: Bool {
+      version == 1 && !configurations.isEmpty && !runs.isEmpty && (0...10).contains(warmUps)
+        && runs.enumerated().allSatisfy { place, run in
+          run.number == place + 1 && runs.indices.contains(run.block)
+            && configurations.indices.contains(run.configuration)
+        }
+        && configurations.allSatisfy { $0.levels.map(\.factor) == configurations[0].levels.map(\.factor) }
+    }
   }
   private struct Record: Decodable {
     struct Disturbance: Decodable {
@@ -91,12 +103,9 @@ struct SweepInput {
   /// Reads what is there, or ends the program with one line and status 3.
   init(_ path: String) throws {
     let plan: Plan = try Self.read(path + "/plan.json")
-    guard plan.version == 1, !plan.configurations.isEmpty,
-      plan.runs.allSatisfy({ plan.configurations.indices.contains($0.configuration) }),
-      plan.configurations.allSatisfy({
-        $0.levels.map(\.factor) == plan.configurations[0].levels.map(\.factor)
-      })
-    else { throw Self.failed(path, "its plan.json is damaged, or of another version of exeunt") }
+    guard plan.isWhole else {
+      throw Self.failed(path, "its plan.json is damaged, or of another version of exeunt")
+    }
     let finished = try plan.runs.compactMap { run in try Self.run(run, plan, path) }
     looks = try Self.looks(plan, finished, path)
     let counted = looks.map { looks in finished.filter { $0.block < looks.blocks } } ?? finished
@@ -179,7 +188,9 @@ struct SweepInput {
     var known: [Int: String] = [:]
     let runs = try runs.map { run in
       let machines = try run.recordings.map { recording in
-        let found = try compared(recording)
+        var found = try compared(recording)
+        // A state has the name of what it was made of, which is gone.
+        found.summary.trace.paths = [PathText.shown(recording)]
         try check(found.summary.trace, recording, run, &seen)
         try check(found.summary.machine, recording, run.configuration, &known)
         return found

@@ -183,10 +183,17 @@ struct ExeuntSweep: ParsableCommand {
     for configuration in plan.configurations {
       lines.append(
         "  \(configuration.label): exeunt run \(configuration.arguments.map(Words.shell).joined(separator: " "))"
+          + (configuration.machines.map { $0 > 1 ? ", \($0) machines at the same time" : "" } ?? "")
       )
     }
     if plan.duet == true {
       lines.append("the two runs of a block at the same time, each on half of the processors")
+      let half = max(1, ProcessorSet.count / 2)
+      if let crowded = plan.configurations.first(where: { $0.threads > half }) {
+        lines.append(
+          "note: in a duet \(crowded.label) has \(Words.number(half, "processor")) for \(Words.number(crowded.threads, "thread")) of vCPUs and devices, which take turns: that is what is compared"
+        )
+      }
     }
     if let until = plan.until {
       lines.append(

@@ -31,8 +31,13 @@ struct Exeunt: ParsableCommand {
     openStandardDescriptors()
     // A file that has grown to its limit (ulimit -f) is an error of the write, with a message, and not this process's end.
     signal(SIGXFSZ, SIG_IGN)
+    let arguments = GivenArguments.joiningNegativeNumbers(Array(ProcessArguments.all.dropFirst()))
+    if let option = GivenArguments.repeatedOption(in: arguments, { _dumpHelp() }) {
+      Diagnostics.report("\(option) is given twice: give it once")
+      Glibc.exit(2)
+    }
     do {
-      var command = try parseAsRoot(Array(ProcessArguments.all.dropFirst()))
+      var command = try parseAsRoot(arguments)
       do {
         try command.run()
       } catch let mistake as ValidationError {

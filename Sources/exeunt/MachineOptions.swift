@@ -56,8 +56,8 @@ struct MachineOptions: ParsableArguments {
     help: "What I/O threads wait with: select, epoll, or io_uring, in one ring with the disks' requests.")
   var wait = MachineConfiguration.WaitMethod.epoll
 
-  @Option(help: ArgumentHelp("Threads that handle kicks and input.", valueName: "n"))
-  var iothreads = 1
+  @Option(help: ArgumentHelp("Threads that handle kicks and input. (default: 1)", valueName: "n"))
+  var iothreads: Int?
 
   @Option(help: ArgumentHelp("Doorbells, 1 to 4: devices that do nothing but answer kicks.", valueName: "n"))
   var doorbells = 1
@@ -189,7 +189,12 @@ struct MachineOptions: ParsableArguments {
     configuration.coalescedIO = coalescedIo == .on
     configuration.lock = lock
     configuration.threads = threads
-    configuration.ioThreads = iothreads
+    guard threads == .iothread || iothreads == nil else {
+      throw ValidationError(
+        "--iothreads with --threads single: the vCPU's thread runs the event loop, and there is no I/O thread; leave --iothreads out, or give --threads iothread"
+      )
+    }
+    configuration.ioThreads = iothreads ?? 1
     configuration.doorbells = doorbells
     configuration.namedIOThreads = object.map(\.name)
     configuration.disks = disk.map(\.disk)
@@ -259,7 +264,10 @@ struct PollBudget: CustomStringConvertible {
   init(parsing text: String) throws {
     func failure(_ what: String) -> ValidationError { ValidationError("--iothread-poll \(text): \(what)") }
     guard let span = TimeSpan(argument: text) else {
-      throw failure("give a time with its unit (ns, us, ms, s), such as 50us")
+      throw failure(
+        TimeText.isSpan(text)
+          ? "give whole nanoseconds up to 4s, such as 50us"
+          : "give a time with its unit (ns, us, ms, s), such as 50us")
     }
     guard span.nanoseconds <= UInt64(PollBudget.maximum) else {
       let unit =

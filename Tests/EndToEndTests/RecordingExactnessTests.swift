@@ -21,7 +21,7 @@ struct GuestCase: Sendable, CustomTestStringConvertible {
       threads, "--wait", wait,
     ]
       + (doorbells > 1
-        ? ["--doorbells", "\(doorbells)", "--iothreads", threads == "single" ? "1" : "2"] : [])
+        ? ["--doorbells", "\(doorbells)"] + (threads == "single" ? [] : ["--iothreads", "2"]) : [])
   }
 
   var testDescription: String {

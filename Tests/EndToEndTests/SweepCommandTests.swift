@@ -118,6 +118,18 @@ struct SweepCommandTests {
       let told = try run(Tools.exeunt, ["sweep", "--plan", "-o", damaged.path, file.path])
       #expect(told.status == 1 && told.standardError.contains("is damaged"), "\(told.standardError)")
     }
+    // The analyzer takes no plan that the sweep would not go on with.
+    for (key, value) in [
+      ("block\" : 3", "block\" : 8"), ("warmUps\" : 1", "warmUps\" : 99"), ("seed\" :", "seed\" : -"),
+    ] {
+      let other = json.replacing("\"" + key, with: "\"" + value)
+      #expect(other != json)
+      try other.write(toFile: damaged.path + "/plan.json", atomically: true, encoding: .utf8)
+      let told = try run(Tools.exeunt, ["sweep", "--plan", "-o", damaged.path, file.path])
+      #expect(told.status == 1, "\(told.standardError)")
+      let read = try run(Tools.analyzer, ["compare", damaged.path])
+      #expect(read.status == 3 && read.standardError.contains("plan.json"), "\(key): \(read.standardError)")
+    }
     let unknown = try run(Tools.analyzer, ["compare", "--primary", "none", place.path])
     #expect(unknown.status == 2 && unknown.standardError.contains("no run has the metric 'none'"))
     try Self.experiment.replacingOccurrences(of: "pairs: 4", with: "pairs: 5").write(
@@ -148,7 +160,9 @@ struct SweepCommandTests {
       dd if=/dev/zero of="$3/filler" bs=1M count=10 2>/dev/null
       set +e; "$1" sweep -o "$3/s" "$2" 2>&1; echo "status $?"; set -e
       ls "$3"/s/runs/0*/run.json 2>/dev/null | wc -l
-      rm "$3/filler"; mount -o remount,size=200M none "$3"
+      mkdir -p "$3/t/runs"; dd if=/dev/zero of="$3/rest" bs=4096 2>/dev/null || true
+      set +e; "$1" sweep -o "$3/t" "$2" 2>&1 >/dev/null; echo "full $?"; set -e
+      rm "$3/filler" "$3/rest"; mount -o remount,size=200M none "$3"
       "$1" sweep -o "$3/s" "$2" 2>&1; ls "$3"/s/runs/0*/run.json | wc -l
       """
     let output = try run(
@@ -157,6 +171,10 @@ struct SweepCommandTests {
     #expect(output.status == 0, "\(output.text)\(output.standardError)")
     #expect(output.text.contains("status 1") && output.text.contains("are free in"), "\(output.text)")
     #expect(output.lines.last == "8", "\(output.text)")
+    // Not even the plan finds room.
+    #expect(
+      output.text.contains("No space left on device; make room, and the same command goes on")
+        && output.text.contains("full 1"), "\(output.text)")
   }
 
   @Test("mistakes are told before anything is measured")
@@ -257,6 +275,17 @@ struct SweepCommandTests {
     }
     let found = try compared(place)
     #expect(found["blocks"] as? Int == 2)
+    // What is named is what is there.
+    let effect = try #require((found["effects"] as? [[String: Any]])?.first)
+    let runs = try #require((effect["evidence"] as? [String: Any])?["a"] as? [[String: Any]])
+    for one in runs {
+      let path = try #require(one["path"] as? String)
+      #expect(path.hasSuffix(".state") && FileManager.default.fileExists(atPath: path), "\(path)")
+    }
+    let (planned, _) = try sweep(directory.url, text, "--plan")
+    #expect(
+      planned.text.split(separator: "\n").filter { $0.hasSuffix(", 2 machines at the same time") }.count == 1,
+      "\(planned.text)")
   }
 
   @Test("looks are made where they were declared, and end a sweep that knows enough")
@@ -300,6 +329,18 @@ struct SweepCommandTests {
       early.status == 2
         && early.standardError.contains("the first look at this sweep is after 10 blocks, and 9 are made"))
     _ = place
+    // A metric that no run has is told as soon as each configuration has run, also in a warm-up.
+    for warmUps in [0, 1] {
+      let (unknown, made) = try sweep(
+        directory.url, text.replacing("warm-up: 0", with: "warm-up: \(warmUps)"), "--until",
+        "handlin.p50 ±1%")
+      #expect(
+        unknown.status == 1
+          && unknown.standardError.contains(
+            "--until: no run has the metric 'handlin.p50'; did you mean 'handling.p50'?"),
+        "\(unknown.standardError)")
+      #expect(try records(URL(fileURLWithPath: made)).count <= 1)
+    }
     for (more, words) in [
       (["--until", "cpu 1%"], "is no metric with a width"),
       (["--until", "cpu ±1%", "--most-pairs", "9"], "--most-pairs has to be"),
@@ -328,6 +369,14 @@ struct SweepCommandTests {
         refused.status == 2 && refused.standardError.contains("a duet takes 4 processors"),
         "\(refused.standardError)")
     }
+    // Where a run has fewer processors than threads the plan says so.
+    let half = ProcessInfo.processInfo.activeProcessorCount / 2
+    let (planned, _) = try sweep(
+      directory.url, text.replacing("lock: [device, global]", with: "iothreads: [1, 9]") + "\nduet: force",
+      "--plan")
+    #expect(
+      planned.text.contains("for 10 threads of vCPUs and devices, which take turns") == (half < 10)
+        || planned.text.contains("for 2 threads of vCPUs and devices, which take turns"), "\(planned.text)")
     let (output, place) = try sweep(directory.url, text + "\nduet: force")
     #expect(output.status == 0, "\(output.standardError)")
     let all = try records(URL(fileURLWithPath: place))
@@ -338,6 +387,76 @@ struct SweepCommandTests {
       let begins = Set(all.values.filter { numbers.contains($0.number) }.map(\.began))
       #expect(begins.count == 1)
     }
+    // Events are recorded by the processor that they happened on: each run stays on its half, which the next block exchanges.
+    let cpus = Self.processors
+    let halves = [Set(cpus.prefix(cpus.count / 2)), Set(cpus.suffix(cpus.count - cpus.count / 2))]
+    for one in plan.runs {
+      let name = try #require(all.first { $0.value.number == one.number }).key
+      let summary = try run(Tools.analyzer, ["summary", "--format", "json", "\(place)/runs/\(name)/trace"])
+      let report = try JSONSerialization.jsonObject(with: summary.standardOutput) as? [String: Any]
+      let streams = try #require((report?["trace"] as? [String: Any])?["streams"] as? [[String: Any]])
+      let used = streams.filter { ($0["events"] as? Int ?? 0) > 0 }.compactMap { $0["cpu"] as? Int }
+      #expect(
+        !used.isEmpty && Set(used).isSubset(of: halves[(one.configuration + one.block) % 2]), "\(used)")
+    }
+  }
+
+  /// Those that this process, and with it a sweep, may use.
+  private static var processors: [Int] {
+    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+    let line = status.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list:") } ?? ""
+    return line.split { $0 == ":" || $0 == "," }.dropFirst().flatMap { part -> [Int] in
+      let bounds = part.split { !$0.isNumber }.compactMap { Int($0) }
+      return bounds.isEmpty ? [] : Array(bounds[0]...bounds[bounds.count - 1])
+    }
+  }
+
+  @Test("a run that is disturbed is made again, as often as was asked for, and the report says so")
+  func repeated() throws {
+    let directory = try TemporaryDirectory()
+    // Another program has a processor to itself.
+    let busy = try BusyLoop(cpu: BusyLoop.cpu)
+    let (output, place) = try sweep(
+      directory.url,
+      "guests: [port-io iterations=20000]\noptions: {serial: none}\nfactors: {lock: [device, global]}\n"
+        + "pairs: 1\nwarm-up: 0\nrepeat-disturbed: 2")
+    withExtendedLifetime(busy) {}
+    #expect(output.status == 0, "\(output.standardError)")
+    let told = output.standardError.split(separator: "\n").filter {
+      $0.contains("was disturbed and is made again")
+    }
+    #expect(told.count == 4, "\(output.standardError)")
+    for name in try records(URL(fileURLWithPath: place)).keys {
+      let data = try Data(contentsOf: URL(fileURLWithPath: "\(place)/runs/\(name)/run.json"))
+      let record = try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
+      #expect(record["repeated"] as? Int == 2)
+      // The last one stays, disturbed or not.
+      #expect((record["disturbance"] as? [String: Any])?["isDisturbed"] as? Bool != nil)
+    }
+    let compared = try run(Tools.analyzer, ["compare", "--primary", "elapsed", place])
+    #expect(compared.text.contains("made again, as they were disturbed"), "\(compared.text)")
+  }
+
+  @Test("a run that is killed ends the sweep with the signal's name")
+  func signalled() throws {
+    let directory = try TemporaryDirectory()
+    let file = directory.url.appendingPathComponent("e.yaml"),
+      place = directory.url.appendingPathComponent("s").path
+    try "guests: [port-io iterations=1000000000]\noptions: {serial: none}\nwarm-up: 0".write(
+      to: file, atomically: true, encoding: .utf8)
+    let script = """
+      "$1" sweep -o "$3" "$2" 2>"$3.log" & pid=$!
+      for i in $(seq 1200); do
+        found=$(pgrep -f "exeunt run .*--trace $3/runs/0001") && [ -e "$3/runs/"*/trace ] && break; sleep 0.05
+      done
+      kill -KILL $found; wait $pid; echo "status $?"; cat "$3.log"
+      """
+    let output = try run(
+      URL(fileURLWithPath: "/bin/bash"), ["-c", script, "sh", Tools.exeunt.path, file.path, place])
+    #expect(
+      output.text.contains("status 1")
+        && output.text.contains("was killed by SIGKILL (as the kernel does where memory is short)"),
+      "\(output.text)")
   }
 
   @Test("files that are not those of the plan are refused")

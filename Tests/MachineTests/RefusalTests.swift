@@ -56,6 +56,16 @@ struct RefusalTests {
       $0.threads = .single
       $0.namedIOThreads = ["fast"]
     }
+    refusal(["--threads single", "disk0 has iothread=io0", "--threads iothread"]) {
+      $0.threads = .single
+      $0.disks = [.scratch(bytes: 1 << 20)]
+      $0.disks[0].service.ioThreads = ["io0"]
+    }
+    refusal(["--threads single", "rng0 has iothread=io0"]) {
+      $0.threads = .single
+      $0.entropy = true
+      $0.entropyService.ioThreads = ["io0"]
+    }
     refusal(["--threads single", "--iothread-poll"]) {
       $0.threads = .single
       $0.pollBudget = 1000

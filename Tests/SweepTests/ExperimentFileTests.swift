@@ -92,6 +92,10 @@ struct ExperimentFileTests {
       ("guests: [\u{1}smp]", 1, "does not have"),
       ("guests: [smp]\nduet: true", 2, "has two configurations"),
       ("guests: [smp]\nduet: maybe", 2, "true, false or force"),
+      (
+        "guests: [smp]\nfactors: {lock: [device, global]}\noptions: {pin: vcpu0=0}\nduet: force", 4,
+        "no thread can be pinned"
+      ), ("guests: [smp]\nfactors: {pin: [vcpu0=0, vcpu0=1]}\nduet: true", 3, "no thread can be pinned"),
       ("guests: [smp]\nkeep: all", 2, "traces or analysis"),
       ("guests: [smp]\nrepeat-disturbed: 11", 2, "0 to 10"),
       ("guests: [smp]\nfactors:\n  machines: [1, 0]", 3, "1 to 16"),

@@ -225,7 +225,7 @@ private struct RunComparison {
 
   // MARK: Warnings
 
-  /// A vCPU that waited for a CPU for more than this part of the time was disturbed.
+  /// A vCPU that waited for a CPU for more than this part of the time was short of one.
   private static let mostWaiting = 0.02
 
   private func warnings() -> [String] {
@@ -252,8 +252,8 @@ private struct RunComparison {
       "not whole: events are missing or may be, so what counts them (rates, times for a request or an exit, sums) is not compared, and percentiles are of those recorded",
       runs.filter { $0.run.isPartial }, &warnings)
     if let words = recordingDiffers() { warnings.append(words) }
-    let disturbed = runs.filter { ($0.run.waiting ?? 0) > Self.mostWaiting }
-    add("disturbed: vCPUs waited for a CPU more than 2 % of their time", disturbed, &warnings)
+    let short = runs.filter { ($0.run.waiting ?? 0) > Self.mostWaiting }
+    add("short of a CPU: vCPUs waited for one more than 2 % of their time", short, &warnings)
     return warnings
   }
 

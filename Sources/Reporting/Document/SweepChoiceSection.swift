@@ -17,8 +17,18 @@ extension DocumentBuilder {
     for line in lines.prefix(Self.mostLines) { paragraph(line, indent: 2) }
     if lines.count > Self.mostLines { line("  and \(lines.count - Self.mostLines) more (--format json)") }
     guard !choice.judged.isEmpty else { return }
+    // Of some pairs a metric cannot be told: a run of either does not have it, or their exits are not the same ones.
+    func pairs(with metric: String) -> Int {
+      choice.pairs.filter { $0.metrics.contains { $0.name == metric } }.count
+    }
+    let judged = choice.judged.map { metric in
+      let known = pairs(with: metric)
+      return known == choice.pairs.count
+        ? metric
+        : "\(metric) (in \(known) of \(number(choice.pairs.count, "pair")), which alone can be compared by it)"
+    }
     var words =
-      "judged by \(choice.judged.joined(separator: ", ")): one configuration beats another where it is better in one of these, and worse in none, by evidence; "
+      "judged by \(judged.joined(separator: ", ")): one configuration beats another where it is better in one of these, and worse in none, by evidence; "
       + "that any of these differences is wrongly stated has a chance of \(EvidenceText.percent(choice.level)) at most, for all pairs together"
     if !choice.notJudged.isEmpty {
       words +=
