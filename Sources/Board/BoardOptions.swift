@@ -43,6 +43,10 @@ package struct BoardOptions: Sendable, Equatable {
   package static let maximumConsolePorts = 16
   /// The most virtual CPUs.
   package static let maximumVcpus = 1024
+  /// Where a debug exit is by default: where kvm-unit-tests has it, and QEMU.
+  package static let debugExitPorts: [UInt64] = [0xf4, 0x501]
+  /// Where a debug console is: where Bochs has it, and firmware.
+  package static let debugConsolePorts: [UInt64] = [0xe9, 0x402]
   /// The most I/O threads.
   package static let maximumLoops = 64
 
@@ -60,6 +64,10 @@ package struct BoardOptions: Sendable, Equatable {
   package var entropy: QueueService?
   /// How the ports of the virtio console are served, one more than the highest number; nil: there is none.
   package var console: QueueService?
+  /// Where the guest can end the run with a value: ports, each the first of four; none: nowhere.
+  package var debugExitPorts: [UInt64]
+  /// Whether there is a debug console.
+  package var debugConsole: Bool
   /// What is locked around device code.
   package var locks: LockModel
   /// Whether all kicks exit to this process.
@@ -75,7 +83,8 @@ package struct BoardOptions: Sendable, Equatable {
   package init(
     vcpus: Int = 1, interruptController: InterruptController = .kernel, doorbells: Int = 1,
     disks: [QueueService] = [], networks: [QueueService] = [], entropy: QueueService? = nil,
-    console: QueueService? = nil, locks: LockModel = .device, kicksExit: Bool = false,
+    console: QueueService? = nil, debugExitPorts: [UInt64] = BoardOptions.debugExitPorts,
+    debugConsole: Bool = false, locks: LockModel = .device, kicksExit: Bool = false,
     threads: Threads = .iothread, loops: Int = 1, ioThreads: [String] = []
   ) {
     self.vcpus = vcpus
@@ -85,6 +94,8 @@ package struct BoardOptions: Sendable, Equatable {
     self.networks = networks
     self.entropy = entropy
     self.console = console
+    self.debugExitPorts = debugExitPorts
+    self.debugConsole = debugConsole
     self.locks = locks
     self.kicksExit = kicksExit
     threadModel = threads

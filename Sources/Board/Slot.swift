@@ -4,7 +4,7 @@ package struct Slot: Sendable, Equatable {
   package enum Kind: Sendable, CaseIterable {
     case serial, doorbell, disk, network, entropy, console, scratch, marker, keyboard, resetControl,
       debugExit,
-      powerOff
+      powerOff, debugConsole
     case clock, powerTimer, powerEvents, edgeLevels, firmwareConfiguration, testDevice, ioapic
   }
 

@@ -13,7 +13,7 @@ extension BoardLayout {
       lockless(Slot(4, "marker", .marker, [.ports(0x580, 4)])),
       keyboard(options),
       Slot(15, "reset-control", .resetControl, [.ports(0xcf9, 1), .ports(0x92, 1, window: 1)]),
-      lockless(Slot(6, "debug-exit", .debugExit, [.ports(0xf4, 4)])),
+      lockless(Slot(6, "debug-exit", .debugExit, options.debugExitPorts.map { .ports($0, 4) })),
       Slot(7, "power-off", .powerOff, [.ports(0x604, 2)]),
     ]
     var clock = Slot(9, "rtc", .clock, [.ports(0x70, 2)], line: 8)
@@ -29,10 +29,12 @@ extension BoardLayout {
       lockless(Slot(10, "pm-timer", .powerTimer, [.ports(0x608, 4), .ports(0xb008, 4)])),
       Slot(12, "elcr", .edgeLevels, [.ports(0x4d0, 2)]),
       firmware,
-      Slot(
-        14, "testdev", .testDevice,
-        [.ports(0xe0, 16), .ports(0x2000, UInt64(BoardLayout.lineCount), window: 1)]),
+      testDevice(options),
     ]
+    if options.debugConsole {
+      slots.append(
+        Slot(34, "debugcon", .debugConsole, BoardOptions.debugConsolePorts.map { .ports($0, 1) }))
+    }
     for (index, service) in options.disks.enumerated() { slots.append(disk(index, service, threads)) }
     for (index, service) in options.networks.enumerated() { slots.append(network(index, service, threads)) }
     if let service = options.entropy {
@@ -60,6 +62,17 @@ extension BoardLayout {
       }
     }
     return slots
+  }
+
+  private static func testDevice(_ options: BoardOptions) -> Slot {
+    // The debug console has a port in the register's second place.
+    let register: [AddressRange] =
+      options.debugConsole ? [.ports(0xe0, 8)] : [.ports(0xe0, 16)]
+    return Slot(
+      14, "testdev", .testDevice,
+      register + [
+        .ports(0x2000, UInt64(BoardLayout.lineCount), window: 1), .memory(0xff00_0000, 0x1_0000, window: 2),
+      ])
   }
 
   /// A device without state of its own: accesses may overlap.
@@ -165,7 +178,8 @@ extension Slot {
     // A loop collects what they wait for, whoever handles their kicks.
     case .serial, .clock, .disk, .network, .entropy, .console: false
     case .doorbell: kicksExit || options.kicksExit
-    case .scratch, .marker, .keyboard, .resetControl, .debugExit, .powerOff, .powerTimer, .powerEvents,
+    case .scratch, .marker, .keyboard, .resetControl, .debugExit, .debugConsole, .powerOff, .powerTimer,
+      .powerEvents,
       .edgeLevels,
       .firmwareConfiguration, .testDevice, .ioapic:
       true

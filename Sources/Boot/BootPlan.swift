@@ -14,6 +14,8 @@ package struct BootPlan: Sendable {
     case pvh
     /// Multiboot 1.
     case multiboot
+    /// Multiboot 2.
+    case multiboot2
   }
 
   /// A piece of what is put into RAM.

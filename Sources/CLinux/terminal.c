@@ -1,7 +1,9 @@
 #define _GNU_SOURCE  // SIGRTMAX and sigaction's flags under -std=c11
 #include "CLinux.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 
 // Read by handlers, which may run at any moment on any thread; written by one thread, the attributes before the flag.
 static struct termios users;
@@ -98,4 +100,32 @@ void clinux_guard_terminal(const struct termios *attributes) {
     is_guarded = 1;
     if (!is_installed) install();
     is_installed = 1;
+}
+
+int clinux_open_pseudo_terminal(char *name, unsigned long size) {
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+    if (master < 0) return -errno;
+    int error = 0, other = -1;
+    if (grantpt(master) != 0 || unlockpt(master) != 0) error = errno;
+    if (error == 0) error = ptsname_r(master, name, size);
+    if (error == 0 && (other = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC)) < 0) error = errno;
+    struct termios attributes;
+    if (error == 0 && tcgetattr(other, &attributes) != 0) error = errno;
+    if (error == 0) {
+        cfmakeraw(&attributes);
+        if (tcsetattr(other, TCSANOW, &attributes) != 0) error = errno;
+    }
+    if (other >= 0) close(other);
+    if (error == 0) return master;
+    close(master);
+    return -error;
+}
+
+int clinux_watch_opens(const char *path) {
+    int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (watch < 0) return -errno;
+    if (inotify_add_watch(watch, path, IN_OPEN) >= 0) return watch;
+    int error = errno;
+    close(watch);
+    return -error;
 }

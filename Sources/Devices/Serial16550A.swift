@@ -14,7 +14,8 @@ extension ByteSink {
 /// A 16550A serial port (National Semiconductor PC16550D): eight registers, FIFOs, one interrupt line.
 ///
 /// Sending takes no time: the holding register is empty again when the write returns. Receiving is held back rather
-/// than overrun: whoever feeds the port asks how much room there is, and is told when there is room again.
+/// than overrun: whoever feeds the port asks how much room there is, and is told when there is room again. What waits in
+/// the port beyond the chip's own 16 characters is still on the line: clearing the FIFO does not touch it.
 public final class Serial16550A: BusDevice, @unchecked Sendable {
   /// The number in the trace.
   public let id: DeviceID
@@ -37,6 +38,8 @@ public final class Serial16550A: BusDevice, @unchecked Sendable {
   private var fifoEnabled = false
   private var transmitterEmptyPending = false
   private var received = ReceiveQueue()
+  // How many of those the chip has: the rest is on its way over the line, and comes when the guest next looks.
+  private var held = 0
   private var wasFull = false
   private var causes: Causes = []
 
@@ -53,6 +56,9 @@ public final class Serial16550A: BusDevice, @unchecked Sendable {
     self.output = output
   }
 
+  /// Characters that the chip has room for: its FIFO's, or without one its holding register's.
+  private var depth: Int { fifoEnabled ? 16 : 1 }
+
   private var divisorLatch: Bool { lineControl & 0x80 != 0 }
   private var loopback: Bool { modemControl & 0x10 != 0 }
   /// OUT2 gates the interrupt line on a PC, and in loopback the pin is at rest.
@@ -68,7 +74,9 @@ public final class Serial16550A: BusDevice, @unchecked Sendable {
     case 0 where divisorLatch: return UInt8(truncatingIfNeeded: divisor)
     case 1 where divisorLatch: return UInt8(truncatingIfNeeded: divisor >> 8)
     case 0:
+      fill()
       let byte = received.pop() ?? 0
+      held = max(held - 1, 0)
       update(by: thread)
       tellOfRoom()
       return byte
@@ -77,7 +85,9 @@ public final class Serial16550A: BusDevice, @unchecked Sendable {
     case 3: return lineControl
     case 4: return modemControl
     // THRE and TEMT: sending takes no time. DR: something was received.
-    case 5: return 0x60 | (received.isEmpty ? 0 : 1)
+    case 5:
+      fill()
+      return 0x60 | (received.isEmpty ? 0 : 1)
     // In loopback the modem inputs are wired to the outputs; else the other side is there and ready.
     case 6: return loopback ? loopbackModemStatus : 0xb0
     case 7: return scratch
@@ -114,7 +124,12 @@ public final class Serial16550A: BusDevice, @unchecked Sendable {
     case 0 where divisorLatch: divisor = divisor & 0xff00 | UInt16(byte)
     case 1 where divisorLatch: divisor = divisor & 0x00ff | UInt16(byte) << 8
     case 0:
-      if loopback { take(byte) } else { output.put(byte) }
+      if loopback {
+        take(byte)
+        fill()
+      } else {
+        output.put(byte)
+      }
       // The cause is a new one each time: the register was filled and is empty again.
       causes.remove(.transmitterEmpty)
       transmitterEmptyPending = true
@@ -125,8 +140,10 @@ public final class Serial16550A: BusDevice, @unchecked Sendable {
       interruptEnable = byte & 0x0f
       update(by: thread)
     case 2:
-      fifoEnabled = byte & 1 != 0
-      if byte & 2 != 0 { received.removeAll() }
+      let isEnabled = byte & 1 != 0
+      // Changing between the two modes clears the FIFOs as well (PC16550D, section 8.4).
+      if byte & 2 != 0 || isEnabled != fifoEnabled { clearReceiver() }
+      fifoEnabled = isEnabled
       update(by: thread)
       tellOfRoom()
     case 3: lineControl = byte
@@ -141,8 +158,9 @@ public final class Serial16550A: BusDevice, @unchecked Sendable {
     }
   }
 
-  /// Puts the device into its power-on state.
+  /// Puts the device into its power-on state. What has not come over the line yet goes on coming.
   public func reset() {
+    clearReceiver()
     interruptEnable = 0
     lineControl = 0
     modemControl = 0
@@ -150,7 +168,6 @@ public final class Serial16550A: BusDevice, @unchecked Sendable {
     divisor = 1
     fifoEnabled = false
     transmitterEmptyPending = false
-    received.removeAll()
     causes = []
     tellOfRoom()
   }
@@ -172,6 +189,16 @@ public final class Serial16550A: BusDevice, @unchecked Sendable {
     return taken
   }
 
+  /// Has what is on the line come into the chip, as far as that has room: the guest looks.
+  private func fill() { held = min(received.count, max(held, depth)) }
+
+  /// Empties the chip. What comes over the line afterwards is a cause of its own.
+  private func clearReceiver() {
+    received.removeFirst(held)
+    held = 0
+    causes.remove(.received)
+  }
+
   /// Tells the port's feeder once the guest has made enough room for it to be worth a wakeup.
   private func tellOfRoom() {
     guard wasFull, received.count <= Serial16550A.receiveCapacity / 2 else { return }
@@ -182,7 +209,10 @@ public final class Serial16550A: BusDevice, @unchecked Sendable {
   /// Finds the causes anew and pulses the line for each one that was not there before.
   private func update(by thread: ThreadContext) {
     var now: Causes = []
-    if interruptEnable & 1 != 0, !received.isEmpty { now.insert(.received) }
+    if interruptEnable & 1 != 0, !received.isEmpty {
+      fill()
+      now.insert(.received)
+    }
     if interruptEnable & 2 != 0, transmitterEmptyPending { now.insert(.transmitterEmpty) }
     let fresh = now.subtracting(causes)
     causes = now
@@ -215,8 +245,9 @@ private struct ReceiveQueue {
     return bytes[head]
   }
 
-  mutating func removeAll() {
-    head = 0
-    count = 0
+  /// Drops the next so many, which are there.
+  mutating func removeFirst(_ number: Int) {
+    head = (head + number) % bytes.count
+    count -= number
   }
 }

@@ -10,4 +10,8 @@ public struct InterruptMessage: Sendable, Equatable {
     self.address = address
     self.data = data
   }
+
+  /// Whether a message, or a line, does what a vCPU with interrupts off notices, too: its delivery mode is SMI, NMI or INIT (Intel SDM
+  /// volume 3, section 11.11.2).
+  public static func isUnmaskable(data: UInt32) -> Bool { [2, 4, 5].contains(data >> 8 & 7) }
 }

@@ -44,6 +44,10 @@ public protocol Vcpu: AnyObject, Sendable {
   /// - Returns: nil where the guest has nothing mapped.
   func translate(linear address: UInt64) throws -> UInt64?
 
+  /// Where the vCPU waits, if it does and no interrupt can end that: the instruction pointer behind a HLT with interrupts off, or 0 for
+  /// a vCPU that has not been started. Nil where it runs, or may be woken. On the vCPU's own thread, between two runs.
+  func positionOfEndlessWait() throws -> UInt64?
+
   /// Where the guest was when the exit that is being handled happened: its instruction pointer, an offset in its code segment.
   /// Whether that is the instruction that exited or the one behind it is the engine's matter. Only where
   /// `MachineRequirements.tellsInstructionPointers` says so; on the vCPU's own thread.

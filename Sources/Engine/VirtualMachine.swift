@@ -35,6 +35,12 @@ public protocol VirtualMachine: AnyObject, Sendable {
   /// the second 8259's, and the timer ticking 18.2 times a second.
   func setFirmwareInterrupts() throws
 
+  /// Whether a vCPU that halts stays in guest mode until an interrupt wakes it, and does not exit.
+  var haltsInGuestMode: Bool { get }
+
+  /// Whether a line of the engine's I/O APIC is programmed to do what a vCPU with interrupts off notices, too. From any thread.
+  func hasUnmaskableLines() throws -> Bool
+
   /// Notes the state of the interrupt controllers and the timer, for `reset`. Before a vCPU runs.
   func keepPowerOnState() throws
   /// Puts that state back.

@@ -26,15 +26,17 @@ extension GuestMemory {
   ///     huge in any case.
   ///   - preallocate: touch all of it now, so that the guest never waits for the host's memory, and a host without
   ///     enough says so at the start.
+  ///   - controlGroup: the directory of the control group that the process joins before the guest runs; nil: none.
   /// - Throws: `GuestMemoryAllocationError` when the host cannot provide it.
   public static func allocate(
-    bytes: UInt64, backend: GuestMemoryBackend, hugePages: Bool = true, preallocate: Bool
+    bytes: UInt64, backend: GuestMemoryBackend, hugePages: Bool = true, preallocate: Bool,
+    controlGroup: String? = nil
   ) throws(GuestMemoryAllocationError) -> GuestMemory {
     switch backend {
     case .anonymous:
       let source = "anonymous memory"
       let advice = "choose a smaller --memory"
-      try checkHostCanHold(bytes: bytes, preallocate: preallocate)
+      try checkHostCanHold(bytes: bytes, preallocate: preallocate, controlGroup)
       let mapping = try mapped(bytes, from: source, advice) { length throws(Errno) in
         try MemoryMapping(anonymous: length, alignment: 2 << 20)
       }
@@ -52,21 +54,24 @@ extension GuestMemory {
             "--mem-pages small with --mem-path \(path): all pages of hugetlbfs are huge; leave one of the two out"
         )
       }
-      if file.isHostMemory { try checkHostCanHold(bytes: bytes, preallocate: preallocate) }
-      let mapping = try mapped(bytes, from: file.name, file.advice) { length throws(Errno) in
+      if file.isHostMemory { try checkHostCanHold(bytes: bytes, preallocate: preallocate, controlGroup) }
+      let mapping = try mapped(bytes, from: file.name, file.advice(bytes)) { length throws(Errno) in
         try file.resize(bytes)
         return try MemoryMapping(guarding: file.descriptor.raw, length: length, alignment: file.alignment)
       }
       mapping.leaveOutOfDumps()
       // tmpfs gives them by itself only where it is mounted so (huge=), or where shmem_enabled says so.
       if file.isHostMemory { if hugePages { mapping.adviseHugePages() } else { mapping.refuseHugePages() } }
-      if preallocate { try populate(mapping, descriptor: file.descriptor.raw, of: file.name, file.advice) }
+      if preallocate {
+        try populate(mapping, descriptor: file.descriptor.raw, of: file.name, file.advice(bytes))
+      }
       return GuestMemory(layout: RAMLayout(bytes: bytes), mapping: mapping, backing: file.name)
     }
   }
 
   private static func mapped(
-    _ bytes: UInt64, from source: String, _ advice: String, _ map: (Int) throws(Errno) -> MemoryMapping
+    _ bytes: UInt64, from source: String, _ advice: @autoclosure () -> String,
+    _ map: (Int) throws(Errno) -> MemoryMapping
   ) throws(GuestMemoryAllocationError) -> MemoryMapping {
     do {
       guard let length = Int(exactly: bytes) else { throw Errno.noMemory }
@@ -74,12 +79,13 @@ extension GuestMemory {
     } catch {
       throw GuestMemoryAllocationError(
         description:
-          "mapping \(describe(bytes: bytes)) of guest RAM from \(source) failed: \(error); \(advice)")
+          "mapping \(describe(bytes: bytes)) of guest RAM from \(source) failed: \(error); \(advice())")
     }
   }
 
   private static func populate(
-    _ mapping: borrowing MemoryMapping, descriptor: CInt?, of source: String, _ advice: String
+    _ mapping: borrowing MemoryMapping, descriptor: CInt?, of source: String,
+    _ advice: @autoclosure () -> String
   ) throws(GuestMemoryAllocationError) {
     do {
       try unsafe Preallocation.run(mapping, descriptor: descriptor)
@@ -87,20 +93,51 @@ extension GuestMemory {
       throw GuestMemoryAllocationError(
         description:
           "preallocating \(describe(bytes: UInt64(mapping.length))) of guest RAM from \(source) failed: "
-          + "\(error); \(advice)")
+          + "\(error); \(advice())")
     }
   }
 
-  /// Refuses what the host has no memory for: without this the guest would start and the host's out-of-memory killer
-  /// would end the run some time later.
-  private static func checkHostCanHold(bytes: UInt64, preallocate: Bool) throws(GuestMemoryAllocationError) {
+  /// Refuses what the host, or a control group, has no memory for: without this the guest would start and the kernel's
+  /// out-of-memory killer would end the run some time later.
+  private static func checkHostCanHold(
+    bytes: UInt64, preallocate: Bool, _ controlGroup: String?
+  ) throws(GuestMemoryAllocationError) {
     let pages = sysconf(CInt(_SC_PHYS_PAGES))
     let pageSize = sysconf(CInt(_SC_PAGESIZE))
-    guard pages > 0, pageSize > 0 else { return }
-    let shortage = shortage(
-      bytes: bytes, preallocate: preallocate, total: UInt64(pages) * UInt64(pageSize),
-      available: availableMemory())
+    if pages > 0, pageSize > 0 {
+      let shortage = shortage(
+        bytes: bytes, preallocate: preallocate, total: UInt64(pages) * UInt64(pageSize),
+        available: availableMemory())
+      if let shortage { throw GuestMemoryAllocationError(description: shortage) }
+    }
+    // What is allocated now is of the group that the process is in now; the rest of the one that it joins.
+    let shortage =
+      shortage(
+        bytes: bytes, preallocate: false,
+        limits: MemoryLimits(joining: controlGroup.map(realPath)))
+      ?? (preallocate ? shortage(bytes: bytes, preallocate: true, limits: MemoryLimits()) : nil)
     if let shortage { throw GuestMemoryAllocationError(description: shortage) }
+  }
+
+  private static func realPath(_ path: String) -> String {
+    guard let resolved = unsafe realpath(path, nil) else { return path }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+  }
+
+  /// What is wrong with asking a control group for RAM; nil where it may be had.
+  static func shortage(bytes: UInt64, preallocate: Bool, limits: MemoryLimits) -> String? {
+    if let limit = limits.lowest, bytes > limit.bytes {
+      return
+        "--memory \(describe(bytes: bytes)): the control group \(limit.group) has \(limit.bytes >> 20) MiB; choose less, "
+        + "or change its \(limit.file)"
+    }
+    if preallocate, let limit = limits.fullest, let available = limit.available, bytes > available {
+      return
+        "--mem-prealloc with --memory \(describe(bytes: bytes)): the control group \(limit.group) has "
+        + "\(available >> 20) MiB to spare; choose less, or leave out --mem-prealloc"
+    }
+    return nil
   }
 
   /// MemAvailable of proc(5), in bytes.
@@ -139,14 +176,30 @@ extension GuestMemory {
 private struct BackingFile: ~Copyable {
   let descriptor: FileDescriptor
   let name: String
-  /// What to do where it cannot be as large as RAM.
-  let advice: String
-  /// Whether it is on hugetlbfs.
-  let hasHugePages: Bool
+  /// Of hugetlbfs: bytes of a page, and how many its mount allows beyond those that are in use; nil where it has no limit. Nil for
+  /// other files.
+  let hugePages: (size: UInt64, allowed: UInt64?)?
   /// What addresses of its bytes have to be multiples of: the size of its pages, or of the pages that it might get.
   let alignment: Int
   /// Whether every page of it is a page of the host's memory, which nothing can take back: tmpfs.
   let isHostMemory: Bool
+
+  /// Whether it is on hugetlbfs.
+  var hasHugePages: Bool { hugePages != nil }
+
+  /// What to do where it cannot be as large as RAM. The kernel promises huge pages when they are mapped, so nothing has to be
+  /// counted before.
+  borrowing func advice(_ bytes: UInt64) -> String {
+    guard let hugePages else { return "choose a smaller --memory or another --mem-path" }
+    let page = GuestMemory.describe(bytes: hugePages.size)
+    let needed = bytes / hugePages.size
+    if let allowed = hugePages.allowed, allowed < needed {
+      return "its mount allows \(allowed) more huge pages of \(page) (size=), \(needed) are needed"
+    }
+    let free =
+      HugePages.available(pageSize: hugePages.size).map { "\($0) huge pages of \(page) are free, " } ?? ""
+    return "\(free)\(needed) are needed; reserve more through /proc/sys/vm/nr_hugepages"
+  }
 
   static func make(path: String, bytes: UInt64) throws(GuestMemoryAllocationError) -> BackingFile {
     let descriptor = try open(path)
@@ -157,24 +210,22 @@ private struct BackingFile: ~Copyable {
     let kind = UInt32(truncatingIfNeeded: information.f_type)
     guard kind == UInt32(CLINUX_HUGETLBFS_MAGIC) else {
       return BackingFile(
-        descriptor: descriptor, name: path, advice: "choose a smaller --memory or another --mem-path",
-        hasHugePages: false, alignment: 2 << 20, isHostMemory: kind == UInt32(CLINUX_TMPFS_MAGIC))
+        descriptor: descriptor, name: path, hugePages: nil, alignment: 2 << 20,
+        isHostMemory: kind == UInt32(CLINUX_TMPFS_MAGIC))
     }
     let pageSize = max(UInt64(information.f_bsize), 1)
-    let page = GuestMemory.describe(bytes: pageSize)
     guard bytes % pageSize == 0 else {
       throw GuestMemoryAllocationError(
-        description: "--mem-path \(path): its huge pages have \(page), and --memory is not a multiple of that"
-      )
+        description:
+          "--mem-path \(path): its huge pages have \(GuestMemory.describe(bytes: pageSize)), and --memory is not a "
+          + "multiple of that")
     }
-    guard UInt64(information.f_bfree) >= bytes / pageSize else {
-      throw GuestMemoryAllocationError(
-        description: "--mem-path \(path): \(information.f_bfree) huge pages of \(page) are free, "
-          + "\(bytes / pageSize) are needed; reserve more through /proc/sys/vm/nr_hugepages")
-    }
+    // Mounted without size= it has no numbers at all (hugetlbfs_statfs of fs/hugetlbfs/inode.c); with min_size= alone, all ones.
+    let blocks = UInt64(information.f_blocks)
+    let isLimited = blocks != 0 && blocks < UInt64(Int64.max)
     return BackingFile(
       descriptor: descriptor, name: "hugetlbfs \(path)",
-      advice: "reserve more huge pages through /proc/sys/vm/nr_hugepages", hasHugePages: true,
+      hugePages: (pageSize, isLimited ? UInt64(information.f_bfree) : nil),
       alignment: Int(max(pageSize, 4096)), isHostMemory: false)
   }
 

@@ -1,5 +1,6 @@
 import CKVM
 import Engine
+import GuestRAM
 
 /// Instructions that kernels execute while they start and that KVM's instruction emulator does not know, done here. KVM
 /// without hardware virtualization emulates all of a kernel's instructions; elsewhere none of these ever gets here.
@@ -39,8 +40,11 @@ enum InstructionMending {
   ///
   /// - Returns: false where it is something else, or would raise an exception.
   static func mend(_ error: VcpuExit.InternalError, of vcpu: KVMVcpu) -> Bool {
-    guard error.suberror == 1, let instruction = Instruction(error.instruction) else { return false }
+    guard error.suberror == 1 else { return false }
     do {
+      guard let instruction = Instruction(error.instruction) else {
+        return try mendMediaControl(error.instruction, of: vcpu)
+      }
       var registers = try vcpu.registers()
       switch instruction {
       case .breakpoint:
@@ -71,6 +75,51 @@ enum InstructionMending {
     } catch {
       return false
     }
+  }
+
+  /// `ldmxcsr` and `stmxcsr`, which compilers put where a program sets how its floating point rounds.
+  private static func mendMediaControl(_ bytes: [UInt8], of vcpu: KVMVcpu) throws -> Bool {
+    guard let memory = vcpu.memory else { return false }
+    var registers = try vcpu.registers()
+    let system = try vcpu.systemRegisters()
+    guard let operand = MemoryOperand([0x0f, 0xae], in: bytes, registers: registers, system: system),
+      operand.operation == 2 || operand.operation == 3
+    else { return false }
+    // For a kernel that has switched SSE on (CR4.OSFXSR), without EM and TS of CR0; virtual-8086 mode is none.
+    guard system.cr0 & 0b1100 == 0, system.cr4 & 1 << 9 != 0, system.ss.dpl == 0,
+      registers.rflags & 1 << 17 == 0
+    else { return false }
+    let stores = operand.operation == 3
+    guard let linear = operand.linear(count: 4, writing: stores, system) else { return false }
+    let walk = PageWalk(memory: memory, system: system, flags: registers.rflags)
+    // The operand may lie on two pages.
+    var places: [GuestAddress] = []
+    for offset: UInt64 in 0..<4 {
+      guard let place = walk.physical(linear &+ offset, writing: stores) else { return false }
+      places.append(GuestAddress(place))
+    }
+    var isDone = false
+    try vcpu.withMediaControl { value, mask in
+      guard places.allSatisfy({ memory.contains($0, count: 1) }) else { return nil }
+      if stores {
+        for (index, place) in places.enumerated() {
+          try memory.write(UInt8(truncatingIfNeeded: value >> UInt32(8 * index)), at: place, .little)
+        }
+        isDone = true
+        return nil
+      }
+      let new = try places.enumerated().reduce(UInt32(0)) { value, byte in
+        value | UInt32(try memory.read(UInt8.self, at: byte.element, .little)) << UInt32(8 * byte.offset)
+      }
+      // Setting a bit that there is not is #GP.
+      guard new & ~mask == 0 else { return nil }
+      isDone = true
+      return new
+    }
+    guard isDone else { return false }
+    registers.rip &+= UInt64(operand.length)
+    try vcpu.setRegisters(registers)
+    return true
   }
 
   /// Whether x87 instructions raise no exception: neither EM nor TS of CR0.

@@ -69,6 +69,7 @@ public final class KVMEngine: ExecutionEngine {
         hasDeadlineTimer: has(.deadlineTimer), hasPerformanceCounters: requirements.hasPerformanceCounters))
     machine.resetIndices = KVMVcpu.resetRegisters(listed: try system.modelSpecificRegisterIndices())
     try machine.bound(requirements)
+    machine.memory = memory
     machine.tellsInstructionPointers = requirements.tellsInstructionPointers
     if requirements.coalescesWrites { machine.ringPage = try system.check(.coalescedMMIO) }
     // One page, and the three above it.

@@ -1,6 +1,7 @@
 import CKVM
 import Engine
 import Glibc
+import GuestRAM
 import Platform
 
 /// A virtual CPU of KVM: its descriptor, and the page that it shares with the kernel.
@@ -20,6 +21,8 @@ import Platform
   @usableFromInline let pageSize: Int
   /// The machine's ring of writes that KVM keeps; nil: it keeps none.
   @usableFromInline let ring: CoalescedRing?
+  /// Guest RAM, for instructions that are done here; set before the vCPU runs.
+  var memory: GuestMemory?
   // The main thread's own.
   var powerOn: PowerOnState?
   /// The model-specific registers that a reset puts back, as far as KVM has them.

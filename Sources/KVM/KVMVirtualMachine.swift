@@ -1,5 +1,6 @@
 import CKVM
 import Engine
+import GuestRAM
 import Platform
 
 /// A virtual machine of KVM: the kernel's object that holds guest memory, vCPUs and interrupt controllers.
@@ -14,6 +15,8 @@ public final class KVMVirtualMachine: VirtualMachine, @unchecked Sendable {
   var tellsInstructionPointers = false
   /// The page of each vCPU's mapping in which the writes are that it keeps; nil: it keeps none.
   var ringPage: Int?
+  /// Guest RAM; nil where whoever made the machine has it.
+  var memory: GuestMemory?
   // What is in the kernel, noted when it is made.
   var controllers = MachineRequirements.InterruptControllers.none
   var hasTimer = false
@@ -77,6 +80,7 @@ public final class KVMVirtualMachine: VirtualMachine, @unchecked Sendable {
     let vcpu = try KVMVcpu(
       id: id, descriptor: FileDescriptor(owning: CInt(raw)), mappingSize: runMappingSize,
       hasLocalController: controllers != .none, ringPage: ringPage)
+    vcpu.memory = memory
     if tellsInstructionPointers { vcpu.shareRegisters() }
     vcpu.resetIndices = resetIndices
     return vcpu

@@ -81,7 +81,8 @@ extension MachineConfiguration {
           networks: networks.map { QueueService($0.pairs, $0.service) },
           entropy: entropy ? QueueService(1, entropyService) : nil,
           console: numberedPorts.map { $0.number + 1 }.max().map { QueueService($0, consoleService) },
-          locks: lock, kicksExit: !ioeventfd, threads: threads, loops: ioThreads, ioThreads: namedIOThreads))
+          debugExitPorts: debugExitPorts, debugConsole: debugConsole != nil, locks: lock,
+          kicksExit: !ioeventfd, threads: threads, loops: ioThreads, ioThreads: namedIOThreads))
     } catch {
       throw MachineError(error.description)
     }
@@ -133,13 +134,30 @@ extension QueueService {
   }
 }
 
+extension MachineConfiguration {
+  /// Opens what the serial port and the debug console write to: one and the same where both lead there.
+  ///
+  /// - Parameter peer: whom the serial port leads to, where that is somebody who comes and goes.
+  func makeOutputs(
+    serialPeer peer: SerialPeer?
+  ) throws(MachineError) -> (serial: SerialOutput, debugConsole: SerialOutput) {
+    let output: SerialOutput
+    if let peer {
+      output = SerialOutput(peer, option: serial.option)
+    } else {
+      output = try serial.makeOutput(of: .serial)
+    }
+    guard let debugConsole else { return (output, SerialOutput(discarding: ())) }
+    return (output, debugConsole == serial ? output : try debugConsole.makeOutput(of: .debugConsole))
+  }
+}
+
 extension MachineConfiguration.Serial {
-  /// Opens what the serial port writes to.
-  func makeOutput() throws(MachineError) -> SerialOutput {
+  fileprivate func makeOutput(of device: SerialOutput.Source) throws(MachineError) -> SerialOutput {
     switch self {
-    case .stdio: SerialOutput(standardOutput: ())
-    case .file(let path): try SerialOutput(path: path)
-    case .none: SerialOutput(discarding: ())
+    case .stdio: SerialOutput(standardOutputOf: device)
+    case .file(let path): try SerialOutput(path: path, of: device)
+    case .none, .peer: SerialOutput(discarding: ())
     }
   }
 }

@@ -23,6 +23,8 @@ struct DeviceParts {
   let control: any PowerControl
   /// Where the serial port's output goes.
   let output: any ByteSink
+  /// Where the debug console's goes.
+  let debugOutput: any ByteSink
   /// Sets the lines that the test device drives.
   let levels: any InterruptLevels
   /// Calls the real-time clock.
@@ -99,6 +101,7 @@ struct DeviceSet {
       return KeyboardController(
         id: id, control: parts.control, interrupt: slot.line == nil ? nil : try interrupt(of: slot, parts))
     case .resetControl: return ResetControl(id: id, control: parts.control)
+    case .debugConsole: return DebugConsole(id: id, output: parts.debugOutput)
     case .debugExit: return DebugExitPort(id: id, control: parts.control)
     case .powerOff: return PowerOffPort(id: id, control: parts.control)
     case .clock:

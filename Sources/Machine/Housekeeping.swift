@@ -9,6 +9,7 @@ final class Housekeeping {
   private let signals: SignalDescriptor
   private var stateWasWanted = Tracing.isEnabled
   private var recordingSource: EventLoop<Epoll, Unobserved>.SourceID?
+  private var halts = HaltWatch()
 
   init(
     _ machine: Machine, signals: consuming SignalDescriptor, limit recording: RecordingLimit?
@@ -70,6 +71,9 @@ final class Housekeeping {
     }
     stateWasWanted = wanted
     if wanted { machine.dump.recordClocks() }
+    let control = machine.control
+    let isHalted = halts.tick(used: machine.vcpuTime, waits: { control.endlessWaits }, ask: control.look)
+    if isHalted, !machine.hasUnmaskableLines { control.end(.halted) }
   }
 
   /// Records the last counters and clocks, and at the very end how many events there were. The other threads have ended.

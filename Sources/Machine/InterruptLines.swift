@@ -126,6 +126,13 @@ final class InterruptRoutes: InterruptMessageSink {
 
   func message(of line: UInt32) -> InterruptMessage? { messages.withLock { $0[line] } }
 
+  /// Whether a line does what a vCPU with interrupts off notices, too.
+  var hasUnmaskableLines: Bool {
+    messages.withLock { messages in
+      messages.values.contains { InterruptMessage.isUnmaskable(data: $0.data) }
+    }
+  }
+
   func routesChanged(_ routes: [IOAPIC.Route]) {
     let table = routes.map { (line: $0.line, message: InterruptMessage(address: $0.address, data: $0.data)) }
     messages.withLock { messages in

@@ -15,6 +15,8 @@ package final class Machine {
   let plan: BootPlan
   let memory: GuestMemory
   let machine: any VirtualMachine
+  /// Where the I/O APIC is one of the devices, what it makes of its lines.
+  let routes: InterruptRoutes?
   let control: RunControl
   let burden: HostBurden
   let dispatcher: Dispatcher
@@ -27,14 +29,18 @@ package final class Machine {
   let dump: StateDump
   let statistics: [KernelStatistics]
   let input: SerialInput?
+  /// Who comes and goes at the serial port; nil where it leads elsewhere.
+  let serialPeer: SerialPeer?
   let output: SerialOutput
+  /// The debug console's; the same where both lead to the same.
+  let debugOutput: SerialOutput
   let disks: DiskBackends
   let ports: [(ConsolePortDescription, CharacterPeer)]
   let networks: [NetDevice]
   let queues: QueueTracing
   var warnings: [String]
   /// What a user is to know before the guest starts, such as a tap that is down.
-  package let notices: [String]
+  package var notices: [String] { networks.compactMap(\.notice) + terminalNotices }
   var resets = 0
   /// Whether nothing is recorded any more, as the trace is as large as it may be.
   var isRecordingEnded = false
@@ -93,9 +99,13 @@ package final class Machine {
     let observer = TracingObserver()
 
     let routes = configuration.interruptController == .split ? InterruptRoutes(machine: machine) : nil
-    let output = try configuration.serial.makeOutput()
-    output.isStopping = { control.isPausing }
+    self.routes = routes
+    let serialPeer = try configuration.serial.makePeer()
+    self.serialPeer = serialPeer
+    let (output, debugOutput) = try configuration.makeOutputs(serialPeer: serialPeer)
+    for output in [output, debugOutput] { output.isStopping = { control.isPausing } }
     self.output = output
+    self.debugOutput = debugOutput
     let levels = LineLevels(
       machine: machine, routes: routes, isConnected: configuration.interruptController != .none)
     let clockTimer = try ClockTimer()
@@ -114,7 +124,7 @@ package final class Machine {
         diskOptions: configuration.disks, ports: ports,
         stamps: stamps,
         networks: networks, control: control,
-        output: output, levels: levels,
+        output: output, debugOutput: debugOutput, levels: levels,
         clockTimer: clockTimer, routes: routes
       ) { device, line throws(MachineError) in
         try configuration.makeLine(
@@ -146,13 +156,13 @@ package final class Machine {
     input = try configuration.makeInput(serial: serial, dispatcher: dispatcher, control: control)
     do {
       try input?.attach(to: loops[serialSlot.loop])
+      try serialPeer?.attach(serial, to: loops[serialSlot.loop], dispatcher: dispatcher)
     } catch {
       throw MachineError("waiting for the serial port's input: \(error)")
     }
     try builder.keepPowerOnState(of: vcpus)
     statistics = builder.makeStatistics(of: vcpus)
     warnings = builder.warnings + plan.warnings + disks.warnings
-    notices = networks.compactMap(\.notice)
     dump = StateDump(
       configuration: configuration, host: HostDescription.current,
       timeStampCounterKHz: builder.timeStampCounterKHz)

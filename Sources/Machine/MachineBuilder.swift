@@ -23,7 +23,8 @@ final class MachineBuilder<Engine: ExecutionEngine> {
     do {
       memory = try GuestMemory.allocate(
         bytes: configuration.memory, backend: configuration.memoryPath.map { .path($0) } ?? .anonymous,
-        hugePages: configuration.memoryPages == .huge, preallocate: configuration.preallocate)
+        hugePages: configuration.memoryPages == .huge, preallocate: configuration.preallocate,
+        controlGroup: configuration.controlGroup)
     } catch {
       throw MachineError(error.description)
     }
@@ -46,7 +47,8 @@ final class MachineBuilder<Engine: ExecutionEngine> {
       throw MachineError("making the virtual machine: \(error)")
     }
     do {
-      control = try RunControl(vcpus: configuration.vcpus, onReboot: configuration.onReboot)
+      control = try RunControl(
+        vcpus: configuration.vcpus, onReboot: configuration.onReboot, onCrash: configuration.onCrash)
     } catch {
       throw MachineError("eventfd: \(error)")
     }

@@ -24,6 +24,14 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
     case exit
   }
 
+  /// What happens when the guest's processor gives up: a triple fault.
+  package enum CrashAction: String, Sendable, Codable, CaseIterable {
+    /// The machine starts again in the same process, as a PC does.
+    case reset
+    /// The run ends, and tells where.
+    case exit
+  }
+
   /// What an I/O thread waits with for what there is to do.
   package enum WaitMethod: String, Sendable, Codable, CaseIterable {
     /// select(2): the kernel is given all descriptors each time.
@@ -45,12 +53,14 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
     package init() {}
   }
 
-  /// Where the serial port leads.
+  /// Where a serial port or a debug console leads.
   package enum Serial: Sendable, Codable, Equatable {
     /// Standard output and standard input.
     case stdio
     /// A file, written from its start.
     case file(String)
+    /// Whoever comes and goes at a UNIX socket or a pseudo-terminal.
+    case peer(Port.Peer)
     /// Nowhere.
     case none
   }
@@ -204,6 +214,8 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
   package var threadControlGroups: [String: String] = [:]
   /// What a reset does.
   package var onReboot = RebootAction.reset
+  /// What a triple fault does.
+  package var onCrash = CrashAction.exit
   /// Nanoseconds after which the run is ended; nil for never.
   package var timeLimit: UInt64?
   /// Nanoseconds between two readings of the counters that KVM and the host keep; 0: only at the start and at the end.
@@ -212,6 +224,10 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
   package var serial = Serial.stdio
   /// Whether the guest is given standard input through the serial port (with `serial` stdio).
   package var readsInput = false
+  /// Where the debug console leads; nil: there is none.
+  package var debugConsole: Serial?
+  /// Ports at which the guest can end the run with a value.
+  package var debugExitPorts = BoardOptions.debugExitPorts
   /// Whether locks are traced even when they are free.
   package var traceLocks = false
   /// Whether exits are traced with the guest's instruction pointer.

@@ -35,7 +35,7 @@ extension Machine {
       // A vCPU's thread that runs an event loop as well goes on with that alone.
       if !isSingle { for thread in threads.vcpus { thread.join() } }
       input?.stop()
-      output.finish()
+      for output in outputs { output.finish() }
       for loop in loops {
         loop.watch?.stop()
         loop.end()
@@ -206,8 +206,34 @@ extension Machine {
     exit(reason?.exitStatus ?? 4)
   }
 
+  /// The time that all vCPUs together have had a CPU, ns; nil where the host does not tell, or vCPUs that halt exit.
+  var vcpuTime: UInt64? {
+    guard machine.haltsInGuestMode else { return nil }
+    var total: UInt64 = 0
+    for runner in vcpus {
+      guard let time = runner.thread.processorTime else { return nil }
+      total &+= time
+    }
+    return total
+  }
+
+  /// Whether a line may wake a vCPU that has interrupts off.
+  var hasUnmaskableLines: Bool {
+    if let routes, routes.hasUnmaskableLines { return true }
+    return (try? machine.hasUnmaskableLines()) ?? true
+  }
+
+  /// Where what the guest sends character by character goes.
+  private var outputs: [SerialOutput] { output === debugOutput ? [output] : [output, debugOutput] }
+
   private func name(of device: DeviceID) -> String {
     devices.layout.slots.first { $0.id == device.rawValue }?.name ?? "device \(device.rawValue)"
+  }
+
+  private var crashWarnings: [String] {
+    let count = control.crashResets
+    return count == 0
+      ? [] : ["\(count) triple fault\(count == 1 ? "" : "s") reset the machine (--on-crash reset)"]
   }
 
   private func summary(_ outcome: RunOutcome) -> RunSummary {
@@ -217,14 +243,14 @@ extension Machine {
       outcome: outcome, exits: vcpus.map(\.exits), resets: resets, unclaimed: unclaimed.accesses,
       unclaimedElsewhere: unclaimed.elsewhere, report: readReport(),
       eventsEmitted: threads.reduce(0) { $0 &+ $1.emitted }, eventsLeftOut: exeunt_events_left_out(),
-      warnings: warnings + burden.texts + queues.texts
+      warnings: warnings + crashWarnings + burden.texts + queues.texts
         + devices.devices.flatMap { device in
           ((device as? MMIOTransport)?.troubles ?? []).map { "\(name(of: device.id)): \($0)" }
         }
         + networks.flatMap { network in
           network.losses.texts.map { "\(name(of: network.id)): \($0)" }
-        } + [output.complaint].compactMap { $0 } + failures.map(\.text),
-      lacksOutput: output.complaint != nil || failures.contains { $0.isOutput })
+        } + outputs.compactMap(\.complaint) + failures.map(\.text),
+      lacksOutput: outputs.contains { $0.complaint != nil } || failures.contains { $0.isOutput })
   }
 }
 

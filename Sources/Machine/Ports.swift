@@ -14,6 +14,8 @@ extension MachineConfiguration {
       case server(String)
       /// A UNIX socket that is connected to before the guest runs.
       case client(String)
+      /// A pseudo-terminal of its own.
+      case terminal
       /// The next port with this peer: what is sent over one of the two is received over the other.
       case port
     }
@@ -64,16 +66,63 @@ extension Machine {
   var portFailures: [(text: String, isOutput: Bool)] {
     zip(configuration.numberedPorts, ports).compactMap { numbered, made in
       guard let failure = made.1.failure else { return nil }
-      let what =
-        switch failure.operation {
-        case .send: "cannot be written any more, and what the guest sends is lost"
-        case .receive: "cannot be read any more"
-        case .accept: "kept somebody waiting who wanted to connect"
-        }
       return (
-        "port \(numbered.number) of the console: \(numbered.port.peer.option) \(what): \(failure.error)",
+        "port \(numbered.number) of the console: \(numbered.port.peer.option) \(failure.text)",
         failure.operation == .send
       )
+    }
+      + [serialPeer?.failure].compactMap { $0 }.map { failure in
+        ("\(configuration.serial.option) \(failure.text)", failure.operation == .send)
+      }
+  }
+
+  /// Where pseudo-terminals are, one line each.
+  var terminalNotices: [String] {
+    var notices: [String] = []
+    if let path = serialPeer?.terminalPath { notices.append("the serial port is at \(path)") }
+    for (number, made) in zip(configuration.numberedPorts.map(\.number), ports) {
+      guard let path = made.1.terminalPath else { continue }
+      notices.append("port \(number) of the console is at \(path)")
+    }
+    return notices
+  }
+}
+
+extension CharacterPeer.Failure {
+  fileprivate var text: String {
+    let what =
+      switch operation {
+      case .send: "cannot be written any more, and what the guest sends is lost"
+      case .receive: "cannot be read any more"
+      case .accept: "kept somebody waiting who wanted to connect"
+      }
+    return "\(what): \(error)"
+  }
+}
+
+extension MachineConfiguration.Serial {
+  /// As a user may give it.
+  var option: String {
+    switch self {
+    case .stdio: "--serial stdio"
+    case .none: "--serial none"
+    case .file(let path): "--serial \(path)"
+    case .peer(.server(let path)): "--serial unix:\(path),server=on"
+    case .peer(.client(let path)): "--serial unix:\(path)"
+    case .peer(.terminal): "--serial pty"
+    case .peer(let peer): "--serial chardev: \(peer.option)"
+    }
+  }
+
+  /// Opens who comes and goes at the serial port; nil where it leads elsewhere.
+  func makePeer() throws(MachineError) -> SerialPeer? {
+    guard case .peer(let peer) = self else { return nil }
+    var loose: CharacterPeer?
+    let made = try peer.open(&loose, as: option)
+    do {
+      return try SerialPeer(made)
+    } catch {
+      throw MachineError("\(option): \(error)")
     }
   }
 }
@@ -86,11 +135,16 @@ extension MachineConfiguration.Port.Peer {
     case .file(let path): "--chardev file,path=\(path)"
     case .server(let path): "--chardev socket,path=\(path),server=on"
     case .client(let path): "--chardev socket,path=\(path)"
+    case .terminal: "--chardev pty"
     case .port: "the port that it leads to"
     }
   }
 
-  fileprivate func open(_ loose: inout CharacterPeer?) throws(MachineError) -> CharacterPeer {
+  /// - Parameter given: the option that it comes from, for messages; nil: a port's.
+  fileprivate func open(
+    _ loose: inout CharacterPeer?, as given: String? = nil
+  ) throws(MachineError) -> CharacterPeer {
+    let option = given ?? option
     switch self {
     case .null: return .null()
     case .port:
@@ -116,6 +170,12 @@ extension MachineConfiguration.Port.Peer {
         return try .server(path)
       } catch {
         throw MachineError("\(option): \(Self.advice(error))")
+      }
+    case .terminal:
+      do {
+        return try .terminal()
+      } catch {
+        throw MachineError("\(option): making a pseudo-terminal: \(error)")
       }
     case .client(let path):
       do {

@@ -26,6 +26,9 @@ final class RunControl: PowerControl, @unchecked Sendable {
     var parked: Set<Int> = []
     var halted: Set<Int> = []
     var interrupt: (() -> Void)?
+    // A look at whether vCPUs wait for good: what they have told; nil while nobody looks.
+    var told: [Int: UInt64?]?
+    var crashResets = 0
 
     mutating func pause() {
       pausing = true
@@ -36,12 +39,16 @@ final class RunControl: PowerControl, @unchecked Sendable {
 
   private let vcpus: Int
   private let onReboot: MachineConfiguration.RebootAction
+  private let onCrash: MachineConfiguration.CrashAction
   /// Signalled when the main thread has something to look at.
   let attention: EventFD
 
-  init(vcpus: Int, onReboot: MachineConfiguration.RebootAction) throws(Errno) {
+  init(
+    vcpus: Int, onReboot: MachineConfiguration.RebootAction, onCrash: MachineConfiguration.CrashAction = .exit
+  ) throws(Errno) {
     self.vcpus = vcpus
     self.onReboot = onReboot
+    self.onCrash = onCrash
     attention = try EventFD()
   }
 
@@ -84,6 +91,49 @@ final class RunControl: PowerControl, @unchecked Sendable {
       if state.outcome == nil { state.pause() }
     }
     attention.signal()
+  }
+
+  /// Resets the machine after a triple fault, as a PC's chipset does, where that is wanted.
+  ///
+  /// - Returns: false where a crash is the end.
+  func resetAfterCrash() -> Bool {
+    guard onCrash == .reset else { return false }
+    monitor.update { $0.crashResets += 1 }
+    reset()
+    return true
+  }
+
+  /// How often a triple fault reset the machine, or was to.
+  var crashResets: Int { monitor.read { $0.crashResets } }
+
+  // MARK: Looking whether vCPUs wait for good
+
+  /// Asks every vCPU where it waits, if it does so for good. They do not stop for it.
+  func look() {
+    monitor.update { state in
+      guard state.outcome == nil, !state.pausing else { return }
+      state.told = [:]
+      state.interrupt?()
+    }
+  }
+
+  /// Whether a vCPU is to tell where it waits.
+  func isLooking(at vcpu: Int) -> Bool { monitor.read { $0.told.map { $0[vcpu] == nil } ?? false } }
+
+  /// Tells where a vCPU waits for good; nil: it does not.
+  func tell(vcpu: Int, _ position: UInt64?) {
+    monitor.update { state in
+      if state.told != nil { state.told?.updateValue(position, forKey: vcpu) }
+    }
+  }
+
+  /// Where each vCPU waits for good, once all have told, and all do.
+  var endlessWaits: [UInt64]? {
+    monitor.read { state in
+      guard let told = state.told, told.count == vcpus else { return nil }
+      let positions = (0..<vcpus).compactMap { told[$0] ?? nil }
+      return positions.count == vcpus ? positions : nil
+    }
   }
 
   /// Interrupts all vCPUs again, in case one was not in KVM_RUN yet when it was signalled.

@@ -34,7 +34,7 @@ package enum RunOutcome: Sendable, Equatable {
     switch self {
     case .poweredOff, .quit: nil
     case .rebooted: "the guest reset the machine (--on-reboot exit)"
-    case .halted: "every vCPU halted, and without interrupts nothing can wake one"
+    case .halted: "every vCPU halted with interrupts off, and nothing can wake one"
     case .debugExit(let value): "the guest ended the run through the debug exit port with \(value)"
     case .crashed(let text): text
     case .timedOut(let text): text

@@ -2,7 +2,7 @@ import Devices
 import Glibc
 import Platform
 
-/// Where a serial port's output goes: a descriptor, or nowhere.
+/// Where the output of a serial port or a debug console goes: a descriptor, or nowhere.
 ///
 /// What the guest sends is queued while the port's lock is held, and written by the same vCPU's thread when it is not: a
 /// reader that is slow holds back the vCPUs that send, and nobody else.
@@ -10,7 +10,18 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
   // Nil where somebody else closes it, and when it has been closed, at the end.
   private var file: FileDescriptor?
   private var raw: CInt
+  // Instead of a descriptor.
+  private let peer: SerialPeer?
   private let name: String
+  private let source: Source
+
+  /// Whose output it is, for messages.
+  enum Source: String {
+    case serial = "the serial port's output"
+    case debugConsole = "the debug console's output"
+
+    var option: String { self == .serial ? "--serial" : "--debugcon" }
+  }
 
   private let lock = Lock()
   // Within `lock`, which is never held over a system call.
@@ -34,42 +45,64 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
   private static let limit = 8 << 20
 
   /// Writes to standard output.
-  init(standardOutput: Void) {
+  init(standardOutputOf source: Source = .serial) {
+    self.source = source
     name = "standard output"
+    peer = nil
     file = nil
     raw = STDOUT_FILENO
   }
 
   /// Writes to a file, which is made or emptied.
-  init(path: String) throws(MachineError) {
+  init(path: String, of source: Source = .serial) throws(MachineError) {
+    self.source = source
     let opened: FileDescriptor
     do {
       opened = try FileDescriptor.create(path)
     } catch {
-      throw MachineError("--serial \(path): cannot be written: \(error)")
+      throw MachineError("\(source.option) \(path): cannot be written: \(error)")
     }
-    name = "--serial \(path)"
+    name = "\(source.option) \(path)"
+    peer = nil
     raw = opened.raw
     file = consume opened
   }
 
   /// Writes to a descriptor that somebody else closes.
   init(descriptor: CInt) {
+    source = .serial
     name = "descriptor \(descriptor)"
+    peer = nil
     file = nil
     raw = descriptor
   }
 
+  /// Writes to whoever is connected.
+  ///
+  /// - Parameter option: what the user gave, for messages.
+  init(_ peer: SerialPeer, option: String) {
+    source = .serial
+    name = option
+    file = nil
+    raw = -1
+    self.peer = peer
+  }
+
+  /// Whether it leads anywhere.
+  private var isOpen: Bool { raw >= 0 || peer != nil }
+
   /// Discards everything.
   init(discarding: Void) {
+    source = .serial
     name = "--serial none"
+    peer = nil
     file = nil
     raw = -1
   }
 
   /// Called with the port's lock held.
   func put(_ byte: UInt8) {
-    guard raw >= 0 else { return }
+    guard isOpen else { return }
     lock.withLock {
       if queue.count < Self.limit { queue.append(byte) } else { lose(1, .noBufferSpace) }
     }
@@ -79,7 +112,7 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
   /// to whoever sends next.
   func workOff(by thread: ThreadContext) {
     // An I/O thread has others to serve.
-    guard raw >= 0, thread.kind == .vcpu, lock.withLock({ !queue.isEmpty }), turn.take() else { return }
+    guard isOpen, thread.kind == .vcpu, lock.withLock({ !queue.isEmpty }), turn.take() else { return }
     defer { turn.give() }
     while true {
       lock.withLock { swap(&queue, &batch) }
@@ -94,8 +127,9 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
 
   /// Writes what is still queued, as far as that is possible without waiting, and closes. After the vCPUs have ended.
   func finish() {
-    guard raw >= 0 else { return }
+    guard isOpen else { return }
     lock.withLock { swap(&queue, &batch) }
+    if let peer { return finish(peer) }
     batch.withUnsafeBytes { bytes in
       var rest = bytes
       var descriptor = pollfd(fd: raw, events: Int16(POLLOUT), revents: 0)
@@ -118,8 +152,37 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
     }
   }
 
+  private func finish(_ peer: SerialPeer) {
+    batch.withUnsafeBytes { bytes in
+      var rest = bytes
+      loop: while !rest.isEmpty {
+        switch peer.send(rest) {
+        case .moved(let count): rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
+        case .gone: return
+        case .wouldBlock: break loop
+        }
+      }
+      lock.withLock { untaken = UInt64(rest.count) }
+    }
+    batch = []
+    peer.end()
+  }
+
+  private func write(_ bytes: UnsafeRawBufferPointer, to peer: SerialPeer) -> Int {
+    var done = 0
+    while done < bytes.count {
+      switch peer.send(UnsafeRawBufferPointer(rebasing: bytes[done...])) {
+      case .moved(let count): done += count
+      case .gone: return bytes.count  // Nobody wants it, or any more.
+      case .wouldBlock: if !peer.waitForRoom(), isStopping() { return done }
+      }
+    }
+    return done
+  }
+
   /// - Returns: how many bytes have been dealt with: all, unless a signal came.
   private func write(_ bytes: UnsafeRawBufferPointer) -> Int {
+    if let peer { return write(bytes, to: peer) }
     var done = 0
     while done < bytes.count {
       let count = Glibc.write(raw, bytes.baseAddress! + done, bytes.count - done)
@@ -151,11 +214,11 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
   /// What the user should know of output that could not be written.
   var complaint: String? {
     lock.withLock {
-      let what = "bytes of the serial port's output could not be written"
+      let what = "bytes of \(source.rawValue) could not be written"
       if let firstError { return "\(name): \(lost + untaken) \(what): \(firstError)" }
       if untaken > 0 { return "\(name): \(untaken) \(what): the reader had no room for them at the end" }
       return closing.map {
-        "\(name): not all of the serial port's output may be there: closing failed: \($0)"
+        "\(name): not all of \(source.rawValue) may be there: closing failed: \($0)"
       }
     }
   }

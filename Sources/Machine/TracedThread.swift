@@ -46,6 +46,9 @@ final class TracedThread: Sendable {
     state.withLock { state in state.counter.map { exeunt_emission_is_quiet($0) != 0 } ?? true }
   }
 
+  /// Nanoseconds that it has had a CPU; nil before it begins, and where the host does not tell.
+  var processorTime: UInt64? { state.withLock { $0.accounting }?.processorTime }
+
   /// To be called first on the thread itself.
   func enter() {
     let counter = UnsafePointer<UInt64>(exeunt_emitted_counter()!)

@@ -169,6 +169,9 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
       verdict = control.checkpoint(vcpu: index)
     } while verdict == .restarted
     if verdict == .end { return false }
+    if control.isLooking(at: index) {
+      control.tell(vcpu: index, (try? vcpu.positionOfEndlessWait()) ?? nil)
+    }
     // After the request was taken back: what becomes ready behind this look makes another one.
     if let visited { during(visited) { visited.visit() } }
     return true
@@ -225,6 +228,7 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
           + error.data.map { "0x" + String($0, radix: 16) }.joined(separator: " ")
       return crash(what)
     case .shutdown:
+      if control.resetAfterCrash() { return goesOn() }
       return crash("triple fault (KVM_EXIT_SHUTDOWN)")
     case .failedEntry(let reason):
       return crash(

@@ -36,7 +36,11 @@ public enum HostResources {
     guard let total = kibibytes("MemTotal", in: information),
       let available = kibibytes("MemAvailable", in: information)
     else { return HostFinding("memory", "RAM", .warning, "unknown: /proc/meminfo cannot be read") }
-    return HostFinding("memory", "RAM", .ok, "\(gibibytes(available)) of \(gibibytes(total)) GiB available")
+    // A limit above what there is says nothing.
+    let limit = MemoryLimits().lowest.flatMap { $0.bytes >> 10 < total ? $0 : nil }
+    let group = limit.map { "; the control group \($0.group) has \(gibibytes($0.bytes >> 10)) GiB" } ?? ""
+    return HostFinding(
+      "memory", "RAM", .ok, "\(gibibytes(available)) of \(gibibytes(total)) GiB available\(group)")
   }
 
   private static func hugePages() -> HostFinding {

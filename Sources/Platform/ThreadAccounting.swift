@@ -32,13 +32,17 @@ public final class ThreadAccounting: Sendable {
     status = Handle("/proc/self/task/\(thread)/status")
   }
 
+  /// Nanoseconds that the thread has had a CPU, up to this very moment; nil where it has ended.
+  public var processorTime: UInt64? {
+    var time = timespec()
+    guard clock_gettime(clock, &time) == 0 else { return nil }
+    return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+  }
+
   /// Reads everything. From any thread; when the thread has ended, nothing is known any more.
   public func sample() -> Sample {
     var sample = Sample()
-    var time = timespec()
-    if clock_gettime(clock, &time) == 0 {
-      sample.running = UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
-    }
+    sample.running = processorTime
     schedstat?.read(atMost: 128) { text in
       let numbers = text.split(separator: UInt8(ascii: " "))
       guard numbers.count >= 2 else { return }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Machine
 
-/// `--chardev KIND,id=ID[,key=value…]`: what a port leads to.
+/// `--chardev KIND,id=ID[,key=value…]`: what a port, or the serial port, leads to.
 struct CharacterDeviceOption: Sendable {
   let id: String
   let peer: MachineConfiguration.Port.Peer
@@ -11,22 +11,28 @@ struct CharacterDeviceOption: Sendable {
     switch words.first {
     case "socket":
       try words.allow(["id", "path", "server", "wait"])
-      let path = try words.required("path", "the UNIX socket")
-      let isServer = try words.isOn("server") ?? false
-      if try words.isOn("wait") == true {
-        throw words.failure("the guest is started at once; leave wait=on away, or give wait=off")
-      }
-      peer = isServer ? .server(path) : .client(path)
+      peer = try Self.socket(try words.required("path", "the UNIX socket"), words)
     case "file":
       try words.allow(["id", "path"])
       peer = .file(try words.required("path", "the file that is written"))
     case "null":
       try words.allow(["id"])
       peer = .null
-    default: throw words.unknown("kind", words.first, among: ["socket", "file", "null"])
+    case "pty":
+      try words.allow(["id"])
+      peer = .terminal
+    default: throw words.unknown("kind", words.first, among: ["socket", "file", "null", "pty"])
     }
     guard let id = try words.identifier() else { throw words.failure("id= is missing: ports name it") }
     self.id = id
+  }
+
+  /// A UNIX socket, with what the keys `server` and `wait` say.
+  static func socket(_ path: String, _ words: KeyedArgument) throws -> MachineConfiguration.Port.Peer {
+    if try words.isOn("wait") == true {
+      throw words.failure("the guest is started at once; leave wait=on away, or give wait=off")
+    }
+    return try words.isOn("server") ?? false ? .server(path) : .client(path)
   }
 }
 

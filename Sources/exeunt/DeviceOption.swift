@@ -53,11 +53,10 @@ enum DeviceOption: Sendable {
   /// Adds the devices to a machine, each with what is behind it.
   static func apply(
     _ devices: [DeviceOption], drives: [DriveOption], netdevs: [NetdevOption],
-    chardevs: [CharacterDeviceOption], to configuration: inout MachineConfiguration
+    chardevs: inout ReferredOptions<CharacterDeviceOption>, to configuration: inout MachineConfiguration
   ) throws {
     var drives = try ReferredOptions("drive", of: "virtio-blk-device", drives, id: \.id)
     var netdevs = try ReferredOptions("netdev", of: "virtio-net-device", netdevs, id: \.id)
-    var chardevs = try ReferredOptions("chardev", of: "virtserialport", chardevs, id: \.id)
     var hasConsole = false
     var ports: [MachineConfiguration.Port] = []
     for device in devices {
@@ -84,7 +83,6 @@ enum DeviceOption: Sendable {
     }
     try drives.checkAllTaken()
     try netdevs.checkAllTaken()
-    try chardevs.checkAllTaken()
     guard !hasConsole || !ports.isEmpty else {
       throw ValidationError(
         "--device virtio-serial-device: it has no port; add a virtconsole or virtserialport with a chardev")

@@ -24,7 +24,8 @@ struct GuestOptions: ParsableArguments {
     completion: .file())
   var kernel: String?
 
-  @Option(help: ArgumentHelp("A kernel's command line.", valueName: "text"))
+  // Whatever it begins with.
+  @Option(parsing: .unconditional, help: ArgumentHelp("A kernel's command line.", valueName: "text"))
   var append: String?
 
   @Option(
@@ -35,8 +36,9 @@ struct GuestOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "How a kernel is entered: linux64, linux32, pvh or multiboot. (default: multiboot where it has a "
-        + "header, else the first of pvh, linux64, linux32 that it offers)", valueName: "protocol"))
+      "How a kernel is entered: linux64, linux32, pvh, multiboot or multiboot2. (default: multiboot or multiboot2 "
+        + "where it has a header, else the first of pvh, linux64, linux32 that it offers)",
+      valueName: "protocol"))
   var bootProtocol: BootPlan.BootProtocol?
 
   @Option(help: ArgumentHelp("Where a flat image is copied to. (default: 0x10000)", valueName: "address"))

@@ -17,7 +17,7 @@ struct KernelSelection {
   func plan(_ configuration: inout MachineConfiguration) throws -> BootPlan? {
     do {
       let source = try FileImage(path: path)
-      let image = try KernelImage(source)
+      let image = try KernelImage(source, for: bootProtocol)
       if case .flat = image {
         guard commandLine.isEmpty, ramdisks == nil, bootProtocol == nil else {
           throw BootError.unsupported(
@@ -45,15 +45,15 @@ struct KernelSelection {
 
   private func modules(of image: KernelImage) throws -> [BootRequest.Module] {
     guard let ramdisks else { return [] }
-    var names = [ramdisks]
-    if case .multiboot = image { names = KernelSelection.split(ramdisks) }
-    return try names.map { name in
-      let file: String
-      if case .multiboot = image {
-        file = name.split(separator: " ", maxSplits: 1).first.map(String.init) ?? name
-      } else {
-        file = name
+    let takesModules =
+      switch image {
+      case .multiboot, .multiboot2: true
+      case .linux, .elf, .flat: false
       }
+    let names = takesModules ? KernelSelection.split(ramdisks) : [ramdisks]
+    return try names.map { name in
+      let file =
+        takesModules ? name.split(separator: " ", maxSplits: 1).first.map(String.init) ?? name : name
       do {
         return BootRequest.Module(source: try FileImage(path: file), commandLine: name)
       } catch {

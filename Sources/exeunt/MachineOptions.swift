@@ -102,8 +102,8 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "What a port of the console leads to: a UNIX socket, a file, or nothing.",
-      valueName: "socket|file|null,id=id[,path=path][,server=on]"),
+      "What a port of the console, or the serial port, leads to: a UNIX socket, a file, a pseudo-terminal, or nothing.",
+      valueName: "socket|file|pty|null,id=id[,path=path][,server=on]"),
     transform: CharacterDeviceOption.init(parsing:))
   var chardev: [CharacterDeviceOption] = []
 
@@ -153,13 +153,13 @@ struct MachineOptions: ParsableArguments {
   @Option(help: "What a reset by the guest does: reset the machine, or exit.")
   var onReboot = MachineConfiguration.RebootAction.reset
 
+  @Option(help: "What a triple fault does: exit, telling where, or reset the machine, as a PC does.")
+  var onCrash = MachineConfiguration.CrashAction.exit
+
   @Option(help: ArgumentHelp("End the run after this long, telling where each vCPU was.", valueName: "time"))
   var timeout: TimeSpan?
 
-  @Option(
-    help: ArgumentHelp("Where the serial port leads: stdio, none, or a file.", valueName: "where"),
-    completion: .file())
-  var serial = "stdio"
+  @OptionGroup var output: OutputOptions
 
   @Option(
     help: ArgumentHelp(
@@ -199,8 +199,11 @@ struct MachineOptions: ParsableArguments {
     configuration.namedIOThreads = object.map(\.name)
     configuration.disks = disk.map(\.disk)
     for option in net { configuration.networks.append(option.network(beside: configuration.networks)) }
+    var chardevs = try ReferredOptions("chardev", of: "virtserialport", chardev, id: \.id)
+    try output.apply(to: &configuration, &chardevs)
     try DeviceOption.apply(
-      device, drives: drive, netdevs: netdev, chardevs: chardev, to: &configuration)
+      device, drives: drive, netdevs: netdev, chardevs: &chardevs, to: &configuration)
+    try chardevs.checkAllTaken()
     if ioeventfd == .off, configuration.services.contains(where: { $0.kicksExit == false }) {
       throw ValidationError("--device with ioeventfd=on contradicts --ioeventfd off")
     }
@@ -213,16 +216,11 @@ struct MachineOptions: ParsableArguments {
     configuration.scheduling = try sched.reduce(into: SchedulingList()) { try $0.add($1) }.threads
     try GroupOption.apply(cgroup, to: &configuration)
     configuration.onReboot = onReboot
+    configuration.onCrash = onCrash
     configuration.timeLimit = timeout?.nanoseconds
     configuration.statisticsInterval = statsInterval.nanoseconds
     configuration.traceLocks = traceLocks
     configuration.traceRip = traceRip
-    switch serial {
-    case "stdio": configuration.serial = .stdio
-    case "none": configuration.serial = .none
-    case "": throw ValidationError("--serial: name a file, or give stdio or none")
-    default: configuration.serial = .file(serial)
-    }
     return configuration
   }
 }
@@ -293,6 +291,7 @@ extension MachineConfiguration.InterruptController: ExpressibleByArgument {}
 extension MachineConfiguration.LockModel: ExpressibleByArgument {}
 extension MachineConfiguration.WaitMethod: ExpressibleByArgument {}
 extension MachineConfiguration.RebootAction: ExpressibleByArgument {}
+extension MachineConfiguration.CrashAction: ExpressibleByArgument {}
 extension MachineConfiguration.MemoryPages: ExpressibleByArgument {}
 extension MachineConfiguration.Threads: ExpressibleByArgument {}
 extension MachineConfiguration.Mode: ExpressibleByArgument {}

@@ -14,6 +14,12 @@ import Testing
         is64Bit: true, entry: 0x100_0000, [.init(at: 0x100_0000, code)],
         notes: File.pvhNote(entry: 0x100_0200))
     ), (.multiboot, Self.multiboot(at: 0x10_0000)),
+    (
+      .multiboot2,
+      File.elf(
+        is64Bit: false, entry: 0x10_0100,
+        [.init(at: 0x10_0000, [0, 0, 0, 0] + File.multiboot2Header() + code)])
+    ),
   ]
 
   private static func multiboot(at address: UInt64, size: UInt64? = nil) -> [UInt8] {

@@ -254,6 +254,34 @@ import Testing
     }
   }
 
+  @Test("Multiboot modules are right behind the kernel, and free memory is behind the last of them")
+  func modulesBehindKernel() throws {
+    func modules(at address: UInt64, size: UInt64, _ sizes: [Int], megabytes: UInt64 = 64) throws -> [UInt64]
+    {
+      let file = File.elf(
+        is64Bit: false, entry: address + 0x20,
+        [.init(at: address, File.multibootHeader(flags: 0) + code, memorySize: size)])
+      let (plan, memory) = try boot(
+        request(
+          file,
+          modules: sizes.map {
+            .init(source: MemoryImage([UInt8](repeating: 5, count: $0)), commandLine: "m")
+          }, megabytes: megabytes), megabytes: megabytes)
+      let list = UInt64(try memory.number(plan.entry.rbx + 24) as UInt32)
+      return try sizes.indices.map { UInt64(try memory.number(list + 16 * UInt64($0)) as UInt32) }
+    }
+    #expect(
+      try modules(at: 0x10_0000, size: 0x1_2345, [1, 4096, 5000]) == [0x11_3000, 0x11_4000, 0x11_5000])
+    #expect(try modules(at: 0x10_0000, size: 0x1_3000, [1]) == [0x11_3000])
+    // A kernel below 1 MiB, and one with no room behind it.
+    #expect(try modules(at: 0x2_0000, size: 0x4000, [1, 1]) == [0x10_0000, 0x10_1000])
+    #expect(try modules(at: 62 << 20, size: 2 << 20, [1, 8192]) == [0x10_0000, 0x10_1000])
+    #expect(
+      try modules(at: 61 << 20, size: 2 << 20, [4096, 2 << 20, 4096]) == [
+        63 << 20, 0x10_0000, 63 << 20 + 4096,
+      ])
+  }
+
   @Test("What does not fit, or is not offered, is refused with what to do")
   func refusals() throws {
     let vmlinux = File.elf(is64Bit: true, entry: 0x100_0000, [.init(at: 0x100_0000, code)])

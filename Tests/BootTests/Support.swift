@@ -12,7 +12,8 @@ func request(
 ) throws -> BootRequest {
   let source = MemoryImage(bytes)
   return BootRequest(
-    image: try KernelImage(source), source: source, name: name, commandLine: commandLine, modules: modules,
+    image: try KernelImage(source, for: bootProtocol), source: source, name: name, commandLine: commandLine,
+    modules: modules,
     bootProtocol: bootProtocol, layout: RAMLayout(bytes: megabytes << 20),
     firmware: FirmwareTables(try BoardLayout(BoardOptions(vcpus: vcpus))))
 }

@@ -1,5 +1,6 @@
 import RingDriver
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Devices
@@ -77,5 +78,36 @@ struct FirmwareDeviceTests {
     #expect(levels.changes == ["3+", "23+", "3-", "3+"])
     device.reset()
     #expect(device.read(0) == 0)
+  }
+
+  @Test("The test device's memory is 64 KiB, in whatever pieces it is accessed, and nothing beyond them")
+  func testDeviceMemory() {
+    let device = TestDevice(id: DeviceID(14), levels: Levels())
+    var random = SeededGenerator(seed: 5)
+    var bytes = [UInt8](repeating: 0, count: TestDevice.memorySize)
+    let window = TestDevice.memoryWindow
+    for _ in 0..<20_000 {
+      let size = [1, 2, 3, 4, 7, 8].randomElement(using: &random)!
+      // Mostly where something was written before.
+      let offset =
+        Bool.random(using: &random)
+        ? Int.random(in: 0..<64, using: &random) : Int.random(in: 65_500..<65_540, using: &random)
+      if Bool.random(using: &random) {
+        let value = random.next()
+        device.write(value, UInt32(offset), size: size, window: window)
+        for index in 0..<size where offset + index < bytes.count {
+          bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index))
+        }
+      } else {
+        let expected = (0..<size).reduce(UInt64(0)) { value, index in
+          offset + index < bytes.count ? value | UInt64(bytes[offset + index]) << UInt64(8 * index) : value
+        }
+        #expect(device.read(UInt32(offset), size: size, window: window) == expected)
+      }
+    }
+    #expect(device.read(0) == 0, "the register is something else")
+    device.write(1, 0xffff, size: 1, window: window)
+    device.reset()
+    #expect(device.read(0xffff, size: 1, window: window) == 0)
   }
 }

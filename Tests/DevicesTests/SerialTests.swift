@@ -233,13 +233,64 @@ struct SerialTests {
     }
     #expect(serial.room == 0)
     #expect(told.pulses == 0)
-    switch emptying {
-    case .reading: while read(Register.lineStatus) & 1 != 0 { _ = read(Register.data) }
-    case .clearingTheFIFO: write(0x03, Register.fifoControl)
-    case .resettingTheMachine: serial.reset()
+    // The FIFO's 16 at a time, each time that the guest has looked.
+    var times = 0
+    while read(Register.lineStatus) & 1 != 0 {
+      times += 1
+      switch emptying {
+      case .reading: _ = read(Register.data)
+      case .clearingTheFIFO: write(0x03, Register.fifoControl)
+      case .resettingTheMachine: serial.reset()
+      }
     }
     #expect(serial.room == Serial16550A.receiveCapacity)
     #expect(told.pulses == 1)
+    // The first clearing switches the FIFO on: what there was then is one.
+    #expect(times == (emptying == .clearingTheFIFO ? 65 : 1024))
+  }
+
+  @Test("Clearing the FIFO takes what the chip has, and not what is still on the line")
+  func clearing() {
+    let script = Array("a script of fifty-nine bytes that is there at the beginning".utf8)
+    func rest() -> [UInt8] {
+      var bytes: [UInt8] = []
+      while read(Register.lineStatus) & 1 != 0 { bytes.append(UInt8(read(Register.data))) }
+      return bytes
+    }
+    // As often as it likes before it has looked at all: nothing has come yet.
+    serial.receive(script, by: vcpu0)
+    for value: UInt64 in [0x01, 0x07, 0x00, 0x07] { write(value, Register.fifoControl) }
+    #expect(rest() == script)
+    // What has come is gone, the FIFO's 16 at the most, and once however often it is cleared.
+    serial.receive(script, by: vcpu0)
+    #expect(read(Register.lineStatus) == 0x61)
+    for _ in 0..<3 { write(0x07, Register.fifoControl) }
+    #expect(rest() == Array(script.dropFirst(16)))
+    // Without FIFOs it is one; switching them on clears.
+    write(0x00, Register.fifoControl)
+    serial.receive(script, by: vcpu0)
+    #expect(read(Register.lineStatus) == 0x61)
+    write(0x01, Register.fifoControl)
+    #expect(rest() == Array(script.dropFirst()))
+    // A reset of the machine is no more than that.
+    serial.receive(script, by: vcpu0)
+    #expect(read(Register.lineStatus) == 0x61)
+    serial.reset()
+    #expect(rest() == Array(script.dropFirst(16)))
+  }
+
+  @Test("After clearing, what comes next from the line interrupts anew")
+  func clearingInterrupts() {
+    write(gate, Register.modemControl)
+    write(0x07, Register.fifoControl)
+    write(0x01, Register.interruptEnable)
+    serial.receive([UInt8](repeating: 1, count: 17), by: vcpu0)
+    #expect(line.pulses == 1)
+    write(0x07, Register.fifoControl)
+    #expect(line.pulses == 2)
+    #expect(identification == 0xc0 | Identification.received)
+    #expect(read(Register.data) == 1)
+    #expect(identification == 0xc0 | Identification.none)
   }
 
   /// A driver for an edge-triggered line, as Linux's: it handles causes until none is left, and only when the line was

@@ -230,4 +230,59 @@ struct GuestMemoryBackendTests {
     #expect(refusal(1 << 63, nil).contains("choose"))
     #expect(refusal(UInt64.max - 4095, nil).contains("choose"))
   }
+
+  /// The host's pool of huge pages of 2 MiB.
+  private static let pool = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
+
+  @Test(
+    "hugetlbfs without a size: free pages are the pool's, and too few are told with their number",
+    .enabled(
+      if: getuid() == 0 && access(pool, W_OK) == 0, "needs root, to mount and to reserve huge pages"))
+  func hugePages() throws {
+    func pages() -> Int { TextFile.read(Self.pool).flatMap { Int($0.dropLast()) } ?? 0 }
+    func reserve(_ count: Int) throws {
+      let file = try FileDescriptor.open(Self.pool, O_WRONLY)
+      let text = Array("\(count)\n".utf8)
+      #expect(write(file.raw, text, text.count) == text.count)
+    }
+    let before = pages()
+    defer { try? reserve(before) }
+    try reserve(before + 40)
+    // A host without 80 MiB in one piece each.
+    guard pages() == before + 40 else { return }
+    try withTemporaryDirectory { directory in
+      #expect(mount("none", directory, "hugetlbfs", 0, "pagesize=2M") == 0)
+      defer { umount(directory) }
+      let memory = try GuestMemory.allocate(bytes: 64 << 20, backend: .path(directory), preallocate: true)
+      #expect(memory.backing == "hugetlbfs \(directory)")
+      try memory.write(1 as UInt64, at: GuestAddress(64 << 20 - 8), .little)
+      let text = refusal(64 << 20, directory)
+      #expect(text.contains("8 huge pages of 2 MiB are free, 32 are needed"), "\(text)")
+      #expect(refusal(65 << 20, directory).contains("not a multiple"))
+    }
+    try withTemporaryDirectory { directory in
+      #expect(mount("none", directory, "hugetlbfs", 0, "pagesize=2M,size=16M") == 0)
+      defer { umount(directory) }
+      let text = refusal(64 << 20, directory)
+      #expect(text.contains("its mount allows 8 more huge pages of 2 MiB"), "\(text)")
+    }
+  }
+
+  @Test("A control group's limit counts as the host's memory does")
+  func controlGroup() {
+    let files = [
+      "/proc/self/mountinfo": "31 23 0:28 / /cg rw - cgroup2 cgroup2 rw\n", "/proc/self/cgroup": "0::/a/b\n",
+      "/cg/a/memory.max": "\(512 << 20)\n", "/cg/a/memory.current": "\(200 << 20)\n",
+    ]
+    let limits = MemoryLimits { files[$0] }
+    func shortage(_ bytes: UInt64, preallocate: Bool) -> String? {
+      GuestMemory.shortage(bytes: bytes, preallocate: preallocate, limits: limits)
+    }
+    #expect(shortage(512 << 20, preallocate: false) == nil)
+    #expect(
+      shortage(512 << 20 + 4096, preallocate: false)?.contains("the control group /cg/a has 512 MiB") == true)
+    #expect(shortage(312 << 20, preallocate: true) == nil)
+    #expect(shortage(312 << 20 + 4096, preallocate: true)?.contains("312 MiB to spare") == true)
+    #expect(GuestMemory.shortage(bytes: 1 << 40, preallocate: true, limits: MemoryLimits { _ in nil }) == nil)
+  }
 }

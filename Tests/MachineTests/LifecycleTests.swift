@@ -162,6 +162,48 @@ struct LifecycleTests {
     #expect(outcome == .debugExit(value: 3), "\(outcome)")
   }
 
+  @Test("MXCSR is set from memory and stored there, by operands of every form", arguments: 0..<3)
+  func mediaControl(mode: Int) throws {
+    let outcome = try TestGuest.mediaControl[mode].run().outcome
+    #expect(outcome == .debugExit(value: 9), "\(outcome)")
+  }
+
+  @Test(
+    "A machine of which every vCPU has halted with interrupts off ends by itself",
+    arguments: ["kernel", "split"], [1, 2])
+  func haltedForGood(irqchip: String, vcpus: Int) throws {
+    let summary = try TestGuest.halt.run {
+      $0.interruptController = irqchip == "split" ? .split : .kernel
+      $0.vcpus = vcpus
+      $0.timeLimit = 300_000_000_000
+    }
+    #expect(summary.outcome == .halted)
+    // Asked twice, each vCPU has left guest mode twice, and no more often than to be told of the end.
+    #expect(summary.exits.allSatisfy { (2...8).contains($0) }, "\(summary.exits)")
+  }
+
+  @Test("One that an interrupt might wake is asked once, and waits")
+  func idle() throws {
+    let summary = try TestGuest.idle.run { $0.timeLimit = 8_000_000_000 }
+    #expect(summary.outcome.timeoutText != nil, "\(summary.outcome)")
+    // The question, and the end.
+    #expect(summary.exits[0] <= 4, "\(summary.exits)")
+  }
+
+  @Test("A triple fault resets the machine where that is wanted, as often as it happens")
+  func crashReset() throws {
+    let summary = try TestGuest.crashTwice.run { $0.onCrash = .reset }
+    #expect(summary.outcome == .poweredOff)
+    #expect(summary.resets == 2)
+    #expect(summary.warnings == ["2 triple faults reset the machine (--on-crash reset)"])
+    let ended = try TestGuest.crashTwice.run {
+      $0.onCrash = .reset
+      $0.onReboot = .exit
+    }
+    #expect(ended.outcome == .rebooted)
+    #expect(try TestGuest.crashTwice.run().outcome.crashText?.contains("triple fault") == true)
+  }
+
   @Test("The end may be asked for from outside at any time, also before the guest has begun")
   func endedFromOutside() throws {
     for delay in [0, 0, 100, 1000, 5000, 20_000, 50_000] as [UInt32] {

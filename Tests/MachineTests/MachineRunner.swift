@@ -44,6 +44,13 @@ struct TestGuest: Sendable {
   static let entryLong = TestGuest(.long, exeunt_test_image_entry_long())
   static let mended = TestGuest(.long, exeunt_test_image_mended())
   static let taskPriority = TestGuest(.long, exeunt_test_image_task_priority())
+  static let mediaControl = [
+    TestGuest(.real, exeunt_test_image_media_control_real()),
+    TestGuest(.protected, exeunt_test_image_media_control_protected()),
+    TestGuest(.long, exeunt_test_image_media_control()),
+  ]
+  static let crashTwice = TestGuest(.long, exeunt_test_image_crash_twice())
+  static let idle = TestGuest(.real, exeunt_test_image_idle())
   static let unmapped = TestGuest(.long, exeunt_test_image_unmapped())
 
   /// A machine that would run it, in this process. Thirty seconds are plenty for each of them.

@@ -184,6 +184,63 @@ struct MultibootTests {
     }
   }
 
+  @Test("A kernel that takes the memory behind its module for free finds it free")
+  func moduleHeap() throws {
+    try withTemporaryDirectory { directory in
+      let image = exeunt_test_image_module_heap()
+      let bytes = Array(UnsafeRawBufferPointer(start: image.bytes, count: Int(image.length)))
+      let (file, module) = ("\(directory)/heap", "\(directory)/module")
+      try Data(KernelFiles.elf(is64Bit: false, entry: 0x10_0020, [.init(at: 0x10_0000, bytes)])).write(
+        to: URL(filePath: file))
+      try Data(count: 100_000).write(to: URL(filePath: module))
+      let outcome = try Exeunt.run(["run", "--kernel", file, "--initrd", module, "--timeout", "40s"])
+      #expect(outcome.exitStatus == 7, "\(outcome.standardError)")
+    }
+  }
+
+  @Test(
+    "A multiboot 2 kernel finds what its loader tells, wherever it is loaded",
+    arguments: [Format.elf, .elf64, .addresses])
+  func second(format: Format) throws {
+    let image = exeunt_test_image_multiboot2()
+    let bytes = Array(UnsafeRawBufferPointer(start: image.bytes, count: Int(image.length)))
+    try withTemporaryDirectory { directory in
+      let (path, module) = ("\(directory)/kernel", "\(directory)/m1")
+      try Data("one".utf8).write(to: URL(filePath: module))
+      // Its header is 0x60 bytes long, and at a multiple of eight in the file.
+      var file: [UInt8]
+      switch format {
+      case .elf:
+        file = KernelFiles.elf(
+          is64Bit: false, entry: 0x10_0060,
+          [.init(at: 0x18_0000, [1, 2, 3, 4]), .init(at: 0x10_0000, bytes)])
+      case .elf64: file = KernelFiles.elf(is64Bit: true, entry: 0x10_0060, [.init(at: 0x10_0000, bytes)])
+      case .addresses:
+        // The same header, with its own addresses, and where it may be moved to.
+        let tags = [
+          KernelFiles.multiboot2Tag(2, [0x10_0000, 0x10_0000, 0, 0]),
+          KernelFiles.multiboot2Tag(3, [0x10_0060]),
+          KernelFiles.multiboot2Tag(10, [0x40_0000, .max, 0x1000, 1]),
+        ]
+        let header = KernelFiles.multiboot2Header(tags)
+        #expect(header.count <= 0x60)
+        file = header + [UInt8](repeating: 0, count: 0x60 - header.count) + bytes[0x60...]
+      }
+      try Data(file).write(to: URL(filePath: path))
+      let outcome = try Exeunt.run([
+        "run", "--kernel", path, "--append", "-- some words 5", "--memory", "128M",
+        "--initrd", "\(module) with words", "--timeout", "40s",
+      ])
+      #expect(
+        outcome.standardOutput.split(separator: "\n") == [
+          "15 \(format == .addresses ? 4 : 1)00000 ", "1 -- some words 5", "2 exeunt", "3 with words:one",
+          "4 27f 1fc00 ", "6 1fe7f ", "e 0 0 ", "f 2 0 ",
+        ])
+      #expect(outcome.exitStatus == 11, "\(outcome.standardError)")
+      #expect(!outcome.standardError.contains("video mode"))
+    }
+  }
+
   @Test("A reset boots the kernel anew, as it was")
   func reset() throws { try run(exeunt_test_image_multiboot_reset(), resets: 1) }
 

@@ -28,6 +28,7 @@ public final class ScriptedMachine: VirtualMachine {
     var routes: [UInt32: InterruptMessage] = [:]
     var resets = 0
     var coalesced: [CoalescedRange] = []
+    var haltsInGuestMode = false
     var whileResetting: (@Sendable () -> Void)?
   }
   private let state = Mutex(State())
@@ -127,6 +128,15 @@ public final class ScriptedMachine: VirtualMachine {
 
   /// Has no firmware's state to leave.
   public func setFirmwareInterrupts() throws {}
+
+  /// They exit.
+  public var haltsInGuestMode: Bool { state.withLock { $0.haltsInGuestMode } }
+
+  /// Has vCPUs that halt tell so only when asked, from now on.
+  public func haltInGuestMode() { state.withLock { $0.haltsInGuestMode = true } }
+
+  /// Has no I/O APIC.
+  public func hasUnmaskableLines() throws -> Bool { false }
 
   /// Has no state to note.
   public func keepPowerOnState() throws {}

@@ -31,6 +31,7 @@ public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
     var failure = VcpuExit.InternalError(suberror: 0, instruction: [], data: [])
     var recovers = false
     var remains: [String] = []
+    var endlessWait: UInt64?
 
     /// A deaf vCPU is told what it does even where it should have left guest mode.
     var isReachable: Bool { place == .inGuest && (!mustExit || isDeaf) }
@@ -106,6 +107,9 @@ public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   /// Says what a reset cannot put back.
   public func setRemains(_ remains: [String]) { monitor.update { $0.remains = remains } }
 
+  /// Says where the vCPU waits for good; nil: it does not.
+  public func setEndlessWait(_ position: UInt64?) { monitor.update { $0.endlessWait = position } }
+
   // MARK: The machine's side
 
   /// Runs the script.
@@ -165,6 +169,9 @@ public final class ScriptedVcpu: Vcpu, @unchecked Sendable {
   public func setState(_ state: CPUState) throws { monitor.update { $0.registers = state } }
   /// There is no paging.
   public func translate(linear address: UInt64) throws -> UInt64? { address }
+
+  /// What the test said.
+  public func positionOfEndlessWait() throws -> UInt64? { monitor.read { $0.endlessWait } }
 
   /// What the registers say that were set last.
   public var instructionPointer: UInt64 { monitor.read { $0.registers.rip } }

@@ -1,7 +1,10 @@
 // Guests for whole machines, in 64-bit mode: the first 4 GiB mapped one to one, RSP 0x8000, RBX the parameter block.
 #include "guest.h"
+#include "control.h"
 
     .code64
+
+    .set    RESULT, 0x38000
 
 // With 3.5 GiB of RAM: 3 GiB from 0 on, the rest from 4 GiB on, nothing in between. High RAM is mapped by the guest itself.
 BEGIN hole
@@ -135,5 +138,66 @@ BEGIN task_priority
     EXIT    $3
 2:  EXIT    $4
 END task_priority
+
+// Addresses of 64 bits.
+BEGIN media_control
+    movq    %cr4, %rax
+    orq     $0x200, %rax
+    movq    %rax, %cr4
+    // A base for fs.
+    movl    $0xc0000100, %ecx
+    movl    $0x31000, %eax
+    xorl    %edx, %edx
+    wrmsr
+    movq    $0x32000, %rax
+    movq    $0x40, %rcx
+    movq    $0x33000, %rbx
+    movq    $0x33800, %rbp
+    movq    $0x34000, %rsi
+    movq    $0x200000034000, %rdi
+    movq    $0x35000, %r9
+    movq    $0x20, %r10
+    movq    $0x36000, %r12
+    movq    $0x37000, %r13
+    CONTROL 1, (%rax)
+    CONTROL 2, 8(%rbx)
+    CONTROL 3, -8(%rbp)
+    CONTROL 4, (%rsp)
+    CONTROL 5, 0x100(%rsp)
+    CONTROL 6, (%r12)
+    CONTROL 7, (%r13)
+    CONTROL 8, 0x12345(%r13)
+    CONTROL 9, 4(%r9,%r10,4)
+    CONTROL 10, 0x30000(,%rcx,8)
+    CONTROL 11, 0x30000
+    CONTROL 12, .Lcontrol(%rip)
+    CONTROL 13, %fs:(%r10)
+    CONTROL 14, %fs:0x123
+    CONTROL 15, (%edi)
+    CONTROL 16, (%rbp,%rcx)
+    CONTROL 17, (%r12,%r10,2)
+    // On two pages.
+    CONTROL 18, 0xffe(%rax)
+    // Rounding and all flags.
+    CONTROL 0x603f, (%rsi)
+    EXIT    $9
+8:  EXIT    $1
+7:  EXIT    $2
+    .balign 4
+.Lcontrol:
+    .long   0
+END media_control
+
+// Touches an address that nothing maps, with no handler, twice; a third time it switches the machine off. The count is in RAM that
+// no reset clears.
+BEGIN crash_twice
+    incl    0x9000
+    cmpl    $3, 0x9000
+    jne     2f
+    POWER_OFF
+2:  movabsq $0x140000000, %rsi
+    movq    (%rsi), %rax
+    hlt
+END crash_twice
 
     .section .note.GNU-stack, "", @progbits

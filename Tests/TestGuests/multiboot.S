@@ -582,3 +582,253 @@ BEGIN multiboot_real
 .Lreal_end:
     .code32
 END multiboot_real
+
+#undef AT
+#define AT(label) (((label) - exeunt_test_module_heap) + BASE)
+
+// Takes the 256 pages behind its last module for free, as many small kernels do; ends with 1 where its one module is not right behind
+// its own page, 2 where a page keeps nothing.
+BEGIN module_heap
+.Lheap_header:
+    .long   0x1badb002, 0, -0x1badb002
+    .long   0, 0, 0, 0, 0
+    cmpl    $1, 20(%ebx)
+    jne     1f
+    movl    24(%ebx), %esi
+    cmpl    $(BASE + 0x1000), (%esi)
+    jne     1f
+    movl    4(%esi), %edi
+    addl    $4095, %edi
+    andl    $-4096, %edi
+    movl    %edi, %ebp
+    movl    $256, %ecx
+2:  movl    %ecx, (%edi)
+    addl    $4096, %edi
+    decl    %ecx
+    jnz     2b
+    movl    $256, %ecx
+3:  cmpl    %ecx, (%ebp)
+    jne     4f
+    addl    $4096, %ebp
+    decl    %ecx
+    jnz     3b
+    EXIT    $3
+1:  EXIT    $1
+4:  EXIT    $2
+END module_heap
+
+#undef AT
+#define AT(label) (((label) - exeunt_test_multiboot2) + BASE)
+
+// Tells on the serial port what its loader says, tag by tag in the order of their numbers, and ends with the digit that its command
+// line ends with. Does not mind where it runs: labels are reached from where it is entered.
+BEGIN multiboot2
+    .balign 8
+.Lmb2_header:
+    .long   0xe85250d6, 0, .Lmb2_end - .Lmb2_header, -(0xe85250d6 + .Lmb2_end - .Lmb2_header)
+    // What it wants to know: command line, modules, memory, its own sections, ACPI.
+    .balign 8
+    .word   1, 0
+    .long   8 + 5 * 4, 1, 3, 6, 9, 15
+    .balign 8
+    // A video mode, which it can do without.
+    .word   5, 1
+    .long   20, 800, 600, 32
+    .balign 8
+    .word   6, 0
+    .long   8
+    // Something of the future.
+    .balign 8
+    .word   77, 1
+    .long   8
+    .balign 8
+    .word   0, 0
+    .long   8
+.Lmb2_end:
+.Lmb2_entry:
+    cmpl    $0x36d76289, %eax
+    jne     .Lmb2_bad_magic
+    call    1f
+1:  popl    %ebp
+    subl    $(1b - exeunt_test_multiboot2), %ebp
+    // Nothing of it is read from outside of what it says it has.
+    movl    (%ebx), %edx
+    addl    %ebx, %edx
+    leal    8(%ebx), %edi
+.Lmb2_next:
+    cmpl    %edx, %edi
+    jae     .Lmb2_bad_end
+    movl    (%edi), %eax
+    testl   %eax, %eax
+    jz      .Lmb2_done
+    pushl   %edx
+    call    .Lmb2_tag
+    popl    %edx
+    movl    4(%edi), %eax
+    addl    $7, %eax
+    andl    $-8, %eax
+    addl    %eax, %edi
+    jmp     .Lmb2_next
+.Lmb2_done:
+    addl    $8, %edi
+    cmpl    %edx, %edi
+    jne     .Lmb2_bad_end
+    movl    (.Lmb2_digit - exeunt_test_multiboot2)(%ebp), %eax
+    subl    $0x30, %eax
+    movl    $PORT_DEBUG_EXIT, %edx
+    outl    %eax, %dx
+2:  hlt
+    jmp     2b
+
+// One tag, at edi: its number, and what is in it.
+.Lmb2_tag:
+    call    .Lmb2_puthex
+    movl    (%edi), %eax
+    cmpl    $1, %eax
+    je      .Lmb2_command_line
+    cmpl    $2, %eax
+    je      .Lmb2_text
+    cmpl    $3, %eax
+    je      .Lmb2_module
+    cmpl    $4, %eax
+    je      .Lmb2_numbers
+    cmpl    $6, %eax
+    je      .Lmb2_map
+    cmpl    $9, %eax
+    je      .Lmb2_numbers
+    cmpl    $14, %eax
+    je      .Lmb2_pointer
+    cmpl    $15, %eax
+    je      .Lmb2_pointer
+    cmpl    $21, %eax
+    je      .Lmb2_base
+    jmp     .Lmb2_line
+
+// Ends with the digit that the run ends with.
+.Lmb2_command_line:
+    leal    8(%edi), %esi
+3:  lodsb
+    testb   %al, %al
+    jz      .Lmb2_text
+    movzbl  %al, %eax
+    movl    %eax, (.Lmb2_digit - exeunt_test_multiboot2)(%ebp)
+    jmp     3b
+.Lmb2_text:
+    leal    8(%edi), %esi
+    call    .Lmb2_puts
+    jmp     .Lmb2_line
+
+// Its text, and what is in it.
+.Lmb2_module:
+    leal    16(%edi), %esi
+    call    .Lmb2_puts
+    movb    $':', %al
+    call    .Lmb2_putc
+    movl    8(%edi), %esi
+4:  cmpl    12(%edi), %esi
+    jae     .Lmb2_line
+    lodsb
+    call    .Lmb2_putc
+    jmp     4b
+
+.Lmb2_numbers:
+    movl    8(%edi), %eax
+    call    .Lmb2_puthex
+    movl    12(%edi), %eax
+    call    .Lmb2_puthex
+    jmp     .Lmb2_line
+
+// All that is usable, KiB.
+.Lmb2_map:
+    movl    4(%edi), %ecx
+    addl    %edi, %ecx
+    leal    16(%edi), %esi
+    xorl    %eax, %eax
+5:  cmpl    %ecx, %esi
+    jae     6f
+    cmpl    $1, 16(%esi)
+    jne     7f
+    movl    8(%esi), %edx
+    shrl    $10, %edx
+    addl    %edx, %eax
+7:  addl    8(%edi), %esi
+    jmp     5b
+6:  call    .Lmb2_puthex
+    jmp     .Lmb2_line
+
+// The root pointer's revision, and the sum of its bytes.
+.Lmb2_pointer:
+    movzbl  23(%edi), %eax
+    call    .Lmb2_puthex
+    movl    4(%edi), %ecx
+    subl    $8, %ecx
+    leal    8(%edi), %esi
+    xorl    %eax, %eax
+8:  addb    (%esi), %al
+    incl    %esi
+    decl    %ecx
+    jnz     8b
+    call    .Lmb2_puthex
+    jmp     .Lmb2_line
+
+// Where it is, which it knows itself.
+.Lmb2_base:
+    movl    8(%edi), %eax
+    cmpl    %ebp, %eax
+    jne     .Lmb2_bad_base
+    call    .Lmb2_puthex
+.Lmb2_line:
+    movb    $10, %al
+    jmp     .Lmb2_putc
+
+.Lmb2_bad_magic:
+    EXIT    $100
+.Lmb2_bad_end:
+    EXIT    $101
+.Lmb2_bad_base:
+    EXIT    $102
+
+.Lmb2_puts:
+    lodsb
+    testb   %al, %al
+    jz      9f
+    call    .Lmb2_putc
+    jmp     .Lmb2_puts
+9:  ret
+
+// al: a character. Changes edx.
+.Lmb2_putc:
+    movl    $PORT_SERIAL, %edx
+    outb    %al, %dx
+    ret
+
+// eax: a number, printed in hexadecimal without zeros in front and with a blank behind. Changes eax, ecx, edx.
+.Lmb2_puthex:
+    pushl   %esi
+    xorl    %esi, %esi
+    movl    $8, %ecx
+1:  roll    $4, %eax
+    pushl   %eax
+    andl    $15, %eax
+    orl     %eax, %esi
+    cmpl    $1, %ecx
+    je      2f
+    testl   %esi, %esi
+    jz      3f
+2:  addb    $'0', %al
+    cmpb    $'9', %al
+    jbe     4f
+    addb    $('a' - '0' - 10), %al
+4:  call    .Lmb2_putc
+3:  popl    %eax
+    decl    %ecx
+    jnz     1b
+    movb    $' ', %al
+    call    .Lmb2_putc
+    popl    %esi
+    ret
+    .balign 4
+.Lmb2_digit:
+    .long   0
+END multiboot2
+

@@ -1,5 +1,6 @@
 // Guests for whole machines, in 32-bit protected mode: flat segments, paging off, ESP 0x8000, EBX the parameter block.
 #include "guest.h"
+#include "control.h"
 
     .code32
 
@@ -408,5 +409,33 @@ BEGIN lock_contention
     jnz     2b
     POWER_OFF
 END lock_contention
+
+    .set    RESULT, 0x38000
+
+// Addresses of 32 bits, and of 16.
+BEGIN media_control_protected
+    movl    %cr4, %eax
+    orl     $0x200, %eax
+    movl    %eax, %cr4
+    movl    $0x32000, %eax
+    movl    $0x40, %ecx
+    movl    $0x33000, %ebx
+    movl    $0x33800, %ebp
+    movl    $0x34000, %esi
+    movl    $0x6100, %edi
+    CONTROL 1, (%eax)
+    CONTROL 2, 8(%ebx)
+    CONTROL 3, -8(%ebp)
+    CONTROL 4, (%esp)
+    CONTROL 5, 0x12345(%esp,%ecx,2)
+    CONTROL 6, 0x30000(,%ecx,8)
+    CONTROL 7, 0x30000
+    CONTROL 8, %gs:(%ebp,%ecx)
+    CONTROL 9, (%di)
+    CONTROL 10, 4(%si)
+    EXIT    $9
+8:  EXIT    $1
+7:  EXIT    $2
+END media_control_protected
 
     .section .note.GNU-stack, "", @progbits

@@ -1,5 +1,6 @@
 // Guests for whole machines, in real mode: CS is the load address, DS, ES and SS are 0, SP is 0x8000.
 #include "guest.h"
+#include "control.h"
 
     .code16
 
@@ -223,5 +224,44 @@ BEGIN entry_real
     POWER_OFF
 2:  EXIT    $1
 END entry_real
+
+    .set    RESULT, 0x3000
+
+// Addresses of 16 bits, and of 32.
+BEGIN media_control_real
+    movl    %cr4, %eax
+    orl     $0x200, %eax
+    movl    %eax, %cr4
+    movw    $0x4000, %bx
+    movw    $0x5000, %bp
+    movw    $0x0120, %si
+    movw    $0xfff0, %di
+    movl    $0x6200, %edx
+    movw    $0x400, %ax
+    movw    %ax, %es
+    CONTROL 1, (%bx,%si)
+    CONTROL 2, (%bx,%di)
+    CONTROL 3, (%bp,%si)
+    CONTROL 4, (%bp,%di)
+    CONTROL 5, 0x4000(%si)
+    CONTROL 6, 0x4800(%di)
+    CONTROL 7, 8(%bp)
+    CONTROL 8, -8(%bp)
+    CONTROL 9, (%bx)
+    CONTROL 10, 0x6000
+    CONTROL 11, %es:(%si)
+    CONTROL 12, (%edx)
+    CONTROL 13, %es:4(%edx)
+    EXIT    $9
+8:  EXIT    $1
+7:  EXIT    $2
+END media_control_real
+
+// Halts with interrupts on, of which there are none.
+BEGIN idle
+    sti
+1:  hlt
+    jmp     1b
+END idle
 
     .section .note.GNU-stack, "", @progbits

@@ -144,4 +144,90 @@ package enum KernelFiles {
     }
     return bytes.bytes
   }
+
+  /// A tag of a multiboot 2 header.
+  package static func multiboot2Tag(_ kind: UInt16, optional: Bool = false, _ words: [UInt32] = []) -> [UInt8]
+  {
+    var tag = Writer()
+    tag.add(kind)
+    tag.add(UInt16(optional ? 1 : 0))
+    tag.add(UInt32(8 + 4 * words.count))
+    for word in words { tag.add(word) }
+    // The next one begins at a multiple of eight.
+    if words.count % 2 == 1 { tag.add(UInt32(0)) }
+    return tag.bytes
+  }
+
+  /// A multiboot 2 header with tags, and the one that ends them.
+  ///
+  /// - Parameter length: what the header says its length is; nil: what it is.
+  package static func multiboot2Header(
+    _ tags: [[UInt8]] = [], architecture: UInt32 = 0, length: UInt32? = nil, hasEnd: Bool = true
+  ) -> [UInt8] {
+    let content = tags.flatMap { $0 } + (hasEnd ? multiboot2Tag(0) : [])
+    let length = length ?? UInt32(16 + content.count)
+    var header = Writer()
+    for value in [0xe852_50d6, architecture, length, 0 &- 0xe852_50d6 &- architecture &- length] {
+      header.add(value)
+    }
+    header.add(content)
+    return header.bytes
+  }
+
+  /// A section of an ELF executable.
+  package struct Section {
+    /// `sh_type`.
+    package var kind: UInt32
+    /// Where it is loaded; 0 where it is not.
+    package var address: UInt64
+    /// What is in the file.
+    package var bytes: [UInt8]
+
+    /// Describes one.
+    package init(kind: UInt32, address: UInt64 = 0, _ bytes: [UInt8]) {
+      self.kind = kind
+      self.address = address
+      self.bytes = bytes
+    }
+  }
+
+  /// An ELF executable with sections behind all else: one without a meaning first, the others' names in the last.
+  package static func adding(_ sections: [Section], to elf: [UInt8]) -> [UInt8] {
+    let is64Bit = elf[4] == 2
+    var file = Writer(elf)
+    while file.bytes.count % 16 != 0 { file.add(UInt8(0)) }
+    var headers = Writer()
+    func word(_ value: UInt64) {
+      if is64Bit { headers.add(value) } else { headers.add(UInt32(truncatingIfNeeded: value)) }
+    }
+    func header(_ section: Section, at offset: Int) {
+      headers.add(UInt32(0))
+      headers.add(section.kind)
+      word(0)
+      word(section.address)
+      word(UInt64(offset))
+      word(UInt64(section.bytes.count))
+      headers.add(UInt32(0))
+      headers.add(UInt32(0))
+      word(section.kind == 0 ? 0 : 16)
+      word(0)
+    }
+    header(Section(kind: 0, []), at: 0)
+    for section in sections {
+      header(section, at: file.bytes.count)
+      file.add(section.bytes)
+      while file.bytes.count % 16 != 0 { file.add(UInt8(0)) }
+    }
+    let start = file.bytes.count
+    file.add(headers.bytes)
+    if is64Bit {
+      file.put(UInt64(start), at: 40)
+    } else {
+      file.put(UInt32(start), at: 32)
+    }
+    file.put(UInt16(is64Bit ? 64 : 40), at: is64Bit ? 58 : 46)
+    file.put(UInt16(sections.count + 1), at: is64Bit ? 60 : 48)
+    file.put(UInt16(sections.count), at: is64Bit ? 62 : 50)
+    return file.bytes
+  }
 }

@@ -63,6 +63,19 @@ package struct FirmwareTables: Sendable {
     return (image.bytes, multiprocessor)
   }
 
+  /// Bytes of the root pointer, which the window begins with.
+  static let rootPointerSize = 36
+
+  /// What a root pointer is without what version 2 added to it: revision 0, 20 bytes (5.2.5.3).
+  static func oldRootPointer(of pointer: [UInt8]) -> [UInt8] {
+    var old = ByteBuilder()
+    old.append(Array(pointer.prefix(20)))
+    old.put(UInt8(0), at: 15)
+    old.put(UInt8(0), at: 8)
+    old.put(checksum(old.bytes[...]), at: 8)
+    return old.bytes
+  }
+
   /// The root system description pointer (5.2.5.3).
   private func rootPointer(short: UInt64, long: UInt64) -> [UInt8] {
     var pointer = ByteBuilder()

@@ -12,6 +12,13 @@ package struct ELFImage: Sendable {
     let virtualAddress: UInt64
 
     var range: Range<UInt64> { physicalAddress..<physicalAddress + memorySize }
+
+    /// As a part of an image that begins elsewhere than it was linked to; both below 4 GiB.
+    func moved(from linked: UInt64, to base: UInt64) -> Segment {
+      Segment(
+        fileOffset: fileOffset, fileSize: fileSize, physicalAddress: physicalAddress - linked + base,
+        memorySize: memorySize, virtualAddress: virtualAddress)
+    }
   }
 
   /// Whether it is a 64-bit executable.

@@ -6,6 +6,13 @@ package struct MultibootImage: Sendable {
     case elf(ELFImage)
     /// What the header's own addresses say: a piece of the file, and zeros behind it.
     case addresses(ELFImage.Segment)
+
+    var segments: [ELFImage.Segment] {
+      switch self {
+      case .elf(let image): image.segments
+      case .addresses(let segment): [segment]
+      }
+    }
   }
 
   /// What is loaded.
@@ -29,18 +36,13 @@ package struct MultibootImage: Sendable {
     if case .elf(let image) = content { image } else { nil }
   }
 
-  var segments: [ELFImage.Segment] {
-    switch content {
-    case .elf(let image): image.segments
-    case .addresses(let segment): [segment]
-    }
-  }
+  var segments: [ELFImage.Segment] { content.segments }
 
   /// The offset of the header: the first place with a magic, flags and a checksum that makes their sum zero.
   ///
-  /// - Parameter start: the first 8192 bytes of the file.
+  /// - Parameter start: the beginning of the file, of which the first 8192 bytes count.
   static func find(_ start: Fields) -> Int? {
-    stride(from: 0, through: start.count - 12, by: 4).first { offset in
+    stride(from: 0, through: min(start.count, searchLimit) - 12, by: 4).first { offset in
       start.number(offset) == magic
         && start.number(offset, UInt32.self) &+ start.number(offset + 4, UInt32.self)
           &+ start.number(offset + 8, UInt32.self) == 0
@@ -56,9 +58,18 @@ package struct MultibootImage: Sendable {
       throw .unsupported("asks its multiboot loader for something unknown (flags \(hexadecimal(unmet)))")
     }
     if flags & MultibootImage.hasAddresses != 0 {
-      let segment = try MultibootImage.addresses(source, headerOffset, start)
-      content = .addresses(segment.piece)
-      entry = segment.entry
+      guard headerOffset + 32 <= min(start.count, MultibootImage.searchLimit) else {
+        throw .truncated(
+          source.size > UInt64(MultibootImage.searchLimit)
+            ? "the multiboot header's addresses go beyond the first \(MultibootImage.searchLimit) bytes"
+            : "the file ends within the multiboot header's addresses")
+      }
+      func address(_ field: Int) -> UInt64 { UInt64(start.number(headerOffset + field, UInt32.self)) }
+      let addresses = MultibootAddresses(
+        header: address(12), load: address(16), loadEnd: address(20), zeroEnd: address(24), entry: address(28)
+      )
+      content = .addresses(try addresses.segment(of: source, headerOffset: headerOffset))
+      entry = addresses.entry
     } else {
       guard start.hasBytes(ELFImage.magic, at: 0) else {
         throw .unsupported("has a multiboot header without addresses (flag 16) and is not ELF")
@@ -69,48 +80,5 @@ package struct MultibootImage: Sendable {
       content = .elf(image)
       entry = start
     }
-  }
-
-  private static func addresses(_ source: some ImageSource, _ offset: Int, _ start: Fields) throws(BootError)
-    -> (piece: ELFImage.Segment, entry: UInt64)
-  {
-    guard offset + 32 <= start.count else {
-      throw .truncated(
-        source.size > UInt64(start.count)
-          ? "the multiboot header's addresses go beyond the first \(searchLimit) bytes"
-          : "the file ends within the multiboot header's addresses")
-    }
-    let header = UInt64(start.number(offset + 12, UInt32.self))
-    let load = UInt64(start.number(offset + 16, UInt32.self))
-    let loadEnd = UInt64(start.number(offset + 20, UInt32.self))
-    let zeroEnd = UInt64(start.number(offset + 24, UInt32.self))
-    let entry = UInt64(start.number(offset + 28, UInt32.self))
-    guard header >= load, header - load <= UInt64(offset) else {
-      throw .malformed(
-        "has a multiboot header at \(hexadecimal(offset)) that would be loaded to \(hexadecimal(header)), before "
-          + "or too far behind its load address \(hexadecimal(load))")
-    }
-    let fileOffset = UInt64(offset) - (header - load)
-    let available = source.size - fileOffset
-    guard loadEnd == 0 || loadEnd > load else {
-      throw .malformed("ends at \(hexadecimal(loadEnd)), before its load address \(hexadecimal(load))")
-    }
-    let size = loadEnd == 0 ? available : loadEnd - load
-    guard size <= available else {
-      throw .truncated("the file ends within the image: \(size) bytes are announced, \(available) are there")
-    }
-    guard load + size <= 1 << 32 else { throw .malformed("reaches beyond 4 GiB") }
-    guard zeroEnd == 0 || zeroEnd >= load + size else {
-      throw .malformed(
-        "has the end of its zeroed part at \(hexadecimal(zeroEnd)), before the end of what is loaded, "
-          + "\(hexadecimal(load + size))")
-    }
-    let piece = ELFImage.Segment(
-      fileOffset: fileOffset, fileSize: size, physicalAddress: load,
-      memorySize: zeroEnd == 0 ? size : zeroEnd - load, virtualAddress: load)
-    guard piece.range.contains(entry) else {
-      throw .malformed("has its entry \(hexadecimal(entry)) outside \(ELFImage.text(piece.range))")
-    }
-    return (piece, entry)
   }
 }

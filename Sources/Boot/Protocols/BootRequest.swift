@@ -58,6 +58,7 @@ package struct BootRequest: Sendable {
       (image.pvhEntry == nil ? [] : [.pvh])
         + (image.entry == nil ? [] : [image.is64Bit ? .linux64 : .linux32])
     case .multiboot(let image): [.multiboot] + (image.executable?.pvhEntry == nil ? [] : [.pvh])
+    case .multiboot2(let image): [.multiboot2] + (image.executable?.pvhEntry == nil ? [] : [.pvh])
     case .flat: []
     }
   }
@@ -74,13 +75,14 @@ package struct BootRequest: Sendable {
       )
     }
     guard !commandLine.utf8.contains(0) else { throw .unsupported("the command line contains a zero byte") }
-    if chosen != .multiboot, modules.count > 1 {
+    if chosen != .multiboot, chosen != .multiboot2, modules.count > 1 {
       throw .unsupported("takes one ramdisk, and \(modules.count) files are given with --initrd")
     }
     switch chosen {
     case .linux64, .linux32: return try linuxPlan(longMode: chosen == .linux64)
     case .pvh: return try pvhPlan()
     case .multiboot: return try multibootPlan()
+    case .multiboot2: return try multiboot2Plan()
     }
   }
 }
@@ -90,6 +92,10 @@ struct PlanBuilder {
   var allocator: AddressAllocator
   private let serialPort: UInt16
   private(set) var pieces: [BootPlan.Piece] = []
+  /// Where the image ends, or 1 MiB where that is higher.
+  private var imageEnd = AddressAllocator.hole.upperBound
+  /// ACPI's root pointer, as it stands in RAM.
+  let rootPointer: [UInt8]
 
   /// Where information for the kernel goes. In the pages below, many a kernel has page tables or a stack before it has read
   /// what it was given; there things are only put where there is no room above.
@@ -101,6 +107,7 @@ struct PlanBuilder {
     allocator = AddressAllocator(layout: request.layout)
     serialPort = UInt16(request.firmware.layout.slot(.serial).ranges[0].start)
     let tables = try request.firmware.bytes()
+    rootPointer = Array(tables.prefix(FirmwareTables.rootPointerSize))
     try add(tables, what: "the firmware's tables", at: FirmwareTables.window.lowerBound)
     try add(BIOSArea.code, what: "the BIOS's code", at: BIOSArea.codeWindow.lowerBound)
     let extended = BIOSArea.extended(multiprocessorPointer: try request.firmware.multiprocessorPointer())
@@ -128,6 +135,7 @@ struct PlanBuilder {
             + "(\(ELFImage.text(AddressAllocator.hole)))")
       }
       try allocator.take(segment.range, what: "a segment of the image")
+      imageEnd = max(imageEnd, segment.range.upperBound)
       pieces.append(
         BootPlan.Piece(
           what: "the image", address: segment.physicalAddress,
@@ -165,20 +173,64 @@ struct PlanBuilder {
     try addLow(Array(text.utf8) + [0], what: what)
   }
 
+  /// Adds bytes in low memory, or where they have no room there, at the top of RAM below 4 GiB.
+  mutating func addAnywhere(_ bytes: [UInt8], what: String) throws(BootError) -> UInt64 {
+    if let address = try? addLow(bytes, what: what) { return address }
+    let address = try takeHigh(UInt64(bytes.count), what: what)
+    pieces.append(BootPlan.Piece(what: what, address: address, content: .bytes(bytes)))
+    return address
+  }
+
   /// Adds a file, as high as it may be below 4 GiB, on a page of its own.
   mutating func addHigh(_ source: any ImageSource, limit: UInt64, what: String) throws(BootError) -> UInt64 {
-    let end = min(limit, allocator.lowRAMEnd)
-    let start = AddressAllocator.hole.upperBound
     guard source.size > 0 else { throw .truncated("\(what) is empty") }
-    let size = (source.size + 4095) & ~4095
-    guard end > start, size <= end - start else {
-      throw .noRoom("there is no room for \(what), \(source.size) bytes; give more --memory")
-    }
-    let address = try allocator.highest(size, alignment: 4096, in: start..<end, what: what)
+    let address = try takeHigh(source.size, limit: limit, what: what)
     pieces.append(
       BootPlan.Piece(what: what, address: address, content: .file(source, offset: 0, count: source.size)))
     return address
   }
+
+  /// Takes whole pages, as high as they may be below 4 GiB.
+  mutating func takeHigh(_ bytes: UInt64, limit: UInt64 = 1 << 32, what: String) throws(BootError) -> UInt64 {
+    let window = try window(for: bytes, limit: limit, what: what)
+    return try allocator.highest((bytes + 4095) & ~4095, alignment: 4096, in: window, what: what)
+  }
+
+  /// Adds a file on a page of its own, right behind the image and what was added so before, as boot loaders do: small kernels
+  /// take the memory behind the last module for free. Where there is no room, it is as low as it may be above 1 MiB.
+  mutating func addBehindImage(_ source: any ImageSource, what: String) throws(BootError) -> UInt64 {
+    guard source.size > 0 else { throw .truncated("\(what) is empty") }
+    let window = try window(for: source.size, what: what)
+    let size = (source.size + 4095) & ~4095
+    let place: UInt64
+    if imageEnd < window.upperBound,
+      let address = try? allocator.lowest(
+        size, alignment: 4096, in: imageEnd..<window.upperBound, what: what)
+    {
+      place = address
+      imageEnd = address + size
+    } else {
+      place = try allocator.lowest(size, alignment: 4096, in: window, what: what)
+    }
+    pieces.append(
+      BootPlan.Piece(what: what, address: place, content: .file(source, offset: 0, count: source.size)))
+    return place
+  }
+
+  /// RAM from 1 MiB on, where that is enough for so many bytes with nothing else there.
+  private func window(
+    for bytes: UInt64, limit: UInt64 = 1 << 32, what: String
+  ) throws(BootError) -> Range<UInt64> {
+    let end = min(limit, allocator.lowRAMEnd)
+    let start = AddressAllocator.hole.upperBound
+    guard end > start, bytes <= end - start, (bytes + 4095) & ~4095 <= end - start else {
+      throw .noRoom("there is no room for \(what), \(bytes) bytes; give more --memory")
+    }
+    return start..<end
+  }
+
+  /// ACPI's root pointer as version 1.0 has it: without what later versions have behind its first 20 bytes.
+  var oldRootPointer: [UInt8] { FirmwareTables.oldRootPointer(of: rootPointer) }
 
   /// Adds the descriptor table: code at 0x10 and data at 0x18, as Linux asks for, and a task state segment.
   mutating func addDescriptors(longMode: Bool) throws(BootError) -> BootPlan.Descriptors {

@@ -34,7 +34,7 @@ extension BootRequest {
       what = "vmlinux"
       ramdiskEnd = 1 << 32
       commandLineLimit = 4096
-    case .multiboot, .flat:
+    case .multiboot, .multiboot2, .flat:
       throw .unsupported("is no Linux kernel")
     }
     guard commandLine.utf8.count <= commandLineLimit else {

@@ -3,21 +3,18 @@ extension BootRequest {
   func multibootPlan() throws(BootError) -> BootPlan {
     guard case .multiboot(let image) = image else { throw .unsupported("has no multiboot header") }
     var builder = try PlanBuilder(self)
-    for segment in image.segments where segment.range.upperBound > 1 << 32 {
-      throw .unsupported(
-        "has a segment at \(ELFImage.text(segment.range)), and is entered in 32-bit mode without paging")
-    }
+    try BootRequest.checkReach(of: image.segments)
     try builder.add(image.segments, of: source)
     builder.addDataArea()
     let descriptors = try builder.addDescriptors(longMode: false)
-    let stack = try builder.addLow([UInt8](repeating: 0, count: Self.stackSize), what: "a stack")
+    let stack = try builder.addLow([UInt8](repeating: 0, count: Self.multibootStackSize), what: "a stack")
     let text = try builder.addText(multibootCommandLine, what: "the command line")
     let loader = try builder.addText("exeunt", what: "the boot loader's name")
 
     var list = ByteBuilder()
     for module in modules {
       let what = "the module \(module.commandLine)"
-      let address = try builder.addHigh(module.source, limit: 1 << 32, what: what)
+      let address = try builder.addBehindImage(module.source, what: what)
       list.append(UInt32(address))
       list.append(UInt32(address + module.source.size))
       list.append(UInt32(try builder.addText(module.commandLine, what: "\(what)'s command line")))
@@ -53,7 +50,7 @@ extension BootRequest {
       bootProtocol: .multiboot, description: "multiboot kernel",
       entry: BootPlan.Entry(
         mode: .protected(descriptors), instruction: image.entry, rax: 0x2bad_b002, rbx: start,
-        rsp: stack + UInt64(Self.stackSize)),
+        rsp: stack + UInt64(Self.multibootStackSize)),
       warnings: image.wantsDisplay
         ? ["the kernel asks for a video mode (multiboot flag 2), and this machine has no display"] : [],
       // The other protocols' kernels set up the controllers themselves.
@@ -61,7 +58,15 @@ extension BootRequest {
   }
 
   /// A kernel should make a stack of its own before it needs one, and some call a function first.
-  private static let stackSize = 4096
+  static let multibootStackSize = 4096
+
+  /// Refuses what 32-bit code without paging does not reach.
+  static func checkReach(of segments: [ELFImage.Segment]) throws(BootError) {
+    for segment in segments where segment.range.upperBound > 1 << 32 {
+      throw .unsupported(
+        "has a segment at \(ELFImage.text(segment.range)), and is entered in 32-bit mode without paging")
+    }
+  }
 
   /// The kernel's name and what is given with --append, which may begin with that name already.
   private var multibootCommandLine: String {

@@ -5,6 +5,7 @@ extension BootRequest {
       switch image {
       case .elf(let image): image
       case .multiboot(let image): image.executable
+      case .multiboot2(let image): image.executable
       case .linux, .flat: nil
       }
     guard let image = executable, let entry = image.pvhEntry else { throw .unsupported("has no PVH entry") }

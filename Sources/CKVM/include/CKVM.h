@@ -46,6 +46,8 @@ CKVM_REQUEST(KVM_GET_FPU);
 CKVM_REQUEST(KVM_SET_FPU);
 CKVM_REQUEST(KVM_GET_DEBUGREGS);
 CKVM_REQUEST(KVM_SET_DEBUGREGS);
+CKVM_REQUEST(KVM_GET_XSAVE);
+CKVM_REQUEST(KVM_SET_XSAVE);
 CKVM_REQUEST(KVM_GET_XCRS);
 CKVM_REQUEST(KVM_SET_XCRS);
 CKVM_REQUEST(KVM_GET_MSRS);
@@ -150,6 +152,9 @@ static inline struct kvm_coalesced_mmio ckvm_coalesced_entry(
 _Static_assert(sizeof(struct ckvm_coalesced_ring) <= 4096, "one page");
 _Static_assert(
     offsetof(struct ckvm_coalesced_ring, entries) == sizeof(struct kvm_coalesced_mmio_ring), "same layout");
+
+// Where the entries of an I/O APIC's lines are in its state, 8 bytes each.
+static const size_t CKVM_IOAPIC_TABLE_OFFSET = offsetof(struct kvm_ioapic_state, redirtbl);
 
 // kvm_cpuid2, kvm_msrs and kvm_irq_routing end in flexible arrays. Capacities: KVM itself allows 256 CPUID entries
 // (KVM_MAX_CPUID_ENTRIES); the other two are what this VMM ever sets at once.

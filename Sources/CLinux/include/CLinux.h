@@ -128,6 +128,12 @@ int clinux_block_discard(int device, uint64_t offset, uint64_t length);
 // Removes what a directory's default access control list gives others to what is made in it: fremovexattr(2); 0 or -errno.
 int clinux_remove_default_acl(int directory);
 
+// Makes a pseudo-terminal in raw mode, which Swift's Glibc module hides: pty(7). The result is the master, which does not block, or
+// -errno; the other side's path is left in `name`.
+int clinux_open_pseudo_terminal(char *name, unsigned long size);
+// A descriptor that can be read when somebody has opened a file: inotify(7), IN_OPEN. Or -errno.
+int clinux_watch_opens(const char *path);
+
 // File system magic of hugetlbfs (linux/magic.h).
 #define CLINUX_HUGETLBFS_MAGIC 0x958458f6
 // And of tmpfs.

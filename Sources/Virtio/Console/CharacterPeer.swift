@@ -1,12 +1,12 @@
 import Glibc
 import Platform
 
-/// What a port of the guest's leads to on the host. Nothing here blocks.
+/// What a port of the guest's, or its serial port, leads to on the host. Nothing here blocks.
 ///
 /// Whatever may have to be opened is open when this was made, before the guest runs; accept(2) is all that comes later.
 package final class CharacterPeer: @unchecked Sendable {
   /// What became of reading or writing.
-  enum Progress: Equatable {
+  package enum Progress: Equatable {
     /// So many bytes, at least one.
     case moved(Int)
     /// None now.
@@ -16,7 +16,7 @@ package final class CharacterPeer: @unchecked Sendable {
   }
 
   /// What became of somebody who wants to be connected.
-  enum Acceptance: Equatable {
+  package enum Acceptance: Equatable {
     /// They are.
     case connected
     /// There is nobody, or no more.
@@ -38,6 +38,8 @@ package final class CharacterPeer: @unchecked Sendable {
   private enum Way {
     /// Sockets' listener; who listens is kept, and one at a time is connected.
     case server(FileHolder)
+    /// A terminal, and what tells that somebody has opened its other side.
+    case terminal(FileHolder, opens: FileHolder)
     /// A connection, a file, or nothing at all.
     case fixed
   }
@@ -51,6 +53,8 @@ package final class CharacterPeer: @unchecked Sendable {
   private let isNull: Bool
   private let isFile: Bool
   private let path: String?
+  /// Where the other side of a terminal is; nil for other peers.
+  package private(set) var terminalPath: String?
 
   /// An optional cannot hold a noncopyable descriptor and be asked for its number.
   private final class FileHolder: Sendable {
@@ -91,6 +95,17 @@ package final class CharacterPeer: @unchecked Sendable {
     CharacterPeer(.fixed, FileHolder(try UnixSocket.connect(path)))
   }
 
+  /// Makes a pseudo-terminal, whose other side one may open after the other.
+  package static func terminal() throws(Errno) -> CharacterPeer {
+    let terminal = try PseudoTerminal.make()
+    let peer = CharacterPeer(
+      .terminal(
+        FileHolder(FileDescriptor(owning: terminal.descriptor)),
+        opens: FileHolder(FileDescriptor(owning: terminal.opens))), nil)
+    peer.terminalPath = terminal.path
+    return peer
+  }
+
   /// Two that lead to each other.
   package static func pair() throws(Errno) -> (CharacterPeer, CharacterPeer) {
     let (one, other) = try UnixSocket.pair()
@@ -101,16 +116,30 @@ package final class CharacterPeer: @unchecked Sendable {
   }
 
   /// Whether somebody takes what the guest sends.
-  var isConnected: Bool { isNull || connection != nil }
+  package var isConnected: Bool { isNull || connection != nil }
   /// What is waited for to go on with a connection; nil where that never has to be, or there is none.
-  var descriptor: CInt? { isFile ? nil : connection?.descriptor.raw }
+  package var descriptor: CInt? { isFile ? nil : connection?.descriptor.raw }
   /// What is waited for to get a connection; nil where none comes.
-  var listener: CInt? {
-    if case .server(let holder) = way, connection == nil { holder.descriptor.raw } else { nil }
+  package var listener: CInt? {
+    guard connection == nil else { return nil }
+    return switch way {
+    case .server(let holder): holder.descriptor.raw
+    case .terminal(_, let opens): opens.descriptor.raw
+    case .fixed: nil
+    }
   }
 
+  private var isTerminal: Bool { if case .terminal = way { true } else { false } }
+
   /// Takes the next who wants to be connected.
-  func accept() -> Acceptance {
+  package func accept() -> Acceptance {
+    if case .terminal(let holder, let opens) = way, connection == nil {
+      PseudoTerminal.takeOpens(opens.descriptor.raw)
+      // Whoever opened it may have left.
+      guard PseudoTerminal.isOpen(holder.descriptor.raw) else { return .nobody }
+      connection = holder
+      return .connected
+    }
     guard case .server(let holder) = way, connection == nil else { return .nobody }
     do {
       guard let accepted = try UnixSocket.accept(holder.descriptor) else { return .nobody }
@@ -131,30 +160,36 @@ package final class CharacterPeer: @unchecked Sendable {
   }
 
   /// Forgets the connection.
-  func close() { connection = nil }
+  package func close() { connection = nil }
 
   /// Whether something has come that was not taken.
   var hasUnread: Bool {
     guard let connection, !isFile else { return false }
+    if isTerminal {
+      var state = pollfd(fd: connection.descriptor.raw, events: Int16(POLLIN), revents: 0)
+      return poll(&state, 1, 0) > 0 && state.revents & Int16(POLLIN) != 0
+    }
     var byte: UInt8 = 0
     return recv(connection.descriptor.raw, &byte, 1, CInt(MSG_PEEK) | CInt(MSG_DONTWAIT)) > 0
   }
 
   /// Sends what it takes.
-  func send(_ bytes: UnsafeRawBufferPointer) -> Progress {
+  package func send(_ bytes: UnsafeRawBufferPointer) -> Progress {
     guard let connection else { return isNull ? .moved(bytes.count) : .gone }
     let raw = connection.descriptor.raw
     while true {
       let count =
-        isFile
+        isFile || isTerminal
         ? Glibc.write(raw, bytes.baseAddress, bytes.count)
         : Glibc.send(raw, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL))
       if count > 0 { return .moved(count) }
       // Without an error where a file takes nothing, which it does not say why.
-      let error = count < 0 ? Errno.current : .ioError
+      // A terminal that nobody has open takes what fits.
+      let error = count < 0 ? Errno.current : isTerminal ? .wouldBlock : .ioError
       switch error {
       case .interrupted: continue
       case .wouldBlock: return .wouldBlock
+      case .ioError where isTerminal: return .gone
       default:
         note(error, .send)
         return .gone
@@ -162,8 +197,25 @@ package final class CharacterPeer: @unchecked Sendable {
     }
   }
 
+  /// Waits until the connection takes something, or is gone. For whoever is not the only one to use this: to be called while nobody
+  /// is kept from using it.
+  ///
+  /// - Returns: what does that; nil where there is no connection.
+  package func waiter() -> (() -> Wait)? {
+    guard let connection else { return nil }
+    return {
+      // Keeps the connection open.
+      var state = pollfd(fd: connection.descriptor.raw, events: Int16(POLLOUT), revents: 0)
+      guard poll(&state, 1, -1) > 0 else { return .interrupted }
+      return state.revents & Int16(POLLHUP | POLLERR | POLLNVAL) != 0 ? .gone : .ready
+    }
+  }
+
+  /// What came of waiting.
+  package enum Wait { case ready, gone, interrupted }
+
   /// Takes what has come.
-  func receive(_ bytes: UnsafeMutableRawBufferPointer) -> Progress {
+  package func receive(_ bytes: UnsafeMutableRawBufferPointer) -> Progress {
     guard let connection, !isFile else { return .wouldBlock }
     while true {
       let count = Glibc.read(connection.descriptor.raw, bytes.baseAddress, bytes.count)
@@ -172,6 +224,8 @@ package final class CharacterPeer: @unchecked Sendable {
       switch Errno.current {
       case .interrupted: continue
       case .wouldBlock: return .wouldBlock
+      // Nobody has the other side open any more.
+      case .ioError where isTerminal: return .gone
       case let error:
         note(error, .receive)
         return .gone

@@ -18,24 +18,19 @@ enum KernelsTarget {
   static func run(_ input: [UInt8]) -> String? {
     guard let memory, let board else { return "no guest RAM, or no board" }
     let source = MemoryImage(input)
-    do {
-      let image = try KernelImage(source)
-      let ramdisk = BootRequest.Module(source: MemoryImage([1, 2, 3]), commandLine: "module")
-      for bootProtocol in BootPlan.BootProtocol.allCases {
+    let ramdisk = BootRequest.Module(source: MemoryImage([1, 2, 3]), commandLine: "module")
+    for bootProtocol in BootPlan.BootProtocol.allCases {
+      do {
         let request = BootRequest(
-          image: image, source: source, name: "kernel", commandLine: "a b", modules: [ramdisk],
-          bootProtocol: bootProtocol, layout: memory.layout,
+          image: try KernelImage(source, for: bootProtocol), source: source, name: "kernel",
+          commandLine: "a b", modules: [ramdisk], bootProtocol: bootProtocol, layout: memory.layout,
           firmware: board)
-        do {
-          let plan = try request.plan()
-          if let complaint = check(plan) { return "\(bootProtocol.rawValue): \(complaint)" }
-          if plan.ranges.reduce(0, { $0 + UInt64($1.count) }) <= maximumLoad { try plan.load(into: memory) }
-        } catch {
-          if let complaint = check(error) { return complaint }
-        }
+        let plan = try request.plan()
+        if let complaint = check(plan) { return "\(bootProtocol.rawValue): \(complaint)" }
+        if plan.ranges.reduce(0, { $0 + UInt64($1.count) }) <= maximumLoad { try plan.load(into: memory) }
+      } catch {
+        if let complaint = check(error) { return complaint }
       }
-    } catch {
-      return check(error)
     }
     return nil
   }

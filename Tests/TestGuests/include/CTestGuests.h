@@ -40,6 +40,8 @@ EXEUNT_TEST_IMAGE(echo_polling)
 EXEUNT_TEST_IMAGE(echo_interrupts)
 EXEUNT_TEST_IMAGE(serial_flood)
 EXEUNT_TEST_IMAGE(entry_real)
+EXEUNT_TEST_IMAGE(media_control_real)
+EXEUNT_TEST_IMAGE(idle)
 
 // In protected mode.
 EXEUNT_TEST_IMAGE(undefined)
@@ -53,6 +55,7 @@ EXEUNT_TEST_IMAGE(ring_walk)
 EXEUNT_TEST_IMAGE(entry_protected)
 EXEUNT_TEST_IMAGE(clock_interrupts)
 EXEUNT_TEST_IMAGE(lock_contention)
+EXEUNT_TEST_IMAGE(media_control_protected)
 
 // In 64-bit mode.
 EXEUNT_TEST_IMAGE(hole)
@@ -60,6 +63,8 @@ EXEUNT_TEST_IMAGE(entry_long)
 EXEUNT_TEST_IMAGE(unmapped)
 EXEUNT_TEST_IMAGE(mended)
 EXEUNT_TEST_IMAGE(task_priority)
+EXEUNT_TEST_IMAGE(media_control)
+EXEUNT_TEST_IMAGE(crash_twice)
 
 // Multiboot kernels, for 1 MiB.
 EXEUNT_TEST_IMAGE(multiboot)
@@ -67,6 +72,8 @@ EXEUNT_TEST_IMAGE(multiboot_reset)
 EXEUNT_TEST_IMAGE(multiboot_real)
 EXEUNT_TEST_IMAGE(multiboot_processors)
 EXEUNT_TEST_IMAGE(multiboot_keyboard)
+EXEUNT_TEST_IMAGE(multiboot2)
+EXEUNT_TEST_IMAGE(module_heap)
 // And one for 128 KiB.
 EXEUNT_TEST_IMAGE(bios)
 
