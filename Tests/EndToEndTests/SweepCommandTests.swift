@@ -160,7 +160,7 @@ struct SweepCommandTests {
       dd if=/dev/zero of="$3/filler" bs=1M count=10 2>/dev/null
       set +e; "$1" sweep -o "$3/s" "$2" 2>&1; echo "status $?"; set -e
       ls "$3"/s/runs/0*/run.json 2>/dev/null | wc -l
-      mkdir -p "$3/t/runs"; dd if=/dev/zero of="$3/rest" bs=4096 2>/dev/null || true
+      mkdir -p "$3/t"; dd if=/dev/zero of="$3/rest" bs=4096 2>/dev/null || true
       set +e; "$1" sweep -o "$3/t" "$2" 2>&1 >/dev/null; echo "full $?"; set -e
       rm "$3/filler" "$3/rest"; mount -o remount,size=200M none "$3"
       "$1" sweep -o "$3/s" "$2" 2>&1; ls "$3"/s/runs/0*/run.json | wc -l
