@@ -66,10 +66,7 @@ struct HaltWatchTests {
     #expect(control.endlessWaits == [7, 0])
     run.vcpus[1].setEndlessWait(nil)
     control.look()
-    for vcpu in run.vcpus {
-      vcpu.waitUntilAsked()
-      try vcpu.exit(Script.look)
-    }
+    for vcpu in run.vcpus { try vcpu.exit(Script.look) }
     #expect(control.endlessWaits == nil)
     #expect(try run.powerOff().outcome == .poweredOff)
   }
