@@ -248,7 +248,7 @@ struct TimelineSectionTests {
     let html = run.section.html
     #expect(html.components(separatedBy: "</script>") == 3 && html.components(separatedBy: "<script") == 3)
     for bad in ["<!--", "]]>", "\u{202e}", "\u{7}", "\u{2028}"] { #expect(!html.contains(bad)) }
-    let shown = "</script><!--<script>\"'\\&]]>\u{fffd}\u{fffd}\u{fffd}\u{fffd}"
+    let shown = "</script><!--<script>\"'\\&]]>\u{fffd}␇␊\u{fffd}"
     #expect(run.reader.header.labels.contains { $0.hasSuffix(shown) }, "\(run.reader.header.labels)")
     #expect(run.reader.header.tracks.contains { $0.name == "\(shown) queue 0" })
   }

@@ -234,7 +234,7 @@ package enum ValueName {
   /// `stats_scope`.
   package static let statsScope = ["vm", "vcpu"]
   /// `stats_moment`.
-  package static let statsMoment = ["start", "periodic", "end"]
+  package static let statsMoment = ["start", "periodic", "end", "limit"]
   /// `counter_type`.
   package static let counterType = [
     "cumulative", "instant", "peak", "linear_histogram", "logarithmic_histogram",
