@@ -1,4 +1,5 @@
 import Foundation
+import Platform
 import TestSupport
 import Testing
 
@@ -56,30 +57,27 @@ func runBesideDaemon(_ directory: TemporaryDirectory, _ script: String) throws -
     ])
 }
 
-/// Runs a program to its end.
+/// Runs a program to its end, in a session of its own.
+///
+/// Not by Foundation's Process, which reads the list of this process's descriptors each time: machines of other tests have
+/// hundreds of them, and with 1357 it once read beyond that list's end.
 func run(_ program: URL, _ arguments: [String], environment: [String: String]? = nil) throws -> Output {
-  let process = Process()
-  process.executableURL = program
-  process.arguments = arguments
-  if let environment {
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-  }
-  process.standardInput = FileHandle.nullDevice
   // Files rather than pipes: a dump has no size that a pipe would hold.
   let directory = try TemporaryDirectory()
-  let output = directory.url.appendingPathComponent("out")
-  let error = directory.url.appendingPathComponent("err")
-  _ = FileManager.default.createFile(atPath: output.path, contents: nil)
-  _ = FileManager.default.createFile(atPath: error.path, contents: nil)
-  process.standardOutput = try FileHandle(forWritingTo: output)
-  process.standardError = try FileHandle(forWritingTo: error)
-  try process.run()
-  process.waitUntilExit()
-  let status =
-    process.terminationReason == .uncaughtSignal ? -process.terminationStatus : process.terminationStatus
+  let (output, error) = (
+    directory.url.appendingPathComponent("out"), directory.url.appendingPathComponent("err")
+  )
+  let files = [output, error].map { open($0.path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600) }
+  defer { for file in files { close(file) } }
+  try #require(files.allSatisfy { $0 >= 0 })
+  let child = try Subprocess.spawn(
+    program.path, arguments, environment: (environment ?? [:]).mapValues { $0 }, output: files[0],
+    error: files[1])
+  let ended = try #require(Subprocess.wait(for: child, until: .max))
+  let signal = ended & 0x7f
   return try withExtendedLifetime(directory) {
     Output(
-      status: status, standardOutput: try Data(contentsOf: output),
+      status: signal == 0 ? ended >> 8 & 0xff : -signal, standardOutput: try Data(contentsOf: output),
       standardError: String(decoding: try Data(contentsOf: error), as: UTF8.self))
   }
 }
