@@ -137,9 +137,11 @@ package final class Machine {
     try builder.coalesceWrites(layout)
     let vcpus = try builder.makeVcpus(dispatcher: dispatcher)
     self.vcpus = vcpus
+    // Not the runners, which have the devices, which have the observer: nothing of the machine would ever go away.
+    let clocks = vcpus.map(\.vcpu)
     observer.setGuestClock { index in
       // Read on the vCPU's own thread, which is the one that handles the mark.
-      vcpus[Int(index)].vcpu.timeStampCounter() ?? 0
+      clocks[Int(index)].timeStampCounter() ?? 0
     }
     if layout.threads.isSingle { vcpus[0].visited = loops[0] }
     kicks =

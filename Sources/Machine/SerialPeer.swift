@@ -24,8 +24,6 @@ final class SerialPeer: @unchecked Sendable {
   private var waitedFor: CInt = -1
   private var interest: Readiness = []
   private var isPausing = false
-  // Nil until it is attached.
-  private var serial: Serial16550A?
   /// Characters that the port has room for.
   private var room = 0
 
@@ -43,7 +41,6 @@ final class SerialPeer: @unchecked Sendable {
 
   /// Has a loop hand to a port what comes. Before the loop's thread starts.
   func attach(_ serial: Serial16550A, to loop: IOThread, dispatcher: Dispatcher) throws(Errno) {
-    self.serial = serial
     try loop.add(
       .init(kind: .serialInput, device: serial.id, queue: 0, descriptor: poller.descriptor.raw) {
         [unowned self] context, _ in

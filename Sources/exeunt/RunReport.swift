@@ -18,6 +18,8 @@ struct TimedRun {
         throw MachineError("\(error)")
       }
     }
+    // The process ends with the run: the kernel takes everything back at once, and nobody waits for it to go piece by piece.
+    _ = Unmanaged.passRetained(machine)
     for notice in machine.notices { Diagnostics.report(notice) }
     EndingSignals.block()
     let start = Clock.monotonic
