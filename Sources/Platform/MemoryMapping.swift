@@ -57,22 +57,49 @@ public struct MemoryMapping: ~Copyable, @unchecked Sendable {
     let (room, overflow) = length.addingReportingOverflow(2 * page)
     let (reserved, tooMuch) = room.addingReportingOverflow(alignment)
     guard length > 0, length % page == 0, !overflow, !tooMuch else { throw Errno.invalidArgument }
-    // The addresses first, so that nothing else is ever in the place of the guards.
+    for _ in 0..<64 {
+      if let base = try MemoryMapping.place(
+        length, page: page, alignment: alignment, reserved: reserved, flags: flags, descriptor: descriptor)
+      {
+        self.base = base
+        self.length = length
+        guardLength = page
+        return
+      }
+    }
+    throw Errno.resourceBusy
+  }
+
+  /// Maps memory between two pages that are nobody's.
+  ///
+  /// The addresses are looked for by reserving all of them; the pages at the ends stay reserved, so that nothing else is ever there.
+  /// What is between them is given up and mapped only where it is still free: MAP_FIXED over the reservation would unmap it also where it
+  /// then fails, as on hugetlbfs without enough pages, and what another thread maps into such a hole must not be unmapped with it.
+  ///
+  /// - Returns: where it is; nil where another thread has mapped something there meanwhile.
+  private static func place(
+    _ length: Int, page: Int, alignment: Int, reserved: Int, flags: CInt, descriptor: CInt
+  ) throws(Errno) -> UnsafeMutableRawPointer? {
     let address = mmap(nil, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
     guard let address, address != MAP_FAILED else { throw Errno.current }
     let before = (alignment - Int(bitPattern: address + page) & (alignment - 1)) & (alignment - 1)
     let base = address + before + page
-    guard mmap(base, length, PROT_READ | PROT_WRITE, flags | MAP_FIXED, descriptor, 0) != MAP_FAILED else {
-      let error = Errno.current
-      munmap(address, reserved)
-      throw error
-    }
-    // What is outside the guards goes back.
+    // What is outside the guards goes back, and what is between them.
     if before > 0 { munmap(address, before) }
     if alignment > before { munmap(base + length + page, alignment - before) }
-    self.base = base
-    self.length = length
-    guardLength = page
+    munmap(base, length)
+    let mapped = mmap(
+      base, length, PROT_READ | PROT_WRITE, flags | MAP_FIXED_NOREPLACE, descriptor, 0)
+    if mapped == base { return base }
+    let error = Errno.current
+    for part in [base - page, base + length] { munmap(part, page) }
+    guard let mapped, mapped != MAP_FAILED else {
+      if error == .fileExists { return nil }
+      throw error
+    }
+    // A kernel before 4.17 takes the address for a hint.
+    munmap(mapped, length)
+    return nil
   }
 
   /// Tells the kernel that huge pages suit this memory, where its policy for them is `madvise`: madvise(2),

@@ -141,6 +141,45 @@ struct DescriptorTests {
     #expect(try virtualSize() < before + 200 << 30)
   }
 
+  @Test("A mapping that fails takes nothing away that another thread has mapped meanwhile")
+  func failedMapping() throws {
+    let length = 1 << 30
+    // The kernel learns that a socket cannot be mapped when it has made room for that.
+    let (one, other) = try UnixSocket.pair()
+    defer {
+      close(one)
+      close(other)
+    }
+    let state = Monitor((isDone: false, made: 0, lost: 0))
+    let thread = try DedicatedThread(name: "maps") {
+      while !state.update({ $0.isDone }) {
+        guard
+          let mapping = try? MemoryMapping(
+            descriptor: -1, length: length, protection: PROT_NONE,
+            flags: MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+        else { continue }
+        let isThere = (0..<20).allSatisfy { _ in msync(mapping.base, length, MS_ASYNC) == 0 }
+        state.update {
+          $0.made += 1
+          if !isThere { $0.lost += 1 }
+        }
+      }
+    }
+    var attempts = 0
+    while attempts < 20_000 || (state.update { $0.made < 1000 }) {
+      do {
+        _ = try MemoryMapping(guarding: one, length: length, alignment: 2 << 20)
+        Issue.record("a socket was mapped")
+      } catch {
+        if error != Errno(rawValue: ENODEV) { Issue.record("\(error)") }
+      }
+      attempts += 1
+    }
+    state.update { $0.isDone = true }
+    thread.join()
+    #expect(state.update { $0.lost } == 0)
+  }
+
   /// Bytes of this process's address space: proc(5), statm.
   private func virtualSize() throws -> Int {
     let text = try #require(TextFile.read("/proc/self/statm"))
