@@ -58,13 +58,14 @@ let monitor: [Target] = [
   .target(name: "Sweep", dependencies: ["Platform", "InertText", "Spelling", yams], swiftSettings: swift),
   .target(name: "SweepOptions", dependencies: [argumentParser], swiftSettings: swift),
   .executableTarget(
-    name: "exeunt-sweep", dependencies: ["Sweep", "SweepOptions", "Platform", "InertText", argumentParser],
+    name: "exeunt-sweep",
+    dependencies: ["Sweep", "SweepOptions", "Platform", "CFaults", "InertText", argumentParser],
     swiftSettings: swift),
   .executableTarget(
     name: "exeunt",
     dependencies: [
       "Machine", "Board", "Boot", "Recorder", "GuestAgent", "GuestPrograms", "SweepOptions", "Platform",
-      "Spelling", "InertText", argumentParser,
+      "CFaults", "Spelling", "InertText", argumentParser,
     ],
     swiftSettings: swift),
 ]
@@ -102,7 +103,7 @@ let analyzer: [Target] = [
     name: "exeunt-analyze",
     dependencies: [
       "Pages", "Export", "Reporting", "Reports", "Statistics", "Symbols", "Dump", "Analysis", "CTF",
-      "CArguments", "Spelling", "InertText",
+      "CArguments", "CFaults", "Spelling", "InertText",
       argumentParser,
     ],
     swiftSettings: swift),
@@ -111,6 +112,7 @@ let analyzer: [Target] = [
 /// What both need.
 let common: [Target] = [
   .target(name: "CArguments", cSettings: c),
+  .target(name: "CFaults", cSettings: c),
   .target(name: "Spelling", swiftSettings: swift),
   .target(name: "InertText", swiftSettings: swift),
 ]

@@ -26,7 +26,6 @@ void clinux_put_back_terminal(void) {
 
 // Everything here is in the list of signal-safety(7).
 static void put_back_and_end(int signal_number, siginfo_t *information, void *context) {
-    (void)context;
     clinux_put_back_terminal();
     sigaction(signal_number, &before[signal_number], NULL);
     switch (signal_number) {
@@ -36,6 +35,11 @@ static void put_back_and_end(int signal_number, siginfo_t *information, void *co
         case SIGILL:
             // The instruction is repeated and fails again, as if this handler had not been there.
             if (information->si_code > 0) return;
+    }
+    // Who handles it is told who sent it.
+    if (before[signal_number].sa_flags & SA_SIGINFO) {
+        before[signal_number].sa_sigaction(signal_number, information, context);
+        return;
     }
     // Blocked until this returns.
     raise(signal_number);

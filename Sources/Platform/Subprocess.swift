@@ -37,7 +37,8 @@ public enum Subprocess {
     return nil
   }
 
-  /// Runs a program to its end, with nothing on its standard input.
+  /// Runs a program to its end, with nothing on its standard input. What others write to its output after that is waited for ten
+  /// seconds at the most.
   ///
   /// - Parameters:
   ///   - path: the program's file.
@@ -63,16 +64,21 @@ public enum Subprocess {
       pollfd(fd: output.readEnd, events: Int16(POLLIN), revents: 0),
       pollfd(fd: error.readEnd, events: Int16(POLLIN), revents: 0),
     ]
+    // However much it writes.
+    var nextLook = Clock.monotonic + 250_000_000
     while polls[0].fd >= 0 || polls[1].fd >= 0 {
       let now = Clock.monotonic
       if now >= deadline { break }
-      guard poll(&polls, 2, CInt(min((deadline - now) / 1_000_000 + 1, 250))) > 0 else {
+      if now >= nextLook {
+        nextLook = now + 250_000_000
         if isHopeless() {
           deadline = now
           break
         }
-        continue
+        // Others may have its output open still, such as a program that it started and that stays.
+        if hasEnded(child) { deadline = min(deadline, now + 10_000_000_000) }
       }
+      guard poll(&polls, 2, CInt(min((deadline - now) / 1_000_000 + 1, 250))) > 0 else { continue }
       if polls[0].revents != 0, !drain(output, into: &captured.output) { polls[0].fd = -1 }
       if polls[1].revents != 0, !drain(error, into: &captured.error) { polls[1].fd = -1 }
     }
@@ -169,6 +175,13 @@ public enum Subprocess {
       usleep(pause)
       pause = min(pause * 2, 5000)
     }
+  }
+
+  /// Whether a child has ended, which ``wait(for:until:)`` still tells: waitid(2), WNOWAIT.
+  private static func hasEnded(_ child: pid_t) -> Bool {
+    var information = siginfo_t()
+    guard waitid(P_PID, id_t(child), &information, WEXITED | WNOHANG | WNOWAIT) == 0 else { return true }
+    return information.si_signo != 0
   }
 
   private static let captureLimit = 1 << 20

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CFaults
 import CTF
 import Glibc
 import Spelling
@@ -42,6 +43,7 @@ struct ExeuntAnalyze: ParsableCommand {
 
   /// Exit statuses are those of the documentation, not those of sysexits.h: 2 for mistaken arguments.
   static func main() {
+    cfaults_end_when_sent()
     DescriptorPool.raiseLimit()
     // Output that has grown to its limit (ulimit -f) is an error of the write, with a message.
     signal(SIGXFSZ, SIG_IGN)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CFaults
 import Foundation
 import Glibc
 import InertText
@@ -15,6 +16,7 @@ struct ExeuntSweep: ParsableCommand {
   @OptionGroup var options: SweepOptions
 
   static func main() {
+    cfaults_end_when_sent()
     RunLauncher.becomeRun(Array(CommandLine.arguments.dropFirst()))
     do {
       var command = try parseAsRoot()

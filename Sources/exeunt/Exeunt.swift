@@ -1,4 +1,5 @@
 import ArgumentParser
+import CFaults
 import Glibc
 import GuestPrograms
 import Machine
@@ -27,6 +28,7 @@ struct Exeunt: ParsableCommand {
 
   /// Exit statuses are those of the documentation, not those of sysexits.h: 2 for mistaken arguments.
   static func main() {
+    cfaults_end_when_sent()
     RecorderProcess.serveIfStartedToRecord()
     openStandardDescriptors()
     // A file that has grown to its limit (ulimit -f) is an error of the write, with a message, and not this process's end.

@@ -21,9 +21,7 @@ struct TerminalSignalTests {
       // Core files are nobody's business here.
       let shell = try #require(Subprocess.find("sh"))
       let process = try Subprocess.spawn(
-        shell, ["-c", "ulimit -c 0; exec \(Exeunt.path) run --flat \(image)"],
-        // Swift's runtime would take its time to describe the fault.
-        environment: ["SWIFT_BACKTRACE": "enable=no"], input: terminal.slave)
+        shell, ["-c", "ulimit -c 0; exec \(Exeunt.path) run --flat \(image)"], input: terminal.slave)
       #expect(terminal.waitUntilRaw())
       kill(process, number)
       let status = Subprocess.wait(for: process, until: Clock.monotonic + 10_000_000_000)

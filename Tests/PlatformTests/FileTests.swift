@@ -66,6 +66,26 @@ struct FileTests {
     #expect(Subprocess.find("exeunt-has-no-such-program") == nil)
   }
 
+  @Test("A program that has ended is not waited for, whoever has its output open")
+  func heldOutput() throws {
+    let shell = try #require(Subprocess.find("sh"))
+    let begin = Clock.monotonic
+    let outcome = try Subprocess.run(
+      shell, ["-c", "ulimit -c 0; sleep 1000 & echo $!; kill -SEGV $$"], timeout: 900_000)
+    #expect(outcome.signal == SIGSEGV && !outcome.timedOut)
+    #expect(Clock.monotonic - begin < 600_000_000_000)
+    let sleeper = try #require(pid_t(outcome.standardOutput.trimmingPrefix(" ").prefix { $0 != "\n" }))
+    #expect(kill(sleeper, SIGKILL) == 0)
+  }
+
+  @Test("One that writes without an end is ended when that is asked for")
+  func endlessOutput() throws {
+    let shell = try #require(Subprocess.find("sh"))
+    let begin = Clock.monotonic
+    let outcome = try Subprocess.run(shell, ["-c", "exec yes"], timeout: 900_000, isHopeless: { true })
+    #expect(outcome.timedOut && Clock.monotonic - begin < 600_000_000_000)
+  }
+
   @Test("A program inherits neither ignored signals nor descriptors, and has the environment asked for")
   func inheritance() throws {
     let shell = try #require(Subprocess.find("sh"))
