@@ -145,18 +145,24 @@ extension MachineConfiguration {
     if let peer {
       output = SerialOutput(peer, option: serial.option)
     } else {
-      output = try serial.makeOutput(of: .serial)
+      output = try serial.makeOutput(of: .serial, limit: outputLimit)
     }
     guard let debugConsole else { return (output, SerialOutput(discarding: ())) }
-    return (output, debugConsole == serial ? output : try debugConsole.makeOutput(of: .debugConsole))
+    return (
+      output,
+      debugConsole == serial
+        ? output : try debugConsole.makeOutput(of: .debugConsole, limit: outputLimit)
+    )
   }
 }
 
 extension MachineConfiguration.Serial {
-  fileprivate func makeOutput(of device: SerialOutput.Source) throws(MachineError) -> SerialOutput {
+  fileprivate func makeOutput(
+    of device: SerialOutput.Source, limit: OutputLimit
+  ) throws(MachineError) -> SerialOutput {
     switch self {
-    case .stdio: SerialOutput(standardOutputOf: device)
-    case .file(let path): try SerialOutput(path: path, of: device)
+    case .stdio: SerialOutput(standardOutputOf: device, limit: limit)
+    case .file(let path): try SerialOutput(path: path, of: device, limit: limit)
     case .none, .peer: SerialOutput(discarding: ())
     }
   }

@@ -42,6 +42,8 @@ package final class Machine {
   /// What a user is to know before the guest starts, such as a tap that is down.
   package var notices: [String] { networks.compactMap(\.notice) + terminalNotices }
   var resets = 0
+  /// When the run did, nanoseconds on CLOCK_MONOTONIC.
+  var began: UInt64 = 0
   /// Whether nothing is recorded any more, as the trace is as large as it may be.
   var isRecordingEnded = false
 

@@ -222,6 +222,9 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
   package var statisticsInterval: UInt64 = 1_000_000_000
   /// Where the serial port leads.
   package var serial = Serial.stdio
+  /// What each file may have that gets what the guest sends (`serial`, `debugConsole`, `ports`), bytes; nil: a share of what is free
+  /// (`OutputLimit`). 0: there is no limit.
+  package var serialLimit: UInt64?
   /// Whether the guest is given standard input through the serial port (with `serial` stdio).
   package var readsInput = false
   /// Where the debug console leads; nil: there is none.

@@ -29,6 +29,7 @@ extension Machine {
       if usesTerminal { Terminal.makeRaw() }
       let housekeeping = try Housekeeping(self, signals: signals, limit: limit)
       mainThread.enter()
+      began = Clock.monotonic
       let threads = try startThreads()
       let outcome = supervise(housekeeping, threads)
       control.finish()
@@ -224,7 +225,7 @@ extension Machine {
   }
 
   /// Where what the guest sends character by character goes.
-  private var outputs: [SerialOutput] { output === debugOutput ? [output] : [output, debugOutput] }
+  var outputs: [SerialOutput] { output === debugOutput ? [output] : [output, debugOutput] }
 
   private func name(of device: DeviceID) -> String {
     devices.layout.slots.first { $0.id == device.rawValue }?.name ?? "device \(device.rawValue)"
@@ -239,6 +240,7 @@ extension Machine {
   private func summary(_ outcome: RunOutcome) -> RunSummary {
     let unclaimed = UnclaimedAccesses.merge(vcpus.map(\.unclaimed))
     let failures = portFailures
+    let leftOut = leftOutput(since: began)
     return RunSummary(
       outcome: outcome, exits: vcpus.map(\.exits), resets: resets, unclaimed: unclaimed.accesses,
       unclaimedElsewhere: unclaimed.elsewhere, report: readReport(),
@@ -250,7 +252,9 @@ extension Machine {
         + networks.flatMap { network in
           network.losses.texts.map { "\(name(of: network.id)): \($0)" }
         } + outputs.compactMap(\.complaint) + failures.map(\.text),
-      lacksOutput: outputs.contains { $0.complaint != nil } || failures.contains { $0.isOutput })
+      lacksOutput: outputs.contains { $0.complaint != nil } || failures.contains { $0.isOutput }
+        || !leftOut.isEmpty,
+      leftOutput: leftOut)
   }
 }
 

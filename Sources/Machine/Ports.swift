@@ -47,6 +47,19 @@ extension MachineConfiguration {
     }
   }
 
+  /// What files may have that get what the guest sends.
+  var outputLimit: OutputLimit {
+    var files = 0
+    for case .file in (ports ?? []).map(\.peer) { files += 1 }
+    for place in [serial] + (debugConsole == serial ? [] : [debugConsole].compactMap { $0 }) {
+      switch place {
+      case .stdio, .file: files += 1
+      case .peer, .none: break
+      }
+    }
+    return OutputLimit(bytes: serialLimit, files: files)
+  }
+
   /// Opens what is behind the ports.
   func makePorts() throws(MachineError) -> [(ConsolePortDescription, CharacterPeer)] {
     var made: [(ConsolePortDescription, CharacterPeer)] = []
@@ -55,7 +68,7 @@ extension MachineConfiguration {
     for (number, port) in numberedPorts {
       let description = ConsolePortDescription(
         number: UInt32(number), isConsole: port.isConsole, name: port.name)
-      made.append((description, try port.peer.open(&loose)))
+      made.append((description, try port.peer.open(&loose, limit: outputLimit)))
     }
     return made
   }
@@ -118,7 +131,8 @@ extension MachineConfiguration.Serial {
   func makePeer() throws(MachineError) -> SerialPeer? {
     guard case .peer(let peer) = self else { return nil }
     var loose: CharacterPeer?
-    let made = try peer.open(&loose, as: option)
+    // Files are no peers here, but outputs.
+    let made = try peer.open(&loose, as: option, limit: .none)
     do {
       return try SerialPeer(made)
     } catch {
@@ -129,7 +143,7 @@ extension MachineConfiguration.Serial {
 
 extension MachineConfiguration.Port.Peer {
   /// As a user gave it.
-  fileprivate var option: String {
+  var option: String {
     switch self {
     case .null: "--chardev null"
     case .file(let path): "--chardev file,path=\(path)"
@@ -142,7 +156,7 @@ extension MachineConfiguration.Port.Peer {
 
   /// - Parameter given: the option that it comes from, for messages; nil: a port's.
   fileprivate func open(
-    _ loose: inout CharacterPeer?, as given: String? = nil
+    _ loose: inout CharacterPeer?, as given: String? = nil, limit: OutputLimit
   ) throws(MachineError) -> CharacterPeer {
     let option = given ?? option
     switch self {
@@ -161,7 +175,7 @@ extension MachineConfiguration.Port.Peer {
       }
     case .file(let path):
       do {
-        return try .file(path)
+        return try .file(path, limit: limit)
       } catch {
         throw MachineError("\(option): cannot be written: \(error)")
       }

@@ -71,6 +71,8 @@ package struct RunSummary: Sendable {
   /// Whether bytes that the guest wrote, to the serial port or to a port of its console, did not get where the user wanted them;
   /// ``warnings`` say why.
   package var lacksOutput: Bool
+  /// Which of them files did not get as they were as large as they may be.
+  package var leftOutput: [LeftOutput] = []
 
   /// The exit status of the process: how the guest ended, and where that was well, whether all that it wrote is there.
   package var exitStatus: Int32 {

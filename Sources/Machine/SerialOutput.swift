@@ -12,8 +12,8 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
   private var raw: CInt
   // Instead of a descriptor.
   private let peer: SerialPeer?
-  private let name: String
-  private let source: Source
+  let name: String
+  let source: Source
 
   /// Whose output it is, for messages.
   enum Source: String {
@@ -35,6 +35,8 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
   // Of the thread whose turn it is to write.
   private let turn = Turn()
   private var batch: [UInt8] = []
+  /// What a file may still get, and what it did not; the latter after the vCPUs have ended.
+  private(set) var allowance = OutputAllowance(rest: .max)
 
   /// Whether the run is being stopped or reset, so that a signal ends the waiting for a reader; others are about something else. Set
   /// before the guest runs.
@@ -45,7 +47,8 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
   private static let limit = 8 << 20
 
   /// Writes to standard output.
-  init(standardOutputOf source: Source = .serial) {
+  init(standardOutputOf source: Source, limit: OutputLimit) {
+    allowance = limit.allowance(for: STDOUT_FILENO)
     self.source = source
     name = "standard output"
     peer = nil
@@ -54,7 +57,7 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
   }
 
   /// Writes to a file, which is made or emptied.
-  init(path: String, of source: Source = .serial) throws(MachineError) {
+  init(path: String, of source: Source, limit: OutputLimit) throws(MachineError) {
     self.source = source
     let opened: FileDescriptor
     do {
@@ -65,6 +68,7 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
     name = "\(source.option) \(path)"
     peer = nil
     raw = opened.raw
+    allowance = limit.allowance(for: raw)
     file = consume opened
   }
 
@@ -185,9 +189,15 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
     if let peer { return write(bytes, to: peer) }
     var done = 0
     while done < bytes.count {
-      let count = Glibc.write(raw, bytes.baseAddress! + done, bytes.count - done)
+      let admitted = allowance.admitted(of: bytes.count - done)
+      if admitted == 0 {
+        allowance.leaveOut(bytes.count - done)
+        return bytes.count
+      }
+      let count = Glibc.write(raw, bytes.baseAddress! + done, admitted)
       if count >= 0 {
         done += count
+        allowance.wrote(count)
         continue
       }
       switch Errno.current {

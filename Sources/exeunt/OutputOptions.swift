@@ -18,6 +18,15 @@ struct OutputOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      """
+      What each file may have that gets what the guest sends (--serial, --debugcon, --chardev, standard output where that is a file), \
+      such as 100M, or none: then the run goes on, and what is left out is counted. By default a share of a quarter of what is free \
+      on its file system, 1M to 1G.
+      """, valueName: "size"))
+  var serialLimit: SizeLimit?
+
+  @Option(
+    help: ArgumentHelp(
       "Where the debug exit port is, or none. (default: 0xf4 and 0x501)", valueName: "port"),
     transform: DebugExitPorts.init(parsing:))
   var debugExitPort: DebugExitPorts?
@@ -28,6 +37,7 @@ struct OutputOptions: ParsableArguments {
   ) throws {
     configuration.serial = try serial(&chardevs)
     configuration.debugConsole = try debugcon.map { try OutputOptions.place($0, of: "--debugcon") }
+    configuration.serialLimit = serialLimit?.bytes
     if let debugExitPort { configuration.debugExitPorts = debugExitPort.ports }
     if case .file(let path) = configuration.serial, case .file(path)? = configuration.debugConsole {
       throw ValidationError("--serial and --debugcon both lead to \(path): give each a file of its own")

@@ -119,8 +119,8 @@ struct RunCommand: ParsableCommand {
   }
 }
 
-/// What a trace may have.
-struct TraceLimit: ExpressibleByArgument {
+/// What a trace may have, or a file.
+struct SizeLimit: ExpressibleByArgument {
   /// 0: there is no limit.
   let bytes: UInt64
 
@@ -154,7 +154,7 @@ struct RecordingFlags: ParsableArguments {
       What the trace may have, such as 4G, or none: then the run goes on, and what is left out is counted. By default half of \
       what is free on its file system, 256M to 32G.
       """, valueName: "size"))
-  var traceLimit: TraceLimit?
+  var traceLimit: SizeLimit?
 
   @Option(
     help: """

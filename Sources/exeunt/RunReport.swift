@@ -59,8 +59,17 @@ struct RunReport {
     if summary.resets > 0 { line += ", \(summary.resets) resets" }
     Diagnostics.report(line)
     if let report { Diagnostics.report("the guest reports: " + report.text(device)) }
+    printLeftOutput()
     printUnclaimed()
     printRecording()
+  }
+
+  private func printLeftOutput() {
+    for left in run.summary.leftOutput {
+      Diagnostics.report(
+        "\(left.output): \(left.bytes) bytes of \(left.source) are left out, from \(decimal(left.since, 3)) s on: the file was as large as it may be (--serial-limit), and the run went on"
+      )
+    }
   }
 
   private func printUnclaimed() {
@@ -169,6 +178,14 @@ struct RunResult: Encodable {
     let detail: UInt64
   }
 
+  /// What a file did not get, as it was as large as it may be.
+  struct LeftOutput: Encodable {
+    let output: String
+    let bytes: UInt64
+    /// Seconds from the run's begin on.
+    let since: Double
+  }
+
   struct Trace: Encodable {
     let directory: String
     let eventsEmitted: UInt64
@@ -191,6 +208,7 @@ struct RunResult: Encodable {
   let exits: [UInt64]
   let resets: Int
   let unclaimed: [Unclaimed]
+  let leftOutput: [LeftOutput]
   let guest: Guest?
   let trace: Trace?
 
@@ -204,6 +222,9 @@ struct RunResult: Encodable {
     resets = run.summary.resets
     unclaimed = run.summary.unclaimed.map {
       Unclaimed(space: $0.isPort ? "pio" : "mmio", address: $0.address, count: $0.count)
+    }
+    leftOutput = run.summary.leftOutput.map {
+      LeftOutput(output: $0.output, bytes: $0.bytes, since: $0.since)
     }
     let isTransfer = selection.virtio?.isTransfer ?? false
     guest = run.summary.guestReport.map {

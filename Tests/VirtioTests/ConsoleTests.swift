@@ -29,7 +29,7 @@ private final class ConsoleBench {
     device = try ConsoleDevice(
       id: DeviceID(24),
       [
-        (.init(number: 0, isConsole: true), try .file(file)),
+        (.init(number: 0, isConsole: true), try .file(file, limit: .none)),
         (.init(number: 1, name: ConsoleBench.name), try .server(socket)),
       ], observer: observer)
     transport = MMIOTransport(id: DeviceID(24), device, interrupt: line, observer: faults)
@@ -338,7 +338,7 @@ struct ConsoleTests {
     func send(_ peer: CharacterPeer) -> CharacterPeer.Progress {
       [UInt8](repeating: 1, count: 8).withUnsafeBytes { peer.send($0) }
     }
-    let full = try CharacterPeer.file("/dev/full")
+    let full = try CharacterPeer.file("/dev/full", limit: .none)
     #expect(send(full) == .gone)
     #expect(full.failure == .init(operation: .send, error: .noSpace))
     full.close()
@@ -356,7 +356,7 @@ struct ConsoleTests {
       // As a run does.
       signal(SIGPIPE, SIG_IGN)
       let reader = open(path, O_RDONLY | O_NONBLOCK)
-      let peer = try CharacterPeer.file(path)
+      let peer = try CharacterPeer.file(path, limit: .none)
       #expect(send(peer) == .moved(8))
       close(reader)
       #expect(send(peer) == .gone && peer.failure == nil)

@@ -53,6 +53,8 @@ package final class CharacterPeer: @unchecked Sendable {
   private let isNull: Bool
   private let isFile: Bool
   private let path: String?
+  /// What a file may still get.
+  package private(set) var allowance: OutputAllowance
   /// Where the other side of a terminal is; nil for other peers.
   package private(set) var terminalPath: String?
 
@@ -63,8 +65,10 @@ package final class CharacterPeer: @unchecked Sendable {
   }
 
   private init(
-    _ way: Way, _ connection: FileHolder?, isNull: Bool = false, isFile: Bool = false, path: String? = nil
+    _ way: Way, _ connection: FileHolder?, isNull: Bool = false, isFile: Bool = false, path: String? = nil,
+    allowance: OutputAllowance = OutputAllowance(rest: .max)
   ) {
+    self.allowance = allowance
     self.way = way
     self.connection = connection
     self.isNull = isNull
@@ -81,8 +85,12 @@ package final class CharacterPeer: @unchecked Sendable {
   package static func null() -> CharacterPeer { CharacterPeer(.fixed, nil, isNull: true) }
 
   /// Writes to a file, which is made or emptied; nothing comes from it.
-  package static func file(_ path: String) throws(PathError) -> CharacterPeer {
-    CharacterPeer(.fixed, FileHolder(try FileDescriptor.create(path)), isFile: true)
+  ///
+  /// - Parameter limit: what it may have. The rest is taken, counted and forgotten.
+  package static func file(_ path: String, limit: OutputLimit) throws(PathError) -> CharacterPeer {
+    let file = FileHolder(try FileDescriptor.create(path))
+    return CharacterPeer(
+      .fixed, file, isFile: true, allowance: limit.allowance(for: file.descriptor.raw))
   }
 
   /// Listens at a UNIX socket, whose name goes away with this; one peer at a time.
@@ -177,12 +185,20 @@ package final class CharacterPeer: @unchecked Sendable {
   package func send(_ bytes: UnsafeRawBufferPointer) -> Progress {
     guard let connection else { return isNull ? .moved(bytes.count) : .gone }
     let raw = connection.descriptor.raw
+    let admitted = allowance.admitted(of: bytes.count)
+    if admitted == 0, !bytes.isEmpty {
+      allowance.leaveOut(bytes.count)
+      return .moved(bytes.count)
+    }
     while true {
       let count =
         isFile || isTerminal
-        ? Glibc.write(raw, bytes.baseAddress, bytes.count)
+        ? Glibc.write(raw, bytes.baseAddress, admitted)
         : Glibc.send(raw, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL))
-      if count > 0 { return .moved(count) }
+      if count > 0 {
+        allowance.wrote(count)
+        return .moved(count)
+      }
       // Without an error where a file takes nothing, which it does not say why.
       // A terminal that nobody has open takes what fits.
       let error = count < 0 ? Errno.current : isTerminal ? .wouldBlock : .ioError
