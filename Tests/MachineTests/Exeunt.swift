@@ -40,8 +40,12 @@ final class RunningExeunt {
   let process: pid_t
   private(set) var status: CInt?
 
-  init(_ arguments: [String], input: CInt? = nil, output: CInt? = nil, error: CInt? = nil) throws {
-    process = try Subprocess.spawn(Exeunt.path, arguments, input: input, output: output, error: error)
+  /// - Parameter program: what becomes `exeunt`.
+  init(
+    _ arguments: [String], of program: String = Exeunt.path, input: CInt? = nil, output: CInt? = nil,
+    error: CInt? = nil
+  ) throws {
+    process = try Subprocess.spawn(program, arguments, input: input, output: output, error: error)
   }
 
   deinit {

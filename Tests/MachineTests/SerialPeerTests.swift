@@ -148,6 +148,43 @@ struct SerialPeerTests {
     }
   }
 
+  @Test(
+    "Nobody else connects, or opens the pseudo-terminal, where the umask is a usual one",
+    arguments: ["022", "077"])
+  func permissions(umask: String) throws {
+    let shell = try #require(Subprocess.find("sh"))
+    func mode(_ path: String) throws -> mode_t {
+      var information = stat()
+      try #require(stat(path, &information) == 0)
+      #expect(information.st_uid == getuid())
+      return information.st_mode
+    }
+    try withTemporaryDirectory { directory in
+      try Exeunt.withImage(.echoInterrupts) { image in
+        var told = try Pipe()
+        let (serial, port) = ("\(directory)/serial", "\(directory)/port")
+        let running = try RunningExeunt(
+          [
+            "-c", "umask \(umask); exec \"$@\"", "sh", Exeunt.path, "run", "--flat", image, "--timeout",
+            "120s",
+            "--serial", "unix:\(serial),server=on", "--device", "virtio-serial-device",
+            "--chardev", "socket,id=a,path=\(port),server=on", "--device", "virtserialport,chardev=a",
+            "--chardev", "pty,id=b", "--device", "virtserialport,chardev=b",
+          ], of: shell, error: told.writeEnd)
+        told.closeWriteEnd()
+        let line = told.readText(until: "\n", timeout: 60_000)
+        let terminal = try #require(line.firstMatch(of: /of the console is at (\/dev\/\S+)/)).1
+        let peer = try connect(serial, running)
+        // unix(7): connecting takes the right to write.
+        for path in [serial, port] { #expect(try mode(path) & 0o022 == 0) }
+        // The group is that of terminals, which programs such as wall(1) have.
+        #expect(try mode(String(terminal)) & 0o006 == 0)
+        peer.send("q")
+        #expect(running.exitStatus(within: 60) == 0)
+      }
+    }
+  }
+
   @Test("What cannot be is refused with what to do")
   func refusals() throws {
     for (arguments, says) in [

@@ -2,6 +2,7 @@ import Devices
 import Foundation
 import GuestRAM
 import RingDriver
+import TestSupport
 import Testing
 
 @testable import Virtio
@@ -94,5 +95,33 @@ struct HostileDiskTests {
         "\(64 - written) requests of the guest failed, the first, a write, because of: No space left on device"
       ])
     #expect(bench.faults.faults.isEmpty)
+  }
+
+  @Test("A disk is its file's sectors, whatever format they look like, and no file that they name")
+  func sectors() throws {
+    let bench = try DiskBench()
+    // Copy on write as QEMU has it, version 2, one terabyte: the file behind it is named in the second sector.
+    let name = Array("/etc/passwd".utf8)
+    var header = Array("QFI".utf8) + [0xfb]
+    for number: UInt32 in [2, 0, 512, UInt32(name.count), 16, 256, 0] {
+      header += withUnsafeBytes(of: number.bigEndian, Array.init)
+    }
+    header += [UInt8](repeating: 0, count: 512 - header.count) + name
+    header += [UInt8](repeating: 0, count: 1024 - header.count)
+    try bench.memory.write(header, at: bench.data())
+    #expect(try bench.request(1, 0, data: 1024).status == 0)
+    let file = try bench.file
+    #expect(Array(file[..<1024]) == header && file[1024...] == DiskBench.content[1024...])
+    // Whoever opens it the next time finds what was written.
+    try withTemporaryDirectory { directory in
+      let copy = directory + "/copy"
+      try Data(file).write(to: URL(fileURLWithPath: copy))
+      for isReadOnly in [false, true] {
+        #expect(try DiskFile(path: copy, isReadOnly: isReadOnly).sectors == UInt64(DiskBench.sectors))
+      }
+      #expect(try Array(Data(contentsOf: URL(fileURLWithPath: copy))) == file)
+    }
+    #expect(try bench.request(0, 0, data: 1024).status == 0)
+    #expect(try bench.memory.read(count: 1024, at: bench.data()) == header)
   }
 }
