@@ -130,7 +130,7 @@ final class RunControl: PowerControl, @unchecked Sendable {
   /// Where each vCPU waits for good, once all have told, and all do.
   var endlessWaits: [UInt64]? {
     monitor.read { state in
-      guard let told = state.told, told.count == vcpus else { return nil }
+      guard let told = state.told else { return nil }
       let positions = (0..<vcpus).compactMap { told[$0] ?? nil }
       return positions.count == vcpus ? positions : nil
     }

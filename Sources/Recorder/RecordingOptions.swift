@@ -20,6 +20,14 @@ package struct RecordingOptions: Sendable, Codable {
   /// - Parameter free: bytes.
   static func defaultLimit(free: UInt64) -> UInt64 { min(32 << 30, max(256 << 20, free / 2)) }
 
+  /// What the trace's files may have, bytes.
+  ///
+  /// - Parameter free: bytes on its file system.
+  func limit(free: UInt64) -> UInt64 {
+    let wanted = limit ?? RecordingOptions.defaultLimit(free: free)
+    return wanted == 0 ? .max : wanted
+  }
+
   /// Records every event of Exeunt.
   package init(directory: String) {
     self.directory = directory

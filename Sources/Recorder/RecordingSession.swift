@@ -39,8 +39,7 @@ struct RecordingSession {
     _ = try SessionDaemon.program("lttng")
     directory = try TraceDirectory(making: options.directory)
     place = directory.path
-    let wanted = options.limit ?? RecordingOptions.defaultLimit(free: directory.free)
-    limit = wanted == 0 ? .max : wanted
+    limit = options.limit(free: directory.free)
     warnings = buffers.warning.map { [$0] } ?? []
     let session = SessionDaemon.newSession(of: process)
     if let found = try SessionDaemon.find(session: session, output: directory) {

@@ -190,7 +190,7 @@ import Testing
       let (plan, memory) = try boot(request(file))
       let base = number(try #require(try tags(of: plan, memory).first { $0.number == 21 }).bytes, 0)
       #expect(
-        plan.entry.instruction - base == 4
+        plan.entry.instruction == base + 4
           + UInt64(File.multiboot2Header([File.multiboot2Tag(10, [0, 0, 0, 0])] + others).count))
       #expect(try memory.read(count: code.count, at: GuestAddress(plan.entry.instruction)) == code)
       return base

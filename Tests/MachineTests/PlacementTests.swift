@@ -92,4 +92,52 @@ struct PlacementTests {
     #expect(try #require(found["io0"]).contains("/exeunt-test-\(getpid())\n"))
     #expect(try !#require(found["vcpu0"]).contains("/exeunt-test-\(getpid())\n"))
   }
+
+  /// A group with 32 MiB, where this user may make one, of either version.
+  private static let smallGroup: String? = {
+    for (root, file) in [
+      ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max"),
+    ] {
+      let group = "\(root)/exeunt-test-memory-\(getpid())"
+      guard mkdir(group, 0o755) == 0 else { continue }
+      var text = "\(32 << 20)"
+      if let limit = try? FileDescriptor.open("\(group)/\(file)", O_WRONLY),
+        (text.withUTF8 { write(limit.raw, $0.baseAddress, $0.count) }) > 0
+      {
+        return group
+      }
+      rmdir(group)
+    }
+    return nil
+  }()
+
+  @Test(
+    "More RAM than a control group has is refused: of the group that is joined, and of the one that this process is in",
+    .enabled(if: smallGroup != nil, "needs the right to make a control group with a memory limit"))
+  func memory() throws {
+    let group = try #require(PlacementTests.smallGroup)
+    // Whoever was in it has ended.
+    defer { rmdir(group) }
+    let run = ["run", "--guest", "port-io", "iterations=5", "--serial", "none"]
+    func refuses(_ outcome: Subprocess.Outcome) {
+      #expect(outcome.exitStatus == 2)
+      #expect(
+        outcome.standardError.contains("the control group \(group) has 32 MiB; choose less"),
+        "\(outcome.standardError)")
+    }
+    refuses(try Exeunt.run(run + ["--cgroup", group]))
+    refuses(try Exeunt.run(run + ["--cgroup", "\(group)/."]))
+    let shell = try #require(Subprocess.find("sh"))
+    func inside(_ arguments: [String]) throws -> Subprocess.Outcome {
+      try Subprocess.run(
+        shell, ["-c", "echo $$ > \(group)/cgroup.procs; exec \"$@\"", "sh", Exeunt.path] + run + arguments,
+        timeout: 60_000)
+    }
+    refuses(try inside([]))
+    // What it has is enough, but not for all at once.
+    let fits = try inside(["--memory", "32M"])
+    #expect(fits.exitStatus == 0, "\(fits.standardError)")
+    let all = try inside(["--memory", "32M", "--mem-prealloc"])
+    #expect(all.exitStatus == 2 && all.standardError.contains("MiB to spare"), "\(all.standardError)")
+  }
 }

@@ -72,6 +72,14 @@ struct MemoryLimitsTests {
     var moved = files
     moved["/proc/self/cgroup"] = "4:memory:/elsewhere/entirely\n"
     #expect(limits(moved).map(\.bytes) == [1 << 20])
+    // A group inside of it is where the mount has it, and none outside is looked for.
+    var inner = files
+    inner["/proc/self/cgroup"] = "4:memory:/docker/abc/inner\n"
+    inner["/sys/fs/cgroup/memory/inner/memory.limit_in_bytes"] = "65536\n"
+    #expect(limits(inner).map(\.bytes) == [1 << 16, 1 << 20])
+    inner["/proc/self/cgroup"] = "4:memory:/docker/abc/../other\n"
+    inner["/sys/fs/cgroup/memory/../other/memory.limit_in_bytes"] = "4096\n"
+    #expect(limits(inner).map(\.bytes) == [1 << 20])
     #expect(limits(["/proc/self/cgroup": "0::/\n"]).isEmpty)
     for nonsense in ["", "x", "31 23 - cgroup2", "\n\n - - -\n"] {
       #expect(limits(["/proc/self/mountinfo": nonsense, "/proc/self/cgroup": nonsense]).isEmpty)

@@ -19,6 +19,19 @@ struct BufferPlanTests {
     #expect(try fit(nil, nil, cpus: 64, available: nil) == .usual)
   }
 
+  @Test("the trace may have half of what is free, 256 MiB to 32 GiB, where nobody says")
+  func limit() {
+    #expect(RecordingOptions.defaultLimit(free: 0) == 256 << 20)
+    #expect(RecordingOptions.defaultLimit(free: 10 << 30) == 5 << 30)
+    #expect(RecordingOptions.defaultLimit(free: .max) == 32 << 30)
+    var options = RecordingOptions(directory: "")
+    #expect(options.limit(free: 10 << 30) == 5 << 30)
+    options.limit = 7
+    #expect(options.limit(free: 10 << 30) == 7)
+    options.limit = 0
+    #expect(options.limit(free: 10 << 30) == .max)
+  }
+
   @Test("they use at most half of what is free", arguments: [1, 2, 64, 512], [64 << 20, 1 << 30, 16 << 30])
   func shrinks(_ cpus: Int, _ available: Int) throws {
     guard let plan = try? fit(nil, nil, cpus: cpus, available: UInt64(available)) else {
