@@ -62,6 +62,11 @@ struct RepeatedOptionTests {
       Tools.exeunt,
       ["run", "--check", "--guest", "port-io", "--pin", "vcpu0=0", "--pin", "io0=0", "--serial", "none"])
     #expect(checked.status == 0, "\(checked.standardError)")
+    // The command line of a kernel may look like an option.
+    let value = try run(Tools.exeunt, ["run", "--kernel", "/none", "--append", "--cpus", "--cpus", "1"])
+    #expect(
+      value.standardError.contains("/none") && !value.standardError.contains("given twice"),
+      "\(value.standardError)")
   }
 
   @Test("Numbers below 0 are told to be wrong, and not to be options")
