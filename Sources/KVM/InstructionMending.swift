@@ -5,7 +5,7 @@ import GuestRAM
 /// Instructions that kernels execute while they start and that KVM's instruction emulator does not know, done here. KVM
 /// without hardware virtualization emulates all of a kernel's instructions; elsewhere none of these ever gets here.
 enum InstructionMending {
-  private enum Instruction {
+  private enum Instruction: Equatable {
     /// `int3`: the breakpoint exception, behind it.
     case breakpoint
     /// `fwait`.
@@ -14,6 +14,8 @@ enum InstructionMending {
     case storeStatus
     /// `clac` and `stac`, which forbid and allow a kernel to touch its users' pages.
     case setAccess(Bool)
+    /// `xgetbv` and `xsetbv`, by which a kernel learns and says which extended states are in use.
+    case readExtendedControl, writeExtendedControl
     /// One of the hints 0F 1E of a register, such as `rdssp`: without shadow stacks, nothing.
     case hint(length: UInt64)
 
@@ -24,6 +26,8 @@ enum InstructionMending {
       case 0xdf where bytes.dropFirst().first == 0xe0: self = .storeStatus
       case 0x0f where bytes.starts(with: [0x0f, 0x01, 0xca]): self = .setAccess(false)
       case 0x0f where bytes.starts(with: [0x0f, 0x01, 0xcb]): self = .setAccess(true)
+      case 0x0f where bytes.starts(with: [0x0f, 0x01, 0xd0]): self = .readExtendedControl
+      case 0x0f where bytes.starts(with: [0x0f, 0x01, 0xd1]): self = .writeExtendedControl
       case 0xf3:
         let hasWidth = bytes.count > 1 && bytes[1] & 0xf0 == 0x40
         let rest = bytes.dropFirst(hasWidth ? 2 : 1)
@@ -65,6 +69,12 @@ enum InstructionMending {
         let flag: UInt64 = 1 << 18
         registers.rflags = isAllowed ? registers.rflags | flag : registers.rflags & ~flag
         registers.rip &+= 3
+      case .readExtendedControl, .writeExtendedControl:
+        // XCR0, the only one that software may name everywhere, with CR4.OSXSAVE.
+        guard try vcpu.systemRegisters().cr4 & 1 << 18 != 0, UInt32(truncatingIfNeeded: registers.rcx) == 0,
+          try useExtendedControl(of: vcpu, &registers, writing: instruction == .writeExtendedControl)
+        else { return false }
+        registers.rip &+= 3
       case .hint(let length):
         // CR4.CET: shadow stacks may be on.
         guard try vcpu.systemRegisters().cr4 & 1 << 23 == 0 else { return false }
@@ -75,6 +85,24 @@ enum InstructionMending {
     } catch {
       return false
     }
+  }
+
+  /// Reads XCR0 to EDX:EAX, or sets it from there. KVM refuses what the processor would.
+  private static func useExtendedControl(
+    of vcpu: KVMVcpu, _ registers: inout kvm_regs, writing: Bool
+  ) throws -> Bool {
+    guard var control = vcpu.extendedControl(), control.nr_xcrs > 0, control.xcrs.0.xcr == 0 else {
+      return false
+    }
+    if writing {
+      guard try vcpu.systemRegisters().ss.dpl == 0 else { return false }
+      control.xcrs.0.value = registers.rdx << 32 | registers.rax & 0xffff_ffff
+      try Request("KVM_SET_XCRS", CKVM_SET_XCRS)(vcpu.descriptor, &control)
+      return true
+    }
+    registers.rax = control.xcrs.0.value & 0xffff_ffff
+    registers.rdx = control.xcrs.0.value >> 32
+    return true
   }
 
   /// `ldmxcsr` and `stmxcsr`, which compilers put where a program sets how its floating point rounds.
@@ -91,7 +119,8 @@ enum InstructionMending {
     else { return false }
     let stores = operand.operation == 3
     guard let linear = operand.linear(count: 4, writing: stores, system) else { return false }
-    let walk = PageWalk(memory: memory, system: system, flags: registers.rflags)
+    let walk = PageWalk(
+      memory: memory, system: system, flags: registers.rflags, hasGigabytePages: vcpu.hasGigabytePages)
     // The operand may lie on two pages.
     var places: [GuestAddress] = []
     for offset: UInt64 in 0..<4 {

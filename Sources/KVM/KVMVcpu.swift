@@ -23,6 +23,8 @@ import Platform
   @usableFromInline let ring: CoalescedRing?
   /// Guest RAM, for instructions that are done here; set before the vCPU runs.
   var memory: GuestMemory?
+  /// Whether its CPUID, as it was set, has pages of 1 GiB.
+  var hasGigabytePages = false
   // The main thread's own.
   var powerOn: PowerOnState?
   /// The model-specific registers that a reset puts back, as far as KVM has them.

@@ -8,6 +8,8 @@ struct PageWalk {
   let system: kvm_sregs
   /// RFLAGS, of which AC allows a kernel to touch its users' pages.
   let flags: UInt64
+  /// Whether the guest's processor has pages of 1 GiB, by its CPUID.
+  let hasGigabytePages: Bool
 
   private static let present: UInt64 = 1
   private static let writable: UInt64 = 1 << 1
@@ -48,6 +50,7 @@ struct PageWalk {
       }
       // Pages of 4 KiB, and by the last tables but one or two larger ones; with entries of four bytes only where CR4.PSE says so.
       let left = bits.count - 1 - level
+      guard !hasReservedBits(entry, entrySize, left: left, hasRights: hasRights) else { return nil }
       let isLarge =
         hasRights && (1...2).contains(left) && entry & Self.large != 0
         && (entrySize == 8 || system.cr4 & 1 << 4 != 0)
@@ -63,6 +66,24 @@ struct PageWalk {
       return base(entry, entrySize, shift) | linear & (1 << shift - 1)
     }
     return nil
+  }
+
+  /// Whether an entry has bits that make it a page fault (tables 4-4 to 4-21), as far as they do not depend on how many bits the
+  /// processor has of addresses: what lies beyond those is no RAM.
+  private func hasReservedBits(_ entry: UInt64, _ entrySize: UInt64, left: Int, hasRights: Bool) -> Bool {
+    let isLarge = hasRights && left > 0 && entry & Self.large != 0
+    guard entrySize == 8 else {
+      // Of pages of 4 MiB, as KVM has them, with 36 bits.
+      return isLarge && system.cr4 & 1 << 4 != 0 && entry & 0x3e_0000 != 0
+    }
+    let isLong = system.efer & 1 << 10 != 0
+    var reserved: UInt64 = system.efer & 1 << 11 == 0 ? 1 << 63 : 0
+    if !isLong { reserved |= 0x7ff0_0000_0000_0000 }
+    if isLarge {
+      reserved |= left == 1 ? 0x1f_e000 : left == 2 && hasGigabytePages ? 0x3fff_e000 : Self.large
+    }
+    if !hasRights { reserved |= 0xfff0_0000_0000_01e6 }
+    return entry & reserved != 0
   }
 
   private func base(_ entry: UInt64, _ entrySize: UInt64, _ shift: UInt64) -> UInt64 {

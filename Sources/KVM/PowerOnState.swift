@@ -74,7 +74,8 @@ extension KVMVcpu {
       modelSpecific: try modelSpecificRegisters(resetIndices))
   }
 
-  private func extendedControl() -> kvm_xcrs? {
+  /// XCR0: KVM_GET_XCRS; nil where the processor or KVM has no extended states.
+  func extendedControl() -> kvm_xcrs? {
     var value = kvm_xcrs()
     return (try? Request("KVM_GET_XCRS", CKVM_GET_XCRS)(descriptor, &value)) == nil ? nil : value
   }

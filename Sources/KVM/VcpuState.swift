@@ -42,6 +42,7 @@ extension KVMVcpu {
       unsafe entries.withUnsafeBytes { unsafe raw.copyMemory(from: $0) }
     }
     try unsafe Request("KVM_SET_CPUID2", CKVM_SET_CPUID2)(descriptor, at: table)
+    hasGigabytePages = entries.contains { $0.function == 0x8000_0001 && $0.edx & 1 << 26 != 0 }
   }
 
   /// The guest physical address behind a linear one, by the guest's own page tables: KVM_TRANSLATE.

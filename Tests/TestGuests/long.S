@@ -117,10 +117,35 @@ BEGIN mended
     popq    %rax
     btl     $18, %eax
     jc      6f
+    // Extended states: what is in use is read as it was set, where there are any.
+1:  movl    $1, %eax
+    xorl    %ecx, %ecx
+    cpuid
+    btl     $26, %ecx
+    jnc     1f
+    movq    %cr4, %rax
+    orl     $0x40000, %eax
+    movq    %rax, %cr4
+    movl    $3, %ebx
+2:  movq    $-1, %rax
+    movl    %ebx, %eax
+    xorl    %ecx, %ecx
+    xorl    %edx, %edx
+    xsetbv
+    movq    $-1, %rax
+    movq    $-1, %rdx
+    xgetbv
+    cmpq    %rbx, %rax
+    jne     5f
+    testq   %rdx, %rdx
+    jnz     5f
+    subl    $2, %ebx
+    ja      2b
 1:  EXIT    $9
 8:  EXIT    $1
 7:  EXIT    $2
 6:  EXIT    $3
+5:  EXIT    $4
 END mended
 
 // Lowers the task priority, which without a local APIC in the kernel is an exit on a processor with hardware virtualization.
