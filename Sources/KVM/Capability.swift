@@ -86,8 +86,7 @@ public struct Capability: Sendable, Hashable {
   ]
   /// Each of these is behind a flag or an enrichment of the trace.
   public static let optional: [Capability] = [
-    .irqchip, .splitIrqchip, .pit2, .ioeventfd, .coalescedMMIO, .coalescedPIO, .irqfd, .irqRouting,
-    .signalMSI, .binaryStatistics,
+    .irqchip, .splitIrqchip, .pit2, .ioeventfd, .irqfd, .irqRouting, .signalMSI, .binaryStatistics,
     .getTSCKHz, .vcpuAttributes, .syncRegs,
   ]
 }

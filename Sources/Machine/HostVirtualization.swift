@@ -88,6 +88,10 @@ package enum HostVirtualization {
       findings.append(
         counters(try? machine.statistics().counters.count, try? vcpu.statistics().counters.count))
       findings.append(timeStampCounter(machine.timeStampCounterKHz, vcpu.timeStampCounterOffset()))
+      func offers(_ capability: Capability) -> Int { (try? machine.check(capability)) ?? 0 }
+      findings += burdens(busLock: offers(.busLockExit), notify: offers(.notifyExit))
+      findings.append(
+        coalescing(memory: offers(.coalescedMMIO) != 0, ports: offers(.coalescedPIO) != 0))
     } catch {
       findings.append(
         HostFinding(
@@ -116,5 +120,41 @@ package enum HostVirtualization {
           "the time from a guest's kick to the wakeup is then missing in reports; Linux 5.16 or newer has it")
     }
     return HostFinding(topic, "guest time", .ok, "\(frequency), offset to the host's readable")
+  }
+
+  /// What bounds a guest that is a burden to the whole host.
+  ///
+  /// - Parameters:
+  ///   - busLock: what KVM answers of KVM_CAP_X86_BUS_LOCK_EXIT; bit 1: that it can exit.
+  ///   - notify: what it answers of KVM_CAP_X86_NOTIFY_VMEXIT.
+  static func burdens(busLock: Int, notify: Int) -> [HostFinding] {
+    [
+      busLock & 2 != 0
+        ? HostFinding(topic, "bus locks", .ok, "exit, and are bounded to 1000 a second")
+        : HostFinding(
+          topic, "bus locks", .warning, "do not exit (no x86_bus_lock_exit)",
+          advice:
+            "a guest whose locked accesses cross cache lines slows down every processor of the host, and nothing here bounds it; "
+            + "processors with bus lock detection and Linux 5.12 or newer have it"),
+      notify != 0
+        ? HostFinding(topic, "blocked interrupts", .ok, "exit, and are bounded to 1000 a second")
+        : HostFinding(
+          topic, "blocked interrupts", .warning, "do not exit (no x86_notify_vmexit)",
+          advice:
+            "a guest that keeps the processor from taking interrupts keeps it from the host as well, where the processor lets it; Intel's "
+            + "from Sapphire Rapids on and Linux 6.0 or newer have it"),
+    ]
+  }
+
+  /// Whether `--coalesced-io on` finds what it needs.
+  static func coalescing(memory: Bool, ports: Bool) -> HostFinding {
+    let lacking = [(memory, "memory (coalesced_mmio)"), (ports, "ports (coalesced_pio)")].filter { !$0.0 }
+      .map(\.1)
+    guard !lacking.isEmpty else {
+      return HostFinding(topic, "coalesced writes", .ok, "kept for memory and ports")
+    }
+    return HostFinding(
+      topic, "coalesced writes", .warning, "not for \(lacking.joined(separator: " and "))",
+      advice: "--coalesced-io on keeps no writes to these: each is an exit of its own")
   }
 }

@@ -1,6 +1,7 @@
-import Machine
 import Platform
 import Testing
+
+@testable import Machine
 
 @Suite("What exeunt doctor finds")
 struct HostVirtualizationTests {
@@ -32,6 +33,26 @@ struct HostVirtualizationTests {
     for finding in findings where finding.status != .ok && finding.name != "capabilities" {
       #expect(finding.advice != nil, "\(finding.name)")
     }
+  }
+
+  @Test(
+    "what bounds a guest's burden on the host, and what keeps writes, is said, and what the lack of each means"
+  )
+  func burdens() {
+    for (busLock, notify) in [(0, 0), (1, 0), (2, 0), (3, 1)] {
+      let findings = HostVirtualization.burdens(busLock: busLock, notify: notify)
+      #expect(findings.map(\.name) == ["bus locks", "blocked interrupts"])
+      #expect(findings.map(\.status) == [busLock >= 2 ? .ok : .warning, notify == 1 ? .ok : .warning])
+      #expect(findings.allSatisfy { ($0.advice == nil) == ($0.status == .ok) && !$0.isEssential })
+    }
+    for (memory, ports, words) in [
+      (true, true, "kept for memory and ports"), (false, true, "not for memory (coalesced_mmio)"),
+      (true, false, "not for ports (coalesced_pio)"),
+      (false, false, "not for memory (coalesced_mmio) and ports (coalesced_pio)"),
+    ] { #expect(HostVirtualization.coalescing(memory: memory, ports: ports).found == words) }
+    let names = HostVirtualization.findings().map(\.name)
+    #expect(
+      !Self.isKVMUsable || ["bus locks", "blocked interrupts", "coalesced writes"].allSatisfy(names.contains))
   }
 
   private static var isKVMUsable: Bool { (try? FileDescriptor.open("/dev/kvm", 2)) != nil }
