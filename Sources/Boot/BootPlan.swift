@@ -101,6 +101,11 @@ package struct BootPlan: Sendable {
   package var report: Range<UInt64>?
   let pieces: [Piece]
 
+  /// Where the firmware ACPI control structure is; nil for a flat image, which has no such tables.
+  package var firmwareControl: GuestAddress? {
+    bootProtocol == nil ? nil : GuestAddress(FirmwareTables.controlStructureAddress)
+  }
+
   /// Where in guest physical memory something is put, in no order.
   package var ranges: [Range<UInt64>] { pieces.map(\.range) }
 

@@ -172,6 +172,8 @@ public struct DeviceRequest: Sendable, Equatable {
 public protocol PowerControl: AnyObject, Sendable {
   /// The guest switched the machine off.
   func powerOff()
+  /// The guest put the machine to sleep, with RAM kept (ACPI's S3).
+  func suspend()
   /// The guest asked for a sleep state that the machine does not have, by the number in SLP_TYP.
   func sleep(type: UInt8)
   /// The guest asked for a reset.

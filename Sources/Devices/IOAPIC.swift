@@ -4,13 +4,17 @@ import GuestRAM
 public protocol InterruptMessageSink: AnyObject, Sendable {
   /// The unmasked lines and the messages that they send were changed by the guest.
   func routesChanged(_ routes: [IOAPIC.Route])
+  /// The guest ended the interrupt of a level-triggered line.
+  func interruptEnded(line: UInt32)
+  /// The I/O APIC was reset; its lines are all masked.
+  func reset()
 }
 
 /// An I/O APIC (Intel 82093AA) for machines whose kernel holds only the local APICs: the guest programs it, and each
 /// line becomes a message-signalled interrupt.
 ///
-/// Lines are pulsed, never held: a line that the guest makes level-triggered is delivered once for each pulse, and its
-/// Remote IRR is cleared at the end of interrupt.
+/// The sink keeps lines' levels; lines of devices that only pulse theirs are delivered once for each pulse, also where the guest makes them
+/// level-triggered.
 public final class IOAPIC: BusDevice, @unchecked Sendable {
   /// The number of lines.
   public static let lineCount = 24
@@ -70,6 +74,7 @@ public final class IOAPIC: BusDevice, @unchecked Sendable {
     selected = 0
     identity = 0
     entries = [UInt64](repeating: IOAPIC.masked, count: IOAPIC.lineCount)
+    sink.reset()
     sink.routesChanged([])
   }
 
@@ -77,6 +82,7 @@ public final class IOAPIC: BusDevice, @unchecked Sendable {
   public func endOfInterrupt(vector: UInt8) {
     for index in entries.indices where UInt8(truncatingIfNeeded: entries[index]) == vector {
       entries[index] &= ~IOAPIC.remoteIRR
+      if entries[index] & IOAPIC.levelTriggered != 0 { sink.interruptEnded(line: UInt32(index)) }
     }
   }
 

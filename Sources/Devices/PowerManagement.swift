@@ -34,35 +34,6 @@ public final class PowerManagementTimer: BusDevice {
   public func reset() {}
 }
 
-/// ACPI's PM1 event block (ACPI 6.4, section 4.8.3.1): status that is never set, and enable bits.
-public final class PowerManagementEvents: BusDevice, @unchecked Sendable {
-  /// The number in the trace.
-  public let id: DeviceID
-  // Accessed under the device's lock.
-  private var enable: UInt64 = 0
-
-  /// Makes the block.
-  public init(id: DeviceID) { self.id = id }
-
-  /// Reads status (offset 0) or enable (offset 2).
-  public func read(offset: UInt32, size: Int, window: Int, by thread: ThreadContext) -> UInt64 {
-    (enable << 16) >> (8 * UInt64(offset & 3))
-  }
-
-  /// Writes: ones clear status bits, of which none is set; enable keeps what is written.
-  public func write(
-    offset: UInt32, size: Int, value: UInt64, window: Int, memory: GuestMemory, by thread: ThreadContext
-  ) {
-    let shift = 8 * UInt64(offset & 3)
-    let mask: UInt64 = size >= 4 ? 0xffff_ffff : (1 << (8 * UInt64(size))) - 1
-    let block = (enable << 16) & ~(mask << shift) | (value & mask) << shift
-    enable = block >> 16 & 0xffff
-  }
-
-  /// Puts the device into its power-on state.
-  public func reset() { enable = 0 }
-}
-
 /// The edge/level control registers of the two 8259s (ports 0x4d0 and 0x4d1). The kernel has its own where it has the
 /// controllers, and then no access comes here; else there are no 8259s and what is written changes nothing.
 public final class EdgeLevelControl: BusDevice, @unchecked Sendable {

@@ -27,8 +27,8 @@ public final class DebugExitPort: BusDevice {
 }
 
 /// ACPI's PM1a control block (ACPI 6.4, section 4.8.3.2.1). SCI_EN reads one: there is no SMI command with which a system could
-/// switch to ACPI mode, so the machine is in it from the start. Setting SLP_EN ends the run, in good order with the sleep type
-/// of `\_S5`, or with that of QEMU's machines, which small kernels use without asking.
+/// switch to ACPI mode, so the machine is in it from the start. Setting SLP_EN with the sleep type of `\_S3` puts the machine to
+/// sleep; with that of `\_S5`, or of QEMU's machines, which small kernels use without asking, it ends the run in good order.
 public final class PowerOffPort: BusDevice, @unchecked Sendable {
   /// The number in the trace.
   public let id: DeviceID
@@ -37,6 +37,8 @@ public final class PowerOffPort: BusDevice, @unchecked Sendable {
   /// BM_RLD and SLP_TYP: what reads as it was written. GBL_RLS and SLP_EN are commands and read zero.
   private static let kept: UInt64 = 1 << 1 | 7 << 10
   private static let softOff: [UInt8] = [5, 0]
+  // QEMU's, too.
+  private static let suspendToRAM: UInt8 = 1
   private let control: any PowerControl
   // Accessed under the device's lock.
   private var register: UInt64 = 0
@@ -63,7 +65,11 @@ public final class PowerOffPort: BusDevice, @unchecked Sendable {
     guard written & PowerOffPort.sleepEnable != 0 else { return }
     // The type is in the byte that has SLP_EN.
     let type = UInt8(written >> 10 & 7)
-    if PowerOffPort.softOff.contains(type) { control.powerOff() } else { control.sleep(type: type) }
+    switch type {
+    case PowerOffPort.suspendToRAM: control.suspend()
+    case _ where PowerOffPort.softOff.contains(type): control.powerOff()
+    default: control.sleep(type: type)
+    }
   }
 
   /// Puts the device into its power-on state.

@@ -29,6 +29,7 @@ public final class RealTimeClock: BusDevice, @unchecked Sendable {
   /// The number in the trace.
   public let id: DeviceID
   private let interrupt: any InterruptLine
+  private let alarm: (any AlarmObserver)?
   private let timer: any DeviceTimer
   private let now: @Sendable () -> Int64
   private let powerOn: ClockRegisters
@@ -38,6 +39,7 @@ public final class RealTimeClock: BusDevice, @unchecked Sendable {
   private var chain = DividerChain()
   private var flags: Flags = []
   private var isLineHigh = false
+  private var isAlarming = false
   // What the timer is set to.
   private var wakeup: Int64?
   // Up to where updates and periods have been counted.
@@ -48,14 +50,16 @@ public final class RealTimeClock: BusDevice, @unchecked Sendable {
   ///
   /// - Parameters:
   ///   - ramBelow4GiB: bytes of RAM from 0 on and, in `ramAbove4GiB`, from 4 GiB on: firmware leaves both in the memory.
+  ///   - alarm: told when the alarm goes off.
   ///   - timer: calls `timerExpired`.
   ///   - now: nanoseconds since 1970 by the host; it may be set forward or back.
   public init(
     id: DeviceID, ramBelow4GiB: UInt64, ramAbove4GiB: UInt64, interrupt: any InterruptLine,
-    timer: any DeviceTimer, now: @escaping @Sendable () -> Int64
+    alarm: (any AlarmObserver)? = nil, timer: any DeviceTimer, now: @escaping @Sendable () -> Int64
   ) {
     self.id = id
     self.interrupt = interrupt
+    self.alarm = alarm
     self.timer = timer
     self.now = now
     var registers = ClockRegisters()
@@ -133,6 +137,7 @@ public final class RealTimeClock: BusDevice, @unchecked Sendable {
     index = 0
     flags = []
     isLineHigh = false
+    isAlarming = false
     wakeup = nil
     timer.set(nil)
     setStatusA(powerOn.bytes[Place.statusA], at: host)
@@ -203,7 +208,11 @@ public final class RealTimeClock: BusDevice, @unchecked Sendable {
     let isHigh = !flags.isDisjoint(with: enabled)
     if isHigh, !isLineHigh { interrupt.pulse(by: thread) }
     isLineHigh = isHigh
-    let next = isHigh ? nil : nextInterrupt
+    let hasAlarm = flags.intersection(enabled).contains(.alarm)
+    if hasAlarm, !isAlarming { alarm?.alarmWentOff(by: thread) }
+    isAlarming = hasAlarm
+    // The alarm is told of beside the line, which may be high for something else.
+    let next = isHigh ? nextAlarm : nextInterrupt
     guard next != wakeup else { return }
     wakeup = next
     timer.set(next)
@@ -216,13 +225,25 @@ public final class RealTimeClock: BusDevice, @unchecked Sendable {
     if enabled.contains(.periodic), registers.isDividing, let shift = registers.periodShift {
       moments.append(chain.moment(ofOscillation: (lastPeriod &+ 1) << shift))
     }
-    func update(_ seconds: Int64) -> Int64 {
-      chain.moment(ofOscillation: (lastSecond &+ seconds) &* DividerChain.frequency)
-    }
-    if registers.isUpdating {
-      if enabled.contains(.updateEnded) { moments.append(update(1)) }
-      if enabled.contains(.alarm), let seconds = registers.secondsToAlarm { moments.append(update(seconds)) }
-    }
+    if registers.isUpdating, enabled.contains(.updateEnded) { moments.append(moment(inSeconds: 1)) }
+    if let nextAlarm { moments.append(nextAlarm) }
     return moments.min()
+  }
+
+  /// When the alarm goes off, if it has not yet; nil: it does not, or nobody is told.
+  private var nextAlarm: Int64? {
+    guard registers.isUpdating, enabled.contains(.alarm), !flags.contains(.alarm) else { return nil }
+    return registers.secondsToAlarm.map(moment(inSeconds:))
+  }
+
+  private func moment(inSeconds seconds: Int64) -> Int64 {
+    chain.moment(ofOscillation: (lastSecond &+ seconds) &* DividerChain.frequency)
+  }
+
+  /// When the alarm goes off that the guest has enabled, nanoseconds since 1970 by the host; nil: it does not. To be called with the
+  /// device's lock held.
+  public func alarmMoment() -> Int64? {
+    _ = catchUp()
+    return nextAlarm
   }
 }

@@ -27,6 +27,8 @@ struct DeviceParts {
   let debugOutput: any ByteSink
   /// Sets the lines that the test device drives.
   let levels: any InterruptLevels
+  /// ACPI's events, of which the real-time clock's alarm is one.
+  let powerEvents: PowerManagementEvents
   /// Calls the real-time clock.
   let clockTimer: any DeviceTimer
   /// Present where the I/O APIC is one of the devices.
@@ -108,10 +110,10 @@ struct DeviceSet {
       let ram = sizes(of: parts.memory)
       return RealTimeClock(
         id: id, ramBelow4GiB: ram.low, ramAbove4GiB: ram.high, interrupt: try interrupt(of: slot, parts),
-        timer: parts.clockTimer
+        alarm: parts.powerEvents, timer: parts.clockTimer
       ) { Int64(truncatingIfNeeded: Clock.realtime) }
     case .powerTimer: return PowerManagementTimer(id: id) { Clock.monotonic }
-    case .powerEvents: return PowerManagementEvents(id: id)
+    case .powerEvents: return parts.powerEvents
     case .edgeLevels: return EdgeLevelControl(id: id)
     case .firmwareConfiguration:
       return FirmwareConfiguration(

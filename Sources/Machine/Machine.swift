@@ -26,6 +26,7 @@ package final class Machine {
   let mainThread = TracedThread(.main, 0)
   let kicks: KickDescriptors?
   let clockTimer: ClockTimer
+  let powerEvents: PowerManagementEvents
   let dump: StateDump
   let statistics: [KernelStatistics]
   let input: SerialInput?
@@ -44,6 +45,7 @@ package final class Machine {
   var resets = 0
   /// When the run did, nanoseconds on CLOCK_MONOTONIC.
   var began: UInt64 = 0
+  var sleeps = 0
   /// Whether nothing is recorded any more, as the trace is as large as it may be.
   var isRecordingEnded = false
 
@@ -119,6 +121,9 @@ package final class Machine {
     networks = try configuration.makeNetworks(layout, stamps: stamps, observer: observer)
     queues = QueueTracing(layout)
     self.clockTimer = clockTimer
+    let powerEvents = PowerManagementEvents(
+      id: DeviceID(layout.slot(.powerEvents).id), line: BoardLayout.powerManagementLine, levels: levels)
+    self.powerEvents = powerEvents
     devices = try DeviceSet(
       layout,
       DeviceParts(
@@ -127,7 +132,7 @@ package final class Machine {
         stamps: stamps,
         networks: networks, control: control,
         output: output, debugOutput: debugOutput, levels: levels,
-        clockTimer: clockTimer, routes: routes
+        powerEvents: powerEvents, clockTimer: clockTimer, routes: routes
       ) { device, line throws(MachineError) in
         try configuration.makeLine(
           device: device, line: line, in: layout, machine: machine, routes: routes)
@@ -183,7 +188,12 @@ package final class Machine {
       // Only a kernel's file can have become another one meanwhile.
       throw MachineError("--kernel \(configuration.guest): \(error)")
     }
-    try plan.entry.apply(to: vcpus[0].vcpu)
+    try enter(plan.entry)
+  }
+
+  /// Sets the first vCPU's state, and that of the interrupt controllers where firmware leaves one.
+  func enter(_ entry: BootPlan.Entry) throws(MachineError) {
+    try entry.apply(to: vcpus[0].vcpu)
     if plan.expectsFirmwareInterrupts, configuration.interruptController == .kernel {
       do {
         try machine.setFirmwareInterrupts()
@@ -199,6 +209,12 @@ package final class Machine {
     defer { for loop in loops { loop.resume() } }
     kicks?.drain()
     for device in devices.devices { device.reset() }
+    try resetProcessors()
+    try load()
+  }
+
+  /// Puts interrupt controllers and vCPUs back to power-on. No vCPU is running.
+  func resetProcessors() throws(MachineError) {
     do {
       try machine.reset()
       for runner in vcpus {
@@ -210,7 +226,6 @@ package final class Machine {
     } catch {
       throw MachineError("resetting the machine: \(error)")
     }
-    try load()
   }
 
   /// The report block of a built-in guest.

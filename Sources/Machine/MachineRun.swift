@@ -165,6 +165,7 @@ extension Machine {
   private func supervise(_ housekeeping: Housekeeping, _ threads: Threads) -> RunOutcome {
     // When vCPUs that do not react to being interrupted are given up.
     var deadline: UInt64?
+    var isAsleep = false
     while true {
       switch control.nextTask() {
       case .nothing:
@@ -184,6 +185,22 @@ extension Machine {
           control.end(.crashed(error.description))
         }
         control.restart()
+      case .suspend:
+        deadline = nil
+        do {
+          if !isAsleep { try fallAsleep() }
+          isAsleep = true
+          guard let wait = try timeAsleep() else {
+            try wakeUp()
+            sleeps += 1
+            isAsleep = false
+            control.restart()
+            continue
+          }
+          housekeeping.wait(timeout: wait)
+        } catch {
+          control.end(.crashed(error.description))
+        }
       case .end(let outcome):
         guard case .timedOut = outcome else { return outcome }
         let limit = configuration.timeLimit.map(TimeText.seconds) ?? "its time limit"
@@ -242,7 +259,8 @@ extension Machine {
     let failures = portFailures
     let leftOut = leftOutput(since: began)
     return RunSummary(
-      outcome: outcome, exits: vcpus.map(\.exits), resets: resets, unclaimed: unclaimed.accesses,
+      outcome: outcome, exits: vcpus.map(\.exits), resets: resets, sleeps: sleeps,
+      unclaimed: unclaimed.accesses,
       unclaimedElsewhere: unclaimed.elsewhere, report: readReport(),
       eventsEmitted: threads.reduce(0) { $0 &+ $1.emitted }, eventsLeftOut: exeunt_events_left_out(),
       warnings: warnings + crashWarnings + burden.texts + queues.texts

@@ -20,6 +20,8 @@ final class RunControl: PowerControl, @unchecked Sendable {
   private struct State {
     var outcome: RunOutcome?
     var pausing = false
+    // Of what they are asked to pause for, a reset where this is not set. A reset outdoes a sleep.
+    var suspending = false
     var ended = false
     /// Resets so far.
     var generation = 0
@@ -77,18 +79,31 @@ final class RunControl: PowerControl, @unchecked Sendable {
   }
 
   func powerOff() { end(.poweredOff) }
+
+  func suspend() {
+    monitor.update { state in
+      guard state.outcome == nil, !state.pausing else { return }
+      state.suspending = true
+      state.pause()
+    }
+    attention.signal()
+  }
+
   func sleep(type: UInt8) {
     end(
       .crashed(
-        "the guest went to sleep (SLP_TYP \(type)); this machine can only be switched off (\\_S5, SLP_TYP 5)"
+        "the guest went to sleep (SLP_TYP \(type)); this machine can be suspended (\\_S3, SLP_TYP 1) and switched off (\\_S5, SLP_TYP 5)"
       ))
   }
+
   func debugExit(value: UInt32) { end(.debugExit(value: value)) }
 
   func reset() {
     guard onReboot == .reset else { return end(.rebooted) }
     monitor.update { state in
-      if state.outcome == nil { state.pause() }
+      guard state.outcome == nil else { return }
+      state.suspending = false
+      state.pause()
     }
     attention.signal()
   }
@@ -183,6 +198,7 @@ final class RunControl: PowerControl, @unchecked Sendable {
     /// Some vCPUs have not arrived at a checkpoint yet.
     case waitForVcpus
     case reset
+    case suspend
     case end(RunOutcome)
   }
 
@@ -192,7 +208,7 @@ final class RunControl: PowerControl, @unchecked Sendable {
       guard state.pausing else { return .nothing }
       guard state.parked.count == vcpus else { return .waitForVcpus }
       if let outcome = state.outcome { return .end(outcome) }
-      return .reset
+      return state.suspending ? .suspend : .reset
     }
   }
 
@@ -202,10 +218,11 @@ final class RunControl: PowerControl, @unchecked Sendable {
   /// vCPUs that have not arrived at a checkpoint.
   var missing: [Int] { monitor.read { state in (0..<vcpus).filter { !state.parked.contains($0) } } }
 
-  /// Lets the vCPUs start again after a reset.
+  /// Lets the vCPUs start again after a reset, or a sleep.
   func restart() {
     monitor.update { state in
       state.halted = []
+      state.suspending = false
       state.parked = []
       state.generation += 1
       // The end may have been asked for while the reset was under way.

@@ -56,6 +56,8 @@ package struct RunSummary: Sendable {
   package var exits: [UInt64]
   /// How often the guest reset the machine.
   package var resets: Int
+  /// How often it slept, and woke up.
+  package var sleeps = 0
   /// Accesses that no device claimed, most frequent first.
   package var unclaimed: [UnclaimedAccess]
   /// Accesses at further addresses, beyond those that were kept apart.

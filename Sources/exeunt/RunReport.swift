@@ -57,6 +57,7 @@ struct RunReport {
       line += " (\(shown.joined(separator: ", "))" + (more > 0 ? " and \(more) more vCPUs)" : ")")
     }
     if summary.resets > 0 { line += ", \(summary.resets) resets" }
+    if summary.sleeps > 0 { line += ", slept \(summary.sleeps) time\(summary.sleeps == 1 ? "" : "s")" }
     Diagnostics.report(line)
     if let report { Diagnostics.report("the guest reports: " + report.text(device)) }
     printLeftOutput()
@@ -207,6 +208,7 @@ struct RunResult: Encodable {
   let seconds: Double
   let exits: [UInt64]
   let resets: Int
+  let sleeps: Int
   let unclaimed: [Unclaimed]
   let leftOutput: [LeftOutput]
   let guest: Guest?
@@ -220,6 +222,7 @@ struct RunResult: Encodable {
     seconds = run.seconds
     exits = run.summary.exits
     resets = run.summary.resets
+    sleeps = run.summary.sleeps
     unclaimed = run.summary.unclaimed.map {
       Unclaimed(space: $0.isPort ? "pio" : "mmio", address: $0.address, count: $0.count)
     }

@@ -93,6 +93,20 @@ import Testing
     let control = Int(fixed.number(36, UInt32.self)) - Self.base
     #expect(fields.hasBytes(Array("FACS".utf8), at: control))
     #expect((Self.base + control) % 64 == 0)
+    #expect(UInt64(Self.base + control) == FirmwareTables.controlStructureAddress)
+    // The alarm is a fixed event (FIX_RTC clear), and does not wake up from S4 (RTC_S4 clear).
+    #expect(fixed.number(112, UInt32.self) & 0b1100_0000 == 0)
+    let devices = try table(fields, at: fixed.number(140)).body.bytes
+    for (name, type): (String, [UInt8]) in [("_S3_", [1]), ("_S5_", [0x0a, 5])] {
+      // A name, and a package of four elements.
+      let start = try #require(
+        devices.indices.first { devices[$0...].starts(with: [0x08, 0x5c] + Array(name.utf8) + [0x12]) })
+      #expect(devices[(start + 8)...].starts(with: [4] + type + [0, 0, 0]))
+    }
+    let segments = FirmwareTables.wakingSegments
+    let place = Int(segments.address) - Self.base
+    #expect(fields.number(place + 8) == BootPlan.Descriptors.code(longMode: false))
+    #expect(fields.number(place + 16) == BootPlan.Descriptors.data)
   }
 
   @Test(
@@ -167,12 +181,12 @@ import Testing
       for part in [
         "Device (V000)", "Device (V001)", "\"LNRO0005\"", "0xD0101000", "Memory32Fixed (ReadWrite",
         "Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive", "0x0000000D,", "EisaId (\"PNP0501\")",
-        "EisaId (\"PNP0B00\")", "EisaId (\"PNP0303\")", "Name (\\_S5", "0x03F8,", "_CCA",
+        "EisaId (\"PNP0B00\")", "EisaId (\"PNP0303\")", "Name (\\_S3", "Name (\\_S5", "0x03F8,", "_CCA",
       ] { #expect(devices.contains(part), "\(part) in\n\(devices)") }
       let power = try disassemble("fadt", fixed)
       for part in [
         "PM Timer Block Address : 00000608", "PM Timer Block Length : 04",
-        "Reset Register Supported (V2) : 1", "RTC wake not in fixed reg space (V1) : 1",
+        "Reset Register Supported (V2) : 1", "RTC wake not in fixed reg space (V1) : 0",
         "RTC can wake system from S4 (V1) : 0", "RTC Day Alarm Index : 00", "RTC Month Alarm Index : 00",
         "RTC Century Index : 32", "CMOS RTC Not Present (V5) : 0",
       ] {

@@ -138,6 +138,7 @@ struct ClockInterruptTests {
     #expect(clock.pulses.count == alarm.count)
     #expect(clock.pulses.first == alarm.first.map { (Self.midnight + $0) * second })
     #expect(flags == (alarm.count > 0 ? [0xa0] : []))
+    #expect(clock.alarms == clock.pulses)
     // Without anybody to look, the flag is there at the end as well, exactly if there was one.
     let sleeper = TestClock(Self.midnight)
     sleeper[0x0b] = alarm.control
@@ -163,6 +164,24 @@ struct ClockInterruptTests {
     #expect(clock.pulses.isEmpty)
     clock.now += 7200 * second
     #expect(clock.pulses.count == 1, "the host's clock went past it")
+  }
+
+  @Test(
+    "The alarm is told of when it goes off, whatever the line is, and only while it is enabled and somebody has looked"
+  )
+  func alarmBesideOthers() {
+    let clock = TestClock(Self.midnight)
+    for (register, byte): (UInt8, UInt8) in [(1, 3), (3, 0xc0), (5, 0xc0)] { clock[register] = byte }
+    clock.pass(until: (Self.midnight + 60) * second)
+    #expect(clock.alarms.isEmpty && clock[0x0c] & 0x30 == 0x30)
+    clock[0x0b] = 0x32
+    #expect(clock.device.alarmMoment() == (Self.midnight + 63) * second)
+    clock.pass(until: (Self.midnight + 200) * second)
+    #expect(clock.pulses == [(Self.midnight + 61) * second], "the update's")
+    #expect(clock.alarms == [(Self.midnight + 63) * second] && clock.device.alarmMoment() == nil)
+    #expect(clock[0x0c] & 0xb0 == 0xb0 && clock.device.alarmMoment() == (Self.midnight + 243) * second)
+    clock[0x0b] = 0x02
+    #expect(clock.device.alarmMoment() == nil)
   }
 
   @Test("A reset disables every interrupt and clears every flag")

@@ -21,15 +21,39 @@ struct FirmwareDeviceTests {
     #expect(device.read(0) == 3_579_545)
   }
 
-  @Test("Status stays clear, enable bits are kept; edge and level bits are kept where lines may have them")
-  func registers() {
-    let events = PowerManagementEvents(id: DeviceID(11))
+  @Test("Ones clear an event's status and nothing else; the line is high while one is there that is enabled")
+  func events() {
+    let levels = Levels()
+    let events = PowerManagementEvents(id: DeviceID(11), line: 9, levels: levels)
+    let thread = ThreadContext(kind: .loop, id: 0)
     events.write(0xffff_ffff, 0)
-    #expect(events.read(0) == 0xffff_0000)
+    #expect(events.read(0) == 0xffff_0000 && levels.changes.isEmpty)
     events.write(0x12, 2, size: 1)
     #expect(events.read(2, size: 2) == 0xff12)
+    events.write(0, 2, size: 2)
+    events.alarmWentOff(by: thread)
+    #expect(events.read(0, size: 2) == 0x400 && levels.changes.isEmpty && !events.hasWakeEvent)
+    events.write(0x4, 3, size: 1)
+    #expect(events.isAlarmEnabled && events.hasWakeEvent && levels.changes == ["9+"])
+    events.alarmWentOff(by: thread)
+    events.write(0xfbff, 0, size: 2)
+    #expect(events.read(0) == 0x400_0400 && levels.changes == ["9+"])
+    events.write(0x04, 1, size: 1)
+    #expect(events.read(0) == 0x400_0000 && levels.changes == ["9+", "9-"])
+    // WAK_STS interrupts nobody, and a line that was high is so again.
+    events.wake(by: thread)
+    #expect(events.read(0) == 0x400_8000 && !events.hasWakeEvent && levels.changes.count == 2)
+    events.alarmWentOff(by: thread)
+    events.wake(by: thread)
+    #expect(levels.changes == ["9+", "9-", "9+", "9-", "9+"])
+    events.write(0x8400, 0, size: 2)
+    events.alarmWentOff(by: thread)
     events.reset()
-    #expect(events.read(0) == 0)
+    #expect(events.read(0) == 0 && levels.changes.suffix(3) == ["9-", "9+", "9-"])
+  }
+
+  @Test("Edge and level bits are kept where lines may have them")
+  func registers() {
     let edges = EdgeLevelControl(id: DeviceID(12))
     edges.write(0xffff, 0, size: 2)
     #expect(edges.read(0, size: 2) == 0xdef8)

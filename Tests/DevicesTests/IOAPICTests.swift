@@ -8,6 +8,10 @@ private final class RouteSink: InterruptMessageSink {
   private let storage = Mutex<[[IOAPIC.Route]]>([])
   var changes: [[IOAPIC.Route]] { storage.withLock { $0 } }
   func routesChanged(_ routes: [IOAPIC.Route]) { storage.withLock { $0.append(routes) } }
+  private let ends = Mutex<[UInt32]>([])
+  var ended: [UInt32] { ends.withLock { $0 } }
+  func interruptEnded(line: UInt32) { ends.withLock { $0.append(line) } }
+  func reset() {}
 }
 
 @Suite("The I/O APIC of --irqchip split")
@@ -81,6 +85,11 @@ struct IOAPICTests {
     controller.endOfInterrupt(vector: 0xff)
     controller.write(0xff, 0x40)
     #expect(register(0x10) == 0xffff_ffff & ~0x5000)
+    // Of level-triggered lines with that vector the end is told, and of no others.
+    setRegister(0x12, 0x00ff)
+    setRegister(0x14, 0x80fe)
+    controller.endOfInterrupt(vector: 0xff)
+    #expect(sink.ended == [0, 0, 0])
   }
 
   @Test("Other offsets of its page are nothing")

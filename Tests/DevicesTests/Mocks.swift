@@ -13,6 +13,7 @@ final class CollectingSink: ByteSink {
 final class RecordingControl: PowerControl {
   enum Request: Equatable {
     case powerOff
+    case suspend
     case sleep(UInt8)
     case reset
     case debugExit(UInt32)
@@ -20,6 +21,7 @@ final class RecordingControl: PowerControl {
   private let storage = Mutex<[Request]>([])
   var requests: [Request] { storage.withLock { $0 } }
   func powerOff() { storage.withLock { $0.append(.powerOff) } }
+  func suspend() { storage.withLock { $0.append(.suspend) } }
   func sleep(type: UInt8) { storage.withLock { $0.append(.sleep(type)) } }
   func reset() { storage.withLock { $0.append(.reset) } }
   func debugExit(value: UInt32) { storage.withLock { $0.append(.debugExit(value)) } }

@@ -4,10 +4,15 @@ import Synchronization
 
 /// A real-time clock in a world of its own: a test moves the host's time, and the timer calls when its moment comes.
 final class TestClock {
-  private final class World: InterruptLine, DeviceTimer {
+  private final class World: InterruptLine, DeviceTimer, AlarmObserver {
     let now: Mutex<Int64>
     let moment = Mutex<Int64?>(nil)
     let pulses = Mutex<[Int64]>([])
+    let alarms = Mutex<[Int64]>([])
+    func alarmWentOff(by thread: ThreadContext) {
+      let now = now.withLock { $0 }
+      alarms.withLock { $0.append(now) }
+    }
     init(_ now: Int64) { self.now = Mutex(now) }
     func set(_ moment: Int64?) { self.moment.withLock { $0 = moment } }
     func pulse(by thread: ThreadContext) {
@@ -26,7 +31,7 @@ final class TestClock {
     let world = World(seconds &* 1_000_000_000)
     self.world = world
     device = RealTimeClock(
-      id: DeviceID(9), ramBelow4GiB: low, ramAbove4GiB: high, interrupt: world, timer: world
+      id: DeviceID(9), ramBelow4GiB: low, ramAbove4GiB: high, interrupt: world, alarm: world, timer: world
     ) { world.now.withLock { $0 } }
   }
 
@@ -42,6 +47,9 @@ final class TestClock {
   var timer: Int64? { world.moment.withLock { $0 } }
   /// The moments of all interrupts so far.
   var pulses: [Int64] { world.pulses.withLock { $0 } }
+
+  /// The moments at which the alarm was told of so far.
+  var alarms: [Int64] { world.alarms.withLock { $0 } }
 
   subscript(register: UInt8) -> UInt8 {
     get {

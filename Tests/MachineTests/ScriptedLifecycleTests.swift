@@ -49,6 +49,26 @@ struct ScriptedLifecycleTests {
     }
   }
 
+  @Test("A reset outdoes a sleep, whichever was asked for first, and an end outdoes both")
+  func sleepAndOthers() throws {
+    for (scripts, resets) in [
+      ([Script.suspend, Script.reset], 1), ([Script.reset, Script.suspend], 1),
+      ([Script.suspend, Script.powerOff], 0),
+      ([Script.powerOff, Script.suspend], 0),
+    ] {
+      let run = try run()
+      run.vcpus[1].setDeaf(true)
+      try run.vcpus[0].begin(scripts[0])
+      run.vcpus[1].waitUntilAsked()
+      try run.vcpus[1].exit(scripts[1])
+      run.vcpus[1].setDeaf(false)
+      if resets > 0 { for vcpu in run.vcpus { try vcpu.exit(Script.look) } }
+      let summary = try resets > 0 ? run.powerOff() : run.end()
+      #expect(summary.outcome == .poweredOff)
+      #expect(summary.resets == resets && run.board.resets == resets && summary.sleeps == 0)
+    }
+  }
+
   @Test("Two vCPUs that ask for a reset at the same time get one")
   func twoResets() throws {
     let run = try run()

@@ -67,6 +67,7 @@ final class ScriptedRun {
 /// Exits that tests have in common (docs/guest-abi.md).
 enum Script {
   static let powerOff = ScriptedExit.write(port: 0x604, size: 2, bytes: [0x00, 0x34])
+  static let suspend = ScriptedExit.write(port: 0x604, size: 2, bytes: [0x00, 0x24])
   static let reset = ScriptedExit.write(port: 0x64, size: 1, bytes: [0xfe])
   /// The exit status is 2 × value + 1.
   static func debugExit(_ value: UInt8) -> ScriptedExit { .write(port: 0xf4, size: 1, bytes: [value]) }

@@ -41,6 +41,9 @@ package struct FirmwareTables: Sendable {
       return address
     }
     let control = place(controlStructure)
+    let segments = place(FirmwareTables.segmentTable)
+    precondition(
+      control == FirmwareTables.controlStructureAddress && segments == FirmwareTables.wakingSegments.address)
     let description = place(systemDescription)
     let fixed = place(fixedDescription(control: control, description: description))
     var listed = [fixed]
@@ -92,6 +95,21 @@ package struct FirmwareTables: Sendable {
     return pointer.bytes
   }
 
+  /// Where the firmware ACPI control structure is, in which an operating system leaves where it wants to wake up.
+  static let controlStructureAddress = window.lowerBound + 64
+
+  /// The segments with which an operating system wakes up in protected mode.
+  static let wakingSegments = BootPlan.Descriptors(
+    address: window.lowerBound + 128, count: 3, code: 8, data: 16, task: nil)
+
+  private static var segmentTable: [UInt8] {
+    var table = ByteBuilder()
+    table.append(UInt64(0))
+    table.append(BootPlan.Descriptors.code(longMode: false))
+    table.append(BootPlan.Descriptors.data)
+    return table.bytes
+  }
+
   /// The firmware ACPI control structure (5.2.10), which has no checksum.
   private var controlStructure: [UInt8] {
     var structure = ByteBuilder(count: 64)
@@ -125,9 +143,9 @@ package struct FirmwareTables: Sendable {
     // What there is of the PC (IAPC_BOOT_ARCH): devices of the ISA bus; an 8042 where it has its interrupt; no VGA.
     let hasKeyboard = layout.slot(.keyboard).firmware != nil
     put(UInt16(1 << 0 | (hasKeyboard ? 1 << 1 : 0) | 1 << 2), 109)
-    // WBINVD works; C1 on all; power and sleep buttons are no fixed hardware, nor is the clock's wakeup (FIX_RTC), for
-    // there is no sleep to wake up from (RTC_S4 is clear); a reset register; timer of 24 bits.
-    put([0, 2, 4, 5, 6, 10].reduce(UInt32(0)) { $0 | 1 << UInt32($1) }, 112)
+    // WBINVD works; C1 on all; power and sleep buttons are no fixed hardware, but the clock's alarm is (FIX_RTC is clear), and wakes up
+    // from S3 alone (RTC_S4 is clear); a reset register; timer of 24 bits.
+    put([0, 2, 4, 5, 10].reduce(UInt32(0)) { $0 | 1 << UInt32($1) }, 112)
     body.put(FirmwareTables.port(layout.slot(.keyboard).ranges[1].start, bits: 8), at: 116 - 36)
     put(UInt8(0xfe), 128)
     put(UInt8(4), 131)  // minor version, of 6.4
@@ -174,11 +192,13 @@ package struct FirmwareTables: Sendable {
     return FirmwareTables.table("APIC", revision: 5, body.bytes)
   }
 
-  /// The differentiated system description table: devices, and how the machine is switched off.
+  /// The differentiated system description table: devices, and how the machine is put to sleep and switched off.
   private var systemDescription: [UInt8] {
     let devices = layout.slots.compactMap(FirmwareTables.device)
-    let sleep = AML.name(
-      "\\_S5", AML.package([AML.integer(5), AML.integer(0), AML.integer(0), AML.integer(0)]))
+    // What PM1a's control register is to be set to: suspended to RAM, and off.
+    let sleep = [("\\_S3", 1), ("\\_S5", 5)].flatMap { name, type in
+      AML.name(name, AML.package([AML.integer(type), AML.integer(0), AML.integer(0), AML.integer(0)]))
+    }
     return FirmwareTables.table(
       "DSDT", revision: 2, AML.scope("\\_SB", devices) + sleep)
   }

@@ -23,6 +23,7 @@ enum DevicesTarget {
     func kickStamp(_ request: DeviceRequest, timeStampCounter: UInt64, by thread: ThreadContext) {}
     func mark(_ value: UInt32, by thread: ThreadContext) {}
     func powerOff() {}
+    func suspend() {}
     func sleep(type: UInt8) {}
     func reset() {}
     func debugExit(value: UInt32) {}
@@ -31,6 +32,7 @@ enum DevicesTarget {
       precondition(line < TestDevice.lineCount)
     }
     func set(_ moment: Int64?) {}
+    func interruptEnded(line: UInt32) { precondition(line < IOAPIC.lineCount) }
     func routesChanged(_ routes: [IOAPIC.Route]) {
       precondition(routes.count <= IOAPIC.lineCount && routes.allSatisfy { $0.line < IOAPIC.lineCount })
     }
@@ -77,8 +79,10 @@ enum DevicesTarget {
         id: DeviceID(2), interrupt: quiet, observer: quiet
       ) { 16...23 ~= $0 ? quiet : nil }
       ioapic = IOAPIC(id: DeviceID(3), sink: quiet)
+      let events = PowerManagementEvents(id: DeviceID(11), line: 9, levels: quiet)
       clock = RealTimeClock(
-        id: DeviceID(9), ramBelow4GiB: ramBytes, ramAbove4GiB: 0, interrupt: quiet, timer: quiet
+        id: DeviceID(9), ramBelow4GiB: ramBytes, ramAbove4GiB: 0, interrupt: quiet, alarm: events,
+        timer: quiet
       ) { [time] in time.nanoseconds.load(ordering: .relaxed) }
       let keyboard = KeyboardController(id: DeviceID(4), control: quiet, interrupt: quiet)
       let test = TestDevice(id: DeviceID(14), levels: quiet)
@@ -90,7 +94,7 @@ enum DevicesTarget {
           .init(
             start: 0x510, length: 2,
             device: FirmwareConfiguration(id: DeviceID(13), ramBelow4GiB: ramBytes, vcpus: 2)),
-          .init(start: 0x600, length: 4, device: PowerManagementEvents(id: DeviceID(11))),
+          .init(start: 0x600, length: 4, device: events),
           .init(start: 0x608, length: 4, device: PowerManagementTimer(id: DeviceID(10)) { 1_795_525_629 }),
           .init(start: 0xe0, length: 16, device: test),
           .init(

@@ -72,6 +72,8 @@ EXEUNT_TEST_IMAGE(multiboot_reset)
 EXEUNT_TEST_IMAGE(multiboot_real)
 EXEUNT_TEST_IMAGE(multiboot_processors)
 EXEUNT_TEST_IMAGE(multiboot_keyboard)
+EXEUNT_TEST_IMAGE(multiboot_sleep)
+EXEUNT_TEST_IMAGE(multiboot_sleepless)
 EXEUNT_TEST_IMAGE(multiboot2)
 EXEUNT_TEST_IMAGE(module_heap)
 // And one for 128 KiB.
