@@ -1,27 +1,27 @@
 import Engine
-import Synchronization
+import Platform
 
 /// The writes that a scripted machine has kept: one list for all its vCPUs.
-final class KeptWrites: Sendable {
-  private struct State {
-    var writes: [CoalescedWrite] = []
-    var isDamaged = false
-  }
-  private let state = Mutex(State())
+///
+/// Under a lock of POSIX's, of which the thread sanitizer knows; of Swift's `Mutex` it does not.
+final class KeptWrites: @unchecked Sendable {
+  private let lock = Lock()
+  private var writes: [CoalescedWrite] = []
+  private var isDamaged = false
 
-  var all: [CoalescedWrite] { state.withLock { $0.writes } }
-  var isEmpty: Bool { state.withLock { $0.writes.isEmpty && !$0.isDamaged } }
+  var all: [CoalescedWrite] { lock.withLock { writes } }
+  var isEmpty: Bool { lock.withLock { writes.isEmpty && !isDamaged } }
 
-  func keep(_ write: CoalescedWrite) { state.withLock { $0.writes.append(write) } }
-  func damage() { state.withLock { $0.isDamaged = true } }
+  func keep(_ write: CoalescedWrite) { lock.withLock { writes.append(write) } }
+  func damage() { lock.withLock { isDamaged = true } }
 
   /// As the engine's: those that are there now, each gone when it was carried out.
   func take(_ body: (CoalescedWrite) -> Void) -> Bool {
-    let (writes, isDamaged) = state.withLock { ($0.writes, $0.isDamaged) }
+    let (writes, isDamaged) = lock.withLock { (self.writes, self.isDamaged) }
     if isDamaged { return false }
     for write in writes {
       body(write)
-      state.withLock { _ = $0.writes.removeFirst() }
+      lock.withLock { _ = self.writes.removeFirst() }
     }
     return true
   }
