@@ -33,7 +33,8 @@ final class Housekeeping {
     let interval = machine.configuration.statisticsInterval
     if interval > 0 {
       try loop.addTimer(nanoseconds: interval, repeating: true, label: ()) { [unowned self] _, _ in
-        if stateWasWanted, !machine.isRecordingEnded { machine.recordStatistics(.periodic) }
+        // Behind the limit of a recording, too: they are counted with what is left out.
+        if stateWasWanted { machine.recordStatistics(.periodic) }
       }
     }
     if let limit = machine.configuration.timeLimit {
@@ -61,7 +62,7 @@ final class Housekeeping {
     // The shell's fg does not say so where the process was running in the background.
     Terminal.resume()
     // A session that has just begun to listen knows nothing of this machine yet.
-    let wanted = Tracing.isEnabled && !machine.isRecordingEnded
+    let wanted = Tracing.isEnabled || machine.isRecordingEnded
     if wanted, !stateWasWanted {
       // Events are enabled one by one, and only then does the session begin: what came sooner would not be in it.
       usleep(5000)

@@ -183,7 +183,9 @@ extension MachineConfiguration.Port.Peer {
       do {
         return try .server(path)
       } catch {
-        throw MachineError("\(option): \(Self.advice(error))")
+        let advice =
+          error == .noSuchFileOrDirectory ? "there is no such directory; make it first" : Self.advice(error)
+        throw MachineError("\(option): \(advice)")
       }
     case .terminal:
       do {

@@ -19,6 +19,14 @@ package enum RecordingConditions {
   }
 
   private static func library() -> HostFinding {
+    // Only `exeunt run` loads it by itself. Here nobody is to wait for a session daemon.
+    setenv("LTTNG_UST_REGISTER_TIMEOUT", "0", 1)
+    guard dlopen("liblttng-ust.so.1", RTLD_NOW | RTLD_LOCAL) != nil else {
+      let reason = dlerror().map { String(cString: $0) } ?? "not there"
+      return HostFinding(
+        topic, "liblttng-ust", .missing, reason,
+        advice: "nothing can be recorded: install the package liblttng-ust1")
+    }
     let maps = TextFile.read("/proc/self/maps", limit: 1 << 20) ?? ""
     let path = maps.split(separator: "\n").first { $0.contains("/liblttng-ust.so") }?.split(separator: " ")
       .last

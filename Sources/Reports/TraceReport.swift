@@ -25,7 +25,10 @@ package struct TraceReport: Codable, Equatable, Sendable {
   /// Whether anything is lost, damaged or not understood.
   package var isPartial: Bool
   /// Whether events may be missing: some are, or it is not proven that none is.
-  package var mayLackEvents: Bool { isPartial || check?.isWhole == false }
+  package var mayLackEvents: Bool { isPartial || check?.isWhole == false || isLimited }
+
+  /// Whether the run went on when its trace was as large as it may be.
+  package var isLimited: Bool { check?.isLimited == true }
   /// Whether events are missing in what was analysed.
   package var hasLosses: Bool { isPartial || window?.gaps ?? 0 > 0 }
   /// Whether the recording is whole, by the totals that it ends with; nil: nobody looked, as for a window.

@@ -6,12 +6,18 @@
 
 /// What a program was started with, before anybody takes it apart.
 package enum GivenArguments {
-  /// The same, with a number below 0 in one word with the option before it: it is that option's value, and no option's name.
+  /// The same, with a number below 0 in one word with the option before it: it is that option's value, and no option's name; and with
+  /// an option that has nothing behind its sign (`--append=`) in two.
   package static func joiningNegativeNumbers(_ arguments: [String]) -> [String] {
     var joined: [String] = []
     var isAtEnd = false
     for argument in arguments {
-      if let last = joined.last, !isAtEnd, last.hasPrefix("--"), last.count > 2, !last.contains("="),
+      if !isAtEnd, argument.hasPrefix("--"), argument.last == "=",
+        argument.dropLast().allSatisfy({ $0 != "=" })
+      {
+        // An option with nothing behind the sign: its value is empty, and not the next word.
+        joined += [String(argument.dropLast()), ""]
+      } else if let last = joined.last, !isAtEnd, last.hasPrefix("--"), last.count > 2, !last.contains("="),
         argument.first == "-", argument.dropFirst().first?.isNumber == true
       {
         joined[joined.count - 1] += "=" + argument

@@ -49,6 +49,7 @@ struct ExeuntSweep: ParsableCommand {
     let until = try self.until(wanted)
     try checkDuet(wanted)
     let place = options.output ?? Self.defaultDirectory(options.experiment)
+    guard !place.isEmpty else { throw ValidationError("-o: the name is empty; name a directory") }
     let directory = SweepDirectory(place)
     do {
       var known = try directory.plan()

@@ -39,9 +39,6 @@ struct OutputOptions: ParsableArguments {
     configuration.debugConsole = try debugcon.map { try OutputOptions.place($0, of: "--debugcon") }
     configuration.serialLimit = serialLimit?.bytes
     if let debugExitPort { configuration.debugExitPorts = debugExitPort.ports }
-    if case .file(let path) = configuration.serial, case .file(path)? = configuration.debugConsole {
-      throw ValidationError("--serial and --debugcon both lead to \(path): give each a file of its own")
-    }
   }
 
   private func serial(

@@ -37,7 +37,8 @@ struct ReferredOptions<Option> {
   func checkAllTaken() throws {
     for (id, _) in all where !taken.contains(id) {
       throw ValidationError(
-        "--\(noun) with id=\(id): no device has it; give --device \(driver),\(noun)=\(id)")
+        "--\(noun) with id=\(id): no device has it; give --device \(driver),\(noun)=\(id)"
+          + (noun == "chardev" ? ", or for the serial port --serial chardev:\(id)" : ""))
     }
   }
 }

@@ -55,6 +55,7 @@ struct RunCommand: ParsableCommand {
     } catch {
       throw ValidationError("\(error)")
     }
+    try OutputFiles(configuration, guest: guest, result: result).check()
     do {
       try Machine.check(configuration)
     } catch {

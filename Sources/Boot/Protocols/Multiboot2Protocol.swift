@@ -121,6 +121,11 @@ extension BootRequest {
       // Where it is linked, unless that is taken or no RAM.
       if (try? allocator.take(linked..<linked + size, what: what)) != nil { return linked }
     }
+    guard relocation.minimum <= relocation.maximum, size <= relocation.maximum - relocation.minimum else {
+      throw .noRoom(
+        "\(what) has \(size) bytes, for which that leaves no room, however much RAM there is: its header's relocatable tag is mistaken"
+      )
+    }
     guard start < end, size <= end - start else {
       throw .noRoom(
         "\(what) has \(size) bytes, and RAM ends at \(hexadecimal(allocator.lowRAMEnd)); give more --memory")

@@ -241,6 +241,11 @@ private struct RunComparison {
             + (values.count > 4 ? ", …" : ""))
       }
     }
+    if Set((a + b).map { Comparison.settings($0.summary)["engine"] ?? "kvm" }).count > 1 {
+      warnings.append(
+        "not all runs are of one engine: a translator's exits are calls out of translated code, and its times are not a processor's; what differs by that is no answer about configurations"
+      )
+    }
     if let mix {
       warnings.append(
         "the exits of A and B are not the same ones: of A's \(ExitMix.words(mix.a)) are \(mix.kind), of B's \(ExitMix.words(mix.b)); "
@@ -250,7 +255,10 @@ private struct RunComparison {
     let runs = a + b
     add(
       "not whole: events are missing or may be, so what counts them (rates, times for a request or an exit, sums) is not compared, and percentiles are of those recorded",
-      runs.filter { $0.run.isPartial }, &warnings)
+      runs.filter { $0.run.isPartial && !$0.summary.trace.isLimited }, &warnings)
+    add(
+      "limited: they went on when the trace was as large as it may be (--trace-limit), so neither how long they took nor what counts all that they did is compared",
+      runs.filter(\.summary.trace.isLimited), &warnings)
     if let words = recordingDiffers() { warnings.append(words) }
     let short = runs.filter { ($0.run.waiting ?? 0) > Self.mostWaiting }
     add("short of a CPU: vCPUs waited for one more than 2 % of their time", short, &warnings)
@@ -286,7 +294,7 @@ extension ComparedRun {
     let span = vcpus.reduce(0) { $0 &+ $1.span }
     return RunReport(
       path: trace.paths.joined(separator: " "), begin: trace.begin, duration: trace.duration,
-      isPartial: trace.isPartial || trace.check?.isWhole == false,
+      isPartial: trace.mayLackEvents,
       waiting: waits.isEmpty || span <= 0 ? nil : Double(waits.reduce(0, &+)) / Double(span),
       recording: costs.isEmpty || span <= 0 ? nil : costs.reduce(0) { $0 + Double($1) } / Double(span))
   }

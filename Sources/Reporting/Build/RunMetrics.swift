@@ -54,8 +54,11 @@ extension ReportBuilder {
     let weight = report.trace.duration
     // A time by a number of which a part is not in the trace would be too long, a rate too low.
     let check = report.trace.check
-    let isWhole = !report.trace.isPartial && (check?.isWhole != false || check?.end == "not_recorded")
-    let isEndKnown = check?.end != "missing"
+    // Nor is what came after the trace was as large as it may be.
+    let isLimited = report.trace.isLimited
+    let isWhole =
+      !report.trace.isPartial && !isLimited && (check?.isWhole != false || check?.end == "not_recorded")
+    let isEndKnown = check?.end != "missing" && !isLimited
     var metrics: [RunMetric] = []
     func add(
       _ name: String, _ value: Double?, unit: String = "ns", isLessBetter: Bool = true, _ weight: Int64

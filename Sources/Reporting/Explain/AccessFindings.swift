@@ -12,7 +12,7 @@ extension Findings {
           title: { "\($0) on accesses to registers of \(device): \(words(accesses.exits))" })
       else { return nil }
       describe(&found, accesses)
-      found.advice = coalescing(device, run) + registerAdvice(device)
+      found.advice = coalescing(device, run) + registerAdvice(device, run)
       found.estimate = estimate(
         cost, "the guest does the same work without these accesses, and does not wait for what they do")
       found.more = "exits --by address --device \(Text.shellWord(device))"
@@ -85,7 +85,13 @@ extension Findings {
     return ["have KVM keep its writes until the next exit: --coalesced-io on"]
   }
 
-  private static func registerAdvice(_ device: String) -> [String] {
+  private static func registerAdvice(_ device: String, _ run: ExplainedRun) -> [String] {
+    // What is left of exits are reads, which carry out the writes that were kept before them.
+    if coalescing.contains(device), run.configuration["coalescedIO"] == "on" {
+      return [
+        "writes are kept already (--coalesced-io on), and each read is an exit that carries them out: make fewer reads"
+      ]
+    }
     if device.hasPrefix("serial") {
       return [
         "a virtio console takes a whole buffer with one kick: --device virtio-serial-device --chardev "

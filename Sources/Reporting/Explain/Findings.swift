@@ -33,7 +33,7 @@ enum Findings {
     ]
     if let average = exits.cost?.average { finding.numbers.append(.time("average", average)) }
     if accesses.lockWait > 0 { finding.numbers.append(.time("lock_wait", accesses.lockWait)) }
-    finding.parts = parts(accesses.parts)
+    finding.parts = parts(accesses.parts) { accesses.usualTime(of: $0) }
     setCallers(&finding, accesses.callers)
     finding.exemplar = exits.cost?.slowest?.exemplar
   }
@@ -48,9 +48,11 @@ enum Findings {
   /// What parts are told of.
   private static let maximumParts = 8
 
-  static func parts(_ rows: [ExitReport]) -> [FindingPartReport]? {
+  static func parts(
+    _ rows: [ExitReport], time: (ExitReport) -> Int64 = { $0.cost?.likely ?? 0 }
+  ) -> [FindingPartReport]? {
     let parts = rows.map {
-      FindingPartReport(name: ExitText.label($0), count: $0.count, time: $0.cost?.likely ?? 0)
+      FindingPartReport(name: ExitText.label($0), count: $0.count, time: time($0))
     }.sorted { ($1.time, $1.count, $0.name) < ($0.time, $0.count, $1.name) }
     return parts.isEmpty ? nil : Array(parts.prefix(maximumParts))
   }

@@ -91,4 +91,14 @@ extension ExplainedRun.Accesses {
     cost.atMost = max(0, cost.atMost - longest)
     return cost
   }
+
+  /// The parts' likely costs, apart from the same: that of the part with such an exit is without it, and all bear the waits by what they
+  /// cost.
+  func usualTime(of part: ExitReport) -> Int64 {
+    let time = part.cost?.likely ?? 0
+    let holdsTail = tail != nil && part.cost?.slowest?.handling == tail?.handling
+    let whole = exits.cost?.likely ?? 0
+    let waits = whole > 0 ? Int64(Double(lockWait) * Double(time) / Double(whole)) : 0
+    return max(0, time - (holdsTail ? tail?.handling ?? 0 : 0) - waits)
+  }
 }
