@@ -37,6 +37,8 @@ let monitor: [Target] = [
   .target(name: "GuestRAM", dependencies: ["Platform", "CLinux"], swiftSettings: strict),
   .target(name: "Engine", dependencies: ["GuestRAM", "Platform"], swiftSettings: swift),
   .target(name: "KVM", dependencies: ["Engine", "GuestRAM", "Platform", "CKVM"], swiftSettings: strict),
+  .target(name: "CUnicorn", cSettings: c, linkerSettings: [.linkedLibrary("dl")]),
+  .target(name: "TCG", dependencies: ["Engine", "GuestRAM", "Platform", "CUnicorn"], swiftSettings: swift),
   .target(name: "Board", swiftSettings: swift),
   .target(name: "Devices", dependencies: ["GuestRAM"], swiftSettings: strict),
   .target(
@@ -49,7 +51,7 @@ let monitor: [Target] = [
   .target(
     name: "Machine",
     dependencies: [
-      "Platform", "URing", "Engine", "KVM", "GuestRAM", "Board", "Boot", "Devices", "Virtio",
+      "Platform", "URing", "Engine", "KVM", "TCG", "GuestRAM", "Board", "Boot", "Devices", "Virtio",
       "GuestPrograms", "CTracepoints",
     ],
     swiftSettings: swift),
@@ -178,6 +180,7 @@ let package = Package(
     .testTarget(
       name: "URingTests", dependencies: ["URing", "Platform", "CURing", "CLinux", "TestSupport"],
       swiftSettings: swift),
+    .testTarget(name: "TCGTests", dependencies: ["TCG", "Engine"], swiftSettings: swift),
     .testTarget(name: "GuestRAMTests", dependencies: ["GuestRAM", "TestSupport"], swiftSettings: swift),
     .target(
       name: "RingDriver", dependencies: ["Devices", "GuestRAM"], path: "Tests/RingDriver",

@@ -95,11 +95,23 @@ public enum VcpuExit {
     /// The engine's own data words.
     public let data: [UInt64]
 
-    /// Describes an error.
+    /// What an engine other than KVM says of it; nil for KVM's.
+    public let message: String?
+
+    /// Describes an error of KVM's.
     public init(suberror: UInt32, instruction: [UInt8], data: [UInt64]) {
       self.suberror = suberror
       self.instruction = instruction
       self.data = data
+      message = nil
+    }
+
+    /// Describes an error of another engine's.
+    public init(instruction: [UInt8], message: String) {
+      suberror = 0
+      self.instruction = instruction
+      data = []
+      self.message = message
     }
   }
 

@@ -2,11 +2,46 @@ import Engine
 import Glibc
 import KVM
 import Platform
+import TCG
 
-/// Which engine executes guests: the one place that names one.
-enum EngineSelection {
+extension MachineConfiguration {
+  /// What executes the guest.
+  package enum EngineKind: String, Codable, Sendable, CaseIterable {
+    /// The processor, by the kernel's KVM.
+    case kvm
+    /// QEMU's translator, by libunicorn.
+    case tcg
+  }
+}
+
+/// Which engine executes guests: the one place that names them.
+package enum EngineSelection {
+  /// What is to be used where nobody has said: KVM where this process may use it.
+  ///
+  /// - Returns: the engine, and what keeps KVM from being it.
+  package static func automatic() -> (MachineConfiguration.EngineKind, reason: String?) {
+    do {
+      _ = try openKVM()
+      return (.kvm, nil)
+    } catch {
+      return ((try? TCGEngine()) == nil ? .kvm : .tcg, "\(error)")
+    }
+  }
+
   /// Opens the engine, or says what keeps it from working on this host.
-  static func open() throws(MachineError) -> KVMEngine {
+  static func open(_ kind: MachineConfiguration.EngineKind) throws(MachineError) -> any ExecutionEngine {
+    switch kind {
+    case .kvm: return try openKVM()
+    case .tcg:
+      do {
+        return try TCGEngine()
+      } catch {
+        throw MachineError("--engine tcg: \(error)")
+      }
+    }
+  }
+
+  private static func openKVM() throws(MachineError) -> KVMEngine {
     do throws(KVMError) {
       return KVMEngine(try KVMSystem())
     } catch {

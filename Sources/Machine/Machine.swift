@@ -59,7 +59,7 @@ package final class Machine {
   package static func check(_ configuration: MachineConfiguration) throws(MachineError) {
     try configuration.validate()
     try configuration.checkWait()
-    _ = try EngineSelection.open()
+    _ = try EngineSelection.open(configuration.engine)
   }
 
   /// Checks that a board can have such devices.
@@ -81,7 +81,7 @@ package final class Machine {
     _ configuration: MachineConfiguration, makePlan: (UInt32) throws(MachineError) -> BootPlan
   ) throws(MachineError) {
     try configuration.validate()
-    try self.init(configuration, engine: try EngineSelection.open(), makePlan: makePlan)
+    try self.init(configuration, engine: try EngineSelection.open(configuration.engine), makePlan: makePlan)
   }
 
   /// Builds a machine on an engine. The configuration is a valid one.

@@ -5,6 +5,8 @@ import Virtio
 
 /// Everything that decides how a machine is built and run. It is recorded whole in the trace (`vm_info`).
 package struct MachineConfiguration: Sendable, Codable, Equatable {
+  /// What executes the guest.
+  package var engine = EngineKind.kvm
   /// Where the interrupt controllers are.
   package typealias InterruptController = BoardOptions.InterruptController
   /// What is locked around device code.

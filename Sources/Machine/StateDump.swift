@@ -17,7 +17,8 @@ struct StateDump {
     // Encoding the configuration takes a third of a millisecond, which a start that nobody listens to need not wait for.
     if Tracing.isEnabled {
       exeunt_trace_vm_info(
-        ExeuntVersion.current, configuration.guest, host.kvm, host.kernel, configuration.text, host.processID,
+        ExeuntVersion.current, configuration.guest, configuration.engine == .kvm ? host.kvm : "none",
+        host.kernel, configuration.text, host.processID,
         configuration.memory, timeStampCounterKHz, UInt16(vcpus.count), UInt16(loops.count))
     }
     for runner in vcpus {

@@ -226,7 +226,7 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
               + "\"Kernels on KVM without hardware virtualization\"" : "")
         : "KVM_EXIT_INTERNAL_ERROR, suberror \(error.suberror), data "
           + error.data.map { "0x" + String($0, radix: 16) }.joined(separator: " ")
-      return crash(what)
+      return crash(error.message ?? what)
     case .shutdown:
       if control.resetAfterCrash() { return goesOn() }
       return crash("triple fault (KVM_EXIT_SHUTDOWN)")

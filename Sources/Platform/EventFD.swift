@@ -14,18 +14,24 @@ public struct EventFD: ~Copyable, Sendable {
   }
 
   /// Adds one and wakes whoever waits. A counter that is full (2^64 - 2) stays as it is: it wakes all the same.
-  public borrowing func signal() {
+  public borrowing func signal() { Self.signal(descriptor.raw) }
+
+  /// Does so with the descriptor of a counter whose owner is somebody else.
+  public static func signal(_ descriptor: CInt) {
     var one: UInt64 = 1
-    while write(descriptor.raw, &one, 8) < 0, errno == EINTR {}
+    while write(descriptor, &one, 8) < 0, errno == EINTR {}
   }
 
   /// Takes the counter and sets it to zero.
   ///
   /// - Returns: how often it was signalled since it was last taken; 0 when it was not.
-  public borrowing func consume() -> UInt64 {
+  public borrowing func consume() -> UInt64 { Self.consume(descriptor.raw) }
+
+  /// Does so with the descriptor of a counter whose owner is somebody else.
+  public static func consume(_ descriptor: CInt) -> UInt64 {
     var value: UInt64 = 0
     while true {
-      let count = read(descriptor.raw, &value, 8)
+      let count = read(descriptor, &value, 8)
       if count == 8 { return value }
       if count < 0, errno == EINTR { continue }
       return 0

@@ -22,8 +22,15 @@ struct MachineOptions: ParsableArguments {
   @Flag(help: "Allocate all guest RAM before the guest starts.")
   var memPrealloc = false
 
-  @Option(help: "Interrupt controllers: kernel, split (the I/O APIC in this process) or none.")
-  var irqchip = MachineConfiguration.InterruptController.kernel
+  @Option(
+    help: "What executes the guest: KVM (kvm), QEMU's translator (tcg), or KVM where it can be used (auto).")
+  var engine = EngineOption.auto
+
+  @Option(
+    help: ArgumentHelp(
+      "Interrupt controllers: kernel, split (the I/O APIC in this process) or none. (default: kernel; with tcg: split)"
+    ))
+  var irqchip: MachineConfiguration.InterruptController?
 
   @Option(help: "The processors' performance counters: for the guest to use (on), or not there (off).")
   var pmu = Switch.off
@@ -182,7 +189,8 @@ struct MachineOptions: ParsableArguments {
     configuration.memoryPath = memPath
     configuration.memoryPages = memPages
     configuration.preallocate = memPrealloc
-    configuration.interruptController = irqchip
+    configuration.engine = engine.kind
+    configuration.interruptController = irqchip ?? (configuration.engine == .kvm ? .kernel : .split)
     configuration.performanceCounters = pmu == .on
     configuration.ioeventfd = ioeventfd == .on
     configuration.irqfd = irqfd == .on

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Machine
 import Platform
 
 /// A number of bytes as users write it: `4096`, `64K`, `64M`, `2G`, `0x100000`.
@@ -45,6 +46,25 @@ struct TimeSpan: ExpressibleByArgument {
 enum Switch: String, ExpressibleByArgument, CaseIterable {
   case on
   case off
+}
+
+/// An engine, or the one that this host has.
+enum EngineOption: String, ExpressibleByArgument, CaseIterable {
+  case kvm
+  case tcg
+  case auto
+
+  /// Which one that is. Of KVM that cannot be used one line says so.
+  var kind: MachineConfiguration.EngineKind {
+    switch self {
+    case .kvm: return .kvm
+    case .tcg: return .tcg
+    case .auto:
+      let (kind, reason) = EngineSelection.automatic()
+      if kind == .tcg, let reason { Diagnostics.report("runs under --engine tcg, without KVM: \(reason)") }
+      return kind
+    }
+  }
 }
 
 /// Threads and the CPUs that they are pinned to: `vcpu0=0,io0=1`.

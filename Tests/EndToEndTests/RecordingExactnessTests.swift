@@ -14,9 +14,10 @@ struct GuestCase: Sendable, CustomTestStringConvertible {
   var threads = "iothread"
   var wait = "epoll"
   var coalescedIO = false
+  var engine = "kvm"
 
   var flags: [String] {
-    (coalescedIO ? ["--coalesced-io", "on"] : []) + [
+    (coalescedIO ? ["--coalesced-io", "on"] : []) + ["--engine", engine] + [
       "--ioeventfd", ioeventfd ? "on" : "off", "--irqfd", irqfd ? "on" : "off", "--lock", lock, "--threads",
       threads, "--wait", wait,
     ]
@@ -127,6 +128,35 @@ struct GuestCase: Sendable, CustomTestStringConvertible {
       return guest
     }
 
+  /// Without KVM: each guest, all ways of kicks and interrupts, one vCPU and several.
+  static let translated =
+    [
+      GuestCase(guest: "port-io", parameters: ["iterations=500", "size=1"], irqchip: "none"),
+      GuestCase(guest: "mmio", parameters: ["iterations=500", "size=2"]),
+      GuestCase(guest: "doorbell", parameters: ["iterations=700"], irqchip: "none"),
+      GuestCase(guest: "doorbell", parameters: ["iterations=400"], ioeventfd: false),
+      GuestCase(guest: "doorbell", parameters: ["iterations=400", "wait=interrupt", "window=memory"]),
+      GuestCase(guest: "doorbell", parameters: ["iterations=400", "wait=interrupt"], irqfd: false),
+      GuestCase(guest: "doorbell", parameters: ["iterations=640", "batch=16"]),
+      GuestCase(
+        guest: "doorbell", parameters: ["iterations=200", "devices=4", "wait=interrupt"], doorbells: 4),
+      GuestCase(guest: "doorbell", parameters: ["iterations=300", "wait=interrupt"], threads: "single"),
+      GuestCase(guest: "timer", parameters: ["iterations=50", "period=500"]),
+      GuestCase(guest: "serial", parameters: ["iterations=300"]),
+      GuestCase(guest: "kernel-exits", parameters: ["iterations=300"]),
+      GuestCase(guest: "smp", parameters: ["iterations=200"], vcpus: 3),
+      GuestCase(guest: "smp", parameters: ["iterations=200", "window=memory"], vcpus: 2, ioeventfd: false),
+      GuestCase(guest: "multiqueue", parameters: ["iterations=150", "queues=4"], vcpus: 2),
+      GuestCase(guest: "mixed", parameters: ["iterations=200"], vcpus: 2, lock: "global"),
+      GuestCase(guest: "port80", parameters: ["iterations=1000"], wait: "io_uring"),
+      GuestCase(guest: "costs", parameters: ["iterations=50", "polls=5", "writes=3"]),
+    ].map { guest in
+      var guest = guest
+      guest.engine = "tcg"
+      if guest.irqchip == "kernel" { guest.irqchip = "split" }
+      return guest
+    }
+
   /// One lock around all device code: each guest, and all ways to several vCPUs and devices.
   private static let locked = [
     GuestCase(guest: "port-io", parameters: ["iterations=300"], lock: "global"),
@@ -183,6 +213,9 @@ struct RecordingExactnessTests {
 
   @Test("the same where writes are kept: each is an exit or was kept", arguments: GuestCase.coalescing)
   func coalesced(_ testCase: GuestCase) throws { try hold(testCase) }
+
+  @Test("the same under the translator", arguments: GuestCase.translated)
+  func translated(_ testCase: GuestCase) throws { try hold(testCase) }
 
   private func hold(_ testCase: GuestCase) throws {
     let recorded = try testCase.record()

@@ -124,6 +124,11 @@ struct DocumentBuilder {
       strong("\(machine.name): " + (machine.machine.map(describe) ?? "not described"))
     }
     paragraph(describeTrace())
+    if report.configuration("engine") == "tcg" {
+      paragraph(
+        "note: run by a translator, not by a processor: exits are calls out of translated code, what is said of KVM_RUN is of the translator, and no time here is a processor's"
+      )
+    }
     if report.trace.isPartial { strong("PARTIAL: " + partial()) }
     if let end = endMissing() { strong(end) }
     if report.trace.check?.isLimited == true {
@@ -156,7 +161,8 @@ struct DocumentBuilder {
     if let lock = report.configuration("lock"), lock != "device" { modes.append("lock \(lock)") }
     if !modes.isEmpty { words.append(modes.joined(separator: ", ")) }
     words.append(Text.bytes(machine.ramBytes))
-    words.append("KVM \(machine.kvm), Linux \(machine.kernel)")
+    let engine = report.configuration("engine") == "tcg" ? "TCG" : "KVM \(machine.kvm)"
+    words.append("\(engine), Linux \(machine.kernel)")
     return words.joined(separator: " · ")
   }
 

@@ -1,0 +1,148 @@
+import Engine
+import Glibc
+import GuestRAM
+import Platform
+import Synchronization
+
+/// A machine under the translator: its vCPUs, the kicks that it matches, and the eventfds that interrupt it.
+public final class TCGMachine: VirtualMachine {
+  let memory: GuestMemory
+  let hasLocalControllers: Bool
+  /// nil for one vCPU, which needs no turn.
+  let turns: TranslationTurns?
+  private let ticker: Ticker
+
+  private struct Kick: Sendable {
+    let size: UInt32
+    let value: UInt64?
+    let descriptor: CInt
+  }
+  // Made before a vCPU runs, and looked at by all of them.
+  private let kicks = Mutex<(ports: [UInt16: [Kick]], memory: [UInt64: [Kick]])>(([:], [:]))
+  private let vcpus = Mutex<[TCGVcpu]>([])
+  private let routes = Mutex<[UInt32: InterruptMessage]>([:])
+
+  init(_ requirements: MachineRequirements, memory: GuestMemory) throws {
+    self.memory = memory
+    hasLocalControllers = requirements.interruptControllers != .none
+    do {
+      let ticker = try Ticker()
+      self.ticker = ticker
+      turns = requirements.vcpus > 1 ? TranslationTurns { [weak ticker] in ticker?.wakeUp() } : nil
+      ticker.turns = turns
+      try ticker.start { [weak self] line in self?.pulse(line) }
+    } catch {
+      throw TCGError("the thread of timers and eventfds: \(error)")
+    }
+  }
+
+  deinit { ticker.stop() }
+
+  /// The guest reads the host's counter, of which nobody says the frequency: it is measured once, for 10 ms.
+  public var timeStampCounterKHz: UInt32? { Self.measuredFrequency }
+
+  private static let measuredFrequency: UInt32? = {
+    let begin = Clock.correlate()
+    usleep(10_000)
+    let end = Clock.correlate()
+    guard end.monotonic > begin.monotonic else { return nil }
+    let ticks = Double(end.timeStampCounter &- begin.timeStampCounter)
+    return UInt32(exactly: (ticks * 1e6 / Double(end.monotonic - begin.monotonic)).rounded())
+  }()
+
+  /// Makes a vCPU.
+  public func makeVcpu(id: UInt32) throws -> TCGVcpu {
+    let vcpu = try TCGVcpu(id: id, machine: self)
+    vcpus.withLock { $0.append(vcpu) }
+    return vcpu
+  }
+
+  /// Has writes at an address signal an eventfd.
+  public func assign(_ event: borrowing IoEventFd) throws {
+    let kick = Kick(size: event.size, value: event.value, descriptor: event.descriptor)
+    switch event.address {
+    case .port(let port): kicks.withLock { $0.ports[port, default: []].append(kick) }
+    case .memory(let address): kicks.withLock { $0.memory[address, default: []].append(kick) }
+    }
+  }
+
+  /// Signals the eventfd that waits for a write.
+  ///
+  /// - Returns: false where none does: it is an exit.
+  func kick(isPort: Bool, address: UInt64, size: UInt32, value: UInt64) -> Bool {
+    let matching = kicks.withLock { kicks -> CInt? in
+      let candidates = isPort ? kicks.ports[UInt16(truncatingIfNeeded: address)] : kicks.memory[address]
+      return candidates?.first { $0.size == size && ($0.value == nil || $0.value == value) }?.descriptor
+    }
+    guard let matching else { return false }
+    EventFD.signal(matching)
+    return true
+  }
+
+  /// Has an eventfd raise a line.
+  public func assign(_ interrupt: borrowing IrqFd) throws {
+    do {
+      try ticker.add(interrupt.event.descriptor.raw, line: interrupt.line)
+    } catch {
+      throw TCGError("waiting for the eventfd of line \(interrupt.line): \(error)")
+    }
+  }
+
+  private func pulse(_ line: UInt32) {
+    if let message = routes.withLock({ $0[line] }) { deliver(message) }
+  }
+
+  /// There are no lines but those of routes.
+  public func setInterruptLine(_ line: UInt32, high: Bool) throws {
+    throw TCGError("interrupt line \(line): --engine tcg has no controller with lines")
+  }
+
+  /// Sends a message to the local APICs.
+  public func signal(_ message: InterruptMessage) throws { deliver(message) }
+
+  /// Says what the lines of eventfds send.
+  public func setRoutes(_ messages: [(line: UInt32, message: InterruptMessage)]) throws {
+    routes.withLock { $0 = Dictionary(messages.map { ($0.line, $0.message) }) { $1 } }
+  }
+
+  private func deliver(_ message: InterruptMessage) {
+    let destination = InterruptDestination(message)
+    send(
+      destination,
+      command: InterruptCommand(
+        vector: UInt8(truncatingIfNeeded: message.data),
+        mode: UInt8(message.data >> 8 & 7), isLevel: message.data >> 15 & 1 != 0))
+  }
+
+  /// Sends an interrupt to whom it is for (Intel SDM volume 3, section 11.6.2). Lowest priority goes to the first of them.
+  func send(_ destination: InterruptDestination, command: InterruptCommand, except sender: UInt32? = nil) {
+    let all = vcpus.withLock { $0 }
+    for vcpu in all where vcpu.id != sender && vcpu.isMeant(by: destination) {
+      vcpu.accept(command)
+      if command.mode == InterruptCommand.lowestPriority { return }
+    }
+  }
+
+  /// Has no controllers that firmware leaves in a state.
+  public func setFirmwareInterrupts() throws {}
+
+  /// With local APICs.
+  public var haltsInGuestMode: Bool { hasLocalControllers }
+
+  /// The I/O APIC is the machine's.
+  public func hasUnmaskableLines() throws -> Bool { false }
+
+  /// There is nothing but vCPUs and routes.
+  public func keepPowerOnState() throws {}
+
+  /// Forgets the routes.
+  public func reset() throws { routes.withLock { $0 = [:] } }
+
+  /// Keeps none.
+  public func counters() throws -> (any CounterSource)? { nil }
+
+  /// Has something called at a time of CLOCK_MONOTONIC, or never.
+  func setTimer(of vcpu: UInt32, at deadline: UInt64?) { ticker.setTimer(vcpu, at: deadline) }
+  /// Says what a vCPU's timer calls.
+  func onTimer(of vcpu: UInt32, _ body: @escaping @Sendable (UInt64) -> Void) { ticker.onTimer(vcpu, body) }
+}

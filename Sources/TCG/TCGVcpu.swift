@@ -1,0 +1,455 @@
+import CUnicorn
+import Engine
+import GuestRAM
+import Platform
+import Synchronization
+
+/// A virtual CPU of the translator, with its local APIC.
+///
+/// Its guest runs on a stack of its own within the vCPU's thread: the library calls back in the middle of an instruction, and
+/// that is where the guest stays when the handler says to stop, until it is entered again.
+public final class TCGVcpu: Vcpu, @unchecked Sendable {
+  /// Its number, from 0; also its local APIC's.
+  public let id: UInt32
+  private unowned let machine: TCGMachine
+  private var translator: Translator
+  // Those of before a reset, as long as the thread may be within.
+  private var retired: [Translator] = []
+  @exclusivity(unchecked) private var handler: (any VcpuExitHandler)?
+  @exclusivity(unchecked) private var isToldToStop = false
+  private var powerOn: CPUState?
+  private enum Failure {
+    case library(CInt, [UInt8])
+    case translation(IdentityCheck.Deviation)
+  }
+  private var lastError = Failure.library(0, [])
+
+  private let wantsExit = Atomic<Bool>(false)
+  private let wantsTurnBack = Atomic<Bool>(false)
+  private struct Arrivals {
+    var apic: LocalAPIC
+    var isHalted = false
+    var isWaitingForStart = false
+    var start: UInt8?
+    var initialize = false
+  }
+  private let lock = Lock()
+  private let arrived = Condition()
+  // Under the lock.
+  private var arrivals: Arrivals
+
+  init(id: UInt32, machine: TCGMachine) throws {
+    self.id = id
+    self.machine = machine
+    arrivals = Arrivals(apic: LocalAPIC(identity: id))
+    translator = try Translator(memory: machine.memory)
+    arrivals.isWaitingForStart = machine.hasLocalControllers && id != 0
+    translator.owner = self
+    machine.onTimer(of: id) { [weak self] _ in self?.timerExpired() }
+  }
+
+  // MARK: Running
+
+  /// Runs the guest until the handler says to stop.
+  public func run(_ handler: some VcpuExitHandler) {
+    self.handler = handler
+    isToldToStop = false
+    repeat {
+      // The thread is on its own stack here, and so in none of them.
+      retired.removeAll()
+      translator.resume()
+    } while !isToldToStop
+    self.handler = nil
+  }
+
+  /// What runs on the guest's stack: enters translated code again and again.
+  fileprivate func emulate(_ translator: Translator) {
+    handler?.willEnterGuest()
+    while true {
+      answerRequests(translator)
+      deliverInterrupts(translator)
+      guard waitUntilRunnable(translator) else { continue }
+      machine.turns?.take(self)
+      let rip = translator.state.rip
+      let code = cuc_run(translator.processor, rip)
+      machine.turns?.give()
+      if cuc_was_stopped(translator.processor) { continue }
+      switch code {
+      case CInt(CUC_OK): halted(translator)
+      case CInt(CUC_INVALID_INSTRUCTION): raise(6, in: translator)
+      default:
+        lastError = .library(code, translator.instruction(in: machine.memory))
+        report(.internalError, translator)
+      }
+    }
+  }
+
+  /// Tells the handler of an exit, and stays here as long as that is not to be left.
+  private func report(_ exit: VcpuExit, _ translator: Translator) {
+    guard let handler else { return }
+    if case .internalError = exit {
+    } else if cuc_is_paging(translator.processor) {
+      refuseTranslation(translator)
+    }
+    isToldToStop = !handler.handle(exit)
+    // After a reset the guest goes on elsewhere, and this stack is left for good.
+    if isToldToStop || translator !== self.translator { translator.pause() }
+    self.handler?.willEnterGuest()
+  }
+
+  /// Ends a guest that the library has executed wrongly: nothing that it did by then has left the machine.
+  private func refuseTranslation(_ translator: Translator) {
+    guard let deviation = IdentityCheck.firstDeviation(translator.state, machine.memory) else { return }
+    lastError = .translation(deviation)
+    isToldToStop = handler.map { !$0.handle(.internalError) } ?? true
+    translator.pause()
+  }
+
+  /// Exits as often as somebody asks for it.
+  private func answerRequests(_ translator: Translator) {
+    while wantsExit.load(ordering: .acquiring) { report(.interrupted, translator) }
+  }
+
+  private func halted(_ translator: Translator) {
+    guard machine.hasLocalControllers else {
+      report(.halt, translator)
+      return
+    }
+    lock.withLock { arrivals.isHalted = true }
+  }
+
+  /// Waits as long as the processor is halted or has not been started.
+  ///
+  /// - Returns: false where something has to be looked at first.
+  private func waitUntilRunnable(_ translator: Translator) -> Bool {
+    let hasInterruptsOn = translator.flags & 1 << 9 != 0
+    return lock.withLock {
+      while true {
+        if wantsExit.load(ordering: .acquiring) || arrivals.initialize { return false }
+        if arrivals.isWaitingForStart {
+          if arrivals.start != nil { return false }
+        } else {
+          guard arrivals.isHalted else { return true }
+          if arrivals.apic.hasNonMaskable || hasInterruptsOn && arrivals.apic.pending != nil { return false }
+        }
+        arrived.wait(lock)
+      }
+    }
+  }
+
+  /// Called at a block's beginning, when somebody wants attention. Returns whether to leave translated code.
+  fileprivate func attention(_ translator: Translator) -> Bool {
+    if wantsExit.load(ordering: .acquiring) { return true }
+    if wantsTurnBack.exchange(false, ordering: .acquiringAndReleasing) { return true }
+    let (isPending, isUnmaskable) = lock.withLock {
+      (arrivals.apic.pending != nil, arrivals.apic.hasNonMaskable || arrivals.initialize)
+    }
+    if isUnmaskable { return true }
+    guard isPending else {
+      cuc_give_attention(translator.processor)
+      // What came between the look and that is looked at now.
+      let isLate = lock.withLock {
+        arrivals.apic.pending != nil || arrivals.apic.hasNonMaskable || arrivals.initialize
+      }
+      if isLate || wantsExit.load(ordering: .acquiring) || wantsTurnBack.load(ordering: .acquiring) {
+        cuc_want_attention(translator.processor)
+      }
+      return false
+    }
+    return translator.flags & 1 << 9 != 0 && !translator.state.inhibitsInterrupts
+  }
+
+  private func notify() {
+    cuc_want_attention(translator.processor)
+    arrived.wakeAll()
+  }
+
+  // MARK: Interrupts
+
+  private func deliverInterrupts(_ translator: Translator) {
+    let hasInterruptsOn = translator.flags & 1 << 9 != 0 && !translator.state.inhibitsInterrupts
+    enum Arrival { case none, vector(UInt8), nonMaskable, initialize, start(UInt8) }
+    let arrival = lock.withLock { () -> Arrival in
+      if arrivals.initialize {
+        // A start-up message that came meanwhile is for what INIT leaves.
+        arrivals = Arrivals(
+          apic: LocalAPIC(identity: id), isWaitingForStart: id != 0, start: arrivals.start)
+        return .initialize
+      }
+      if arrivals.isWaitingForStart {
+        guard let vector = arrivals.start else { return .none }
+        (arrivals.start, arrivals.isWaitingForStart) = (nil, false)
+        return .start(vector)
+      }
+      if arrivals.apic.hasNonMaskable {
+        (arrivals.apic.hasNonMaskable, arrivals.isHalted) = (false, false)
+        return .nonMaskable
+      }
+      guard hasInterruptsOn, let vector = arrivals.apic.acknowledge() else { return .none }
+      arrivals.isHalted = false
+      return .vector(vector)
+    }
+    switch arrival {
+    case .none: break
+    case .vector(let vector): inject(.external(vector), in: translator)
+    case .nonMaskable: inject(.external(2), in: translator)
+    case .initialize: translator.set(.realMode(startVector: nil))
+    case .start(let vector): translator.set(.realMode(startVector: vector))
+    }
+  }
+
+  /// Has the processor take an interrupt or exception; a triple fault is an exit.
+  private func inject(_ event: InterruptFrame.Event, in translator: Translator) {
+    guard !InterruptFrame.deliver(event, to: translator, memory: machine.memory) else { return }
+    report(.shutdown, translator)
+  }
+
+  private func raise(_ vector: UInt8, in translator: Translator) {
+    lock.withLock { arrivals.isHalted = false }
+    inject(.fault(vector, code: nil), in: translator)
+  }
+
+  fileprivate func exception(_ vector: UInt32, _ translator: Translator) {
+    let number = UInt8(truncatingIfNeeded: vector)
+    _ = translator.state
+    if cuc_is_software_interrupt(translator.processor) {
+      inject(.software(number), in: translator)
+    } else {
+      let hasCode = [8, 10, 11, 12, 13, 14, 17].contains(number)
+      let code = UInt32(bitPattern: cuc_error_code(translator.processor))
+      inject(.fault(number, code: hasCode ? code : nil), in: translator)
+    }
+  }
+
+  func isMeant(by destination: InterruptDestination) -> Bool {
+    lock.withLock { arrivals.apic.isMeant(by: destination) }
+  }
+
+  /// Takes an interrupt. From any thread.
+  func accept(_ command: InterruptCommand) {
+    lock.withLock {
+      switch command.mode {
+      case InterruptCommand.fixed, InterruptCommand.lowestPriority:
+        arrivals.apic.request(command.vector, isLevel: command.isLevel)
+      case InterruptCommand.nonMaskable: arrivals.apic.hasNonMaskable = true
+      case InterruptCommand.initialize: arrivals.initialize = true
+      case InterruptCommand.startUp:
+        if arrivals.isWaitingForStart || arrivals.initialize { arrivals.start = command.vector }
+      default: break
+      }
+    }
+    notify()
+  }
+
+  private func timerExpired() {
+    let next = lock.withLock {
+      arrivals.apic.timerExpired(now: Clock.monotonic)
+      return arrivals.apic.deadline
+    }
+    if next != nil { machine.setTimer(of: id, at: next) }
+    notify()
+  }
+
+  /// Has the vCPU let another one run. From any thread.
+  func yieldTurn() {
+    wantsTurnBack.store(true, ordering: .releasing)
+    cuc_want_attention(translator.processor)
+  }
+
+  // MARK: Accesses
+
+  private func isLocalAPIC(_ address: UInt64) -> Bool {
+    machine.hasLocalControllers && address >= LocalAPIC.base && address - LocalAPIC.base < LocalAPIC.length
+  }
+
+  fileprivate func read(isPort: Bool, _ address: UInt64, _ size: Int, _ translator: Translator) -> UInt64 {
+    if !isPort, isLocalAPIC(address) {
+      let offset = Int(address - LocalAPIC.base)
+      let value = lock.withLock { arrivals.apic.read(offset, now: Clock.monotonic) }
+      return UInt64(value >> (8 * UInt32(offset & 3)))
+    }
+    var value: UInt64 = 0
+    withUnsafeMutableBytes(of: &value) { access(isPort, address, size, isWrite: false, $0, translator) }
+    return value
+  }
+
+  fileprivate func write(
+    isPort: Bool, _ address: UInt64, _ size: Int, _ value: UInt64, _ translator: Translator
+  ) {
+    if !isPort, isLocalAPIC(address) {
+      writeLocalAPIC(Int(address - LocalAPIC.base), UInt32(truncatingIfNeeded: value), translator)
+      return
+    }
+    if machine.kick(isPort: isPort, address: address, size: UInt32(size), value: value) { return }
+    var value = value
+    withUnsafeMutableBytes(of: &value) { access(isPort, address, size, isWrite: true, $0, translator) }
+  }
+
+  private func access(
+    _ isPort: Bool, _ address: UInt64, _ size: Int, isWrite: Bool, _ data: UnsafeMutableRawBufferPointer,
+    _ translator: Translator
+  ) {
+    guard let start = data.baseAddress, (1...data.count).contains(size) else { return }
+    machine.turns?.give()
+    if isPort {
+      report(
+        .port(
+          VcpuExit.PortAccess(
+            port: UInt16(truncatingIfNeeded: address), size: size, count: 1, isWrite: isWrite, data: start)),
+        translator)
+    } else {
+      report(
+        .memory(VcpuExit.MemoryAccess(address: address, size: size, isWrite: isWrite, data: start)),
+        translator)
+    }
+    answerRequests(translator)
+    machine.turns?.take(self)
+  }
+
+  private func writeLocalAPIC(_ offset: Int, _ value: UInt32, _ translator: Translator) {
+    let (effect, deadline) = lock.withLock {
+      (arrivals.apic.write(offset, value, now: Clock.monotonic), arrivals.apic.deadline)
+    }
+    switch effect {
+    case .none: break
+    case .timer: machine.setTimer(of: id, at: deadline)
+    case .ended(let vector):
+      machine.turns?.give()
+      report(.endOfInterrupt(vector: vector), translator)
+      machine.turns?.take(self)
+    case .send(let shorthand, let target, let isLogical, let vector, let mode):
+      let command = InterruptCommand(vector: vector, mode: mode)
+      switch shorthand {
+      case 1: accept(command)
+      case 2: machine.send(InterruptDestination(target: 0xff, isLogical: false), command: command)
+      case 3: machine.send(InterruptDestination(target: 0xff, isLogical: false), command: command, except: id)
+      default: machine.send(InterruptDestination(target: target, isLogical: isLogical), command: command)
+      }
+    }
+    // What a lower priority has let through.
+    if lock.withLock({ arrivals.apic.pending != nil }) { cuc_want_attention(translator.processor) }
+  }
+
+  // MARK: From outside
+
+  /// Makes the vCPU leave translated code at the next block, or its wait.
+  public func requestImmediateExit() {
+    wantsExit.store(true, ordering: .releasing)
+    lock.withLock { notify() }
+  }
+
+  /// Takes that back.
+  public func clearImmediateExit() { wantsExit.store(false, ordering: .releasing) }
+
+  /// What kept the library from going on.
+  public func internalError() -> VcpuExit.InternalError {
+    switch lastError {
+    case .library(let code, let bytes):
+      let place =
+        bytes.isEmpty
+        ? "" : " (\(bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")))"
+      return VcpuExit.InternalError(
+        instruction: bytes,
+        message: "the translator could not go on: \(String(cString: cuc_message(code)))\(place)")
+    case .translation(let deviation):
+      let target =
+        deviation.physical == .max
+        ? "is more than can be looked through" : "is physical 0x\(String(deviation.physical, radix: 16))"
+      return VcpuExit.InternalError(
+        instruction: [],
+        message:
+          "the guest uses page tables that do not map all to itself (linear 0x\(String(deviation.linear, radix: 16)) \(target)), and libunicorn 2.0 does not translate x86's linear addresses: use --engine kvm (docs/engines.md)"
+      )
+    }
+  }
+
+  /// There is no other way.
+  public func recoverFromInternalError() -> Bool { false }
+
+  /// Reads the registers.
+  public func state() throws -> CPUState { CPUState(translator.state, flags: translator.flags) }
+
+  /// Sets the registers.
+  public func setState(_ state: CPUState) throws { translator.set(state) }
+
+  /// The guest physical address behind a linear one.
+  public func translate(linear address: UInt64) throws -> UInt64? {
+    LinearMemory(translator.state, machine.memory).physical(address)
+  }
+
+  /// Where the vCPU waits, if nothing can wake it.
+  public func positionOfEndlessWait() throws -> UInt64? {
+    let isInterruptible = translator.flags & 1 << 9 != 0
+    let (isHalted, isWaiting) = lock.withLock { (arrivals.isHalted, arrivals.isWaitingForStart) }
+    if isWaiting { return 0 }
+    return isHalted && !isInterruptible ? translator.state.rip : nil
+  }
+
+  /// Not known (`TCGEngine.check`).
+  public var instructionPointer: UInt64 { 0 }
+
+  /// The guest reads the host's counter.
+  public func timeStampCounter() -> UInt64? { Clock.correlate().timeStampCounter }
+  /// Which is why.
+  public func timeStampCounterOffset() -> UInt64? { 0 }
+
+  /// Notes the registers.
+  public func keepPowerOnState() throws { powerOn = try state() }
+
+  /// Puts them back, on another translator: the thread may be in the middle of the old one.
+  public func reset() throws -> [String] {
+    guard let powerOn else { return [] }
+    let fresh = try Translator(memory: machine.memory)
+    fresh.owner = self
+    fresh.set(powerOn)
+    retired.append(translator)
+    lock.withLock {
+      translator = fresh
+      arrivals = Arrivals(
+        apic: LocalAPIC(identity: id), isWaitingForStart: machine.hasLocalControllers && id != 0)
+    }
+    machine.setTimer(of: id, at: nil)
+    return []
+  }
+
+  /// Keeps none.
+  public func counters() throws -> (any CounterSource)? { nil }
+}
+
+extension Translator {
+  /// What the library calls.
+  static func callbacks(_ box: Box) -> cuc_callbacks {
+    cuc_callbacks(
+      user: Unmanaged.passUnretained(box).toOpaque(),
+      read: { user, isPort, address, size in
+        guard let (translator, vcpu) = Box.find(user) else { return .max }
+        return vcpu.read(isPort: isPort, address, Int(size), translator)
+      },
+      write: { user, isPort, address, size, value in
+        guard let (translator, vcpu) = Box.find(user) else { return }
+        vcpu.write(isPort: isPort, address, Int(size), value, translator)
+      },
+      exception: { user, vector in
+        guard let (translator, vcpu) = Box.find(user) else { return }
+        vcpu.exception(vector, translator)
+      },
+      attention: { user in
+        guard let (translator, vcpu) = Box.find(user) else { return true }
+        return vcpu.attention(translator)
+      })
+  }
+
+  /// Begins on the stack of its own.
+  func emulate() { owner?.emulate(self) }
+}
+
+extension Translator.Box {
+  /// Whose a callback is. The box outlives the processor, which alone calls back.
+  static func find(_ user: UnsafeMutableRawPointer?) -> (Translator, TCGVcpu)? {
+    guard let user,
+      let translator = Unmanaged<Translator.Box>.fromOpaque(user).takeUnretainedValue().translator,
+      let vcpu = translator.owner
+    else { return nil }
+    return (translator, vcpu)
+  }
+}

@@ -1,0 +1,144 @@
+import Foundation
+import Reports
+import Testing
+
+@Suite("Guests without KVM, under the translator")
+struct TranslatorTests {
+  /// Runs a flat image.
+  private static func flat(_ code: [UInt8], _ flags: [String]) throws -> Output {
+    let directory = try TemporaryDirectory()
+    let image = directory.url.appendingPathComponent("guest.bin")
+    try Data(code).write(to: image)
+    return try run(
+      Tools.exeunt,
+      ["run", "--flat", image.path] + (flags.contains("--timeout") ? [] : ["--timeout", "60s"]) + flags)
+  }
+
+  /// Real mode: `int $0x21`, an undefined instruction and a division by zero, each of which a handler answers with a letter; the
+  /// handler goes on behind two bytes, or behind the INT.
+  private static let exceptions: [UInt8] = {
+    var code: [UInt8] = [0x31, 0xc0, 0x8e, 0xd8, 0x8e, 0xd0, 0xbc, 0x00, 0x80]
+    // Handlers are at offsets of the image, whose segment is 0x1000.
+    let handlers: [(vector: UInt16, letter: UInt8, skipped: UInt8)] = [
+      (0x21, 0x41, 0), (6, 0x42, 2), (0, 0x43, 2),
+    ]
+    for (index, handler) in handlers.enumerated() {
+      let place = handler.vector * 4
+      let offset = UInt16(0x80 + 0x20 * index)
+      // movw $offset, place; movw $0x1000, place + 2
+      for (address, value) in [(place, offset), (place + 2, 0x1000)] {
+        code += [
+          0xc7, 0x06, UInt8(address & 0xff), UInt8(address >> 8), UInt8(value & 0xff), UInt8(value >> 8),
+        ]
+      }
+    }
+    // int $0x21; ud2; xor %cx, %cx; div %cx; then mov $0x604, %dx; mov $0x3400, %ax; out %ax, %dx.
+    code += [0xcd, 0x21, 0x0f, 0x0b, 0x31, 0xc9, 0xf7, 0xf1, 0xba, 0x04, 0x06, 0xb8, 0x00, 0x34, 0xef, 0xf4]
+    for (index, handler) in handlers.enumerated() {
+      code += [UInt8](repeating: 0x90, count: 0x80 + 0x20 * index - code.count)
+      // mov $0x3f8, %dx; mov letter, %al; out %al, %dx; mov %sp, %bp; addw skipped, (%bp); iret
+      code += [
+        0xba, 0xf8, 0x03, 0xb0, handler.letter, 0xee, 0x89, 0xe5, 0x83, 0x46, 0x00, handler.skipped, 0xcf,
+      ]
+    }
+    return code
+  }()
+
+  @Test("INT and exceptions are taken through the table of real mode")
+  func exceptionsOfRealMode() throws {
+    let output = try Self.flat(Self.exceptions, ["--engine", "tcg"])
+    #expect(output.status == 0 && output.text == "ABC", "\(output.text)\(output.standardError)")
+  }
+
+  @Test("so they are under KVM", .enabled(if: Tools.hasKVM, "needs /dev/kvm"))
+  func exceptionsUnderKVM() throws {
+    let output = try Self.flat(Self.exceptions, ["--engine", "kvm"])
+    // Without hardware virtualization KVM's emulator lacks the undefined instruction.
+    let isWhole = output.status == 0 && output.text == "ABC"
+    #expect(isWhole || output.text == "A" && output.standardError.contains("KVM could not emulate"))
+  }
+
+  @Test("an image runs in each mode", arguments: ["real", "protected", "long"])
+  func modes(mode: String) throws {
+    // mov $0x42, %al; mov $0x3f8, %dx; out %al, %dx; mov $0x604, %dx; mov $0x3400, %ax; out %ax, %dx
+    let prefix: [UInt8] = mode == "real" ? [] : [0x66]
+    let code =
+      [0xb0, 0x42] + prefix + [0xba, 0xf8, 0x03, 0xee] + prefix + [0xba, 0x04, 0x06] + prefix
+      + [0xb8, 0x00, 0x34] + prefix + [0xef]
+    let output = try Self.flat(code, ["--engine", "tcg", "--mode", mode])
+    #expect(output.status == 0 && output.text == "B", "\(output.standardError)")
+  }
+
+  @Test("a triple fault ends the run, or resets the machine")
+  func tripleFault() throws {
+    // With a table of interrupts that has no room for any: lidt of six zero bytes; ud2.
+    let code: [UInt8] = [0x0f, 0x01, 0x1d, 0x20, 0x00, 0x01, 0x00, 0x0f, 0x0b]
+    let ended = try Self.flat(code, ["--engine", "tcg", "--mode", "protected"])
+    #expect(ended.status == 4 && ended.standardError.contains("triple fault"), "\(ended.standardError)")
+    let reset = try Self.flat(
+      code, ["--engine", "tcg", "--mode", "protected", "--on-crash", "reset", "--timeout", "1s"])
+    let resets = reset.standardError.firstMatch(of: /([0-9]+) triple faults? reset/).flatMap { Int($0.1) }
+    #expect(resets ?? 0 > 1, "\(reset.standardError)")
+  }
+
+  @Test("page tables that map an address elsewhere are refused before anything leaves the machine")
+  func pageTables() throws {
+    // Pages of 4 MiB: 0 to itself, and the one above it to 0, too, in a table at 0x100000. Then a character to the console.
+    var code: [UInt8] = []
+    code += [0xc7, 0x05, 0x00, 0x00, 0x10, 0x00, 0x83, 0x00, 0x00, 0x00]
+    code += [0xc7, 0x05, 0x04, 0x00, 0x10, 0x00, 0x83, 0x00, 0x00, 0x00]
+    code += [0xb8, 0x00, 0x00, 0x10, 0x00, 0x0f, 0x22, 0xd8]
+    code += [0x0f, 0x20, 0xe0, 0x83, 0xc8, 0x10, 0x0f, 0x22, 0xe0]
+    code += [0x0f, 0x20, 0xc0, 0x0d, 0x00, 0x00, 0x00, 0x80, 0x0f, 0x22, 0xc0]
+    code += [0xb0, 0x42, 0x66, 0xba, 0xf8, 0x03, 0xee]
+    let output = try Self.flat(code, ["--engine", "tcg", "--mode", "protected"])
+    #expect(output.status == 4 && output.text.isEmpty)
+    #expect(output.standardError.contains("linear 0x400000 is physical 0x0"), "\(output.standardError)")
+  }
+
+  @Test(
+    "what it does not have is refused with the option that asks for it",
+    arguments: [
+      ["--irqchip", "kernel"], ["--trace-rip", "--trace", "TRACE"], ["--pmu", "on"],
+      ["--coalesced-io", "on"],
+    ])
+  func refusals(flags: [String]) throws {
+    let directory = try TemporaryDirectory()
+    let trace = directory.url.appendingPathComponent("trace").path
+    let output = try run(
+      Tools.exeunt,
+      ["run", "--engine", "tcg", "--guest", "port-io"] + flags.map { $0 == "TRACE" ? trace : $0 })
+    #expect(output.status == 2 && output.standardError.contains(flags[0]), "\(output.standardError)")
+  }
+
+  @Test(
+    "where there is no KVM a guest runs all the same, and one line says so; --engine kvm is refused",
+    .enabled(if: geteuid() == 0, "hides /dev/kvm in a mount namespace, as root"))
+  func withoutKVM() throws {
+    func hidden(_ arguments: String) throws -> Output {
+      try run(
+        URL(fileURLWithPath: "/usr/bin/unshare"),
+        [
+          "--mount", "sh", "-c",
+          "mount -t tmpfs none /dev && exec \(Tools.exeunt.path) run --guest port-io iterations=10 \(arguments)",
+        ])
+    }
+    let output = try hidden("--serial none")
+    #expect(output.status == 0 && output.standardError.contains("runs under --engine tcg, without KVM: "))
+    #expect(output.standardError.contains("10 iterations, 20 port accesses"), "\(output.standardError)")
+    let refused = try hidden("--serial none --engine kvm")
+    #expect(refused.status == 2 && refused.standardError.contains("/dev/kvm"), "\(refused.standardError)")
+  }
+
+  @Test("the report says which engine ran, and KVM's counters are absent", .enabled(if: Tools.canRecord))
+  func report() throws {
+    let recorded = try RecordedRun(
+      "doorbell", ["iterations=100"], flags: ["--engine", "tcg"], irqchip: "split")
+    let text = try run(Tools.analyzer, ["summary", recorded.trace]).text
+    #expect(text.contains("TCG, Linux") && !text.contains("KVM pvm") && !text.contains("KVM none"), "\(text)")
+    #expect(text.contains("calls out of translated code"), "\(text)")
+    let json = try run(Tools.analyzer, ["summary", "--format", "json", recorded.trace])
+    let summary = try #require(try Report(json: json.text).summary)
+    #expect(summary.kvm.isEmpty && !summary.vcpus.isEmpty)
+  }
+}
