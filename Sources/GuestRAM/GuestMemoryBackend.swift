@@ -69,6 +69,15 @@ extension GuestMemory {
     }
   }
 
+  /// Looks whether the host, and the control group that is joined, could hold RAM without a file, without taking any.
+  ///
+  /// - Throws: `GuestMemoryAllocationError`, as `allocate` would.
+  public static func check(
+    bytes: UInt64, preallocate: Bool, controlGroup: String?
+  ) throws(GuestMemoryAllocationError) {
+    try checkHostCanHold(bytes: bytes, preallocate: preallocate, controlGroup)
+  }
+
   private static func mapped(
     _ bytes: UInt64, from source: String, _ advice: @autoclosure () -> String,
     _ map: (Int) throws(Errno) -> MemoryMapping
@@ -110,7 +119,8 @@ extension GuestMemory {
         available: availableMemory())
       if let shortage { throw GuestMemoryAllocationError(description: shortage) }
     }
-    // What is allocated now is of the group that the process is in now; the rest of the one that it joins.
+    // What is allocated now is of the group that the process is in now, which it may have joined for that; the rest of the one that it
+    // joins.
     let shortage =
       shortage(
         bytes: bytes, preallocate: false,

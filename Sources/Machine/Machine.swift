@@ -60,6 +60,20 @@ package final class Machine {
     try configuration.validate()
     try configuration.checkWait()
     _ = try EngineSelection.open(configuration.engine)
+    if let path = configuration.controlGroup {
+      do {
+        try ControlGroup(path: path).check()
+      } catch {
+        throw MachineError("--cgroup \(path): \(error)")
+      }
+    }
+    guard configuration.memoryPath == nil else { return }
+    do {
+      try GuestMemory.check(
+        bytes: configuration.memory, preallocate: false, controlGroup: configuration.controlGroup)
+    } catch {
+      throw MachineError(error.description)
+    }
   }
 
   /// Checks that a board can have such devices.

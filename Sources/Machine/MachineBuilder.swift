@@ -20,6 +20,8 @@ final class MachineBuilder<Engine: ExecutionEngine> {
     OpenFileLimit.raise(
       to: 4 * (configuration.vcpus + configuration.ioThreads + configuration.namedIOThreads.count) + 512)
     try MachineBuilder.check(engine, for: configuration)
+    // RAM that is allocated at once is the group's, as RAM is that the guest touches later.
+    if configuration.preallocate { try configuration.joinControlGroup() }
     do {
       memory = try GuestMemory.allocate(
         bytes: configuration.memory, backend: configuration.memoryPath.map { .path($0) } ?? .anonymous,

@@ -1,17 +1,23 @@
 import Board
 import Platform
 
+extension MachineConfiguration {
+  /// Takes this process into its control group, where it is to have one.
+  func joinControlGroup() throws(MachineError) {
+    guard let path = controlGroup else { return }
+    do {
+      try ControlGroup(path: path).takeProcess()
+    } catch {
+      throw MachineError("--cgroup \(path): \(error)")
+    }
+  }
+}
+
 extension Machine {
   /// Has the host treat the threads as the configuration says: control groups and scheduling classes. When all threads are there,
   /// and before the guest runs. (CPUs are each thread's own doing, and were checked.)
   func placeThreads() throws(MachineError) {
-    if let path = configuration.controlGroup {
-      do {
-        try ControlGroup(path: path).takeProcess()
-      } catch {
-        throw MachineError("--cgroup \(path): \(error)")
-      }
-    }
+    try configuration.joinControlGroup()
     let numbers = threadNumbers
     for (name, path) in configuration.threadControlGroups.sorted(by: { $0.key < $1.key }) {
       guard let number = numbers[name] else { continue }

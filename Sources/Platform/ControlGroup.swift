@@ -13,6 +13,16 @@ public struct ControlGroup: Sendable {
   /// Names a group by its directory.
   public init(path: String) { self.path = path }
 
+  /// Looks whether there is such a group that this process may join, without joining it.
+  public func check() throws(Failure) {
+    guard access("\(path)/cgroup.procs", W_OK) != 0 else { return }
+    let error = Errno.current
+    throw Failure(
+      description: error == .noSuchFileOrDirectory || error == .notDirectory
+        ? "there is no control group; name a directory of cgroups(7)"
+        : "\(path)/cgroup.procs cannot be written: \(error)")
+  }
+
   /// Puts all threads of this process into it: its file `cgroup.procs`.
   public func takeProcess() throws(Failure) { try write(getpid(), to: ["cgroup.procs"]) }
 

@@ -56,6 +56,64 @@ struct TraceLimitTests {
     withExtendedLifetime(directory) {}
   }
 
+  @Test("nobody compares by how long such a recording is, and exports say that it is not all there was")
+  func compared() throws {
+    let directory = try TemporaryDirectory()
+    func record(_ name: String, _ flags: [String]) throws -> String {
+      let trace = directory.url.appendingPathComponent(name).path
+      let output = try run(
+        Tools.exeunt, ["run", "--guest", "port80", "iterations=20000", "--trace", trace] + flags)
+      try #require(output.status == 0, "\(output.standardError)")
+      return trace
+    }
+    let whole = try (0..<2).map { try record("whole\($0)", ["--trace-limit", "none"]) }
+    let cut = try (0..<2).map { try record("cut\($0)", ["--trace-limit", "1"]) }
+    // Also where it is not the first one of its side.
+    for (a, b) in [(whole, cut), ([whole[0], cut[0]], [whole[1], cut[1]])] {
+      let output = try run(
+        Tools.analyzer, ["compare", "--unpaired"] + a + ["--against"] + b + ["--format", "json"])
+      let report = try #require(try json(output.standardOutput)["compare"] as? [String: Any])
+      let evidence = try #require(report["evidence"] as? [String: Any])
+      let warnings = try #require(evidence["warnings"] as? [String])
+      #expect(warnings.contains { $0.contains("limited: ") && $0.contains("cut0") }, "\(warnings)")
+      let exploratory = try #require(evidence["exploratory"] as? [[String: Any]])
+      for name in ["elapsed", "cpu", "accesses"] {
+        let metric = try #require(exploratory.first { $0["name"] as? String == name })
+        #expect(metric["verdict"] as? String == "not_in_all_runs", "\(metric)")
+      }
+    }
+    let gate = try run(
+      Tools.analyzer,
+      ["compare", "--unpaired"] + whole + ["--against"] + cut + ["--fail-if", "elapsed > +10%"])
+    #expect(!gate.text.contains("kept, by evidence"), "\(gate.text)")
+    let exported = try run(Tools.analyzer, ["export", "--format", "openmetrics", cut[0]])
+    #expect(exported.text.contains(/exeunt_run_partial\{[^}]*\} 1/), "\(exported.text.prefix(600))")
+    withExtendedLifetime(directory) {}
+  }
+
+  @Test("counters that are read behind the limit are among what is left out")
+  func statistics() throws {
+    let directory = try TemporaryDirectory()
+    func events(_ name: String, _ limit: String) throws -> (emitted: Int, leftOut: Int) {
+      let result = directory.url.path + "/\(name).json"
+      let output = try run(
+        Tools.exeunt,
+        [
+          "run", "--guest", "timer", "iterations=300", "period=5000", "--stats-interval", "5ms", "--trace",
+          directory.url.path + "/" + name, "--trace-limit", limit, "--result", result,
+        ])
+      try #require(output.status == 0, "\(output.standardError)")
+      let made = try json(Data(contentsOf: URL(fileURLWithPath: result)))
+      let trace = try #require(made["trace"] as? [String: Any])
+      return (try #require(trace["eventsEmitted"] as? Int), trace["eventsLeftOut"] as? Int ?? 0)
+    }
+    // This guest has next to no exits: nearly all are readings, of which there are 200 a second for as long as it runs.
+    let all = try events("all", "none")
+    let cut = try events("cut", "1")
+    #expect(all.leftOut == 0 && cut.leftOut > cut.emitted, "\(cut), \(all)")
+    withExtendedLifetime(directory) {}
+  }
+
   @Test("without one nothing is left out, and nothing is said")
   func unlimited() throws {
     let directory = try TemporaryDirectory()

@@ -133,11 +133,24 @@ struct PlacementTests {
         shell, ["-c", "echo $$ > \(group)/cgroup.procs; exec \"$@\"", "sh", Exeunt.path] + run + arguments,
         timeout: 60_000)
     }
+    // So is it where nothing is run, as a sweep asks before it begins.
+    refuses(try Exeunt.run(run + ["--cgroup", group, "--check"]))
+    let missing = try Exeunt.run(run + ["--cgroup", "/tmp", "--check"])
+    #expect(missing.exitStatus == 2 && missing.standardError.contains("there is no control group"))
+    let huge = try Exeunt.run(run + ["--memory", "1000000G", "--check"])
+    #expect(huge.exitStatus == 2, "\(huge.standardError)")
     refuses(try inside([]))
     // What it has is enough, but not for all at once.
     let fits = try inside(["--memory", "32M"])
     #expect(fits.exitStatus == 0, "\(fits.standardError)")
     let all = try inside(["--memory", "32M", "--mem-prealloc"])
     #expect(all.exitStatus == 2 && all.standardError.contains("MiB to spare"), "\(all.standardError)")
+    // And it is the group's also where the process joins it.
+    let joined = try Exeunt.run(run + ["--memory", "16M", "--mem-prealloc", "--cgroup", group])
+    #expect(joined.exitStatus == 0, "\(joined.standardError)")
+    let peaks = ["memory.max_usage_in_bytes", "memory.peak"].compactMap {
+      TextFile.read("\(group)/\($0)", limit: 100).flatMap { Int($0.filter(\.isNumber)) }
+    }
+    if let peak = peaks.first { #expect(peak >= 16 << 20) }
   }
 }

@@ -198,9 +198,18 @@ struct ThreadFindingTests {
     let place = LocationReport(timestamp: 77)
     serial.exits.handling.total = Self.second / 5
     serial.exits.cost?.slowest = SlowestExitReport(handling: Self.second / 10, exemplar: place)
+    // The one is among the reads, as that part's own slowest.
+    var (reads, writes) = (serial.exits, serial.exits)
+    reads.cost?.likely = Self.second / 5
+    writes.cost?.likely = Self.second / 20
+    writes.cost?.slowest?.handling = Self.second / 1000
+    serial.parts = [reads, writes]
     run.registers = [serial]
     let found = Findings.find(in: run)
     #expect(found.map(\.kind) == ["small_accesses", "slow_access"])
+    let parts = found.first?.parts?.map(\.time)
+    #expect(parts == [Self.second / 5 - Self.second / 10, Self.second / 20])
+    #expect(parts?.reduce(0, +) == found.first?.cost.time)
     #expect(found.map(\.cost.time).first == Self.second / 4 - Self.second / 10)
     #expect(found.last?.number("longest") == Self.second / 10 && found.last?.exemplar == place)
     run.registers[0].exits.cost?.slowest?.handling -= 1
