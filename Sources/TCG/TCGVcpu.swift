@@ -211,6 +211,9 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
 
   fileprivate func exception(_ vector: UInt32, _ translator: Translator) {
     let number = UInt8(truncatingIfNeeded: vector)
+    // A triple fault may be the last that happens here: nobody is to wait for this one's turn then.
+    machine.turns?.give()
+    defer { machine.turns?.take(self) }
     _ = translator.state
     if cuc_is_software_interrupt(translator.processor) {
       inject(.software(number), in: translator)
@@ -279,6 +282,12 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
     if !isPort, isLocalAPIC(address) {
       writeLocalAPIC(Int(address - LocalAPIC.base), UInt32(truncatingIfNeeded: value), translator)
       return
+    }
+    if cuc_is_paging(translator.processor) {
+      // Before a kick, too, by which it would reach a device.
+      machine.turns?.give()
+      refuseTranslation(translator)
+      machine.turns?.take(self)
     }
     if machine.kick(isPort: isPort, address: address, size: UInt32(size), value: value) { return }
     var value = value
