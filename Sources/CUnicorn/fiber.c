@@ -1,4 +1,4 @@
-#include "cunicorn.h"
+#include "library.h"
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <ucontext.h>
@@ -49,4 +49,10 @@ bool cuc_fiber_resume(cuc_fiber *fiber) {
   return !fiber->has_ended;
 }
 
-void cuc_fiber_pause(cuc_fiber *fiber) { swapcontext(&fiber->own, &fiber->caller); }
+void cuc_fiber_pause(cuc_fiber *fiber) {
+  // What the thread does meanwhile is not in the guest's name.
+  cuc_vcpu *running = cuc_running;
+  cuc_running = NULL;
+  swapcontext(&fiber->own, &fiber->caller);
+  cuc_running = running;
+}

@@ -71,7 +71,8 @@ static bool is_laid_out_as_expected(void) {
   cuc_library.emu_start(uc, 0x1000, 0x1000 + sizeof code, 0, 0);
   if (cuc_library.context_save(uc, context) != CUC_OK) is_expected = false;
   size_t place = size - CUC_CONTEXT_HEADER - CUC_ERROR_CODE_FROM_END;
-  is_expected = is_expected && field(state, place, 4) == 0x30 && field(state, place + 4, 4) == 0;
+  is_expected = is_expected && field(state, place, 4) == 0x30 && field(state, place + 4, 4) == 0
+    && field(state, place + CUC_OLD_EXCEPTION, 4) == 13;
 done:
   if (context) cuc_library.context_free(context);
   cuc_library.close(uc);
@@ -105,6 +106,13 @@ static void load(void) {
   cuc_library.version(&major, &minor);
   if (major != 2) {
     snprintf(problem, sizeof problem, "libunicorn.so.2 says that it is version %u.%u", major, minor);
+    return;
+  }
+  if (!cuc_find_flush(handle, find)) return;
+  const char *difference = cuc_replace_functions(handle, find);
+  if (difference) {
+    // `find` has written into the same.
+    if (difference != problem) snprintf(problem, sizeof problem, "%s", difference);
   } else if (!is_laid_out_as_expected()) {
     snprintf(problem, sizeof problem,
              "libunicorn.so.2 (version %u.%u) keeps a processor's state in a form that is not known here; that of version 2.0.1 is",

@@ -1,6 +1,7 @@
 // The library's interface as far as it is used: functions by address, and numbers of its headers.
 #pragma once
 #include "cunicorn.h"
+#include <stdatomic.h>
 #include <sys/types.h>
 
 typedef struct uc_struct uc_engine;
@@ -31,6 +32,7 @@ enum {
   CUC_REG_RFLAGS = 253,
   CUC_INS_IN = 218,
   CUC_INS_OUT = 500,
+  CUC_INS_SYSCALL = 699,
 };
 
 // A descriptor table register, as uc_x86_mmr.
@@ -48,7 +50,8 @@ struct cuc_msr {
 };
 
 // Near the end of the state: the last exception's error code, and whether it was an INT.
-enum { CUC_ERROR_CODE_FROM_END = 176 };
+// Behind them, the exception that is being delivered, for the library; -1: none.
+enum { CUC_ERROR_CODE_FROM_END = 176, CUC_OLD_EXCEPTION = 112 };
 
 // In front of the state within a context: its size, mode and architecture.
 enum { CUC_CONTEXT_HEADER = 16 };
@@ -73,3 +76,53 @@ struct cuc_library {
   int (*context_free)(uc_context *context);
 };
 extern struct cuc_library cuc_library;
+
+// The walk through page tables that is under way (translation.c).
+struct cuc_walk {
+  // The entry that was read last, and its size in bytes; 0: none was.
+  uint64_t entry;
+  uint32_t entry_size;
+};
+
+struct cuc_io {
+  cuc_vcpu *vcpu;
+  uint64_t address;
+};
+
+struct cuc_vcpu {
+  uc_engine *uc;
+  uc_context *context;
+  size_t state_size;
+  struct cuc_callbacks callbacks;
+  atomic_bool attention;
+  bool stopped;
+  struct cuc_walk walk;
+  // The library's processor, once it has looked up an address.
+  void *cpu;
+  // The library's region of RAM, which stands for all that is mapped.
+  void *region;
+  // Where ranges begin: the library tells only how far an access is within one.
+  struct cuc_io ranges[16];
+  size_t range_count;
+};
+
+// Whose code this thread executes, if anybody's: the library's functions do not have it.
+extern _Thread_local cuc_vcpu *cuc_running;
+
+// The library's region at a guest physical address; NULL: nothing is mapped there.
+void *cuc_region(uc_engine *engine, uint64_t address);
+
+// Finds what empties the library's TLB.
+bool cuc_find_flush(void *handle, bool (*find)(void *handle, const char *name, void *place));
+
+// A function of the library, what is called instead, and where the library's own is kept.
+struct cuc_replacement {
+  const char *name;
+  void *function;
+  void *own;
+};
+enum { CUC_TRANSLATION_COUNT = 5, CUC_PROCESSOR_COUNT = 3 };
+extern const struct cuc_replacement cuc_translation[CUC_TRANSLATION_COUNT];
+extern const struct cuc_replacement cuc_processor[CUC_PROCESSOR_COUNT];
+// Puts them in place, before a processor is made. Returns NULL, or what is wrong.
+const char *cuc_replace_functions(void *handle, bool (*find)(void *handle, const char *name, void *place));

@@ -1,24 +1,8 @@
 #include "library.h"
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct cuc_io {
-  cuc_vcpu *vcpu;
-  uint64_t address;
-};
-
-struct cuc_vcpu {
-  uc_engine *uc;
-  uc_context *context;
-  size_t state_size;
-  struct cuc_callbacks callbacks;
-  atomic_bool attention;
-  bool stopped;
-  // Where ranges begin: the library tells only how far an access is within one.
-  struct cuc_io ranges[16];
-  size_t range_count;
-};
+_Thread_local cuc_vcpu *cuc_running;
 
 static uint8_t *state_of(const cuc_vcpu *vcpu) { return (uint8_t *)vcpu->context + CUC_CONTEXT_HEADER; }
 
@@ -47,6 +31,11 @@ static void on_exception(uc_engine *uc, uint32_t vector, void *user) {
   vcpu->callbacks.exception(vcpu->callbacks.user, vector);
 }
 
+static void on_syscall(uc_engine *uc, void *user) {
+  cuc_vcpu *vcpu = user;
+  vcpu->callbacks.system_call(vcpu->callbacks.user);
+}
+
 // The only place where translated code is stopped. The library looks whether it shall stop in the middle of blocks, too, and
 // then goes on at the block's beginning, so that what was done would be done twice; at the beginning nothing was done.
 static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *user) {
@@ -65,6 +54,7 @@ static int add_hooks(cuc_vcpu *vcpu) {
   if (!error) error = cuc_library.hook_add(vcpu->uc, &hook, CUC_HOOK_INTR, on_exception, vcpu, 1, 0);
   if (!error) error = cuc_library.hook_add(vcpu->uc, &hook, CUC_HOOK_INSN, on_in, vcpu, 1, 0, CUC_INS_IN);
   if (!error) error = cuc_library.hook_add(vcpu->uc, &hook, CUC_HOOK_INSN, on_out, vcpu, 1, 0, CUC_INS_OUT);
+  if (!error) error = cuc_library.hook_add(vcpu->uc, &hook, CUC_HOOK_INSN, on_syscall, vcpu, 1, 0, CUC_INS_SYSCALL);
   return error;
 }
 
@@ -94,7 +84,9 @@ void cuc_vcpu_free(cuc_vcpu *vcpu) {
 }
 
 int cuc_map_ram(cuc_vcpu *vcpu, uint64_t address, uint64_t size, void *host) {
-  return cuc_library.mem_map_ptr(vcpu->uc, address, size, CUC_PROTECTION_ALL, host);
+  int error = cuc_library.mem_map_ptr(vcpu->uc, address, size, CUC_PROTECTION_ALL, host);
+  if (!error) vcpu->region = cuc_region(vcpu->uc, address);
+  return error;
 }
 
 int cuc_map_io(cuc_vcpu *vcpu, uint64_t address, uint64_t size) {
@@ -106,7 +98,10 @@ int cuc_map_io(cuc_vcpu *vcpu, uint64_t address, uint64_t size) {
 
 int cuc_run(cuc_vcpu *vcpu, uint64_t rip) {
   vcpu->stopped = false;
-  return cuc_library.emu_start(vcpu->uc, rip, 0, 0, 0);
+  cuc_running = vcpu;
+  int error = cuc_library.emu_start(vcpu->uc, rip, 0, 0, 0);
+  cuc_running = NULL;
+  return error;
 }
 
 bool cuc_was_stopped(const cuc_vcpu *vcpu) { return vcpu->stopped; }
@@ -125,7 +120,11 @@ void cuc_set_flags(cuc_vcpu *vcpu, uint64_t rflags) { cuc_library.reg_write(vcpu
 
 uint8_t *cuc_state(cuc_vcpu *vcpu) {
   cuc_library.context_save(vcpu->uc, vcpu->context);
-  return state_of(vcpu);
+  uint8_t *state = state_of(vcpu);
+  // An exception is delivered here, and what happens meanwhile is known here: for the library none is under way.
+  const int32_t none = -1;
+  memcpy(state + vcpu->state_size - CUC_ERROR_CODE_FROM_END + CUC_OLD_EXCEPTION, &none, sizeof none);
+  return state;
 }
 
 void cuc_set_state(cuc_vcpu *vcpu) { cuc_library.context_restore(vcpu->uc, vcpu->context); }
@@ -142,8 +141,8 @@ bool cuc_is_software_interrupt(const cuc_vcpu *vcpu) {
   return value != 0;
 }
 
-bool cuc_is_paging(cuc_vcpu *vcpu) {
-  uint64_t value = 0;
-  cuc_library.reg_read(vcpu->uc, CUC_REG_CR0, &value);
-  return value >> 31 & 1;
+uint64_t cuc_model_specific(cuc_vcpu *vcpu, uint32_t index) {
+  struct cuc_msr msr = {.index = index};
+  cuc_library.reg_read(vcpu->uc, CUC_REG_MSR, &msr);
+  return msr.value;
 }

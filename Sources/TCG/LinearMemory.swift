@@ -63,14 +63,26 @@ struct LinearMemory {
     return UInt64(entry) & Self.present != 0 ? UInt64(entry) : nil
   }
 
-  /// Reads a little-endian number of up to eight bytes, which may cross pages.
+  /// How many bytes are left of the page of an address.
+  private static func rest(_ linear: UInt64) -> Int { Int(0x1000 - linear & 0xfff) }
+
+  /// Reads a little-endian number of up to eight bytes, which may cross pages; nil where part of it is not in RAM.
   func read(_ linear: UInt64, bytes: Int) -> UInt64? {
-    var value: UInt64 = 0
-    for index in 0..<bytes {
-      guard let place = physical(linear &+ UInt64(index)),
-        let byte = try? memory.read(UInt8.self, at: GuestAddress(place), .little)
+    if bytes > Self.rest(linear) {
+      let first = Self.rest(linear)
+      guard let low = read(linear, bytes: first),
+        let high = read(linear &+ UInt64(first), bytes: bytes - first)
       else { return nil }
-      value |= UInt64(byte) << (8 * UInt64(index))
+      return low | high << (8 * UInt64(first))
+    }
+    guard let place = physical(linear).map(GuestAddress.init) else { return nil }
+    if bytes == 8 { return try? memory.read(UInt64.self, at: place, .little) }
+    var value: UInt64 = 0
+    for index in 0..<UInt64(bytes) {
+      guard let byte = try? memory.read(UInt8.self, at: GuestAddress(place.value + index), .little) else {
+        return nil
+      }
+      value |= UInt64(byte) << (8 * index)
     }
     return value
   }
@@ -79,11 +91,18 @@ struct LinearMemory {
   ///
   /// - Returns: false where part of it is not in RAM; nothing is undone.
   func write(_ value: UInt64, at linear: UInt64, bytes: Int) -> Bool {
-    for index in 0..<bytes {
-      guard let place = physical(linear &+ UInt64(index)),
-        (try? memory.write(
-          UInt8(truncatingIfNeeded: value >> (8 * UInt64(index))), at: GuestAddress(place), .little)) != nil
-      else { return false }
+    if bytes > Self.rest(linear) {
+      let first = Self.rest(linear)
+      return write(value, at: linear, bytes: first)
+        && write(value >> (8 * UInt64(first)), at: linear &+ UInt64(first), bytes: bytes - first)
+    }
+    guard let place = physical(linear).map(GuestAddress.init) else { return false }
+    if bytes == 8 { return (try? memory.write(value, at: place, .little)) != nil }
+    for index in 0..<UInt64(bytes) {
+      let byte = UInt8(truncatingIfNeeded: value >> (8 * index))
+      guard (try? memory.write(byte, at: GuestAddress(place.value + index), .little)) != nil else {
+        return false
+      }
     }
     return true
   }

@@ -59,6 +59,8 @@ struct LocalAPIC {
   /// When the timer was set, and when it is due: nanoseconds of CLOCK_MONOTONIC.
   private var timerBegin: UInt64 = 0
   private(set) var deadline: UInt64?
+  /// IA32_TSC_DEADLINE, in ticks of the time stamp counter; 0: none is set (section 11.5.4.1).
+  private(set) var timeStampDeadline: UInt64 = 0
   /// What the pin of the non-maskable interrupt has latched.
   var hasNonMaskable = false
 
@@ -191,8 +193,15 @@ struct LocalAPIC {
       )
     case Place.commandHigh: self[Place.commandHigh] = value & 0xff00_0000
     case Place.timer...Place.lastLocal:
+      let hadDeadline = hasDeadlineMode
       self[offset & ~0xf] = value & 0x7_f7ff | (isEnabled ? 0 : Self.masked)
+      // Between a count and a deadline the timer is disarmed.
+      if hasDeadlineMode != hadDeadline {
+        (deadline, timeStampDeadline) = (nil, 0)
+        return .timer
+      }
     case Place.initialCount:
+      guard !hasDeadlineMode else { break }
       self[Place.initialCount] = value
       timerBegin = now
       deadline = value == 0 ? nil : now &+ period
@@ -207,6 +216,19 @@ struct LocalAPIC {
     default: break
     }
     return .none
+  }
+
+  private var hasDeadlineMode: Bool { self[Place.timer] >> 17 & 3 == 2 }
+
+  /// Sets IA32_TSC_DEADLINE; 0 disarms.
+  ///
+  /// - Parameter due: when that is, in nanoseconds of CLOCK_MONOTONIC.
+  /// - Returns: false where the timer counts instead: nothing has changed.
+  mutating func setDeadline(_ value: UInt64, due: UInt64) -> Bool {
+    guard hasDeadlineMode else { return false }
+    timeStampDeadline = value
+    deadline = value == 0 ? nil : due
+    return true
   }
 
   private mutating func endInterrupt() -> Effect {
@@ -235,7 +257,7 @@ struct LocalAPIC {
     let entry = self[Place.timer]
     if entry & Self.masked == 0 { request(UInt8(truncatingIfNeeded: entry), isLevel: false) }
     guard entry >> 17 & 3 == 1, period > 0 else {
-      deadline = nil
+      (deadline, timeStampDeadline) = (nil, 0)
       return
     }
     timerBegin = due

@@ -8,6 +8,8 @@ import Synchronization
 public final class TCGMachine: VirtualMachine {
   let memory: GuestMemory
   let hasLocalControllers: Bool
+  let processor: ProcessorDescription
+  let clock = ParavirtualClock(began: Clock.monotonic)
   /// nil for one vCPU, which needs no turn.
   let turns: TranslationTurns?
   private let ticker: Ticker
@@ -25,6 +27,8 @@ public final class TCGMachine: VirtualMachine {
   init(_ requirements: MachineRequirements, memory: GuestMemory) throws {
     self.memory = memory
     hasLocalControllers = requirements.interruptControllers != .none
+    processor = ProcessorDescription(
+      vcpus: UInt32(clamping: requirements.vcpus), hasLocalControllers: hasLocalControllers)
     do {
       let ticker = try Ticker()
       self.ticker = ticker

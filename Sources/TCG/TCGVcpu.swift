@@ -11,32 +11,30 @@ import Synchronization
 public final class TCGVcpu: Vcpu, @unchecked Sendable {
   /// Its number, from 0; also its local APIC's.
   public let id: UInt32
-  private unowned let machine: TCGMachine
+  unowned let machine: TCGMachine
   private var translator: Translator
   // Those of before a reset, as long as the thread may be within.
   private var retired: [Translator] = []
   @exclusivity(unchecked) private var handler: (any VcpuExitHandler)?
   @exclusivity(unchecked) private var isToldToStop = false
   private var powerOn: CPUState?
-  private enum Failure {
-    case library(CInt, [UInt8])
-    case translation(IdentityCheck.Deviation)
-  }
-  private var lastError = Failure.library(0, [])
+  // Where the guest wants clocks, by register. Of the vCPU's thread.
+  @exclusivity(unchecked) var clocks: [UInt32: UInt64] = [:]
+  private var lastError: (code: CInt, instruction: [UInt8]) = (0, [])
 
   private let wantsExit = Atomic<Bool>(false)
   private let wantsTurnBack = Atomic<Bool>(false)
-  private struct Arrivals {
+  struct Arrivals {
     var apic: LocalAPIC
     var isHalted = false
     var isWaitingForStart = false
     var start: UInt8?
     var initialize = false
   }
-  private let lock = Lock()
+  let lock = Lock()
   private let arrived = Condition()
   // Under the lock.
-  private var arrivals: Arrivals
+  var arrivals: Arrivals
 
   init(id: UInt32, machine: TCGMachine) throws {
     self.id = id
@@ -63,7 +61,7 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
   }
 
   /// What runs on the guest's stack: enters translated code again and again.
-  fileprivate func emulate(_ translator: Translator) {
+  func emulate(_ translator: Translator) {
     handler?.willEnterGuest()
     while true {
       answerRequests(translator)
@@ -78,7 +76,7 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
       case CInt(CUC_OK): halted(translator)
       case CInt(CUC_INVALID_INSTRUCTION): raise(6, in: translator)
       default:
-        lastError = .library(code, translator.instruction(in: machine.memory))
+        lastError = (code, translator.instruction(in: machine.memory))
         report(.internalError, translator)
       }
     }
@@ -87,22 +85,10 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
   /// Tells the handler of an exit, and stays here as long as that is not to be left.
   private func report(_ exit: VcpuExit, _ translator: Translator) {
     guard let handler else { return }
-    if case .internalError = exit {
-    } else if cuc_is_paging(translator.processor) {
-      refuseTranslation(translator)
-    }
     isToldToStop = !handler.handle(exit)
     // After a reset the guest goes on elsewhere, and this stack is left for good.
     if isToldToStop || translator !== self.translator { translator.pause() }
     self.handler?.willEnterGuest()
-  }
-
-  /// Ends a guest that the library has executed wrongly: nothing that it did by then has left the machine.
-  private func refuseTranslation(_ translator: Translator) {
-    guard let deviation = IdentityCheck.firstDeviation(translator.state, machine.memory) else { return }
-    lastError = .translation(deviation)
-    isToldToStop = handler.map { !$0.handle(.internalError) } ?? true
-    translator.pause()
   }
 
   /// Exits as often as somebody asks for it.
@@ -138,7 +124,7 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
   }
 
   /// Called at a block's beginning, when somebody wants attention. Returns whether to leave translated code.
-  fileprivate func attention(_ translator: Translator) -> Bool {
+  func attention(_ translator: Translator) -> Bool {
     if wantsExit.load(ordering: .acquiring) { return true }
     if wantsTurnBack.exchange(false, ordering: .acquiringAndReleasing) { return true }
     let (isPending, isUnmaskable) = lock.withLock {
@@ -209,7 +195,7 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
     inject(.fault(vector, code: nil), in: translator)
   }
 
-  fileprivate func exception(_ vector: UInt32, _ translator: Translator) {
+  func exception(_ vector: UInt32, _ translator: Translator) {
     let number = UInt8(truncatingIfNeeded: vector)
     // A triple fault may be the last that happens here: nobody is to wait for this one's turn then.
     machine.turns?.give()
@@ -222,6 +208,16 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
       let code = UInt32(bitPattern: cuc_error_code(translator.processor))
       inject(.fault(number, code: hasCode ? code : nil), in: translator)
     }
+  }
+
+  /// SYSCALL, which the library leaves to whoever asks for it.
+  func systemCall(_ translator: Translator) {
+    guard let fault = SystemCall.enter(translator, machine.memory) else { return }
+    let length = SystemCall.instructionLength(translator.state, machine.memory)
+    machine.turns?.give()
+    defer { machine.turns?.take(self) }
+    inject(.fault(fault, code: nil), in: translator)
+    SystemCall.compensate(translator, instruction: length)
   }
 
   func isMeant(by destination: InterruptDestination) -> Bool {
@@ -265,7 +261,7 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
     machine.hasLocalControllers && address >= LocalAPIC.base && address - LocalAPIC.base < LocalAPIC.length
   }
 
-  fileprivate func read(isPort: Bool, _ address: UInt64, _ size: Int, _ translator: Translator) -> UInt64 {
+  func read(isPort: Bool, _ address: UInt64, _ size: Int, _ translator: Translator) -> UInt64 {
     if !isPort, isLocalAPIC(address) {
       let offset = Int(address - LocalAPIC.base)
       let value = lock.withLock { arrivals.apic.read(offset, now: Clock.monotonic) }
@@ -276,18 +272,12 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
     return value
   }
 
-  fileprivate func write(
+  func write(
     isPort: Bool, _ address: UInt64, _ size: Int, _ value: UInt64, _ translator: Translator
   ) {
     if !isPort, isLocalAPIC(address) {
       writeLocalAPIC(Int(address - LocalAPIC.base), UInt32(truncatingIfNeeded: value), translator)
       return
-    }
-    if cuc_is_paging(translator.processor) {
-      // Before a kick, too, by which it would reach a device.
-      machine.turns?.give()
-      refuseTranslation(translator)
-      machine.turns?.take(self)
     }
     if machine.kick(isPort: isPort, address: address, size: UInt32(size), value: value) { return }
     var value = value
@@ -352,24 +342,13 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
 
   /// What kept the library from going on.
   public func internalError() -> VcpuExit.InternalError {
-    switch lastError {
-    case .library(let code, let bytes):
-      let place =
-        bytes.isEmpty
-        ? "" : " (\(bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")))"
-      return VcpuExit.InternalError(
-        instruction: bytes,
-        message: "the translator could not go on: \(String(cString: cuc_message(code)))\(place)")
-    case .translation(let deviation):
-      let target =
-        deviation.physical == .max
-        ? "is more than can be looked through" : "is physical 0x\(String(deviation.physical, radix: 16))"
-      return VcpuExit.InternalError(
-        instruction: [],
-        message:
-          "the guest uses page tables that do not map all to itself (linear 0x\(String(deviation.linear, radix: 16)) \(target)), and libunicorn 2.0 does not translate x86's linear addresses: use --engine kvm (docs/engines.md)"
-      )
-    }
+    let bytes = lastError.instruction
+    let place =
+      bytes.isEmpty
+      ? "" : " (\(bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")))"
+    return VcpuExit.InternalError(
+      instruction: bytes,
+      message: "the translator could not go on: \(String(cString: cuc_message(lastError.code)))\(place)")
   }
 
   /// There is no other way.
@@ -412,6 +391,7 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
     fresh.owner = self
     fresh.set(powerOn)
     retired.append(translator)
+    clocks = [:]
     lock.withLock {
       translator = fresh
       arrivals = Arrivals(
@@ -423,42 +403,4 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
 
   /// Keeps none.
   public func counters() throws -> (any CounterSource)? { nil }
-}
-
-extension Translator {
-  /// What the library calls.
-  static func callbacks(_ box: Box) -> cuc_callbacks {
-    cuc_callbacks(
-      user: Unmanaged.passUnretained(box).toOpaque(),
-      read: { user, isPort, address, size in
-        guard let (translator, vcpu) = Box.find(user) else { return .max }
-        return vcpu.read(isPort: isPort, address, Int(size), translator)
-      },
-      write: { user, isPort, address, size, value in
-        guard let (translator, vcpu) = Box.find(user) else { return }
-        vcpu.write(isPort: isPort, address, Int(size), value, translator)
-      },
-      exception: { user, vector in
-        guard let (translator, vcpu) = Box.find(user) else { return }
-        vcpu.exception(vector, translator)
-      },
-      attention: { user in
-        guard let (translator, vcpu) = Box.find(user) else { return true }
-        return vcpu.attention(translator)
-      })
-  }
-
-  /// Begins on the stack of its own.
-  func emulate() { owner?.emulate(self) }
-}
-
-extension Translator.Box {
-  /// Whose a callback is. The box outlives the processor, which alone calls back.
-  static func find(_ user: UnsafeMutableRawPointer?) -> (Translator, TCGVcpu)? {
-    guard let user,
-      let translator = Unmanaged<Translator.Box>.fromOpaque(user).takeUnretainedValue().translator,
-      let vcpu = translator.owner
-    else { return nil }
-    return (translator, vcpu)
-  }
 }

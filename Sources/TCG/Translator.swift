@@ -69,11 +69,12 @@ final class Translator {
     set { cuc_set_flags(processor, newValue) }
   }
 
-  /// Sets all registers. Only before translated code has run, which has looked up addresses.
+  /// Sets all registers.
   func set(_ state: CPUState) {
     state.write(to: self.state)
     apply()
     flags = state.rflags
+    cuc_flush(processor)
   }
 
   /// The bytes at the instruction pointer, as far as they are in RAM.

@@ -34,6 +34,8 @@ enum Tools {
   static var hasBabeltrace: Bool { find("babeltrace2") != nil }
   /// What the tests here need; a machine without it skips them, and says so.
   static var canRecord: Bool { hasKVM && hasLTTng && hasBabeltrace }
+  /// What the tests of guests under the translator need.
+  static var canRecordTranslated: Bool { hasLTTng && hasBabeltrace }
 }
 
 /// What a program printed and how it ended.

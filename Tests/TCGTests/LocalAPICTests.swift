@@ -91,6 +91,35 @@ struct LocalAPICTests {
     #expect(apic.write(0x380, 0, now: 20_000) == .timer && apic.deadline == nil)
   }
 
+  @Test("with a deadline the timer asks once; a count changes nothing then, and another mode disarms it")
+  func deadline() {
+    var apic = Self.enabled()
+    // A count, in the first mode: the deadline's register does nothing.
+    var isTaken = apic.setDeadline(77, due: 1000)
+    #expect(!isTaken && apic.timeStampDeadline == 0)
+    _ = apic.write(0x380, 1000, now: 0)
+    var effect = apic.write(0x320, 0x4_0041, now: 0)
+    #expect(effect == .timer && apic.deadline == nil)
+    effect = apic.write(0x380, 1000, now: 0)
+    #expect(effect == .none && apic.deadline == nil)
+    isTaken = apic.setDeadline(77, due: 1000)
+    #expect(isTaken && apic.timeStampDeadline == 77 && apic.deadline == 1000)
+    apic.timerExpired(now: 999)
+    #expect(apic.pending == nil)
+    apic.timerExpired(now: 1000)
+    #expect(apic.pending == 0x41 && apic.deadline == nil && apic.timeStampDeadline == 0)
+    _ = apic.acknowledge()
+    _ = apic.write(0xb0, 0, now: 0)
+    _ = apic.setDeadline(99, due: 2000)
+    isTaken = apic.setDeadline(0, due: 0)
+    #expect(isTaken && apic.deadline == nil)
+    _ = apic.setDeadline(99, due: 2000)
+    effect = apic.write(0x320, 0x41, now: 0)
+    #expect(effect == .timer && apic.deadline == nil)
+    apic.timerExpired(now: 3000)
+    #expect(apic.pending == nil)
+  }
+
   @Test("masked, the timer asks for nothing; a disabled APIC masks it")
   func masked() {
     var apic = Self.enabled()

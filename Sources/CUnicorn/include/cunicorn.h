@@ -20,6 +20,13 @@ struct cuc_callbacks {
   void (*write)(void *user, bool is_port, uint64_t address, uint32_t size, uint64_t value);
   // An exception, or an INT. The registers are those of the moment, and may be set.
   void (*exception)(void *user, uint32_t vector);
+  // SYSCALL, which the library leaves to this; it adds the instruction's length to RIP afterwards.
+  void (*system_call)(void *user);
+  // CPUID: EAX, EBX, ECX and EDX, as the library would answer, to be changed.
+  void (*identify)(void *user, uint32_t leaf, uint32_t subleaf, uint32_t values[4]);
+  // RDMSR and WRMSR; false: the library does them.
+  bool (*read_model_specific)(void *user, uint32_t index, uint64_t *value);
+  bool (*write_model_specific)(void *user, uint32_t index, uint64_t value);
   // Somebody wants the vCPU's attention, and a translated block is about to begin: all registers are those of the moment.
   // Returns whether to leave the translated code there.
   bool (*attention)(void *user);
@@ -52,14 +59,16 @@ void cuc_give_attention(cuc_vcpu *vcpu);
 const char *cuc_message(int error);
 
 uint64_t cuc_flags(cuc_vcpu *vcpu);
-// Whether CR0.PG is set.
-bool cuc_is_paging(cuc_vcpu *vcpu);
+// A model-specific register.
+uint64_t cuc_model_specific(cuc_vcpu *vcpu, uint32_t index);
 void cuc_set_flags(cuc_vcpu *vcpu, uint64_t rflags);
 
 // The processor's state, as the library keeps it: read into the vCPU's own copy, which is returned, and written back from
 // there. `cuc_load` has checked that the fields are where this header says.
 uint8_t *cuc_state(cuc_vcpu *vcpu);
 void cuc_set_state(cuc_vcpu *vcpu);
+// Forgets what addresses were translated to. On the vCPU's thread, or while nothing runs.
+void cuc_flush(cuc_vcpu *vcpu);
 
 // Where fields are in the state, bytes (CPUX86State of QEMU 5.0).
 enum {
