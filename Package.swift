@@ -35,23 +35,38 @@ let monitor: [Target] = [
   .target(name: "CVirtioGuests", dependencies: ["CGuestPrograms"], cSettings: guest),
   .target(name: "Platform", dependencies: ["CLinux", "CArguments", system], swiftSettings: swift),
   .target(name: "GuestRAM", dependencies: ["Platform", "CLinux"], swiftSettings: strict),
+  .target(name: "Processors", swiftSettings: swift),
   .target(name: "Engine", dependencies: ["GuestRAM", "Platform"], swiftSettings: swift),
   .target(name: "KVM", dependencies: ["Engine", "GuestRAM", "Platform", "CKVM"], swiftSettings: strict),
   .target(name: "CUnicorn", cSettings: c, linkerSettings: [.linkedLibrary("dl")]),
-  .target(name: "TCG", dependencies: ["Engine", "GuestRAM", "Platform", "CUnicorn"], swiftSettings: swift),
-  .target(name: "Board", swiftSettings: swift),
+  .target(
+    name: "TCG", dependencies: ["Engine", "GuestRAM", "Platform", "CUnicorn", "Processors"],
+    swiftSettings: swift),
+  .target(name: "Board", dependencies: ["Processors"], swiftSettings: swift),
+  // Runs the toolchain's clang and ld.lld for guests of other architectures, whenever their sources have changed.
+  .executableTarget(
+    name: "guest-compiler", dependencies: ["Board", "Processors"], path: "Sources/GuestCompiler",
+    swiftSettings: swift),
+  .plugin(
+    name: "GuestCompilerPlugin", capability: .buildTool(), dependencies: ["guest-compiler"],
+    path: "Sources/GuestCompilerPlugin"),
+  .target(
+    name: "ForeignGuests", dependencies: ["Processors"], exclude: ["Kit"], swiftSettings: swift,
+    plugins: ["GuestCompilerPlugin"]),
   .target(name: "Devices", dependencies: ["GuestRAM"], swiftSettings: strict),
   .target(
     name: "Virtio", dependencies: ["Devices", "GuestRAM", "Platform", "URing", "CLinux", "CURing", "CSlirp"],
     swiftSettings: swift),
   .target(name: "Boot", dependencies: ["Board", "GuestRAM", "Platform"], swiftSettings: swift),
   .target(
-    name: "GuestPrograms", dependencies: ["CGuestPrograms", "CVirtioGuests", "Spelling"], swiftSettings: swift
-  ),
+    name: "GuestPrograms",
+    dependencies: ["CGuestPrograms", "CVirtioGuests", "ForeignGuests", "Board", "Processors", "Spelling"],
+    swiftSettings: swift),
   .target(
     name: "Machine",
     dependencies: [
-      "Platform", "URing", "Engine", "KVM", "TCG", "GuestRAM", "Board", "Boot", "Devices", "Virtio",
+      "Platform", "URing", "Processors", "Engine", "KVM", "TCG", "GuestRAM", "Board", "Boot", "Devices",
+      "Virtio",
       "GuestPrograms", "CTracepoints",
     ],
     swiftSettings: swift),
@@ -66,7 +81,8 @@ let monitor: [Target] = [
   .executableTarget(
     name: "exeunt",
     dependencies: [
-      "Machine", "Board", "Boot", "Recorder", "GuestAgent", "GuestPrograms", "SweepOptions", "Platform",
+      "Machine", "Board", "Boot", "Processors", "Recorder", "GuestAgent", "GuestPrograms", "SweepOptions",
+      "Platform",
       "CFaults", "Spelling", "InertText", argumentParser,
     ],
     swiftSettings: swift),
@@ -195,14 +211,17 @@ let package = Package(
       ],
       swiftSettings: swift),
     .testTarget(
-      name: "BoardTests", dependencies: ["Board", "Devices", "Virtio", "GuestPrograms", "GuestRAM"],
+      name: "BoardTests",
+      dependencies: ["Board", "Processors", "Devices", "Virtio", "GuestPrograms", "GuestRAM"],
       swiftSettings: swift),
     .testTarget(
       name: "BootTests", dependencies: ["Board", "Boot", "GuestRAM", "Platform", "TestSupport"],
       swiftSettings: swift),
     .testTarget(
       name: "GuestAgentTests", dependencies: ["GuestAgent", "Platform", "TestSupport"], swiftSettings: swift),
-    .testTarget(name: "GuestProgramsTests", dependencies: ["GuestPrograms"], swiftSettings: swift),
+    .testTarget(
+      name: "GuestProgramsTests", dependencies: ["GuestPrograms", "Board", "Processors"], swiftSettings: swift
+    ),
     .testTarget(
       name: "KVMTests", dependencies: ["KVM", "Engine", "CKVM", "GuestRAM", "CTestGuests"],
       swiftSettings: swift),
@@ -227,7 +246,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "Reporting", "Reports", "GuestPrograms", "Board", "exeunt", "exeunt-sweep", "exeunt-analyze",
+        "Reporting", "Reports", "GuestPrograms", "Board", "Processors", "exeunt", "exeunt-sweep",
+        "exeunt-analyze",
         "CTestGuests", "TestSupport", "Platform", "InertText",
       ],
       exclude: ["Oracle"], swiftSettings: swift),

@@ -33,7 +33,13 @@ package struct BoardLayout: Sendable, Equatable {
   package init(_ options: BoardOptions) throws(BoardError) {
     try options.validate()
     let threads = options.threads
-    try self.init(options, threads, BoardLayout.slots(options, threads))
+    let slots =
+      if let map = options.map {
+        BoardLayout.slots(options, threads, map)
+      } else {
+        BoardLayout.slots(options, threads)
+      }
+    try self.init(options, threads, slots)
   }
 
   init(_ options: BoardOptions, _ threads: ThreadModel, _ slots: [Slot]) throws(BoardError) {
@@ -78,6 +84,7 @@ package struct BoardLayout: Sendable, Equatable {
 
   /// What is taken though no device of this process is there.
   private var reserved: [(name: String, range: AddressRange)] {
+    guard options.map == nil else { return [] }
     let pages = BoardLayout.hypervisorPages
     var reserved = [
       ("the local APICs", BoardLayout.localController),
@@ -99,11 +106,16 @@ package struct BoardLayout: Sendable, Equatable {
             "\(slot.name): \(range.length) bytes from \(range.space) 0x\(String(range.start, radix: 16)) are not there"
           )
         }
-        let memory = BoardLayout.deviceMemory
+        let memory = options.map?.devices ?? BoardLayout.deviceMemory
         if range.space == .memory,
           range.start < memory.lowerBound || range.start + range.length > memory.upperBound
         {
-          throw BoardError("\(slot.name): \(range.text) may be RAM; devices are between 3 and 4 GiB")
+          throw BoardError(
+            "\(slot.name): \(range.text) may be RAM; devices are "
+              + (options.map == nil
+                ? "between 3 and 4 GiB"
+                : "from 0x\(String(memory.lowerBound, radix: 16)) to 0x\(String(memory.upperBound - 1, radix: 16))")
+          )
         }
         if let other = taken.first(where: { $0.range.overlaps(range) }) {
           throw BoardError(

@@ -1,3 +1,5 @@
+import Processors
+
 /// What decides which devices a board has and who serves them: the part of a machine's configuration that its layout is
 /// made from.
 package struct BoardOptions: Sendable, Equatable {
@@ -50,6 +52,8 @@ package struct BoardOptions: Sendable, Equatable {
   /// The most I/O threads.
   package static let maximumLoops = 64
 
+  /// What kind of processor the board is for.
+  package var architecture = Architecture.x86
   /// Virtual CPUs.
   package var vcpus: Int
   /// Where the interrupt controllers are.
@@ -103,6 +107,9 @@ package struct BoardOptions: Sendable, Equatable {
     self.ioThreads = ioThreads
   }
 
+  /// Where RAM and devices are; nil for a PC's.
+  package var map: ArchitectureMap? { ArchitectureMap(architecture) }
+
   /// Who does the work on such a board.
   var threads: ThreadModel { ThreadModel(threadModel, vcpus: vcpus, loops: loops, named: ioThreads) }
 
@@ -114,6 +121,7 @@ package struct BoardOptions: Sendable, Equatable {
       }
     }
     try check("cpus", vcpus, BoardOptions.maximumVcpus)
+    if map != nil { try validateForeign() }
     try check("iothreads", loops, BoardOptions.maximumLoops)
     try check("doorbells", doorbells, BoardOptions.maximumDoorbells)
     if threadModel == .single {
@@ -174,6 +182,31 @@ package struct BoardOptions: Sendable, Equatable {
     try entropy?.validate("rng0", threads)
     try console?.validate(
       "console0", threads, .init(one: "port", many: "ports"), maximum: BoardOptions.maximumConsolePorts)
+  }
+}
+
+extension BoardOptions {
+  /// Refuses what only a PC has.
+  private func validateForeign() throws(BoardError) {
+    guard vcpus == 1 else {
+      throw BoardError(
+        "--cpus \(vcpus) with --arch \(architecture.rawValue): such a machine has one processor; leave --cpus out"
+      )
+    }
+    guard interruptController == .none else {
+      throw BoardError(
+        "--irqchip \(interruptController.rawValue) with --arch \(architecture.rawValue): such a machine has no interrupt controllers; leave --irqchip out, or give none"
+      )
+    }
+    guard !debugConsole else {
+      throw BoardError(
+        "--debugcon with --arch \(architecture.rawValue): it is a port, and only x86 has ports; leave it out")
+    }
+    guard debugExitPorts == BoardOptions.debugExitPorts else {
+      throw BoardError(
+        "--debug-exit-port with --arch \(architecture.rawValue): only x86 has ports; there is a register for it (docs/architectures.md)"
+      )
+    }
   }
 }
 

@@ -71,6 +71,8 @@ package struct BootPlan: Sendable {
       case protected(Descriptors)
       /// 64-bit mode with the first 4 GiB mapped one to one.
       case long(Descriptors, pageTables: UInt64)
+      /// The state of a processor other than an x86 after its reset, with a function's first argument.
+      case reset(argument: UInt64)
     }
 
     /// The processor's mode.

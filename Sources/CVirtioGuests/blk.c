@@ -35,7 +35,7 @@ enum block_type {
 struct request {
     struct descriptor table[3];
     // Section 5.2.6.
-    struct {
+    struct { // little-endian
         uint32_t type;
         uint32_t reserved;
         uint64_t sector;
@@ -78,11 +78,11 @@ static inline uint64_t word(uint64_t sector, uint16_t generation) {
 }
 
 static inline void write_pattern(const struct disk *disk, uint32_t number, uint16_t generation) {
-    uint64_t sector = REQUEST(number)->header.sector;
+    uint64_t sector = le64(REQUEST(number)->header.sector);
     uint64_t *words = buffer(disk, number);
     for (uint32_t left = disk->sectors; left > 0; left--, words += SECTOR_WORDS) {
-        words[0] = word(sector, generation);
-        words[SECTOR_WORDS - 1] = ~word(sector, generation);
+        words[0] = le64(word(sector, generation));
+        words[SECTOR_WORDS - 1] = ~le64(word(sector, generation));
         sector++;
     }
 }
@@ -96,10 +96,10 @@ static inline void spoil(const struct disk *disk, uint32_t number) {
 
 static inline void check_pattern(const struct disk *disk, uint32_t number) {
     const struct request *request = REQUEST(number);
-    uint64_t sector = request->header.sector;
+    uint64_t sector = le64(request->header.sector);
     const uint64_t *words = buffer(disk, number);
     for (uint32_t left = disk->sectors; left > 0; left--, words += SECTOR_WORDS) {
-        if (words[0] != word(sector, request->generation) || words[SECTOR_WORDS - 1] != ~words[0])
+        if (words[0] != le64(word(sector, request->generation)) || words[SECTOR_WORDS - 1] != ~words[0])
             fail_at(FAILURE_WRONG_VALUE, sector);
         sector++;
     }
@@ -123,9 +123,9 @@ static inline void complete(struct disk *disk, struct queue *queue) {
     if (!request->is_busy || request->queue != queue->number)
         fail_at(FAILURE_COMPLETION, number);
     if (request->status != 0)
-        fail_at(FAILURE_STATUS, request->header.sector);
+        fail_at(FAILURE_STATUS, le64(request->header.sector));
     uint32_t written = 1;
-    switch (request->header.type) {
+    switch (le32(request->header.type)) {
     case BLOCK_READ:
         REPORT->reads++;
         written += disk->bytes;
@@ -138,9 +138,9 @@ static inline void complete(struct disk *disk, struct queue *queue) {
         REPORT->flushes++;
     }
     if (taken >> 32 != written)
-        fail_at(FAILURE_STATUS, request->header.sector);
+        fail_at(FAILURE_STATUS, le64(request->header.sector));
     REPORT->completions++;
-    if (request->header.type != BLOCK_FLUSH)
+    if (le32(request->header.type) != BLOCK_FLUSH)
         PLACE(request->place)->is_busy = 0;
     request->is_busy = 0;
     disk->numbers[disk->free++] = (uint8_t)number;
@@ -188,28 +188,28 @@ static __attribute__((noinline)) void transfer(struct disk *disk, enum block_typ
     uint32_t number = take_request(disk);
     struct request *request = REQUEST(number);
     request->place = place;
-    request->header.type = type;
-    request->header.sector = (uint64_t)place * disk->sectors;
+    request->header.type = le32(type);
+    request->header.sector = le64((uint64_t)place * disk->sectors);
     PLACE(place)->is_busy = 1;
     if (type == BLOCK_WRITE) {
         PLACE(place)->generation++;
         write_pattern(disk, number, PLACE(place)->generation);
-        request->table[1].flags = DESCRIPTOR_NEXT;
+        request->table[1].flags = le16(DESCRIPTOR_NEXT);
     } else {
         spoil(disk, number);
-        request->table[1].flags = DESCRIPTOR_NEXT | DESCRIPTOR_WRITE;
+        request->table[1].flags = le16(DESCRIPTOR_NEXT | DESCRIPTOR_WRITE);
     }
     request->generation = PLACE(place)->generation;
-    request->table[0].next = 1;
+    request->table[0].next = le16(1);
     submit(disk, number);
 }
 
 static inline void request_flush(struct disk *disk) {
     uint32_t number = take_request(disk);
     struct request *request = REQUEST(number);
-    request->header.type = BLOCK_FLUSH;
+    request->header.type = le32(BLOCK_FLUSH);
     request->header.sector = 0;
-    request->table[0].next = 2;
+    request->table[0].next = le16(2);
     submit(disk, number);
     wait_for_all(disk);
 }
@@ -219,10 +219,8 @@ static inline void flush(struct disk *disk) {
     wait_for_all(disk);
     if (disk->has_cache)
         request_flush(disk);
-    if (PARAMETERS->flags & FLAG_ANNOUNCE) {
-        REPORT->port_accesses++;
-        out8(PORT_SERIAL, '.');
-    }
+    if (PARAMETERS->flags & FLAG_ANNOUNCE)
+        write_serial('.');
 }
 
 static inline void prepare_requests(struct disk *disk) {
@@ -233,19 +231,19 @@ static inline void prepare_requests(struct disk *disk) {
         struct request *request = REQUEST(number);
         for (uint32_t queue = 0; queue < disk->queue_count; queue++) {
             struct descriptor *descriptor = &disk->queues[queue].descriptors[number];
-            descriptor->address = (uintptr_t)request->table;
-            descriptor->length = sizeof request->table;
-            descriptor->flags = DESCRIPTOR_INDIRECT;
+            descriptor->address = le64(PHYSICAL(request->table));
+            descriptor->length = le32(sizeof request->table);
+            descriptor->flags = le16(DESCRIPTOR_INDIRECT);
         }
-        request->table[0].address = (uintptr_t)&request->header;
-        request->table[0].length = sizeof request->header;
-        request->table[0].flags = DESCRIPTOR_NEXT;
-        request->table[1].address = (uintptr_t)buffer(disk, number);
-        request->table[1].length = disk->bytes;
-        request->table[1].next = 2;
-        request->table[2].address = (uintptr_t)&request->status;
-        request->table[2].length = 1;
-        request->table[2].flags = DESCRIPTOR_WRITE;
+        request->table[0].address = le64(PHYSICAL(&request->header));
+        request->table[0].length = le32(sizeof request->header);
+        request->table[0].flags = le16(DESCRIPTOR_NEXT);
+        request->table[1].address = le64(PHYSICAL(buffer(disk, number)));
+        request->table[1].length = le32(disk->bytes);
+        request->table[1].next = le16(2);
+        request->table[2].address = le64(PHYSICAL(&request->status));
+        request->table[2].length = le32(1);
+        request->table[2].flags = le16(DESCRIPTOR_WRITE);
         request->header.reserved = 0;
         request->is_busy = 0;
         disk->numbers[disk->free++] = (uint8_t)number;
@@ -283,8 +281,10 @@ static inline void guest_main(void) {
     }
     for (uint32_t queue = 0; queue < disk.queue_count; queue++)
         queue_open(&disk.queues[queue], queue, given->depth);
+#ifdef HAS_INTERRUPTS
     if (waits_for_interrupts())
         interrupts_enable(given->line);
+#endif
     prepare_requests(&disk);
     virtio_start();
 

@@ -1,48 +1,13 @@
-// What every guest in C begins and ends with. docs/guest-abi.md is the contract with the VMM.
+// What every guest in C begins and ends with. docs/guest-abi.md is the contract with the VMM, docs/architectures.md that of
+// boards other than a PC.
 //
-// A guest is a flat image of 64-bit code that runs at LOAD. The host's compiler makes it, as one section of this
-// executable, and the section's bytes are the image. That works because the image needs nothing but itself:
-//
-// - All code of a guest is in one source file and its headers, as static functions, in one section. What a function calls
-//   is in the same section, so the assembler knows the distance and leaves no relocation.
-// - There is no data in the image, and none beside it: no global variables, no strings, no tables (a switch could
-//   become one; Package.swift says no). Variables are on the stack, or in guest RAM at addresses that are written here.
-// - No floating point, no red zone (interrupts use the guest's stack), no calls that a compiler adds on its own: the
-//   flags are in Package.swift. GuestImageTests reads the object files to see that all of this holds.
-//
-// Loops are short: where KVM emulates kernel-mode code, an instruction costs about 0.6 µs. Its emulator has no fences;
-// `full_fence` is a locked instruction.
+// A guest is one source file with its headers. What is below is the same for all processors; what a guest is made of, how it
+// reaches devices and what it calls a fence is in pc.h or, of all other architectures, in board.h of Sources/ForeignGuests/Kit.
+// Devices and rings are little-endian, and `le16`, `le32` and `le64` are on the way to and from them; the parameter and the report
+// block have the guest's own byte order.
 #pragma once
 
 #include <stdint.h>
-
-#ifndef GUEST_IMAGE
-#error "A guest defines GUEST_IMAGE, its symbol as a string, before it includes anything."
-#endif
-#define GUEST_SECTION "guest_code"
-
-// To the end of the file, which pops it.
-#pragma clang attribute push(__attribute__((section(GUEST_SECTION))), apply_to = function)
-
-// The image's beginning, which is its entry, and in a subsection behind all code its end.
-__asm__(".section " GUEST_SECTION ",\"ax\",@progbits\n"
-        ".balign 16\n"
-        ".globl " GUEST_IMAGE "\n" GUEST_IMAGE ":\n"
-        "cld\n"
-        "movl $0x30000, %esp\n"
-        "call guest_start\n"
-        ".subsection 1\n"
-        ".globl " GUEST_IMAGE "_end\n" GUEST_IMAGE "_end:\n"
-        ".subsection 0\n"
-        ".text\n");
-
-// Guest RAM. The stack is below RINGS.
-#define VARIABLES 0x20000
-#define RINGS 0x30000
-#define REQUESTS 0x50000
-#define STAMPS 0x58000
-#define TABLES 0x60000
-#define BUFFERS 0x100000
 
 // Written by the VMM.
 struct parameters {
@@ -84,11 +49,19 @@ struct report {
 };
 _Static_assert(sizeof(struct report) == 96, "docs/guest-abi.md");
 
-#define PARAMETERS ((const struct parameters *)0x7000)
-#define REPORT ((struct report *)0x7800)
+#define PARAMETERS ((const struct parameters *)(uintptr_t)RAM_ADDRESS(0x7000))
+#define REPORT ((struct report *)(uintptr_t)RAM_ADDRESS(0x7800))
 
 #define PARAMETERS_MAGIC 0x4e584531
 #define REPORT_MAGIC 0x54505245
+
+// Guest RAM. The stack is below RINGS.
+#define VARIABLES RAM_ADDRESS(0x20000)
+#define RINGS RAM_ADDRESS(0x30000)
+#define REQUESTS RAM_ADDRESS(0x50000)
+#define STAMPS RAM_ADDRESS(0x58000)
+#define TABLES RAM_ADDRESS(0x60000)
+#define BUFFERS RAM_ADDRESS(0x100000)
 
 enum flags {
     FLAG_INTERRUPTS = 1 << 1,
@@ -112,56 +85,32 @@ enum failure {
     FAILURE_PORTS = 13,
 };
 
-enum port {
-    PORT_DEBUG_EXIT = 0xf4,
-    PORT_SERIAL = 0x3f8,
-    PORT_MARKER = 0x580,
-    PORT_POWER = 0x604,
-};
-#define POWER_OFF 0x2000
-
-#define TSC_KHZ_IF_UNKNOWN 3000000
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define le16(value) __builtin_bswap16(value)
+#define le32(value) __builtin_bswap32(value)
+#define le64(value) __builtin_bswap64(value)
+#else
+#define le16(value) ((uint16_t)(value))
+#define le32(value) ((uint32_t)(value))
+#define le64(value) ((uint64_t)(value))
+#endif
 
 static inline void compiler_fence(void) { __asm__ volatile("" ::: "memory"); }
 
-// What was written before is seen by others before anything is read after this.
-static inline void full_fence(void) { __asm__ volatile("lock orl $0, (%%rsp)" ::: "memory", "cc"); }
+// What the guest does; it ends the run itself or returns when all went well.
+static inline void guest_main(void);
 
-static inline void pause(void) { __asm__ volatile("pause"); }
-
-static inline uint64_t time_stamp(void) {
-    uint32_t low, high;
-    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return (uint64_t)high << 32 | low;
-}
-
-static inline uint64_t ticks_in_seconds(uint32_t seconds) {
-    uint32_t khz = PARAMETERS->tsc_khz;
-    return (uint64_t)seconds * 1000 * (khz ? khz : TSC_KHZ_IF_UNKNOWN);
-}
-
-static inline void out8(uint16_t port, uint8_t value) {
-    __asm__ volatile("outb %0, %1" ::"a"(value), "d"(port) : "memory");
-}
-
-static inline void out16(uint16_t port, uint16_t value) {
-    __asm__ volatile("outw %0, %1" ::"a"(value), "d"(port) : "memory");
-}
-
-static inline void out32(uint16_t port, uint32_t value) {
-    __asm__ volatile("outl %0, %1" ::"a"(value), "d"(port) : "memory");
-}
+#ifdef __x86_64__
+#include "pc.h"
+#else
+#include "board.h"
+#endif
 
 // Ends the run, in good order where `failure` is 0.
 static inline _Noreturn void finish(uint32_t failure) {
     REPORT->failure = failure;
     REPORT->magic = REPORT_MAGIC;
-    if (failure)
-        out8(PORT_DEBUG_EXIT, (uint8_t)failure);
-    else
-        out16(PORT_POWER, POWER_OFF);
-    for (;;)
-        __asm__ volatile("cli\n hlt" ::: "memory");
+    end_run(failure);
 }
 
 // Ends the run with a failure.
@@ -175,7 +124,7 @@ static inline _Noreturn void fail_at(enum failure failure, uint64_t detail) {
 
 static inline void mark(uint32_t value) {
     REPORT->marks++;
-    out32(PORT_MARKER, value);
+    write_marker(value);
 }
 
 // The pause between iterations.
@@ -183,9 +132,6 @@ static inline void space(void) {
     for (uint32_t left = PARAMETERS->spacing; left > 0; left--)
         pause();
 }
-
-// What the guest does; it ends the run itself or returns when all went well.
-static inline void guest_main(void);
 
 static __attribute__((used)) _Noreturn void guest_start(void) {
     if (PARAMETERS->magic != PARAMETERS_MAGIC || PARAMETERS->iterations == 0)

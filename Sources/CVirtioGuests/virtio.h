@@ -1,8 +1,11 @@
 // The driver's side of virtio 1.2: a device behind memory-mapped registers (section 4.2) and its split queues (2.7), with
-// the event index and indirect descriptors.
+// the event index and indirect descriptors. Registers and rings are little-endian, whatever the processor is.
 #pragma once
 
+#include "guest.h"
+#ifdef HAS_INTERRUPTS
 #include "interrupts.h"
+#endif
 
 enum virtio_register {
     VIRTIO_MAGIC = 0x00,
@@ -92,12 +95,12 @@ struct queue {
 
 static inline uint32_t virtio_read(enum virtio_register offset) {
     REPORT->memory_accesses++;
-    return *(volatile uint32_t *)(uintptr_t)(PARAMETERS->registers + offset);
+    return le32(*(volatile uint32_t *)REGISTER(PARAMETERS->registers + offset));
 }
 
 static inline void virtio_write(enum virtio_register offset, uint32_t value) {
     REPORT->memory_accesses++;
-    *(volatile uint32_t *)(uintptr_t)(PARAMETERS->registers + offset) = value;
+    *(volatile uint32_t *)REGISTER(PARAMETERS->registers + offset) = le32(value);
 }
 
 // Finds a device of this kind and agrees with it on `needed` features of its own, all of which it has to have, on those of
@@ -147,17 +150,17 @@ static inline uint64_t virtio_configuration(uint32_t offset) {
 // Reads a byte from the configuration.
 static inline uint8_t virtio_configuration8(uint32_t offset) {
     REPORT->memory_accesses++;
-    return *(volatile uint8_t *)(uintptr_t)(PARAMETERS->registers + VIRTIO_CONFIGURATION + offset);
+    return *(volatile uint8_t *)REGISTER(PARAMETERS->registers + VIRTIO_CONFIGURATION + offset);
 }
 
 // Reads a number of 16 bits from the configuration.
 static inline uint16_t virtio_configuration16(uint32_t offset) {
     REPORT->memory_accesses++;
-    return *(volatile uint16_t *)(uintptr_t)(PARAMETERS->registers + VIRTIO_CONFIGURATION + offset);
+    return le16(*(volatile uint16_t *)REGISTER(PARAMETERS->registers + VIRTIO_CONFIGURATION + offset));
 }
 
 static inline void virtio_set_part(enum virtio_register offset, const volatile void *part) {
-    virtio_write(offset, (uint32_t)(uintptr_t)part);
+    virtio_write(offset, (uint32_t)PHYSICAL(part));
     virtio_write(offset + 4, 0);
 }
 
@@ -187,7 +190,7 @@ static inline void queue_open(struct queue *queue, uint32_t number, uint32_t lea
     queue->available->flags = 0;
     queue->available->index = 0;
     // An interrupt for the first completion, or as late as can be.
-    *queue->used_event = waits_for_interrupts() ? 0 : 0xffff;
+    *queue->used_event = le16(waits_for_interrupts() ? 0 : 0xffff);
     queue->used->index = 0;
     *queue->available_event = 0;
     virtio_write(VIRTIO_QUEUE_SIZE, size);
@@ -215,7 +218,7 @@ static inline void virtio_close(void) {
 
 // Puts a chain into the available ring; the device may not see it before `queue_kick`.
 static inline void queue_offer(struct queue *queue, uint16_t head) {
-    queue->available->ring[queue->offered & queue->mask] = head;
+    queue->available->ring[queue->offered & queue->mask] = le16(head);
     queue->offered++;
 }
 
@@ -224,37 +227,39 @@ static inline void queue_kick(struct queue *queue) {
     if (queue->offered == queue->kicked)
         return;
     // As late as the protocol allows: what is shown has its stamp.
+#ifdef HAS_TIME_STAMPS
     uint64_t now = time_stamp();
     for (uint16_t entry = queue->kicked; entry != queue->offered; entry++)
         STAMP(queue->number)[queue->available->ring[entry & queue->mask]] = now;
-    compiler_fence();
-    queue->available->index = queue->offered;
+#endif
+    write_fence();
+    queue->available->index = le16(queue->offered);
     full_fence();
-    uint16_t event = *queue->available_event;
+    uint16_t event = le16(*queue->available_event);
     if ((uint16_t)(queue->offered - event - 1) < (uint16_t)(queue->offered - queue->kicked)) {
         REPORT->kicks++;
-        *(volatile uint32_t *)(uintptr_t)(PARAMETERS->registers + VIRTIO_NOTIFY) = queue->number;
+        *(volatile uint32_t *)REGISTER(PARAMETERS->registers + VIRTIO_NOTIFY) = le32(queue->number);
     }
     queue->kicked = queue->offered;
 }
 
 static inline int queue_is_empty(const struct queue *queue) {
-    return queue->used->index == queue->seen;
+    return le16(queue->used->index) == queue->seen;
 }
 
 // Takes a completed chain: its head in the low half, the bytes that the device has written in the high half. There is one.
 static inline uint64_t queue_take(struct queue *queue) {
-    compiler_fence();
+    read_fence();
     uint32_t entry = queue->seen & queue->mask;
     queue->seen++;
-    return queue->used->ring[entry].id | (uint64_t)queue->used->ring[entry].length << 32;
+    return le32(queue->used->ring[entry].id) | (uint64_t)le32(queue->used->ring[entry].length) << 32;
 }
 
 // Says for which completion an interrupt is wanted: the next, or none.
 //
 // Returns whether there are completions meanwhile for which no interrupt may come.
 static inline int queue_ask(struct queue *queue) {
-    *queue->used_event = waits_for_interrupts() ? queue->seen : queue->seen - 1;
+    *queue->used_event = le16((uint16_t)(waits_for_interrupts() ? queue->seen : queue->seen - 1));
     full_fence();
     return !queue_is_empty(queue);
 }
@@ -284,6 +289,7 @@ static inline void queues_poll(const struct queue *queues, uint32_t count, uint3
         }
 }
 
+#ifdef HAS_INTERRUPTS
 // Sleeps until the device has interrupted, and acknowledges that (section 4.2.3.3). Rings are looked at only then: after
 // `queue_ask` an interrupt comes for whatever is completed.
 static inline void queues_sleep(const struct queue *queues, uint32_t count, uint32_t seconds) {
@@ -314,13 +320,17 @@ static inline void queues_sleep(const struct queue *queues, uint32_t count, uint
         virtio_write(VIRTIO_INTERRUPT_ACK, causes);
     } while (all_are_empty(queues, count));
 }
+#endif
 
 // Waits until something is completed, so many seconds at the most.
 static inline void queues_wait_for(const struct queue *queues, uint32_t count, uint32_t seconds) {
-    if (waits_for_interrupts())
+#ifdef HAS_INTERRUPTS
+    if (waits_for_interrupts()) {
         queues_sleep(queues, count, seconds);
-    else
-        queues_poll(queues, count, seconds);
+        return;
+    }
+#endif
+    queues_poll(queues, count, seconds);
 }
 
 // Waits until something is completed, which the device alone has to do.

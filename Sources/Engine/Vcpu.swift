@@ -35,10 +35,15 @@ public protocol Vcpu: AnyObject, Sendable {
   /// - Returns: false where it cannot.
   func recoverFromInternalError() -> Bool
 
-  /// Reads the registers.
+  /// Reads the registers of an x86. Fails for other processors.
   func state() throws -> CPUState
-  /// Sets the registers.
+  /// Sets the registers of an x86. Fails for other processors.
   func setState(_ state: CPUState) throws
+  /// Has a processor other than an x86 begin at an address, as code without page tables reaches it, with a function's first argument.
+  func begin(at instruction: UInt64, argument: UInt64) throws
+  /// The registers of a processor other than an x86, the instruction pointer first; nil for an x86. When the vCPU is not running, or on
+  /// its own thread.
+  func registers() -> [NamedRegister]?
   /// The guest physical address behind a linear one, by the guest's own page tables.
   ///
   /// - Returns: nil where the guest has nothing mapped.

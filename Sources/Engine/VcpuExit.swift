@@ -73,7 +73,8 @@ public enum VcpuExit {
     public let size: Int
     /// Whether the guest writes.
     public let isWrite: Bool
-    /// The bytes, little-endian as the guest's processor is; `size` bytes are there.
+    /// The bytes, in the order in which they would lie in memory; `size` bytes are there. Devices take them as little-endian numbers,
+    /// whatever the guest's processor is.
     public let data: UnsafeMutableRawPointer
 
     /// Describes an access.

@@ -1,3 +1,5 @@
+import Processors
+
 /// The values of a guest's parameters.
 package struct GuestArguments: Sendable, Equatable {
   /// Which of a device's windows a guest uses.
@@ -96,10 +98,10 @@ extension GuestProgram {
   ///
   /// - Throws: ``GuestError`` if there is no such guest, or a setting is wrong.
   package static func parse(
-    _ selection: String
+    _ selection: String, for architecture: Architecture = .x86
   ) throws(GuestError) -> (program: GuestProgram, arguments: GuestArguments) {
     let parts = selection.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-    let program = try named(parts.first ?? "")
+    let program = try named(parts.first ?? "", for: architecture)
     return (program, try program.arguments(Array(parts.dropFirst())))
   }
 }

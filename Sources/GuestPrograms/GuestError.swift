@@ -4,6 +4,8 @@ import Spelling
 package enum GuestError: Error, Equatable, CustomStringConvertible {
   /// There is no built-in guest of this name.
   case unknownGuest(String, known: [String])
+  /// The guest is not there for this architecture.
+  case notCompiled(guest: String, architecture: String, known: [String])
   /// A guest setting is not of the form `name=value`.
   case notASetting(String)
   /// The guest has no such parameter.
@@ -39,6 +41,8 @@ package enum GuestError: Error, Equatable, CustomStringConvertible {
     case .unknownGuest(let name, let known):
       "no built-in guest is called '\(name)'; there are \(known.joined(separator: ", ")) (exeunt guests)"
         + NearestWord.sentence(for: name, among: known)
+    case .notCompiled(let guest, let architecture, let known):
+      "guest \(guest) is for x86_64 alone; for \(architecture) there are \(known.joined(separator: ", ")) (exeunt guests --arch \(architecture))"
     case .notASetting(let setting):
       "guest parameter '\(setting)': expected name=value"
     case .unknownParameter(let guest, let parameter, let known):

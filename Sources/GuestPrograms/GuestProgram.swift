@@ -1,4 +1,6 @@
+import Board
 import CGuestPrograms
+import Processors
 
 /// A guest that comes with Exeunt: a flat image with what it needs, what it takes and what it will do.
 ///
@@ -13,25 +15,29 @@ package struct GuestProgram: Sendable {
   /// The processor mode that it is entered in.
   package let mode: GuestMode
   /// What it can be told, in the order in which it is listed.
-  package let parameters: [GuestParameter]
+  package internal(set) var parameters: [GuestParameter]
   /// What it needs of the machine.
   package let requirements: GuestRequirements
   /// What the values that it writes to the marker port mean, in the order of writing; empty if it writes none.
   package let phases: [GuestPhase]
 
   let locate: @Sendable () -> exeunt_guest_image
-  let expect: @Sendable (GuestArguments, GuestMachine) -> GuestExpectation
+  var expect: @Sendable (GuestArguments, GuestMachine) -> GuestExpectation
+  /// What kind of processor it is for.
+  package internal(set) var architecture = Architecture.x86
 
   /// Guest physical address that the image is copied to.
-  package var loadAddress: UInt64 { 0x10000 }
+  package var loadAddress: UInt64 { ArchitectureMap(architecture)?.load ?? 0x10000 }
 
   /// Guest physical address of its first instruction.
   package var entry: UInt64 { loadAddress }
 
-  /// Guest physical address at which it leaves time stamps of its virtio requests; nil if it makes none.
-  package var kickStamps: UInt64? { requirements.virtio == nil ? nil : 0x58000 }
+  /// Guest physical address at which it leaves time stamps of its virtio requests; nil if it leaves none.
+  package var kickStamps: UInt64? {
+    requirements.virtio == nil || architecture != .x86 ? nil : 0x58000
+  }
 
-  /// The image, in this executable's read-only data: valid for the life of the process.
+  /// The image of an x86's guest, in this executable's read-only data: valid for the life of the process.
   package var image: UnsafeRawBufferPointer {
     let image = locate()
     return UnsafeRawBufferPointer(start: image.bytes, count: Int(image.length))

@@ -126,21 +126,24 @@ package struct GuestReport: Sendable, Equatable {
 
   init() {}
 
-  /// Decodes the 96 bytes at ``address``.
+  /// Decodes the 96 bytes at ``address`` of a PC, or as far into the RAM of another board.
   ///
+  /// - Parameter isBigEndian: the guest's byte order.
   /// - Throws: ``GuestError/badReport(_:)`` if there are fewer bytes, or the guest ended without writing its report.
-  package init(decoding bytes: UnsafeRawBufferPointer) throws(GuestError) {
+  package init(decoding bytes: UnsafeRawBufferPointer, isBigEndian: Bool = false) throws(GuestError) {
     guard bytes.count >= Self.byteCount else {
       throw .badReport("\(bytes.count) bytes instead of \(Self.byteCount)")
     }
-    let magic = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 0, as: UInt32.self))
+    func number<Number: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, _ type: Number.Type) -> Number {
+      let value = bytes.loadUnaligned(fromByteOffset: offset, as: Number.self)
+      return isBigEndian ? Number(bigEndian: value) : Number(littleEndian: value)
+    }
+    let magic = number(0, UInt32.self)
     guard magic == Self.magic else {
       throw .badReport("the guest ended without writing one")
     }
-    func counter(_ offset: Int) -> UInt64 {
-      UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-    }
-    failureCode = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
+    func counter(_ offset: Int) -> UInt64 { number(offset, UInt64.self) }
+    failureCode = number(4, UInt32.self)
     iterations = counter(8)
     kicks = counter(16)
     completions = counter(24)

@@ -9,7 +9,8 @@ package enum ParameterBlock {
 }
 
 extension GuestProgram {
-  /// The parameter block for these arguments on this machine: 64 bytes to write at ``ParameterBlock/address``.
+  /// The parameter block for these arguments on this machine: 64 bytes to write at ``ParameterBlock/address``, from the beginning of
+  /// RAM on, in the guest's byte order.
   ///
   /// - Throws: ``GuestError`` if the machine lacks what the guest needs.
   package func parameterBlock(
@@ -25,32 +26,39 @@ extension GuestProgram {
     if requests.announcement == .flushes { flags |= 1 << 4 }
     flags |= (arguments.devices - 1) << 8
     let device = requirements.virtio.flatMap(machine.device)
-    var block: [UInt8] = []
-    block.reserveCapacity(ParameterBlock.byteCount)
-    block.append(littleEndian: ParameterBlock.magic)
-    block.append(littleEndian: UInt32(machine.vcpus))
-    block.append(littleEndian: arguments.iterations)
-    block.append(littleEndian: arguments.spacing)
-    block.append(littleEndian: flags)
-    block.append(littleEndian: machine.tscKilohertz)
+    var block = Numbers(isBigEndian: architecture.isBigEndian)
+    block.append(ParameterBlock.magic)
+    block.append(UInt32(machine.vcpus))
+    block.append(arguments.iterations)
+    block.append(arguments.spacing)
+    block.append(flags)
+    block.append(machine.tscKilohertz)
     switch requirements.virtio {
-    case .disk: block.append(littleEndian: requests.queues)
-    case .network: block.append(littleEndian: arguments.address)
-    case .entropy, .console, nil: block.append(littleEndian: arguments.parameter)
+    case .disk: block.append(requests.queues)
+    case .network: block.append(arguments.address)
+    case .entropy, .console, nil: block.append(arguments.parameter)
     }
-    block.append(littleEndian: device?.registers ?? 0)
-    block.append(littleEndian: device?.line ?? 0)
+    block.append(device?.registers ?? 0)
+    block.append(device?.line ?? 0)
     for number in [
       requests.size, requests.depth, requests.batch, requests.reads, requests.flush, requests.places,
     ] {
-      block.append(littleEndian: number)
+      block.append(number)
     }
-    return block
+    return block.bytes
   }
 }
 
-extension [UInt8] {
-  fileprivate mutating func append(littleEndian value: some FixedWidthInteger) {
-    Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
+/// Numbers one after the other, in a byte order.
+private struct Numbers {
+  let isBigEndian: Bool
+  private(set) var bytes: [UInt8] = []
+
+  init(isBigEndian: Bool) { self.isBigEndian = isBigEndian }
+
+  mutating func append(_ value: some FixedWidthInteger) {
+    Swift.withUnsafeBytes(of: isBigEndian ? value.bigEndian : value.littleEndian) {
+      bytes.append(contentsOf: $0)
+    }
   }
 }

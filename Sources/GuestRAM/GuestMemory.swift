@@ -12,6 +12,7 @@ public final class GuestMemory: @unchecked Sendable {
   public let backing: String
   private let mapping: MemoryMapping
   // Copies of the two possible regions, so that the way to a byte is two comparisons without an array.
+  private let lowStart: UInt64
   private let lowLength: UInt64
   private let highLength: UInt64
 
@@ -26,6 +27,7 @@ public final class GuestMemory: @unchecked Sendable {
     self.layout = layout
     self.backing = backing
     self.mapping = mapping
+    lowStart = layout.regions[0].start.value
     lowLength = layout.regions[0].length
     highLength = layout.regions.count > 1 ? layout.regions[1].length : 0
   }
@@ -59,8 +61,10 @@ public final class GuestMemory: @unchecked Sendable {
   private func host(_ address: GuestAddress, _ count: Int) -> UnsafeMutableRawPointer? {
     let start = address.value
     let length = UInt64(UInt(bitPattern: count))
-    if start <= lowLength, length <= lowLength - start {
-      return unsafe mapping.base + Int(start)
+    // What is below wraps around, beyond any length.
+    let low = start &- lowStart
+    if low <= lowLength, length <= lowLength - low {
+      return unsafe mapping.base + Int(low)
     }
     if start >= RAMLayout.highStart {
       let offset = start - RAMLayout.highStart

@@ -21,6 +21,7 @@ extension GuestMemory {
   ///
   /// - Parameters:
   ///   - bytes: a multiple of 4 KiB, at least 1 MiB; on hugetlbfs a multiple of its page size.
+  ///   - layout: where it is for the guest, all of it; nil: as on a PC.
   ///   - backend: what it is made of.
   ///   - hugePages: whether the host may use huge pages for it where it likes to (transparent huge pages). On hugetlbfs they are
   ///     huge in any case.
@@ -29,9 +30,11 @@ extension GuestMemory {
   ///   - controlGroup: the directory of the control group that the process joins before the guest runs; nil: none.
   /// - Throws: `GuestMemoryAllocationError` when the host cannot provide it.
   public static func allocate(
-    bytes: UInt64, backend: GuestMemoryBackend, hugePages: Bool = true, preallocate: Bool,
-    controlGroup: String? = nil
+    bytes: UInt64, layout: RAMLayout? = nil, backend: GuestMemoryBackend, hugePages: Bool = true,
+    preallocate: Bool, controlGroup: String? = nil
   ) throws(GuestMemoryAllocationError) -> GuestMemory {
+    let layout = layout ?? RAMLayout(bytes: bytes)
+    precondition(layout.bytes == bytes, "a layout of another size")
     switch backend {
     case .anonymous:
       let source = "anonymous memory"
@@ -45,7 +48,7 @@ extension GuestMemory {
       mapping.setName("guest-ram")
       mapping.leaveOutOfDumps()
       if preallocate { try populate(mapping, descriptor: nil, of: source, advice) }
-      return GuestMemory(layout: RAMLayout(bytes: bytes), mapping: mapping, backing: "anonymous")
+      return GuestMemory(layout: layout, mapping: mapping, backing: "anonymous")
     case .path(let path):
       let file = try BackingFile.make(path: path, bytes: bytes)
       guard hugePages || !file.hasHugePages else {
@@ -65,7 +68,7 @@ extension GuestMemory {
       if preallocate {
         try populate(mapping, descriptor: file.descriptor.raw, of: file.name, file.advice(bytes))
       }
-      return GuestMemory(layout: RAMLayout(bytes: bytes), mapping: mapping, backing: file.name)
+      return GuestMemory(layout: layout, mapping: mapping, backing: file.name)
     }
   }
 

@@ -29,4 +29,12 @@ public struct RAMLayout: Sendable, Equatable {
     }
     self.regions = regions
   }
+
+  /// Lays out `bytes` of RAM in one piece, on a board that has its devices elsewhere.
+  public init(bytes: UInt64, at start: GuestAddress) {
+    regions = [Region(start: start, length: bytes, backingOffset: 0)]
+  }
+
+  /// All of it, bytes.
+  public var bytes: UInt64 { regions.reduce(0) { $0 + $1.length } }
 }

@@ -4,6 +4,7 @@ import Devices
 import Engine
 import GuestRAM
 import Platform
+import Processors
 
 #if canImport(FoundationEssentials)
   import FoundationEssentials
@@ -18,6 +19,11 @@ extension MachineConfiguration {
     try checkNetworks()
     guard memory >= 1 << 20, memory % 4096 == 0 else {
       throw MachineError("--memory \(memory) bytes: give at least 1M, in whole pages of 4K")
+    }
+    if let map = ArchitectureMap(architecture), memory > map.ramLimit {
+      throw MachineError(
+        "--memory \(memory >> 20)M: with --arch \(architecture.rawValue) there is room for \(map.ramLimit >> 20)M"
+      )
     }
     guard vcpus == 1 || interruptController != .none else {
       throw MachineError(
@@ -60,13 +66,28 @@ extension MachineConfiguration {
   ///
   /// - Parameter parameterBlock: what a built-in guest is told.
   package func flatPlan(_ bytes: [UInt8], parameterBlock: [UInt8]? = nil) throws(MachineError) -> BootPlan {
+    if architecture != .x86 {
+      let image = ForeignImage(
+        architecture, bytes: bytes, loadAddress: loadAddress, entry: entry, parameterBlock: parameterBlock)
+      do {
+        return try image.plan(ramLayout)
+      } catch {
+        throw MachineError(error.description)
+      }
+    }
     let image = FlatImage(
       bytes: bytes, mode: mode, loadAddress: loadAddress, entry: entry, parameterBlock: parameterBlock)
     do {
-      return try image.plan(RAMLayout(bytes: memory))
+      return try image.plan(ramLayout)
     } catch {
       throw MachineError(error.description)
     }
+  }
+
+  /// Where RAM is.
+  package var ramLayout: RAMLayout {
+    guard let map = ArchitectureMap(architecture) else { return RAMLayout(bytes: memory) }
+    return RAMLayout(bytes: memory, at: GuestAddress(map.ram))
   }
 
   /// The devices of such a machine, with their places.
@@ -74,15 +95,16 @@ extension MachineConfiguration {
   /// - Throws: when there is no such board.
   package func boardLayout() throws(MachineError) -> BoardLayout {
     do {
-      return try BoardLayout(
-        BoardOptions(
-          vcpus: vcpus, interruptController: interruptController, doorbells: doorbells,
-          disks: disks.map { QueueService($0.queues, $0.service) },
-          networks: networks.map { QueueService($0.pairs, $0.service) },
-          entropy: entropy ? QueueService(1, entropyService) : nil,
-          console: numberedPorts.map { $0.number + 1 }.max().map { QueueService($0, consoleService) },
-          debugExitPorts: debugExitPorts, debugConsole: debugConsole != nil, locks: lock,
-          kicksExit: !ioeventfd, threads: threads, loops: ioThreads, ioThreads: namedIOThreads))
+      var options = BoardOptions(
+        vcpus: vcpus, interruptController: interruptController, doorbells: doorbells,
+        disks: disks.map { QueueService($0.queues, $0.service) },
+        networks: networks.map { QueueService($0.pairs, $0.service) },
+        entropy: entropy ? QueueService(1, entropyService) : nil,
+        console: numberedPorts.map { $0.number + 1 }.max().map { QueueService($0, consoleService) },
+        debugExitPorts: debugExitPorts, debugConsole: debugConsole != nil, locks: lock,
+        kicksExit: !ioeventfd, threads: threads, loops: ioThreads, ioThreads: namedIOThreads)
+      options.architecture = architecture
+      return try BoardLayout(options)
     } catch {
       throw MachineError(error.description)
     }

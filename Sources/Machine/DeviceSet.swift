@@ -125,10 +125,11 @@ struct DeviceSet {
     }
   }
 
+  /// The line of a device; one that leads nowhere on boards without interrupts.
   private static func interrupt(
     of slot: Slot, _ parts: DeviceParts
   ) throws(MachineError) -> any InterruptLine {
-    guard let line = slot.line else { throw MachineError("\(slot.name) has no interrupt line") }
+    guard let line = slot.line else { return UnconnectedLine() }
     return try parts.line(DeviceID(slot.id), line)
   }
 

@@ -236,8 +236,8 @@ final class Dispatcher: @unchecked Sendable {
     }
   }
 
-  // The data of an exit is in the guest's byte order, which on x86 is little-endian. `size` is at most 8, and the
-  // exit's page has that many bytes (VcpuExit).
+  // The data of an exit are bytes as they would lie in memory, and devices' registers are little-endian: a big-endian guest swaps what
+  // it writes. `size` is at most 8, and so many bytes are there (VcpuExit).
   @inline(__always)
   private static func load(_ data: UnsafeMutableRawPointer, _ size: Int) -> UInt64 {
     switch size {

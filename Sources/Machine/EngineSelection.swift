@@ -2,6 +2,7 @@ import Engine
 import Glibc
 import KVM
 import Platform
+import Processors
 import TCG
 
 extension MachineConfiguration {
@@ -28,13 +29,20 @@ package enum EngineSelection {
     }
   }
 
-  /// Opens the engine, or says what keeps it from working on this host.
-  static func open(_ kind: MachineConfiguration.EngineKind) throws(MachineError) -> any ExecutionEngine {
-    switch kind {
-    case .kvm: return try openKVM()
+  /// Opens the engine that a configuration asks for, or says what keeps it from working on this host.
+  static func open(_ configuration: MachineConfiguration) throws(MachineError) -> any ExecutionEngine {
+    let architecture = configuration.architecture
+    switch configuration.engine {
+    case .kvm:
+      guard architecture == .x86 else {
+        throw MachineError(
+          "--engine kvm with --arch \(architecture.rawValue): KVM runs guests of the host's own processor, which is x86; leave --engine out, or give tcg"
+        )
+      }
+      return try openKVM()
     case .tcg:
       do {
-        return try TCGEngine()
+        return architecture == .x86 ? try TCGEngine() : try ForeignEngine(architecture)
       } catch {
         throw MachineError("--engine tcg: \(error)")
       }

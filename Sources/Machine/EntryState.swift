@@ -6,6 +6,7 @@ extension BootPlan.Entry {
   /// registers zero that the protocol does not name.
   func apply(to vcpu: any Vcpu) throws(MachineError) {
     do {
+      if case .reset(let argument) = mode { return try vcpu.begin(at: instruction, argument: argument) }
       var state = try vcpu.state()
       state.general = CPUState.General()
       state.general.rax = rax
@@ -29,6 +30,7 @@ extension BootPlan.Entry {
         state.cr4 = 1 << 5  // PAE
         state.cr0 = 1 << 31 | 1 << 4 | 1  // PG, ET, PE
         state.efer = 1 << 10 | 1 << 8  // LMA, LME
+      case .reset: break
       }
       try vcpu.setState(state)
     } catch {

@@ -59,7 +59,7 @@ package final class Machine {
   package static func check(_ configuration: MachineConfiguration) throws(MachineError) {
     try configuration.validate()
     try configuration.checkWait()
-    _ = try EngineSelection.open(configuration.engine)
+    _ = try EngineSelection.open(configuration)
     if let path = configuration.controlGroup {
       do {
         try ControlGroup(path: path).check()
@@ -95,7 +95,7 @@ package final class Machine {
     _ configuration: MachineConfiguration, makePlan: (UInt32) throws(MachineError) -> BootPlan
   ) throws(MachineError) {
     try configuration.validate()
-    try self.init(configuration, engine: try EngineSelection.open(configuration.engine), makePlan: makePlan)
+    try self.init(configuration, engine: try EngineSelection.open(configuration), makePlan: makePlan)
   }
 
   /// Builds a machine on an engine. The configuration is a valid one.
@@ -135,8 +135,10 @@ package final class Machine {
     networks = try configuration.makeNetworks(layout, stamps: stamps, observer: observer)
     queues = QueueTracing(layout)
     self.clockTimer = clockTimer
+    // A board without them makes none of it.
     let powerEvents = PowerManagementEvents(
-      id: DeviceID(layout.slot(.powerEvents).id), line: BoardLayout.powerManagementLine, levels: levels)
+      id: DeviceID(layout.slots(of: .powerEvents).first?.id ?? 0), line: BoardLayout.powerManagementLine,
+      levels: levels)
     self.powerEvents = powerEvents
     devices = try DeviceSet(
       layout,
@@ -173,8 +175,10 @@ package final class Machine {
         exeunt_trace_ioeventfd_signal(context.id, context.sequence, device.rawValue, queue, count)
       } : nil
     try builder.attachSources(of: devices, to: loops, dispatcher: dispatcher)
-    let (clock, clockSlot) = devices.device(.clock, as: RealTimeClock.self)
-    try clockTimer.attach(clock, to: loops[clockSlot.loop], dispatcher: dispatcher)
+    if !layout.slots(of: .clock).isEmpty {
+      let (clock, clockSlot) = devices.device(.clock, as: RealTimeClock.self)
+      try clockTimer.attach(clock, to: loops[clockSlot.loop], dispatcher: dispatcher)
+    }
     let (serial, serialSlot) = devices.device(.serial, as: Serial16550A.self)
     input = try configuration.makeInput(serial: serial, dispatcher: dispatcher, control: control)
     do {

@@ -24,7 +24,8 @@ final class MachineBuilder<Engine: ExecutionEngine> {
     if configuration.preallocate { try configuration.joinControlGroup() }
     do {
       memory = try GuestMemory.allocate(
-        bytes: configuration.memory, backend: configuration.memoryPath.map { .path($0) } ?? .anonymous,
+        bytes: configuration.memory, layout: configuration.ramLayout,
+        backend: configuration.memoryPath.map { .path($0) } ?? .anonymous,
         hugePages: configuration.memoryPages == .huge, preallocate: configuration.preallocate,
         controlGroup: configuration.controlGroup)
     } catch {

@@ -1,12 +1,15 @@
 import Board
 import Boot
 import Platform
+import Processors
 import Virtio
 
 /// Everything that decides how a machine is built and run. It is recorded whole in the trace (`vm_info`).
 package struct MachineConfiguration: Sendable, Codable, Equatable {
   /// What executes the guest.
   package var engine = EngineKind.kvm
+  /// What kind of processor the guest is for.
+  package var architecture = Architecture.x86
   /// Where the interrupt controllers are.
   package typealias InterruptController = BoardOptions.InterruptController
   /// What is locked around device code.

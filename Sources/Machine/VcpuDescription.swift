@@ -4,6 +4,7 @@ import GuestRAM
 extension VcpuRunner {
   /// Registers, and the bytes at the instruction pointer: for messages, when the vCPU is not running.
   func stateDescription() -> String {
+    if let registers = vcpu.registers() { return description(of: registers) }
     do {
       let state = try vcpu.state()
       let registers = state.general
@@ -29,8 +30,26 @@ extension VcpuRunner {
     }
   }
 
+  /// Four to a line.
+  private func description(of registers: [NamedRegister]) -> String {
+    let width = registers.map(\.name.count).max() ?? 0
+    let words = registers.map {
+      $0.name + String(repeating: " ", count: width - $0.name.count) + "=" + hexadecimal($0.value, width: 16)
+    }
+    let lines = stride(from: 0, to: words.count, by: 4).map {
+      "  " + words[$0..<min($0 + 4, words.count)].joined(separator: " ")
+    }
+    return (lines + ["  bytes at \(registers[0].name): \(instructionBytes(linear: registers[0].value))"])
+      .joined(separator: "\n")
+  }
+
   /// Where the vCPU is, in one line.
   func positionDescription() -> String {
+    if let pc = vcpu.registers()?.first {
+      return
+        "\(name): \(pc.name) 0x\(String(pc.value, radix: 16)), \(exits) exits, bytes at \(pc.name): "
+        + instructionBytes(linear: pc.value)
+    }
     guard let state = try? vcpu.state() else {
       return "\(name): position unknown"
     }
@@ -46,7 +65,10 @@ extension VcpuRunner {
   }
 
   private func instructionBytes(_ rip: UInt64, _ state: CPUState) -> String {
-    let linear = state.cs.base &+ rip
+    instructionBytes(linear: state.cs.base &+ rip)
+  }
+
+  private func instructionBytes(linear: UInt64) -> String {
     guard let physical = try? vcpu.translate(linear: linear) else { return "not mapped" }
     // Up to 15 bytes make an instruction, fewer where RAM or the page ends.
     let count = min(15, 4096 - Int(physical % 4096))

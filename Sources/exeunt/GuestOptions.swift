@@ -79,7 +79,7 @@ struct GuestOptions: ParsableArguments {
   /// Finds the guest, and completes the configuration with what it brings.
   func select(_ configuration: inout MachineConfiguration) throws -> GuestSelection {
     if let name {
-      let (program, defaults) = try GuestProgram.parse(name)
+      let (program, defaults) = try GuestProgram.parse(name, for: configuration.architecture)
       var arguments = defaults
       for parameter in parameters {
         let parts = parameter.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -116,6 +116,20 @@ struct GuestOptions: ParsableArguments {
       return .builtIn(program, arguments)
     }
     configuration.readsInput = true
+    let map = ArchitectureMap(configuration.architecture)
+    if map != nil {
+      let option = "--arch \(configuration.architecture.rawValue)"
+      guard kernel == nil else {
+        throw ValidationError(
+          "--kernel with \(option): kernels are booted on x86_64 alone; give --guest, or --flat with an image that drives this board itself (docs/architectures.md)"
+        )
+      }
+      guard mode == nil else {
+        throw ValidationError(
+          "--mode with \(option): modes are those of x86; the image is entered as the processor is after its reset"
+        )
+      }
+    }
     if let kernel {
       let selection = KernelSelection(
         path: kernel, commandLine: append ?? "", ramdisks: initrd, bootProtocol: bootProtocol)
@@ -129,7 +143,7 @@ struct GuestOptions: ParsableArguments {
     let path = flat ?? kernel ?? ""
     configuration.guest = path
     configuration.mode = mode ?? .real
-    configuration.loadAddress = load?.value ?? 0x10000
+    configuration.loadAddress = load?.value ?? map?.load ?? 0x10000
     configuration.entry = entry?.value ?? configuration.loadAddress
     let bytes = try ImageFile.read(
       path, option: kernel == nil ? "--flat" : "--kernel", limit: configuration.memory)
@@ -151,7 +165,7 @@ enum GuestSelection {
       var machine = GuestMachine(configuration)
       machine.tscKilohertz = tscKilohertz
       return try configuration.flatPlan(
-        Array(program.image), parameterBlock: program.parameterBlock(arguments, on: machine))
+        program.imageBytes, parameterBlock: program.parameterBlock(arguments, on: machine))
     }
   }
 }
@@ -220,10 +234,11 @@ extension MachineConfiguration {
 
   /// The first device of a kind, if there is one.
   fileprivate func place(of kind: Slot.Kind) -> GuestDevice? {
-    guard let slot = try? boardLayout().slots(of: kind).first, let registers = slot.ranges.first,
-      let line = slot.line
-    else { return nil }
-    return GuestDevice(registers: UInt32(registers.start), line: line, queues: slot.kicks.count)
+    guard let slot = try? boardLayout().slots(of: kind).first, let registers = slot.ranges.first else {
+      return nil
+    }
+    // Without a line there is nothing that a guest could do with its number.
+    return GuestDevice(registers: UInt32(registers.start), line: slot.line ?? 0, queues: slot.kicks.count)
   }
 }
 

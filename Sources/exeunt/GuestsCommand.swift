@@ -1,5 +1,6 @@
 import ArgumentParser
 import GuestPrograms
+import Processors
 
 #if canImport(FoundationEssentials)
   import FoundationEssentials
@@ -30,14 +31,17 @@ struct GuestsCommand: ParsableCommand {
     completion: .list(GuestProgram.all.map(\.name)))
   var name: String?
 
+  @Option(help: "Those that are there for a kind of processor: x86_64, aarch64, mips, s390x, riscv64.")
+  var arch = Architecture.x86
+
   @Option(help: "text or json.")
   var format: GuestsFormat = .text
 
   func run() throws {
-    var programs = GuestProgram.all
+    var programs = GuestProgram.all(for: arch)
     if let name {
       do {
-        programs = [try GuestProgram.named(name)]
+        programs = [try GuestProgram.named(name, for: arch)]
       } catch {
         throw ValidationError(error.description)
       }
@@ -78,7 +82,9 @@ private struct GuestDescription: Encodable {
   let name: String
   let summary: String
   let detail: String
-  let mode: GuestMode
+  let architecture: Architecture
+  /// Of x86 alone.
+  let mode: GuestMode?
   let imageBytes: Int
   let minimumVcpus: Int
   let maximumVcpus: Int
@@ -92,8 +98,9 @@ private struct GuestDescription: Encodable {
     name = program.name
     summary = program.summary
     detail = program.detail
-    mode = program.mode
-    imageBytes = program.image.count
+    architecture = program.architecture
+    mode = program.architecture == .x86 ? program.mode : nil
+    imageBytes = program.imageBytes.count
     minimumVcpus = program.requirements.minimumVcpus
     maximumVcpus = GuestRequirements.maximumVcpus
     needsInterruptController = program.requirements.interruptController

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Machine
 import Platform
+import Processors
 
 /// What describes the machine on the command line; the defaults are those of a small PC.
 struct MachineOptions: ParsableArguments {
@@ -23,12 +24,18 @@ struct MachineOptions: ParsableArguments {
   var memPrealloc = false
 
   @Option(
+    help:
+      "What kind of processor the guest is for: the host's (x86_64), or another, which QEMU's translator runs (aarch64, mips, s390x, riscv64)."
+  )
+  var arch = Architecture.x86
+
+  @Option(
     help: "What executes the guest: KVM (kvm), QEMU's translator (tcg), or KVM where it can be used (auto).")
   var engine = EngineOption.auto
 
   @Option(
     help: ArgumentHelp(
-      "Interrupt controllers: kernel, split (the I/O APIC in this process) or none. (default: kernel; with tcg: split)"
+      "Interrupt controllers: kernel, split (the I/O APIC in this process) or none. (default: kernel; with tcg: split; with another --arch: none)"
     ))
   var irqchip: MachineConfiguration.InterruptController?
 
@@ -189,8 +196,10 @@ struct MachineOptions: ParsableArguments {
     configuration.memoryPath = memPath
     configuration.memoryPages = memPages
     configuration.preallocate = memPrealloc
-    configuration.engine = engine.kind
-    configuration.interruptController = irqchip ?? (configuration.engine == .kvm ? .kernel : .split)
+    configuration.architecture = arch
+    configuration.engine = engine.kind(for: arch)
+    configuration.interruptController =
+      irqchip ?? (arch != .x86 ? .none : configuration.engine == .kvm ? .kernel : .split)
     configuration.performanceCounters = pmu == .on
     configuration.ioeventfd = ioeventfd == .on
     configuration.irqfd = irqfd == .on
@@ -295,6 +304,7 @@ extension ByteCount {
   var defaultValueDescription: String { "\(bytes >> 20)M" }
 }
 
+extension Architecture: ExpressibleByArgument {}
 extension MachineConfiguration.InterruptController: ExpressibleByArgument {}
 extension MachineConfiguration.LockModel: ExpressibleByArgument {}
 extension MachineConfiguration.WaitMethod: ExpressibleByArgument {}

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Machine
 import Platform
+import Processors
 
 /// A number of bytes as users write it: `4096`, `64K`, `64M`, `2G`, `0x100000`.
 struct ByteCount: ExpressibleByArgument {
@@ -54,9 +55,10 @@ enum EngineOption: String, ExpressibleByArgument, CaseIterable {
   case tcg
   case auto
 
-  /// Which one that is. Of KVM that cannot be used one line says so.
-  var kind: MachineConfiguration.EngineKind {
+  /// Which one that is. Of KVM that cannot be used one line says so; that it runs no other processors' guests is no news.
+  func kind(for architecture: Architecture) -> MachineConfiguration.EngineKind {
     switch self {
+    case .auto where architecture != .x86: return .tcg
     case .kvm: return .kvm
     case .tcg: return .tcg
     case .auto:

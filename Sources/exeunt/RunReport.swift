@@ -41,7 +41,7 @@ struct RunReport {
   init(_ run: TimedRun, selection: GuestSelection, recorded: RecordingSummary?) {
     self.run = run
     self.recorded = recorded
-    report = run.summary.guestReport
+    report = run.summary.guestReport(selection)
     device = selection.virtio
   }
 
@@ -128,9 +128,12 @@ private func shellWord(_ path: String) -> String {
 
 extension RunSummary {
   /// What a built-in guest says of itself, if it came so far.
-  var guestReport: GuestReport? {
-    report.flatMap { bytes in
-      bytes.withUnsafeBytes { try? GuestReport(decoding: $0) }
+  func guestReport(_ selection: GuestSelection) -> GuestReport? {
+    guard case .builtIn(let program, _) = selection else { return nil }
+    return report.flatMap { bytes in
+      bytes.withUnsafeBytes {
+        try? GuestReport(decoding: $0, isBigEndian: program.architecture.isBigEndian)
+      }
     }
   }
 }
@@ -230,7 +233,7 @@ struct RunResult: Encodable {
       LeftOutput(output: $0.output, bytes: $0.bytes, since: $0.since)
     }
     let isTransfer = selection.virtio?.isTransfer ?? false
-    guest = run.summary.guestReport.map {
+    guest = run.summary.guestReport(selection).map {
       Guest(
         failureCode: $0.failureCode, iterations: $0.iterations, kicks: $0.kicks, completions: $0.completions,
         interrupts: $0.interrupts, marks: $0.marks, portAccesses: $0.portAccesses,

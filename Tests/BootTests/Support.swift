@@ -57,7 +57,7 @@ extension BootPlan.Entry.Mode {
 
   var descriptors: BootPlan.Descriptors? {
     switch self {
-    case .real: nil
+    case .real, .reset: nil
     case .protected(let descriptors), .long(let descriptors, _): descriptors
     }
   }

@@ -1,5 +1,7 @@
+import Board
 import Foundation
 import GuestPrograms
+import Processors
 import Testing
 
 /// A built-in guest, run and recorded by `exeunt run --trace` as a user would.
@@ -39,10 +41,8 @@ struct RecordedRun {
   ///   - flags: the machine's.
   init(
     _ guest: String, _ parameters: [String] = [], flags: [String] = [], vcpus: Int = 1, doorbells: Int = 1,
-    irqchip: String = "kernel"
-  )
-    throws
-  {
+    irqchip: String = "kernel", architecture: Architecture = .x86
+  ) throws {
     directory = try TemporaryDirectory()
     let resultFile = directory.url.appendingPathComponent("result.json")
     output = try run(
@@ -50,17 +50,19 @@ struct RecordedRun {
       ["run", "--guest", guest] + parameters + flags + [
         "--cpus", "\(vcpus)", "--irqchip", irqchip, "--serial", "none", "--timeout", "60s",
         "--trace", directory.url.appendingPathComponent("trace").path, "--result", resultFile.path,
-      ])
+      ] + (architecture == .x86 ? [] : ["--arch", architecture.rawValue]))
     try #require(output.status == 0, "\(output.standardError)")
     #expect(FileManager.default.fileExists(atPath: resultFile.path), "\(output.standardError)")
     result = try JSONDecoder().decode(RunResult.self, from: Data(contentsOf: resultFile))
-    let program = try GuestProgram.named(guest)
+    let program = try GuestProgram.named(guest, for: architecture)
+    let disk = ArchitectureMap(architecture).map { UInt32($0.address(.disk)) } ?? GuestDevice().registers
     let controller: GuestMachine.InterruptController =
       irqchip == "kernel" ? .kernel : irqchip == "split" ? .split : .none
     expectation = try program.expectation(
       program.arguments(parameters),
       on: GuestMachine(
         vcpus: vcpus, doorbells: doorbells, interruptController: controller,
-        disk: GuestDevice(queues: 8, hasCache: !flags.contains { $0.hasSuffix("cache=writethrough") })))
+        disk: GuestDevice(
+          registers: disk, queues: 8, hasCache: !flags.contains { $0.hasSuffix("cache=writethrough") })))
   }
 }

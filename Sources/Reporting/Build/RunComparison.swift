@@ -246,6 +246,12 @@ private struct RunComparison {
         "not all runs are of one engine: a translator's exits are calls out of translated code, and its times are not a processor's; what differs by that is no answer about configurations"
       )
     }
+    let architectures = Set((a + b).map { Comparison.settings($0.summary)["architecture"] ?? "x86_64" })
+    if architectures.count > 1 {
+      warnings.append(
+        "not all runs are of one architecture (\(architectures.sorted().joined(separator: ", "))): their guests are different programs, and what differs by that is no answer about configurations"
+      )
+    }
     if let mix {
       warnings.append(
         "the exits of A and B are not the same ones: of A's \(ExitMix.words(mix.a)) are \(mix.kind), of B's \(ExitMix.words(mix.b)); "

@@ -161,7 +161,10 @@ struct DocumentBuilder {
     if let lock = report.configuration("lock"), lock != "device" { modes.append("lock \(lock)") }
     if !modes.isEmpty { words.append(modes.joined(separator: ", ")) }
     words.append(Text.bytes(machine.ramBytes))
-    let engine = report.configuration("engine") == "tcg" ? "TCG" : "KVM \(machine.kvm)"
+    var engine = report.configuration("engine") == "tcg" ? "TCG" : "KVM \(machine.kvm)"
+    if let architecture = report.configuration("architecture"), architecture != "x86_64" {
+      engine += " of \(architecture)"
+    }
     words.append("\(engine), Linux \(machine.kernel)")
     return words.joined(separator: " · ")
   }
