@@ -4,6 +4,11 @@ import PackageDescription
 let swift: [SwiftSetting] = [.treatAllWarnings(as: .error)]
 /// For targets where every step that the compiler cannot prove safe is marked (SE-0458).
 let strict = swift + [.strictMemorySafety()]
+/// For what tests spend most of their time in, in their own process and in programs: optimized in builds for debugging, too, with what
+/// these check.
+let quick: [SwiftSetting] = [
+  .unsafeFlags(["-O", "-assert-config", "Debug"], .when(configuration: .debug))
+]
 let c: [CSetting] = [.treatAllWarnings(as: .error)]
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -90,20 +95,20 @@ let monitor: [Target] = [
 
 /// The analyzer. Builds on any machine: no header of KVM or LTTng is read.
 let analyzer: [Target] = [
-  .target(name: "CTF", swiftSettings: strict),
-  .target(name: "Analysis", dependencies: ["CTF"], swiftSettings: swift),
-  .target(name: "Dump", dependencies: ["CTF", "Spelling", "InertText"], swiftSettings: swift),
+  .target(name: "CTF", swiftSettings: strict + quick),
+  .target(name: "Analysis", dependencies: ["CTF"], swiftSettings: swift + quick),
+  .target(name: "Dump", dependencies: ["CTF", "Spelling", "InertText"], swiftSettings: swift + quick),
   .target(name: "Reports", swiftSettings: swift),
-  .target(name: "Statistics", swiftSettings: swift),
-  .target(name: "Symbols", swiftSettings: swift),
+  .target(name: "Statistics", swiftSettings: swift + quick),
+  .target(name: "Symbols", swiftSettings: swift + quick),
   .target(
     name: "Reporting",
     dependencies: ["Reports", "Analysis", "CTF", "Dump", "Statistics", "Symbols", "InertText"],
-    swiftSettings: swift),
+    swiftSettings: swift + quick),
   .target(name: "CSQLite", cSettings: c),
   .target(
     name: "Export", dependencies: ["Analysis", "CTF", "Dump", "Reports", "Symbols", "CSQLite"],
-    swiftSettings: swift),
+    swiftSettings: swift + quick),
   .target(
     name: "Pages",
     dependencies: ["Reporting", "Reports", "Statistics", "Export", "Analysis", "CTF", "InertText"],
@@ -116,7 +121,7 @@ let analyzer: [Target] = [
       .embedInCode("Timeline/Viewer/viewer.js"), .embedInCode("Timeline/Viewer/input.js"),
       .embedInCode("Timeline/Viewer/timeline.css"),
     ],
-    swiftSettings: swift),
+    swiftSettings: swift + quick),
   .executableTarget(
     name: "exeunt-analyze",
     dependencies: [
@@ -196,7 +201,8 @@ let package = Package(
     .testTarget(
       name: "URingTests", dependencies: ["URing", "Platform", "CURing", "CLinux", "TestSupport"],
       swiftSettings: swift),
-    .testTarget(name: "TCGTests", dependencies: ["TCG", "Engine"], swiftSettings: swift),
+    .testTarget(
+      name: "TCGTests", dependencies: ["TCG", "Engine", "GuestRAM", "Platform"], swiftSettings: swift),
     .testTarget(name: "GuestRAMTests", dependencies: ["GuestRAM", "TestSupport"], swiftSettings: swift),
     .target(
       name: "RingDriver", dependencies: ["Devices", "GuestRAM"], path: "Tests/RingDriver",

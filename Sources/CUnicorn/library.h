@@ -89,6 +89,11 @@ struct cuc_io {
   uint64_t address;
 };
 
+// A part of RAM: its guest physical address, its offset in the machine's memory, and the library's own address of it.
+struct cuc_ram {
+  uint64_t address, offset, library, size;
+};
+
 struct cuc_vcpu {
   uc_engine *uc;
   uc_context *context;
@@ -104,6 +109,12 @@ struct cuc_vcpu {
   // Where ranges begin: the library tells only how far an access is within one.
   struct cuc_io ranges[16];
   size_t range_count;
+  // Among the machine's processors, with the pages that it has translated code of (code.c).
+  cuc_machine *machine;
+  cuc_vcpu *next;
+  uint8_t *has_code;
+  struct cuc_ram ram[4];
+  size_t ram_count;
 };
 
 // Whose code this thread executes, if anybody's: the library's functions do not have it.
@@ -112,6 +123,15 @@ extern _Thread_local cuc_vcpu *cuc_running;
 // The library's region at a guest physical address; NULL: nothing is mapped there.
 void *cuc_region(uc_engine *engine, uint64_t address);
 
+// Puts a processor among a machine's, and takes it out; whether there is memory for it.
+bool cuc_machine_add(cuc_machine *machine, cuc_vcpu *vcpu);
+void cuc_machine_remove(cuc_vcpu *vcpu);
+// Notes a part of RAM; whether it is of the machine's.
+bool cuc_machine_map(cuc_vcpu *vcpu, uint64_t address, uint64_t size, void *host);
+// A page has come into the TLB: writes to it take the short way, if no code is there.
+void cuc_page_set(void *cpu, uint64_t linear, uint64_t physical, int rights);
+// Finds functions that code.c calls.
+bool cuc_find_code(void *handle, bool (*find)(void *handle, const char *name, void *place));
 // Finds what empties the library's TLB.
 bool cuc_find_flush(void *handle, bool (*find)(void *handle, const char *name, void *place));
 
@@ -121,8 +141,9 @@ struct cuc_replacement {
   void *function;
   void *own;
 };
-enum { CUC_TRANSLATION_COUNT = 5, CUC_PROCESSOR_COUNT = 3 };
+enum { CUC_TRANSLATION_COUNT = 5, CUC_PROCESSOR_COUNT = 3, CUC_CODE_COUNT = 3 };
 extern const struct cuc_replacement cuc_translation[CUC_TRANSLATION_COUNT];
+extern const struct cuc_replacement cuc_code[CUC_CODE_COUNT];
 extern const struct cuc_replacement cuc_processor[CUC_PROCESSOR_COUNT];
 // Puts them in place, before a processor is made. Returns NULL, or what is wrong.
 const char *cuc_replace_functions(void *handle, bool (*find)(void *handle, const char *name, void *place));

@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { COUNT = CUC_TRANSLATION_COUNT + CUC_PROCESSOR_COUNT };
+enum { COUNT = CUC_TRANSLATION_COUNT + CUC_PROCESSOR_COUNT + CUC_CODE_COUNT };
 
 struct replacement {
   const struct cuc_replacement *what;
@@ -57,8 +57,10 @@ const char *cuc_replace_functions(void *handle, bool (*find)(void *handle, const
   static char problem[256];
   struct replacement replacements[COUNT];
   for (size_t i = 0; i < COUNT; i++) {
-    replacements[i] = (struct replacement){
-      i < CUC_TRANSLATION_COUNT ? &cuc_translation[i] : &cuc_processor[i - CUC_TRANSLATION_COUNT], false};
+    const struct cuc_replacement *what = i < CUC_TRANSLATION_COUNT ? &cuc_translation[i]
+      : i < CUC_TRANSLATION_COUNT + CUC_PROCESSOR_COUNT            ? &cuc_processor[i - CUC_TRANSLATION_COUNT]
+                                                        : &cuc_code[i - CUC_TRANSLATION_COUNT - CUC_PROCESSOR_COUNT];
+    replacements[i] = (struct replacement){what, false};
     if (!find(handle, replacements[i].what->name, replacements[i].what->own)) {
       snprintf(problem, sizeof problem, "libunicorn.so.2 lacks %s, which version 2.0.1 has", replacements[i].what->name);
       return problem;

@@ -61,6 +61,7 @@ static void set_page(void *cpu, uint64_t linear, uint64_t physical, attributes b
   // Without a walk paging is off.
   if (cuc_running && cuc_running->walk.entry_size) physical = page(&cuc_running->walk, linear, size);
   own_set_page(cpu, linear, physical, bits, rights, index, size);
+  cuc_page_set(cpu, linear, physical, rights);
 }
 
 // Before an access that its TLB does not have, the library looks whether anything is mapped there, with the linear address.

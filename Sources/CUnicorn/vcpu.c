@@ -58,10 +58,11 @@ static int add_hooks(cuc_vcpu *vcpu) {
   return error;
 }
 
-cuc_vcpu *cuc_vcpu_make(struct cuc_callbacks callbacks, const char **error) {
+cuc_vcpu *cuc_vcpu_make(cuc_machine *machine, struct cuc_callbacks callbacks, const char **error) {
   cuc_vcpu *vcpu = calloc(1, sizeof *vcpu);
-  if (!vcpu) {
+  if (!vcpu || !cuc_machine_add(machine, vcpu)) {
     *error = "no memory";
+    free(vcpu);
     return NULL;
   }
   vcpu->callbacks = callbacks;
@@ -78,6 +79,7 @@ cuc_vcpu *cuc_vcpu_make(struct cuc_callbacks callbacks, const char **error) {
 }
 
 void cuc_vcpu_free(cuc_vcpu *vcpu) {
+  cuc_machine_remove(vcpu);
   if (vcpu->context) cuc_library.context_free(vcpu->context);
   if (vcpu->uc) cuc_library.close(vcpu->uc);
   free(vcpu);
@@ -85,8 +87,9 @@ void cuc_vcpu_free(cuc_vcpu *vcpu) {
 
 int cuc_map_ram(cuc_vcpu *vcpu, uint64_t address, uint64_t size, void *host) {
   int error = cuc_library.mem_map_ptr(vcpu->uc, address, size, CUC_PROTECTION_ALL, host);
-  if (!error) vcpu->region = cuc_region(vcpu->uc, address);
-  return error;
+  if (error) return error;
+  if (!vcpu->region) vcpu->region = cuc_region(vcpu->uc, address);
+  return cuc_machine_map(vcpu, address, size, host) ? CUC_OK : CUC_NO_MEMORY;
 }
 
 int cuc_map_io(cuc_vcpu *vcpu, uint64_t address, uint64_t size) {

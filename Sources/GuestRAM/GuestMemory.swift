@@ -10,6 +10,9 @@ public final class GuestMemory: @unchecked Sendable {
   public let layout: RAMLayout
   /// What the memory is made of, for messages and the state dump: `anonymous`, a path, `hugetlbfs …`.
   public let backing: String
+  /// Called before a device writes, on its thread, with an offset in the mapping and a number of bytes: an engine that has made something of
+  /// RAM's contents forgets it. Set before a vCPU runs. Indices of rings and numbers are not told of.
+  public var onDeviceWrite: (@Sendable (_ offset: UInt64, _ count: Int) -> Void)?
   private let mapping: MemoryMapping
   // Copies of the two possible regions, so that the way to a byte is two comparisons without an array.
   private let lowStart: UInt64
@@ -107,9 +110,15 @@ public final class GuestMemory: @unchecked Sendable {
     unsafe pointer.storeBytes(of: order == .little ? value.littleEndian : value.bigEndian, as: Value.self)
   }
 
+  private func tell(_ pointer: UnsafeMutableRawPointer, _ count: Int) {
+    guard let onDeviceWrite else { return }
+    onDeviceWrite(UInt64(unsafe pointer - mapping.base), count)
+  }
+
   /// Copies bytes into RAM; all or nothing.
   public func write(_ bytes: UnsafeRawBufferPointer, at address: GuestAddress) throws(GuestMemoryError) {
     let pointer = try unsafe checkedHost(address, bytes.count)
+    unsafe tell(pointer, bytes.count)
     guard let base = bytes.baseAddress else { return }
     unsafe pointer.copyMemory(from: base, byteCount: bytes.count)
   }
@@ -117,6 +126,7 @@ public final class GuestMemory: @unchecked Sendable {
   /// Copies bytes into RAM; all or nothing.
   public func write(_ bytes: [UInt8], at address: GuestAddress) throws(GuestMemoryError) {
     let pointer = try unsafe checkedHost(address, bytes.count)
+    unsafe tell(pointer, bytes.count)
     unsafe bytes.withUnsafeBytes { buffer in
       if let base = buffer.baseAddress { unsafe pointer.copyMemory(from: base, byteCount: buffer.count) }
     }
@@ -136,10 +146,20 @@ public final class GuestMemory: @unchecked Sendable {
     at address: GuestAddress, count: Int, _ fill: (UnsafeMutableRawBufferPointer) throws -> Void
   ) throws {
     let pointer = try unsafe checkedHost(address, count)
+    unsafe tell(pointer, count)
     try unsafe fill(UnsafeMutableRawBufferPointer(start: pointer, count: count))
   }
 
-  /// The bytes of RAM at an address, for a system call that reads or writes them. The guest may change them at any moment.
+  /// The bytes of RAM at an address, for a system call that is about to write them, as `hostBytes`.
+  public func bytesToFill(at address: GuestAddress, count: Int) throws(GuestMemoryError)
+    -> UnsafeMutableRawBufferPointer
+  {
+    let pointer = try unsafe checkedHost(address, count)
+    unsafe tell(pointer, count)
+    return unsafe UnsafeMutableRawBufferPointer(start: pointer, count: count)
+  }
+
+  /// The bytes of RAM at an address, for a system call that reads them. The guest may change them at any moment.
   /// They are there as long as this object is.
   public func hostBytes(at address: GuestAddress, count: Int) throws(GuestMemoryError)
     -> UnsafeMutableRawBufferPointer
@@ -150,6 +170,7 @@ public final class GuestMemory: @unchecked Sendable {
   /// Sets bytes of RAM to zero.
   public func clear(count: Int, at address: GuestAddress) throws(GuestMemoryError) {
     let pointer = try unsafe checkedHost(address, count)
+    unsafe tell(pointer, count)
     unsafe pointer.initializeMemory(as: UInt8.self, repeating: 0, count: count)
   }
 

@@ -10,8 +10,8 @@ public final class TCGMachine: VirtualMachine {
   let hasLocalControllers: Bool
   let processor: ProcessorDescription
   let clock = ParavirtualClock(began: Clock.monotonic)
-  /// nil for one vCPU, which needs no turn.
-  let turns: TranslationTurns?
+  let turns: TranslationTurns
+  let code: TranslatedCode
   private let ticker: Ticker
 
   private struct Kick: Sendable {
@@ -32,15 +32,25 @@ public final class TCGMachine: VirtualMachine {
     do {
       let ticker = try Ticker()
       self.ticker = ticker
-      turns = requirements.vcpus > 1 ? TranslationTurns { [weak ticker] in ticker?.wakeUp() } : nil
+      turns = TranslationTurns { [weak ticker] in ticker?.wakeUp() }
+      code = try TranslatedCode(memory)
       ticker.turns = turns
+      memory.onDeviceWrite = { [turns, code] offset, count in
+        guard code.isAt(offset, count: count) else { return }
+        turns.take(nil)
+        code.forget(offset, count: count)
+        turns.give()
+      }
       try ticker.start { [weak self] line in self?.pulse(line) }
     } catch {
       throw TCGError("the thread of timers and eventfds: \(error)")
     }
   }
 
-  deinit { ticker.stop() }
+  deinit {
+    memory.onDeviceWrite = nil
+    ticker.stop()
+  }
 
   /// The guest reads the host's counter, of which nobody says the frequency: it is measured once, for 10 ms.
   public var timeStampCounterKHz: UInt32? { Self.measuredFrequency }

@@ -40,7 +40,7 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
     self.id = id
     self.machine = machine
     arrivals = Arrivals(apic: LocalAPIC(identity: id))
-    translator = try Translator(memory: machine.memory)
+    translator = try Translator(memory: machine.memory, code: machine.code)
     arrivals.isWaitingForStart = machine.hasLocalControllers && id != 0
     translator.owner = self
     machine.onTimer(of: id) { [weak self] _ in self?.timerExpired() }
@@ -54,7 +54,11 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
     isToldToStop = false
     repeat {
       // The thread is on its own stack here, and so in none of them.
-      retired.removeAll()
+      if !retired.isEmpty {
+        machine.turns.take(nil)
+        retired.removeAll()
+        machine.turns.give()
+      }
       translator.resume()
     } while !isToldToStop
     self.handler = nil
@@ -67,10 +71,10 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
       answerRequests(translator)
       deliverInterrupts(translator)
       guard waitUntilRunnable(translator) else { continue }
-      machine.turns?.take(self)
+      machine.turns.take(self)
       let rip = translator.state.rip
       let code = cuc_run(translator.processor, rip)
-      machine.turns?.give()
+      machine.turns.give()
       if cuc_was_stopped(translator.processor) { continue }
       switch code {
       case CInt(CUC_OK): halted(translator)
@@ -198,8 +202,8 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
   func exception(_ vector: UInt32, _ translator: Translator) {
     let number = UInt8(truncatingIfNeeded: vector)
     // A triple fault may be the last that happens here: nobody is to wait for this one's turn then.
-    machine.turns?.give()
-    defer { machine.turns?.take(self) }
+    machine.turns.give()
+    defer { machine.turns.take(self) }
     _ = translator.state
     if cuc_is_software_interrupt(translator.processor) {
       inject(.software(number), in: translator)
@@ -214,8 +218,8 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
   func systemCall(_ translator: Translator) {
     guard let fault = SystemCall.enter(translator, machine.memory) else { return }
     let length = SystemCall.instructionLength(translator.state, machine.memory)
-    machine.turns?.give()
-    defer { machine.turns?.take(self) }
+    machine.turns.give()
+    defer { machine.turns.take(self) }
     inject(.fault(fault, code: nil), in: translator)
     SystemCall.compensate(translator, instruction: length)
   }
@@ -289,7 +293,7 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
     _ translator: Translator
   ) {
     guard let start = data.baseAddress, (1...data.count).contains(size) else { return }
-    machine.turns?.give()
+    machine.turns.give()
     if isPort {
       report(
         .port(
@@ -302,7 +306,7 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
         translator)
     }
     answerRequests(translator)
-    machine.turns?.take(self)
+    machine.turns.take(self)
   }
 
   private func writeLocalAPIC(_ offset: Int, _ value: UInt32, _ translator: Translator) {
@@ -313,9 +317,9 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
     case .none: break
     case .timer: machine.setTimer(of: id, at: deadline)
     case .ended(let vector):
-      machine.turns?.give()
+      machine.turns.give()
       report(.endOfInterrupt(vector: vector), translator)
-      machine.turns?.take(self)
+      machine.turns.take(self)
     case .send(let shorthand, let target, let isLogical, let vector, let mode):
       let command = InterruptCommand(vector: vector, mode: mode)
       switch shorthand {
@@ -387,7 +391,9 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
   /// Puts them back, on another translator: the thread may be in the middle of the old one.
   public func reset() throws -> [String] {
     guard let powerOn else { return [] }
-    let fresh = try Translator(memory: machine.memory)
+    machine.turns.take(nil)
+    defer { machine.turns.give() }
+    let fresh = try Translator(memory: machine.memory, code: machine.code)
     fresh.owner = self
     fresh.set(powerOn)
     retired.append(translator)

@@ -1,7 +1,8 @@
 import Platform
 import Synchronization
 
-/// Which vCPU executes translated code: one at a time, as the library's locked instructions are atomic only within one processor.
+/// Which vCPU executes translated code: one at a time, as the library's locked instructions are atomic only within one processor. A
+/// device that is about to write what has been translated takes a turn as well.
 /// Whoever waits is served in the order of asking; the one that runs is asked to let go after a while.
 final class TranslationTurns: @unchecked Sendable {
   private let lock = Lock()
@@ -19,8 +20,8 @@ final class TranslationTurns: @unchecked Sendable {
   /// Whether somebody waits.
   var isWanted: Bool { waiting.load(ordering: .relaxed) > 0 }
 
-  /// Waits for its turn.
-  func take(_ vcpu: TCGVcpu) {
+  /// Waits for its turn; nil: a device's.
+  func take(_ vcpu: TCGVcpu?) {
     lock.withLock {
       let ticket = next
       next += 1

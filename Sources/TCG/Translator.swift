@@ -11,8 +11,11 @@ final class Translator {
   /// What an x86-64 processor can address at the most here: 40 bits.
   private static let addressLimit: UInt64 = 1 << 40
 
-  /// Makes one with all of the machine's RAM; every other address calls back.
-  init(memory: GuestMemory) throws {
+  // Outlives the processor.
+  private let code: TranslatedCode
+
+  /// Makes one with all of the machine's RAM; every other address calls back. No other of the machine's executes meanwhile.
+  init(memory: GuestMemory, code: TranslatedCode) throws {
     // `self` is needed for callbacks before the constants are there.
     let box = Box()
     var message: UnsafePointer<CChar>?
@@ -21,11 +24,12 @@ final class Translator {
         { Unmanaged<Box>.fromOpaque($0!).takeUnretainedValue().translator?.emulate() },
         Unmanaged.passUnretained(box).toOpaque())
     else { throw TCGError("a stack for a vCPU: no memory") }
-    guard let processor = cuc_vcpu_make(Translator.callbacks(box), &message) else {
+    guard let processor = cuc_vcpu_make(code.pointer, Translator.callbacks(box), &message) else {
       cuc_fiber_free(fiber)
       throw TCGError("libunicorn: uc_open: \(message.map { String(cString: $0) } ?? "")")
     }
     self.box = box
+    self.code = code
     self.fiber = fiber
     self.processor = processor
     box.translator = self

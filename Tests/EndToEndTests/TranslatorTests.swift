@@ -100,6 +100,18 @@ struct TranslatorTests {
     #expect(output.status == 0 || output.status == 15 << 1 | 1, "\(output.standardError)")
   }
 
+  private static var patching: [UInt8] {
+    let image = exeunt_test_image_patching()
+    return Array(UnsafeRawBufferPointer(start: image.bytes, count: Int(image.length)))
+  }
+
+  @Test("code that one vCPU changes is executed changed by another", arguments: ["tcg", "kvm"])
+  func patchedCode(engine: String) throws {
+    guard engine == "tcg" || Tools.hasKVM else { return }
+    let output = try Self.flat(Self.patching, ["--engine", engine, "--mode", "long", "--cpus", "2"])
+    #expect(output.status == 0, "\(output.standardError)")
+  }
+
   /// Protected mode with page tables: a letter is written above 4 MiB, or 2 MiB, and read where it is mapped to, at 0.
   ///
   /// - Parameter hasExtension: tables with entries of 64 bits (CR4.PAE), pages of 2 MiB; else pages of 4 MiB.

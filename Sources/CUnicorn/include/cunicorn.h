@@ -9,6 +9,7 @@
 // Error codes of uc_err that are told apart here.
 enum {
   CUC_OK = 0,
+  CUC_NO_MEMORY = 1,
   CUC_INVALID_INSTRUCTION = 10,
 };
 
@@ -39,11 +40,21 @@ typedef struct cuc_vcpu cuc_vcpu;
 // Returns NULL, or what is wrong, which needs not be freed.
 const char *cuc_load(void);
 
-// Makes an x86 processor, without memory. NULL where the library refuses; *error says why.
-cuc_vcpu *cuc_vcpu_make(struct cuc_callbacks callbacks, const char **error);
+// What a machine's processors have in common: RAM, and which pages of it have been translated. Opaque.
+typedef struct cuc_machine cuc_machine;
+// Makes one for RAM of whole pages; NULL without memory. It outlives its processors.
+cuc_machine *cuc_machine_make(void *ram, uint64_t size);
+void cuc_machine_free(cuc_machine *machine);
+// Whether some of a range of RAM, by its offset, has been translated by any processor. From any thread.
+bool cuc_has_code(const cuc_machine *machine, uint64_t offset, uint64_t length);
+// Has all processors forget what they have translated of a range. While none of them executes.
+void cuc_forget_code(cuc_machine *machine, uint64_t offset, uint64_t length);
+
+// Makes an x86 processor, without memory. While no other of the machine's executes; so with its end. NULL where the library refuses; *error says why.
+cuc_vcpu *cuc_vcpu_make(cuc_machine *machine, struct cuc_callbacks callbacks, const char **error);
 void cuc_vcpu_free(cuc_vcpu *vcpu);
 
-// Makes host memory the guest's at a guest physical address; whole pages. Returns an uc_err.
+// Makes a part of the machine's RAM the guest's at a guest physical address; whole pages. Returns an uc_err.
 int cuc_map_ram(cuc_vcpu *vcpu, uint64_t address, uint64_t size, void *host);
 // Has accesses to a range of guest physical addresses call back; whole pages. Returns an uc_err.
 int cuc_map_io(cuc_vcpu *vcpu, uint64_t address, uint64_t size);

@@ -256,7 +256,11 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
     job.begin(at: request.operation == .flush ? 0 : request.sector * BlockRequest.sectorSize)
     do {
       try request.data(chain) { (address, count) throws(GuestMemoryError) in
-        job.append(try memory.hostBytes(at: address, count: count))
+        let bytes =
+          request.operation == .read
+          ? try memory.bytesToFill(at: address, count: count)
+          : try memory.hostBytes(at: address, count: count)
+        job.append(bytes)
       }
     } catch {
       return end(job, .ioError, &queue, memory, by: thread)

@@ -260,7 +260,7 @@ package final class ConsoleDevice: VirtioDevice, @unchecked Sendable {
       return queue.fail(.request("no place for what a port receives"))
     }
     let length = min(Int(first.length), ConsoleDevice.pieceLimit)
-    guard let bytes = try? memory.hostBytes(at: first.address, count: length) else { return }
+    guard let bytes = try? memory.bytesToFill(at: first.address, count: length) else { return }
     switch ports[index].peer.receive(bytes) {
     case .moved(let count):
       let request = DeviceRequest(

@@ -60,6 +60,7 @@ EXEUNT_TEST_IMAGE(media_control_protected)
 // In 64-bit mode.
 EXEUNT_TEST_IMAGE(hole)
 EXEUNT_TEST_IMAGE(paging)
+EXEUNT_TEST_IMAGE(patching)
 EXEUNT_TEST_IMAGE(entry_long)
 EXEUNT_TEST_IMAGE(unmapped)
 EXEUNT_TEST_IMAGE(mended)
