@@ -144,6 +144,11 @@ bool cuc_is_software_interrupt(const cuc_vcpu *vcpu) {
   return value != 0;
 }
 
+void cuc_set_model_specific(cuc_vcpu *vcpu, uint32_t index, uint64_t value) {
+  struct cuc_msr msr = {.index = index, .value = value};
+  cuc_library.reg_write(vcpu->uc, CUC_REG_MSR, &msr);
+}
+
 uint64_t cuc_model_specific(cuc_vcpu *vcpu, uint32_t index) {
   struct cuc_msr msr = {.index = index};
   cuc_library.reg_read(vcpu->uc, CUC_REG_MSR, &msr);

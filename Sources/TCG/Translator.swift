@@ -35,6 +35,8 @@ final class Translator {
     box.translator = self
     try map(memory)
     set(.realMode(startVector: nil))
+    // As firmware leaves them (docs/guest-abi.md): IA32_MTRR_DEF_TYPE says that memory types count, write-back by default.
+    cuc_set_model_specific(processor, 0x2ff, 1 << 11 | 6)
   }
 
   /// What the library and the stack are given of a translator that is still being made.

@@ -59,8 +59,8 @@ private final class KernelAsker: @unchecked Sendable {
 struct LinuxConsoleTests {
   @Test(
     "What comes over a named port's socket reaches the kernel, which answers there; each byte is in the trace",
-    arguments: ["on", "off"])
-  func bothWays(ioeventfd: String) throws {
+    arguments: [("kvm", "on"), ("tcg", "off")])
+  func bothWays(engine: String, ioeventfd: String) throws {
     let directory = try TemporaryDirectory()
     let trace = directory.url.appendingPathComponent("trace").path
     let socket = directory.url.appendingPathComponent("hvc").path
@@ -76,7 +76,8 @@ struct LinuxConsoleTests {
     let output = try run(
       Tools.exeunt,
       [
-        "run", "--kernel", GuestKernel.path("vmlinux"), "--on-reboot", "exit", "--timeout", "2m", "--append",
+        "run", "--engine", engine, "--kernel", GuestKernel.path("vmlinux"), "--on-reboot", "exit",
+        "--timeout", "2m", "--append",
         GuestKernel.commandLine
           + " virtio_mmio.device=4K@0xd0111000:7 console=hvc0 root=/dev/none rootwait ip=192.0.2.2:::::none0:off",
         "--ioeventfd", ioeventfd, "--trace", trace, "--device", "virtio-serial-device", "--chardev",

@@ -9,8 +9,8 @@ import Testing
 struct LinuxNetworkTests {
   @Test(
     "A kernel answers the host's pings over a tap, by ioeventfd and by exits; every packet is in the report",
-    arguments: ["on", "off"])
-  func pings(ioeventfd: String) throws {
+    arguments: [("kvm", "on"), ("tcg", "on"), ("tcg", "off")])
+  func pings(engine: String, ioeventfd: String) throws {
     let namespace = try NetworkNamespace()
     let directory = try TemporaryDirectory()
     let trace = directory.url.appendingPathComponent("trace").path
@@ -25,7 +25,7 @@ struct LinuxNetworkTests {
         "netns", "exec", namespace.name, Tools.exeunt.path, "run", "--kernel", GuestKernel.path("vmlinux"),
         "--append", GuestKernel.commandLine + words, "--net", "tap:tap0,mac=52:54:00:77:00:02", "--serial",
         console.path,
-        "--ioeventfd", ioeventfd, "--trace", trace, "--timeout", "10m",
+        "--engine", engine, "--ioeventfd", ioeventfd, "--trace", trace, "--timeout", "10m",
       ]
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = FileHandle.nullDevice

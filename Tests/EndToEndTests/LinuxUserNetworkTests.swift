@@ -8,8 +8,8 @@ import Testing
 struct LinuxUserNetworkTests {
   @Test(
     "A kernel refuses a connection that a forward brings it, by ioeventfd and by exits; all packets are traced",
-    arguments: ["on", "off"])
-  func forward(ioeventfd: String) throws {
+    arguments: [("kvm", "on"), ("tcg", "on"), ("tcg", "off")])
+  func forward(engine: String, ioeventfd: String) throws {
     let directory = try TemporaryDirectory()
     let trace = directory.url.appendingPathComponent("trace").path
     let console = directory.url.appendingPathComponent("console")
@@ -19,7 +19,8 @@ struct LinuxUserNetworkTests {
     let words =
       " virtio_mmio.device=4K@0xd0200000:1 ip=10.0.2.15::10.0.2.2:255.255.255.0:guest:eth0:off root=/dev/none rootwait"
     process.arguments = [
-      "run", "--kernel", GuestKernel.path("vmlinux"), "--append", GuestKernel.commandLine + words, "--serial",
+      "run", "--engine", engine, "--kernel", GuestKernel.path("vmlinux"), "--append",
+      GuestKernel.commandLine + words, "--serial",
       console.path, "--netdev", "user,id=n0,hostfwd=tcp:127.0.0.1:\(port)-:80", "--object", "iothread,id=net",
       "--device", "virtio-net-device,netdev=n0,iothread=net,ioeventfd=\(ioeventfd)", "--trace", trace,
       "--timeout", "10m",

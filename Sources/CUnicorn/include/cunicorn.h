@@ -72,6 +72,7 @@ const char *cuc_message(int error);
 uint64_t cuc_flags(cuc_vcpu *vcpu);
 // A model-specific register.
 uint64_t cuc_model_specific(cuc_vcpu *vcpu, uint32_t index);
+void cuc_set_model_specific(cuc_vcpu *vcpu, uint32_t index, uint64_t value);
 void cuc_set_flags(cuc_vcpu *vcpu, uint64_t rflags);
 
 // The processor's state, as the library keeps it: read into the vCPU's own copy, which is returned, and written back from
