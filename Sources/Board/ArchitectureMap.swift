@@ -19,7 +19,7 @@ package struct ArchitectureMap: Sendable, Equatable {
     case .aarch64: self.init(ram: 1 << 30, ramLimit: 64 << 30, devices: 0x0900_0000)
     case .riscv64: self.init(ram: 2 << 30, ramLimit: 64 << 30, devices: 0x1000_0000)
     case .mips: self.init(ram: 0, ramLimit: 256 << 20, devices: 0x1000_0000)
-    case .s390x: self.init(ram: 0, ramLimit: 3 << 30, devices: 0xd000_0000)
+    case .ppc, .s390x: self.init(ram: 0, ramLimit: 3 << 30, devices: 0xd000_0000)
     }
   }
 

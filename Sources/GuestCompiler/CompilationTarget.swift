@@ -21,6 +21,7 @@ struct CompilationTarget {
         "--target=mips-unknown-linux-gnu", "-march=mips32r2", "-msoft-float", "-mno-abicalls", "-fno-pic",
         "-G0",
       ]
+    case .ppc: ["--target=powerpc-unknown-linux-gnu", "-msoft-float", "-fno-pic"]
     case .s390x: ["--target=s390x-unknown-linux-gnu", "-march=z10", "-msoft-float", "-fno-pic"]
     case .riscv64:
       [

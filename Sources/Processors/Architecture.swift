@@ -6,6 +6,8 @@ public enum Architecture: String, Sendable, Codable, CaseIterable {
   case aarch64
   /// MIPS32, big-endian.
   case mips
+  /// PowerPC, 32-bit, big-endian.
+  case ppc
   /// IBM's z/Architecture, big-endian.
   case s390x
   /// RISC-V with 64-bit registers, little-endian.
@@ -15,7 +17,7 @@ public enum Architecture: String, Sendable, Codable, CaseIterable {
   public var isBigEndian: Bool {
     switch self {
     case .x86, .aarch64, .riscv64: false
-    case .mips, .s390x: true
+    case .mips, .ppc, .s390x: true
     }
   }
 

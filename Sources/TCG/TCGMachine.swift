@@ -14,13 +14,7 @@ public final class TCGMachine: VirtualMachine {
   let code: TranslatedCode
   private let ticker: Ticker
 
-  private struct Kick: Sendable {
-    let size: UInt32
-    let value: UInt64?
-    let descriptor: CInt
-  }
-  // Made before a vCPU runs, and looked at by all of them.
-  private let kicks = Mutex<(ports: [UInt16: [Kick]], memory: [UInt64: [Kick]])>(([:], [:]))
+  private let kicks = KickTable()
   private let vcpus = Mutex<[TCGVcpu]>([])
   private let routes = Mutex<[UInt32: InterruptMessage]>([:])
 
@@ -72,25 +66,13 @@ public final class TCGMachine: VirtualMachine {
   }
 
   /// Has writes at an address signal an eventfd.
-  public func assign(_ event: borrowing IoEventFd) throws {
-    let kick = Kick(size: event.size, value: event.value, descriptor: event.descriptor)
-    switch event.address {
-    case .port(let port): kicks.withLock { $0.ports[port, default: []].append(kick) }
-    case .memory(let address): kicks.withLock { $0.memory[address, default: []].append(kick) }
-    }
-  }
+  public func assign(_ event: borrowing IoEventFd) throws { kicks.add(event) }
 
   /// Signals the eventfd that waits for a write.
   ///
   /// - Returns: false where none does: it is an exit.
   func kick(isPort: Bool, address: UInt64, size: UInt32, value: UInt64) -> Bool {
-    let matching = kicks.withLock { kicks -> CInt? in
-      let candidates = isPort ? kicks.ports[UInt16(truncatingIfNeeded: address)] : kicks.memory[address]
-      return candidates?.first { $0.size == size && ($0.value == nil || $0.value == value) }?.descriptor
-    }
-    guard let matching else { return false }
-    EventFD.signal(matching)
-    return true
+    kicks.signal(isPort: isPort, address: address, size: size, value: value)
   }
 
   /// Has an eventfd raise a line.

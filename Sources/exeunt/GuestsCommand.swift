@@ -31,7 +31,7 @@ struct GuestsCommand: ParsableCommand {
     completion: .list(GuestProgram.all.map(\.name)))
   var name: String?
 
-  @Option(help: "Those that are there for a kind of processor: x86_64, aarch64, mips, s390x, riscv64.")
+  @Option(help: "Those that are there for a kind of processor: x86_64, aarch64, mips, ppc, s390x, riscv64.")
   var arch = Architecture.x86
 
   @Option(help: "text or json.")

@@ -25,7 +25,7 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help:
-      "What kind of processor the guest is for: the host's (x86_64), or another, which QEMU's translator runs (aarch64, mips, s390x, riscv64)."
+      "What kind of processor the guest is for: the host's (x86_64), or another, which QEMU's translator runs (aarch64, mips, ppc, s390x, riscv64)."
   )
   var arch = Architecture.x86
 

@@ -8,14 +8,16 @@
 enum {
   CUC_ARCH_ARM64 = 2,
   CUC_ARCH_MIPS = 3,
+  CUC_ARCH_PPC = 5,
   CUC_ARCH_RISCV = 8,
   CUC_ARCH_S390X = 9,
   CUC_MODE_MIPS32 = 1 << 2,
+  CUC_MODE_PPC32 = 1 << 2,
   CUC_MODE_RISCV64 = 1 << 3,
   CUC_MODE_BIG_ENDIAN = 1 << 30,
 };
 
-// Numbers of registers: uc_arm64_reg, uc_mips_reg, uc_riscv_reg, uc_s390x_reg.
+// Numbers of registers: uc_arm64_reg, uc_mips_reg, uc_ppc_reg, uc_riscv_reg, uc_s390x_reg.
 enum {
   CUC_ARM64_X29 = 1,
   CUC_ARM64_X30 = 2,
@@ -24,6 +26,8 @@ enum {
   CUC_ARM64_PC = 260,
   CUC_MIPS_PC = 1,
   CUC_MIPS_0 = 2,
+  CUC_PPC_PC = 1,
+  CUC_PPC_0 = 2,
   CUC_RISCV_X0 = 1,
   CUC_RISCV_PC = 190,
   CUC_S390X_R0 = 1,

@@ -34,6 +34,14 @@
 #define FULL_FENCE ".set push\n .set noreorder\n sync\n b 1f\n nop\n 1: .set pop"
 #define WRITE_FENCE "sync"
 #define READ_FENCE "sync"
+#elif defined(__powerpc__)
+// A frame's header, of which the caller's is the first.
+#define ENTRY                                                                                                  \
+    "lis 1, (" TEXT(RAM_ADDRESS(STACK)) " - 16) >> 16\n ori 1, 1, (" TEXT(RAM_ADDRESS(STACK)) " - 16) & 0xffff\n" \
+    "b guest_start\n"
+#define FULL_FENCE "sync\n b 1f\n 1:"
+#define WRITE_FENCE "sync"
+#define READ_FENCE "sync"
 #elif defined(__s390x__)
 // Registers are saved in 160 bytes of their caller's stack.
 #define ENTRY "llilf %r15, " TEXT(RAM_ADDRESS(STACK)) " - 160\n jg guest_start\n"

@@ -41,6 +41,13 @@ struct ForeignProcessor {
       initial = []
       general = registers("$", CUC_MIPS_0, 32)
       addressLimit = 1 << 32
+    case .ppc:
+      (number, mode) = (CInt(CUC_ARCH_PPC), CInt(CUC_MODE_PPC32 | CUC_MODE_BIG_ENDIAN))
+      programCounter = CInt(CUC_PPC_PC)
+      argument = CInt(CUC_PPC_0 + 3)
+      initial = []
+      general = registers("r", CUC_PPC_0, 32)
+      addressLimit = 1 << 32
     case .riscv64:
       (number, mode) = (CInt(CUC_ARCH_RISCV), CInt(CUC_MODE_RISCV64))
       programCounter = CInt(CUC_RISCV_PC)
