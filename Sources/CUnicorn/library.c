@@ -108,7 +108,7 @@ static void load(void) {
     snprintf(problem, sizeof problem, "libunicorn.so.2 says that it is version %u.%u", major, minor);
     return;
   }
-  if (!cuc_find_flush(handle, find) || !cuc_find_code(handle, find)) return;
+  if (!cuc_find_flush(handle, find) || !cuc_find_code(handle, find) || !cuc_find_privileged(handle, find)) return;
   const char *difference = cuc_replace_functions(handle, find);
   if (difference) {
     // `find` has written into the same.

@@ -51,7 +51,8 @@ struct cuc_msr {
 
 // Near the end of the state: the last exception's error code, and whether it was an INT.
 // Behind them, the exception that is being delivered, for the library; -1: none.
-enum { CUC_ERROR_CODE_FROM_END = 176, CUC_OLD_EXCEPTION = 112 };
+// Between them, the debug registers.
+enum { CUC_ERROR_CODE_FROM_END = 176, CUC_DEBUG_REGISTERS = 16, CUC_OLD_EXCEPTION = 112 };
 
 // In front of the state within a context: its size, mode and architecture.
 enum { CUC_CONTEXT_HEADER = 16 };
@@ -99,7 +100,7 @@ struct cuc_vcpu {
   uc_context *context;
   size_t state_size;
   struct cuc_callbacks callbacks;
-  atomic_bool attention;
+  atomic_uint attention;
   bool stopped;
   struct cuc_walk walk;
   // The library's processor, once it has looked up an address.
@@ -132,6 +133,8 @@ bool cuc_machine_map(cuc_vcpu *vcpu, uint64_t address, uint64_t size, void *host
 void cuc_page_set(void *cpu, uint64_t linear, uint64_t physical, int rights);
 // Finds functions that code.c calls.
 bool cuc_find_code(void *handle, bool (*find)(void *handle, const char *name, void *place));
+// Finds functions that privileged.c calls.
+bool cuc_find_privileged(void *handle, bool (*find)(void *handle, const char *name, void *place));
 // Finds what empties the library's TLB.
 bool cuc_find_flush(void *handle, bool (*find)(void *handle, const char *name, void *place));
 
@@ -141,7 +144,8 @@ struct cuc_replacement {
   void *function;
   void *own;
 };
-enum { CUC_TRANSLATION_COUNT = 5, CUC_PROCESSOR_COUNT = 3, CUC_CODE_COUNT = 3 };
+enum { CUC_TRANSLATION_COUNT = 5, CUC_PROCESSOR_COUNT = 3, CUC_CODE_COUNT = 3, CUC_PRIVILEGED_COUNT = 9 };
+extern const struct cuc_replacement cuc_privileged[CUC_PRIVILEGED_COUNT];
 extern const struct cuc_replacement cuc_translation[CUC_TRANSLATION_COUNT];
 extern const struct cuc_replacement cuc_code[CUC_CODE_COUNT];
 extern const struct cuc_replacement cuc_processor[CUC_PROCESSOR_COUNT];

@@ -12,7 +12,17 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { COUNT = CUC_TRANSLATION_COUNT + CUC_PROCESSOR_COUNT + CUC_CODE_COUNT };
+enum { COUNT = CUC_TRANSLATION_COUNT + CUC_PROCESSOR_COUNT + CUC_CODE_COUNT + CUC_PRIVILEGED_COUNT };
+
+static const struct {
+  const struct cuc_replacement *first;
+  size_t count;
+} lists[] = {
+  {cuc_translation, CUC_TRANSLATION_COUNT},
+  {cuc_processor, CUC_PROCESSOR_COUNT},
+  {cuc_code, CUC_CODE_COUNT},
+  {cuc_privileged, CUC_PRIVILEGED_COUNT},
+};
 
 struct replacement {
   const struct cuc_replacement *what;
@@ -56,11 +66,11 @@ static bool replace(const struct sections *in, const ElfW(Rela) *relocations, si
 const char *cuc_replace_functions(void *handle, bool (*find)(void *handle, const char *name, void *place)) {
   static char problem[256];
   struct replacement replacements[COUNT];
+  size_t count = 0;
+  for (size_t list = 0; list < sizeof lists / sizeof *lists; list++) {
+    for (size_t i = 0; i < lists[list].count; i++) replacements[count++] = (struct replacement){&lists[list].first[i], false};
+  }
   for (size_t i = 0; i < COUNT; i++) {
-    const struct cuc_replacement *what = i < CUC_TRANSLATION_COUNT ? &cuc_translation[i]
-      : i < CUC_TRANSLATION_COUNT + CUC_PROCESSOR_COUNT            ? &cuc_processor[i - CUC_TRANSLATION_COUNT]
-                                                        : &cuc_code[i - CUC_TRANSLATION_COUNT - CUC_PROCESSOR_COUNT];
-    replacements[i] = (struct replacement){what, false};
     if (!find(handle, replacements[i].what->name, replacements[i].what->own)) {
       snprintf(problem, sizeof problem, "libunicorn.so.2 lacks %s, which version 2.0.1 has", replacements[i].what->name);
       return problem;

@@ -4,6 +4,9 @@
 
 _Thread_local cuc_vcpu *cuc_running;
 
+// At which blocks `attention` is called.
+enum { NOTHING, INTERRUPTS_ON, ALWAYS };
+
 static uint8_t *state_of(const cuc_vcpu *vcpu) { return (uint8_t *)vcpu->context + CUC_CONTEXT_HEADER; }
 
 static uint32_t on_in(uc_engine *uc, uint32_t port, int size, void *user) {
@@ -40,7 +43,8 @@ static void on_syscall(uc_engine *uc, void *user) {
 // then goes on at the block's beginning, so that what was done would be done twice; at the beginning nothing was done.
 static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *user) {
   cuc_vcpu *vcpu = user;
-  if (!atomic_load_explicit(&vcpu->attention, memory_order_acquire)) return;
+  unsigned wanted = atomic_load_explicit(&vcpu->attention, memory_order_acquire);
+  if (wanted == NOTHING || (wanted == INTERRUPTS_ON && !(cuc_flags(vcpu) & 1 << 9))) return;
   if (!vcpu->callbacks.attention(vcpu->callbacks.user)) return;
   vcpu->stopped = true;
   cuc_library.emu_stop(uc);
@@ -109,9 +113,12 @@ int cuc_run(cuc_vcpu *vcpu, uint64_t rip) {
 
 bool cuc_was_stopped(const cuc_vcpu *vcpu) { return vcpu->stopped; }
 
-void cuc_want_attention(cuc_vcpu *vcpu) { atomic_store_explicit(&vcpu->attention, true, memory_order_release); }
+void cuc_want_attention(cuc_vcpu *vcpu) { atomic_store_explicit(&vcpu->attention, ALWAYS, memory_order_release); }
 
-void cuc_give_attention(cuc_vcpu *vcpu) { atomic_store_explicit(&vcpu->attention, false, memory_order_release); }
+// What is looked at behind these is looked at after them.
+void cuc_give_attention(cuc_vcpu *vcpu) { atomic_exchange(&vcpu->attention, NOTHING); }
+
+void cuc_await_interrupts_on(cuc_vcpu *vcpu) { atomic_exchange(&vcpu->attention, INTERRUPTS_ON); }
 
 uint64_t cuc_flags(cuc_vcpu *vcpu) {
   uint64_t value = 0;

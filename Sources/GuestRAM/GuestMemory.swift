@@ -13,6 +13,9 @@ public final class GuestMemory: @unchecked Sendable {
   /// Called before a device writes, on its thread, with an offset in the mapping and a number of bytes: an engine that has made something of
   /// RAM's contents forgets it. Set before a vCPU runs. Indices of rings and numbers are not told of.
   public var onDeviceWrite: (@Sendable (_ offset: UInt64, _ count: Int) -> Void)?
+  /// Called with each fence between what a device writes and what it then reads: an engine whose guests' own fences order nothing orders
+  /// the vCPUs' accesses as well. Set before a vCPU runs.
+  public var onFence: (@Sendable () -> Void)?
   private let mapping: MemoryMapping
   // Copies of the two possible regions, so that the way to a byte is two comparisons without an array.
   private let lowStart: UInt64
@@ -108,6 +111,13 @@ public final class GuestMemory: @unchecked Sendable {
   ) throws(GuestMemoryError) {
     let pointer = try unsafe checkedHost(address, MemoryLayout<Value>.size)
     unsafe pointer.storeBytes(of: order == .little ? value.littleEndian : value.bigEndian, as: Value.self)
+  }
+
+  /// Lets what was written be seen before what is read next, as a driver's fence does the other way round: one of the two sees what the other
+  /// wrote.
+  public func fence() {
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    onFence?()
   }
 
   private func tell(_ pointer: UnsafeMutableRawPointer, _ count: Int) {

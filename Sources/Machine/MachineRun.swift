@@ -216,7 +216,7 @@ extension Machine {
   private func abandon() -> Never {
     let stuck = control.missing.map { "vcpu\($0)" }.joined(separator: ", ")
     let reason = control.requestedOutcome
-    let text = "exeunt: \(stuck) did not leave KVM_RUN within 5 s of being interrupted; giving up\n"
+    let text = "exeunt: \(stuck) did not leave the guest within 5 s of being interrupted; giving up\n"
     Terminal.restore()
     // Whoever should read that may not read any more.
     var output = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)

@@ -229,7 +229,7 @@ package final class VcpuRunner: VcpuExitHandler, @unchecked Sendable {
       return crash(error.message ?? what)
     case .shutdown:
       if control.resetAfterCrash() { return goesOn() }
-      return crash("triple fault (KVM_EXIT_SHUTDOWN)")
+      return crash("triple fault")
     case .failedEntry(let reason):
       return crash(
         "the processor refused to enter the guest (KVM_EXIT_FAIL_ENTRY, hardware reason 0x\(String(reason, radix: 16)))"

@@ -48,6 +48,8 @@ struct LocalAPIC {
 
   static let base: UInt64 = 0xfee0_0000
   static let length: UInt64 = 0x1000
+  /// The offset of the task priority register, which CR8 is, too.
+  static let taskPriority = Place.taskPriority
 
   private let identity: UInt32
   private var registers: [Int: UInt32] = [:]

@@ -35,6 +35,7 @@ public final class TCGMachine: VirtualMachine {
         code.forget(offset, count: count)
         turns.give()
       }
+      memory.onFence = try ProcessFence.make()
       try ticker.start { [weak self] line in self?.pulse(line) }
     } catch {
       throw TCGError("the thread of timers and eventfds: \(error)")
@@ -43,6 +44,7 @@ public final class TCGMachine: VirtualMachine {
 
   deinit {
     memory.onDeviceWrite = nil
+    memory.onFence = nil
     ticker.stop()
   }
 

@@ -26,6 +26,8 @@ extension TCGVcpu {
     }
     guard machine.hasLocalControllers else { return nil }
     switch index {
+    case UInt32(CUC_TASK_PRIORITY):
+      return lock.withLock { UInt64(arrivals.apic.read(LocalAPIC.taskPriority, now: 0) >> 4) }
     // Enabled, and the first vCPU is who boots.
     case Register.base: return LocalAPIC.base | 1 << 11 | (id == 0 ? 1 << 8 : 0)
     case Register.deadline: return lock.withLock { arrivals.apic.timeStampDeadline }
@@ -42,6 +44,8 @@ extension TCGVcpu {
     }
     guard machine.hasLocalControllers else { return false }
     switch index {
+    case UInt32(CUC_TASK_PRIORITY):
+      writeLocalAPIC(LocalAPIC.taskPriority, UInt32(truncatingIfNeeded: value) << 4, translator)
     // Where it is stays.
     case Register.base: break
     case Register.deadline:

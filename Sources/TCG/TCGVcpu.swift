@@ -12,7 +12,7 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
   /// Its number, from 0; also its local APIC's.
   public let id: UInt32
   unowned let machine: TCGMachine
-  private var translator: Translator
+  private(set) var translator: Translator
   // Those of before a reset, as long as the thread may be within.
   private var retired: [Translator] = []
   @exclusivity(unchecked) private var handler: (any VcpuExitHandler)?
@@ -56,6 +56,8 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
       // The thread is on its own stack here, and so in none of them.
       if !retired.isEmpty {
         machine.turns.take(nil)
+        // Their stacks are left for good, with what is on them: what they have is given back here.
+        for translator in retired { translator.close() }
         retired.removeAll()
         machine.turns.give()
       }
@@ -135,18 +137,21 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
       (arrivals.apic.pending != nil, arrivals.apic.hasNonMaskable || arrivals.initialize)
     }
     if isUnmaskable { return true }
-    guard isPending else {
+    if isPending, translator.flags & 1 << 9 != 0 { return !translator.state.inhibitsInterrupts }
+    if isPending {
+      // A loop with interrupts off is not to be looked at block by block.
+      cuc_await_interrupts_on(translator.processor)
+    } else {
       cuc_give_attention(translator.processor)
-      // What came between the look and that is looked at now.
-      let isLate = lock.withLock {
-        arrivals.apic.pending != nil || arrivals.apic.hasNonMaskable || arrivals.initialize
-      }
-      if isLate || wantsExit.load(ordering: .acquiring) || wantsTurnBack.load(ordering: .acquiring) {
-        cuc_want_attention(translator.processor)
-      }
-      return false
     }
-    return translator.flags & 1 << 9 != 0 && !translator.state.inhibitsInterrupts
+    // What came between the look and that is looked at now.
+    let isLate = lock.withLock {
+      !isPending && arrivals.apic.pending != nil || arrivals.apic.hasNonMaskable || arrivals.initialize
+    }
+    if isLate || wantsExit.load(ordering: .acquiring) || wantsTurnBack.load(ordering: .acquiring) {
+      cuc_want_attention(translator.processor)
+    }
+    return false
   }
 
   private func notify() {
@@ -309,7 +314,7 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
     machine.turns.take(self)
   }
 
-  private func writeLocalAPIC(_ offset: Int, _ value: UInt32, _ translator: Translator) {
+  func writeLocalAPIC(_ offset: Int, _ value: UInt32, _ translator: Translator) {
     let (effect, deadline) = lock.withLock {
       (arrivals.apic.write(offset, value, now: Clock.monotonic), arrivals.apic.deadline)
     }

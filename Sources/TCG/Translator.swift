@@ -45,10 +45,17 @@ final class Translator {
   }
   private let box: Box
 
-  deinit {
+  private var isClosed = false
+
+  /// Gives back the library's processor and the stack, on which nothing runs any more.
+  func close() {
+    guard !isClosed else { return }
+    isClosed = true
     cuc_vcpu_free(processor)
     cuc_fiber_free(fiber)
   }
+
+  deinit { close() }
 
   private func map(_ memory: GuestMemory) throws {
     var place: UInt64 = 0

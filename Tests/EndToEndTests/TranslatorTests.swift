@@ -100,6 +100,24 @@ struct TranslatorTests {
     #expect(output.status == 0 || output.status == 15 << 1 | 1, "\(output.standardError)")
   }
 
+  @Test("a reset gives back what the processor before it had")
+  func resets() throws {
+    let directory = try TemporaryDirectory()
+    let image = directory.url.appendingPathComponent("guest.bin")
+    // mov $0xfe, %al; out %al, $0x64; hlt
+    try Data([0xb0, 0xfe, 0xe6, 0x64, 0xf4] as [UInt8]).write(to: image)
+    let output = try run(
+      URL(fileURLWithPath: "/bin/sh"),
+      [
+        "-c", "ulimit -v 16777216 && exec \"$@\"", "sh", Tools.exeunt.path, "run", "--engine", "tcg",
+        "--flat",
+        image.path, "--timeout", "5s",
+      ])
+    // Each has a GiB of addresses for translated code.
+    let resets = output.standardError.firstMatch(of: /([0-9]+) resets/).flatMap { Int($0.1) }
+    #expect(output.status == 6 && resets ?? 0 > 50, "\(output.standardError)")
+  }
+
   private static var patching: [UInt8] {
     let image = exeunt_test_image_patching()
     return Array(UnsafeRawBufferPointer(start: image.bytes, count: Int(image.length)))

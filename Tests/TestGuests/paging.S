@@ -1,6 +1,6 @@
 // A guest in 64-bit mode that looks at what its page tables do: pages that lie elsewhere, small and large; each kind of page fault with
 // its error code and address; accessed and dirty bits; what is written by one address and executed by another; a user's
-// code, its faults and system calls. Ends in good order, or with the number of the step that went wrong.
+// code, its faults, system calls and ports. Ends in good order, or with the number of the step that went wrong.
 #include "guest.h"
 
 #define AT(label) (((label) - exeunt_test_paging) + LOAD)
@@ -77,6 +77,12 @@ BEGIN paging
     movl    $INTERRUPTS + 14 * 16, %edi
     movl    $AT(.Lpaging_fault), %eax
     call    .Lpaging_gate
+    movl    $INTERRUPTS + 13 * 16, %edi
+    movl    $AT(.Lpaging_protection), %eax
+    call    .Lpaging_gate
+    movl    $INTERRUPTS + 1 * 16, %edi
+    movl    $AT(.Lpaging_debug), %eax
+    call    .Lpaging_gate
     lidt    AT(.Lpaging_idt)
     // Segments of kernel and users, and a task with the kernel's stack.
     movl    $AT(.Lpaging_segments), %esi
@@ -84,6 +90,8 @@ BEGIN paging
     movl    $7, %ecx
     rep movsq
     PUT     KERNEL_STACK, TASK + 4
+    // No map of ports: it would begin behind the task's end.
+    movw    $0x68, TASK + 0x66
     lgdt    AT(.Lpaging_gdt)
     movl    $0x28, %eax
     ltr     %ax
@@ -209,6 +217,27 @@ BEGIN paging
     movq    (%rdx), %rax
 1:  FAULT   14, 0, PAGE(1)
 
+    // 20: the task's priority is kept; 21: a breakpoint of the processor's may be taken, and does no harm.
+    movb    $20, %r15b
+    movl    $15, %eax
+    movq    %rax, %cr8
+    movq    %cr8, %rcx
+    cmpl    $15, %ecx
+    jne     .Lpaging_wrong
+    xorl    %eax, %eax
+    movq    %rax, %cr8
+    movb    $21, %r15b
+    movl    $AT(1f), %eax
+    movq    %rax, %dr0
+    movl    $0x401, %eax
+    movq    %rax, %dr7
+1:  nop
+    movq    %dr0, %rax
+    cmpl    $AT(1b), %eax
+    jne     .Lpaging_wrong
+    xorl    %eax, %eax
+    movq    %rax, %dr7
+
     // 15: a user's code reads what is the kernel's. Its page: movabs $…, %rdx; mov (%rdx), %al.
     movl    $AT(.Lpaging_user), %esi
     movl    $FRAMES + 0x6000, %edi
@@ -253,6 +282,17 @@ BEGIN paging
     cmpl    $2, NOTE_CALLS
     jne     .Lpaging_wrong
 
+    // 19: a user's code may not have ports that its task has not.
+    EXPECT_FAULT
+    pushq   $0x1b
+    movabsq $PAGE(10), %rax
+    pushq   %rax
+    pushq   $0x202
+    pushq   $0x23
+    movabsq $PAGE(8) + .Lpaging_user_port - .Lpaging_user, %rax
+    pushq   %rax
+    iretq
+1:  FAULT   19, 0x10000, 0
     POWER_OFF
 
 .Lpaging_wrong:
@@ -276,9 +316,20 @@ BEGIN paging
     movb    $99, %r15b
     jmp     .Lpaging_wrong
 
+.Lpaging_debug:
+    xorl    %eax, %eax
+    movq    %rax, %dr7
+    iretq
+
+.Lpaging_protection:
+    popq    NOTE_CODE
+    orl     $0x10000, NOTE_CODE
+    xorl    %eax, %eax
+    jmp     1f
 .Lpaging_fault:
     popq    NOTE_CODE
     movq    %cr2, %rax
+1:
     movq    %rax, NOTE_ADDRESS
     // Where a fault was not expected that is 0.
     movq    NOTE_RESUME, %rax
@@ -340,6 +391,9 @@ BEGIN paging
     .byte   0x48
     syscall
 .Lpaging_after_second:
+1:  jmp     1b
+.Lpaging_user_port:
+    inb     $0x80, %al
 1:  jmp     1b
 
     .balign 8

@@ -13,6 +13,9 @@ enum {
   CUC_INVALID_INSTRUCTION = 10,
 };
 
+// The number of no model-specific register.
+enum { CUC_TASK_PRIORITY = 0x7fffffff };
+
 // What a vCPU's translator calls, with `user`, on the thread that runs it.
 struct cuc_callbacks {
   void *user;
@@ -25,7 +28,7 @@ struct cuc_callbacks {
   void (*system_call)(void *user);
   // CPUID: EAX, EBX, ECX and EDX, as the library would answer, to be changed.
   void (*identify)(void *user, uint32_t leaf, uint32_t subleaf, uint32_t values[4]);
-  // RDMSR and WRMSR; false: the library does them.
+  // RDMSR and WRMSR; false: the library does them. CUC_TASK_PRIORITY is CR8.
   bool (*read_model_specific)(void *user, uint32_t index, uint64_t *value);
   bool (*write_model_specific)(void *user, uint32_t index, uint64_t value);
   // Somebody wants the vCPU's attention, and a translated block is about to begin: all registers are those of the moment.
@@ -63,9 +66,11 @@ int cuc_map_io(cuc_vcpu *vcpu, uint64_t address, uint64_t size);
 int cuc_run(cuc_vcpu *vcpu, uint64_t rip);
 // Whether the last run ended because `attention` said so.
 bool cuc_was_stopped(const cuc_vcpu *vcpu);
-// Has `attention` called at the next block, and from then on at each, until the second. From any thread.
+// Has `attention` called at the next block, and from then on at each, until one of the others. From any thread.
 void cuc_want_attention(cuc_vcpu *vcpu);
 void cuc_give_attention(cuc_vcpu *vcpu);
+// Has it called at blocks that begin with interrupts on (RFLAGS.IF) alone.
+void cuc_await_interrupts_on(cuc_vcpu *vcpu);
 // What an uc_err means.
 const char *cuc_message(int error);
 
@@ -86,6 +91,7 @@ void cuc_flush(cuc_vcpu *vcpu);
 enum {
   CUC_GENERAL = 0, // 16 of 64 bits, in the order of instructions
   CUC_RIP = 128,
+  CUC_FLAGS = 136, // without those of arithmetic
   CUC_HIDDEN_FLAGS = 176, // 32 bits: CUC_HF_*
   CUC_SEGMENTS = 184, // ES, CS, SS, DS, FS, GS, LDTR, TR, GDTR, IDTR
   CUC_SEGMENT_SIZE = 24, // selector, 4 bytes of nothing, base of 64 bits, limit, flags
@@ -110,6 +116,10 @@ enum {
 // What the library noted with the last exception, in the copy of the state.
 int32_t cuc_error_code(const cuc_vcpu *vcpu);
 bool cuc_is_software_interrupt(const cuc_vcpu *vcpu);
+
+// membarrier(2): a fence for every thread of the process. Whether the kernel has it; to be asked once before.
+bool cuc_register_fence(void);
+void cuc_fence(void);
 
 // A stack to be left in the middle and returned to, by one thread.
 typedef struct cuc_fiber cuc_fiber;

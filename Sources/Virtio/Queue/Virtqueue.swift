@@ -188,7 +188,7 @@ package struct Virtqueue: Sendable {
       try store(nextUsed, used.advanced(by: 2), memory)
       // The driver does the same the other way round: it writes what it wants, then looks at the index. One of the two sees
       // what the other wrote.
-      atomicMemoryFence(ordering: .sequentiallyConsistent)
+      memory.fence()
       return Publication(
         requests: nextUsed &- old, inFlight: inFlight,
         wantsInterrupt: try wantsInterrupt(from: old, memory))
@@ -227,7 +227,7 @@ package struct Virtqueue: Sendable {
       } else {
         try store(0, used, memory)
       }
-      atomicMemoryFence(ordering: .sequentiallyConsistent)
+      memory.fence()
       return try load(availableIndex, memory) != nextAvailable
     } catch {
       fault = error
