@@ -45,7 +45,7 @@ let monitor: [Target] = [
   .target(name: "KVM", dependencies: ["Engine", "GuestRAM", "Platform", "CKVM"], swiftSettings: strict),
   .target(name: "CUnicorn", cSettings: c, linkerSettings: [.linkedLibrary("dl")]),
   .target(
-    name: "TCG", dependencies: ["Engine", "GuestRAM", "Platform", "CUnicorn", "Processors"],
+    name: "TCG", dependencies: ["Engine", "GuestRAM", "Platform", "Devices", "CUnicorn", "Processors"],
     swiftSettings: swift),
   .target(name: "Board", dependencies: ["Processors"], swiftSettings: swift),
   // Runs the toolchain's clang and ld.lld for guests of other architectures, whenever their sources have changed.
@@ -202,7 +202,8 @@ let package = Package(
       name: "URingTests", dependencies: ["URing", "Platform", "CURing", "CLinux", "TestSupport"],
       swiftSettings: swift),
     .testTarget(
-      name: "TCGTests", dependencies: ["TCG", "Engine", "GuestRAM", "Platform"], swiftSettings: swift),
+      name: "TCGTests", dependencies: ["TCG", "Engine", "Devices", "GuestRAM", "Platform"],
+      swiftSettings: swift),
     .testTarget(name: "GuestRAMTests", dependencies: ["GuestRAM", "TestSupport"], swiftSettings: swift),
     .target(
       name: "RingDriver", dependencies: ["Devices", "GuestRAM"], path: "Tests/RingDriver",

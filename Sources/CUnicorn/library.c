@@ -125,4 +125,6 @@ const char *cuc_load(void) {
   return problem[0] ? problem : NULL;
 }
 
+unsigned cuc_version(void) { return cuc_library.version(NULL, NULL); }
+
 const char *cuc_message(int error) { return cuc_library.strerror(error); }

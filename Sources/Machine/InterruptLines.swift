@@ -122,89 +122,45 @@ final class LineLevels: InterruptLevels {
 
 /// What the I/O APIC in this process makes of its lines. The kernel is told too, for lines that eventfds raise.
 final class InterruptRoutes: InterruptMessageSink {
-  private struct Lines {
-    var messages: [UInt32: InterruptMessage] = [:]
-    /// Lines whose level is high, of those that have one.
-    var high: Set<UInt32> = []
-    /// Level-triggered lines whose message was sent, and whose interrupt has not ended yet (Remote IRR).
-    var inService: Set<UInt32> = []
-
-    /// The message of a level-triggered line that is high, if it is time for one.
-    mutating func due(_ line: UInt32) -> InterruptMessage? {
-      guard high.contains(line), let message = messages[line], message.isLevelTriggered,
-        inService.insert(line).inserted
-      else { return nil }
-      return message
-    }
-  }
-
   let machine: any VirtualMachine
-  private let lines = Mutex(Lines())
+  private let lines = Mutex(IOAPICLines())
 
   init(machine: any VirtualMachine) { self.machine = machine }
 
-  func message(of line: UInt32) -> InterruptMessage? { lines.withLock { $0.messages[line] } }
+  func message(of line: UInt32) -> InterruptMessage? { lines.withLock { $0.routes[line].map(\.message) } }
 
   /// Whether a line does what a vCPU with interrupts off notices, too.
   var hasUnmaskableLines: Bool {
     lines.withLock { lines in
-      lines.messages.values.contains { InterruptMessage.isUnmaskable(data: $0.data) }
+      lines.routes.values.contains { InterruptMessage.isUnmaskable(data: $0.data) }
     }
   }
 
-  /// Sets a line's level. A level-triggered line interrupts for as long as it is high; what an edge-triggered one does while it is masked
-  /// is lost.
+  /// Sets a line's level.
   ///
   /// - Returns: whether it interrupts now.
   func setLevel(of line: UInt32, high: Bool) -> Bool {
-    let message = lines.withLock { lines -> InterruptMessage? in
-      guard high else {
-        lines.high.remove(line)
-        return nil
-      }
-      guard lines.high.insert(line).inserted else { return nil }
-      guard let message = lines.messages[line], !message.isLevelTriggered else { return lines.due(line) }
-      return message
-    }
-    guard let message else { return false }
-    send(message)
+    guard let route = lines.withLock({ $0.setLevel(of: line, high: high) }) else { return false }
+    send(route)
     return true
   }
 
   func routesChanged(_ routes: [IOAPIC.Route]) {
-    let table = routes.map { (line: $0.line, message: InterruptMessage(address: $0.address, data: $0.data)) }
-    let due = lines.withLock { lines in
-      lines.messages = Dictionary(uniqueKeysWithValues: table.map { ($0.line, $0.message) })
-      // A line that is made edge-triggered has nothing to end.
-      lines.inService = lines.inService.filter { lines.messages[$0].map(\.isLevelTriggered) ?? true }
-      return table.compactMap { lines.due($0.line) }
-    }
+    let due = lines.withLock { $0.setRoutes(routes) }
     // The table holds at most the I/O APIC's 24 lines, which the kernel accepts; a message that it finds senseless
     // is the guest's doing and is not delivered.
-    try? machine.setRoutes(table)
+    try? machine.setRoutes(routes.map { (line: $0.line, message: $0.message) })
     due.forEach(send)
   }
 
-  func interruptEnded(line: UInt32) {
-    let message = lines.withLock { lines in
-      lines.inService.remove(line)
-      return lines.due(line)
-    }
-    message.map(send)
-  }
+  func interruptEnded(line: UInt32) { lines.withLock { $0.interruptEnded(line: line) }.map(send) }
 
-  func reset() {
-    lines.withLock { lines in
-      lines.high = []
-      lines.inService = []
-    }
-  }
+  func reset() { lines.withLock { $0.reset() } }
 
   /// Fails where the guest programmed a message that no vCPU takes; hardware would drop it as well.
-  private func send(_ message: InterruptMessage) { try? machine.signal(message) }
+  private func send(_ route: IOAPIC.Route) { try? machine.signal(route.message) }
 }
 
-extension InterruptMessage {
-  /// Bit 15 of the data (Intel SDM volume 3, section 11.11.2).
-  fileprivate var isLevelTriggered: Bool { data & 1 << 15 != 0 }
+extension IOAPIC.Route {
+  fileprivate var message: InterruptMessage { InterruptMessage(address: address, data: data) }
 }

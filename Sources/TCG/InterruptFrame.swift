@@ -46,6 +46,7 @@ struct InterruptFrame {
       try InterruptFrame(translator, memory).enter(event)
       return true
     } catch {
+      if case .software(let vector) = event { goBack(before: vector, translator, memory) }
       // A fault while an exception that may cause others is delivered is a double one (section 6.15, table 6-5).
       let isContributory =
         if case .fault(let vector, _) = event { [0, 10, 11, 12, 13, 14].contains(vector) } else { false }
@@ -54,6 +55,16 @@ struct InterruptFrame {
         isContributory ? .fault(8, code: 0) : .fault(error.vector, code: error.code), to: translator,
         memory: memory)
     }
+  }
+
+  /// What is wrong with an INT is told with its own address, and not with that behind it.
+  private static func goBack(before vector: UInt8, _ translator: Translator, _ memory: GuestMemory) {
+    // As it was: part of the way may have been gone.
+    let state = translator.state
+    let last = LinearMemory(state, memory).read(state.base(.cs) &+ state.rip &- 2, bytes: 2)
+    // INT has its vector in a second byte; INT3 and INTO are one.
+    state.rip &-= last == UInt64(vector) << 8 | 0xcd ? 2 : 1
+    translator.apply()
   }
 
   private func enter(_ event: Event) throws(Refusal) {

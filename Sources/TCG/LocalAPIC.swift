@@ -25,6 +25,7 @@ struct InterruptCommand: Sendable {
   static let nonMaskable: UInt8 = 4
   static let initialize: UInt8 = 5
   static let startUp: UInt8 = 6
+  static let external: UInt8 = 7
 
   var vector: UInt8
   /// The delivery mode.
@@ -82,6 +83,7 @@ struct LocalAPIC {
     static let commandLow = 0x300
     static let commandHigh = 0x310
     static let timer = 0x320
+    static let external = 0x350
     static let lastLocal = 0x370
     static let initialCount = 0x380
     static let currentCount = 0x390
@@ -89,13 +91,20 @@ struct LocalAPIC {
   }
   private static let masked: UInt32 = 1 << 16
 
-  init(identity: UInt32) {
+  /// - Parameter takesExternal: whether its first pin leads to the 8259s, as firmware leaves it.
+  init(identity: UInt32, takesExternal: Bool = false) {
     self.identity = identity
     for place in stride(from: Place.timer, through: Place.lastLocal, by: 0x10) {
       registers[place] = Self.masked
     }
     registers[Place.spurious] = 0xff
     registers[Place.destinationFormat] = .max
+    if takesExternal { registers[Place.external] = UInt32(InterruptCommand.external) << 8 }
+  }
+
+  /// Whether the processor takes interrupts of the 8259s through the first pin.
+  var takesExternal: Bool {
+    self[Place.external] & (Self.masked | 0x700) == UInt32(InterruptCommand.external) << 8
   }
 
   private var isEnabled: Bool { self[Place.spurious] & 1 << 8 != 0 }

@@ -10,11 +10,14 @@ public final class TCGEngine: ExecutionEngine {
   /// Finds the library.
   ///
   /// - Throws: what is wrong, with the package to install.
-  public init() throws {
-    if let problem = cuc_load() {
-      throw TCGError(
-        "the translator is not there: \(String(cString: problem)); install it (Debian: libunicorn2)")
-    }
+  public init() throws(TCGLibraryError) {
+    if let problem = cuc_load() { throw TCGLibraryError(problem: String(cString: problem)) }
+  }
+
+  /// The library's version, such as 2.0.1. Only where an engine could be made.
+  public static var libraryVersion: String {
+    let version = cuc_version()
+    return [24, 16, 8].map { "\(version >> $0 & 0xff)" }.joined(separator: ".")
   }
 
   /// The name in messages.
@@ -25,11 +28,6 @@ public final class TCGEngine: ExecutionEngine {
 
   /// Refuses what is not there.
   public func check(_ requirements: MachineRequirements) throws {
-    if requirements.interruptControllers == .all {
-      throw TCGError(
-        "--irqchip kernel: there is no kernel under --engine tcg that has interrupt controllers; use --irqchip split or none"
-      )
-    }
     if requirements.vcpus > 64 {
       throw TCGError("--cpus \(requirements.vcpus): --engine tcg runs 64 at the most")
     }
@@ -48,6 +46,16 @@ public final class TCGEngine: ExecutionEngine {
     _ requirements: MachineRequirements, memory: GuestMemory, reserved: Range<UInt64>
   ) throws -> TCGMachine {
     try TCGMachine(requirements, memory: memory)
+  }
+}
+
+/// The library is not there, or not one that is known here.
+public struct TCGLibraryError: Error, Sendable, CustomStringConvertible {
+  /// What is wrong with it.
+  public let problem: String
+  /// The message, with the package to install.
+  public var description: String {
+    "the translator is not there: \(problem); install it (Debian: libunicorn2)"
   }
 }
 

@@ -1,3 +1,4 @@
+import Devices
 import Engine
 import Glibc
 import GuestRAM
@@ -13,6 +14,8 @@ public final class TCGMachine: VirtualMachine {
   let turns: TranslationTurns
   let code: TranslatedCode
   private let ticker: Ticker
+  /// What `--irqchip kernel` has beside local APICs.
+  let board: BoardControllers?
 
   private let kicks = KickTable()
   private let vcpus = Mutex<[TCGVcpu]>([])
@@ -29,6 +32,9 @@ public final class TCGMachine: VirtualMachine {
       turns = TranslationTurns { [weak ticker] in ticker?.wakeUp() }
       code = try TranslatedCode(memory)
       ticker.turns = turns
+      board = requirements.interruptControllers == .all ? BoardControllers() : nil
+      board?.machine = self
+      ticker.onTimer(Self.boardTimer) { [weak self] _ in self?.board?.timerExpired() }
       memory.onDeviceWrite = { [turns, code] offset, count in
         guard code.isAt(offset, count: count) else { return }
         turns.take(nil)
@@ -87,12 +93,16 @@ public final class TCGMachine: VirtualMachine {
   }
 
   private func pulse(_ line: UInt32) {
+    if let board { return board.pulse(line) }
     if let message = routes.withLock({ $0[line] }) { deliver(message) }
   }
 
-  /// There are no lines but those of routes.
+  /// Sets a line of the 8259s and the I/O APIC.
   public func setInterruptLine(_ line: UInt32, high: Bool) throws {
-    throw TCGError("interrupt line \(line): --engine tcg has no controller with lines")
+    guard let board, line < IOAPIC.lineCount else {
+      throw TCGError("interrupt line \(line): this machine's engine has no controller with that line")
+    }
+    board.setLine(line, high: high)
   }
 
   /// Sends a message to the local APICs.
@@ -121,24 +131,36 @@ public final class TCGMachine: VirtualMachine {
     }
   }
 
-  /// Has no controllers that firmware leaves in a state.
-  public func setFirmwareInterrupts() throws {}
+  /// Has whoever takes interrupts of the 8259s look at them.
+  func requestExternalInterrupt() {
+    for vcpu in vcpus.withLock({ $0 }) { vcpu.externalInterruptRequested() }
+  }
+
+  /// Leaves the 8259s and the timer as firmware does.
+  public func setFirmwareInterrupts() throws { board?.setFirmwareState() }
 
   /// With local APICs.
   public var haltsInGuestMode: Bool { hasLocalControllers }
 
-  /// The I/O APIC is the machine's.
-  public func hasUnmaskableLines() throws -> Bool { false }
+  /// Of the engine's I/O APIC.
+  public func hasUnmaskableLines() throws -> Bool { board?.hasUnmaskableLines ?? false }
 
-  /// There is nothing but vCPUs and routes.
+  /// It is always the same.
   public func keepPowerOnState() throws {}
 
-  /// Forgets the routes.
-  public func reset() throws { routes.withLock { $0 = [:] } }
+  /// Forgets the routes, and puts the controllers back.
+  public func reset() throws {
+    routes.withLock { $0 = [:] }
+    board?.reset()
+  }
 
   /// Keeps none.
   public func counters() throws -> (any CounterSource)? { nil }
 
+  /// Stands for the 8254 among the vCPUs' timers.
+  private static let boardTimer = UInt32.max
+  /// Says when the 8254 is due, or never.
+  func setBoardTimer(at deadline: UInt64?) { ticker.setTimer(Self.boardTimer, at: deadline) }
   /// Has something called at a time of CLOCK_MONOTONIC, or never.
   func setTimer(of vcpu: UInt32, at deadline: UInt64?) { ticker.setTimer(vcpu, at: deadline) }
   /// Says what a vCPU's timer calls.

@@ -39,7 +39,7 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
   init(id: UInt32, machine: TCGMachine) throws {
     self.id = id
     self.machine = machine
-    arrivals = Arrivals(apic: LocalAPIC(identity: id))
+    arrivals = Arrivals(apic: LocalAPIC(identity: id, takesExternal: machine.board != nil && id == 0))
     translator = try Translator(memory: machine.memory, code: machine.code)
     arrivals.isWaitingForStart = machine.hasLocalControllers && id != 0
     translator.owner = self
@@ -122,7 +122,7 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
           if arrivals.start != nil { return false }
         } else {
           guard arrivals.isHalted else { return true }
-          if arrivals.apic.hasNonMaskable || hasInterruptsOn && arrivals.apic.pending != nil { return false }
+          if arrivals.apic.hasNonMaskable || hasInterruptsOn && isInterrupted { return false }
         }
         arrived.wait(lock)
       }
@@ -134,7 +134,7 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
     if wantsExit.load(ordering: .acquiring) { return true }
     if wantsTurnBack.exchange(false, ordering: .acquiringAndReleasing) { return true }
     let (isPending, isUnmaskable) = lock.withLock {
-      (arrivals.apic.pending != nil, arrivals.apic.hasNonMaskable || arrivals.initialize)
+      (isInterrupted, arrivals.apic.hasNonMaskable || arrivals.initialize)
     }
     if isUnmaskable { return true }
     if isPending, translator.flags & 1 << 9 != 0 { return !translator.state.inhibitsInterrupts }
@@ -146,7 +146,7 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
     }
     // What came between the look and that is looked at now.
     let isLate = lock.withLock {
-      !isPending && arrivals.apic.pending != nil || arrivals.apic.hasNonMaskable || arrivals.initialize
+      !isPending && isInterrupted || arrivals.apic.hasNonMaskable || arrivals.initialize
     }
     if isLate || wantsExit.load(ordering: .acquiring) || wantsTurnBack.load(ordering: .acquiring) {
       cuc_want_attention(translator.processor)
@@ -161,14 +161,27 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
 
   // MARK: Interrupts
 
+  private var freshAPIC: LocalAPIC {
+    LocalAPIC(identity: id, takesExternal: machine.board != nil && id == 0)
+  }
+
+  /// Whether there is an interrupt that it would take with interrupts on. Under the lock.
+  private var isInterrupted: Bool {
+    arrivals.apic.pending != nil || arrivals.apic.takesExternal && machine.board?.hasRequest == true
+  }
+
+  /// The 8259s want to interrupt whoever takes interrupts of theirs. From any thread.
+  func externalInterruptRequested() {
+    if lock.withLock({ arrivals.apic.takesExternal }) { notify() }
+  }
+
   private func deliverInterrupts(_ translator: Translator) {
     let hasInterruptsOn = translator.flags & 1 << 9 != 0 && !translator.state.inhibitsInterrupts
     enum Arrival { case none, vector(UInt8), nonMaskable, initialize, start(UInt8) }
     let arrival = lock.withLock { () -> Arrival in
       if arrivals.initialize {
         // A start-up message that came meanwhile is for what INIT leaves.
-        arrivals = Arrivals(
-          apic: LocalAPIC(identity: id), isWaitingForStart: id != 0, start: arrivals.start)
+        arrivals = Arrivals(apic: freshAPIC, isWaitingForStart: id != 0, start: arrivals.start)
         return .initialize
       }
       if arrivals.isWaitingForStart {
@@ -180,7 +193,9 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
         (arrivals.apic.hasNonMaskable, arrivals.isHalted) = (false, false)
         return .nonMaskable
       }
-      guard hasInterruptsOn, let vector = arrivals.apic.acknowledge() else { return .none }
+      guard hasInterruptsOn else { return .none }
+      let external = arrivals.apic.takesExternal ? machine.board?.acknowledge() : nil
+      guard let vector = external ?? arrivals.apic.acknowledge() else { return .none }
       arrivals.isHalted = false
       return .vector(vector)
     }
@@ -276,6 +291,9 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
       let value = lock.withLock { arrivals.apic.read(offset, now: Clock.monotonic) }
       return UInt64(value >> (8 * UInt32(offset & 3)))
     }
+    if let board = machine.board, BoardControllers.have(isPort: isPort, address) {
+      return board.read(isPort: isPort, address, size)
+    }
     var value: UInt64 = 0
     withUnsafeMutableBytes(of: &value) { access(isPort, address, size, isWrite: false, $0, translator) }
     return value
@@ -287,6 +305,9 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
     if !isPort, isLocalAPIC(address) {
       writeLocalAPIC(Int(address - LocalAPIC.base), UInt32(truncatingIfNeeded: value), translator)
       return
+    }
+    if let board = machine.board, BoardControllers.have(isPort: isPort, address) {
+      return board.write(isPort: isPort, address, size, value)
     }
     if machine.kick(isPort: isPort, address: address, size: UInt32(size), value: value) { return }
     var value = value
@@ -321,6 +342,7 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
     switch effect {
     case .none: break
     case .timer: machine.setTimer(of: id, at: deadline)
+    case .ended(let vector) where machine.board != nil: machine.board?.interruptEnded(vector: vector)
     case .ended(let vector):
       machine.turns.give()
       report(.endOfInterrupt(vector: vector), translator)
@@ -335,7 +357,7 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
       }
     }
     // What a lower priority has let through.
-    if lock.withLock({ arrivals.apic.pending != nil }) { cuc_want_attention(translator.processor) }
+    if lock.withLock({ isInterrupted }) { cuc_want_attention(translator.processor) }
   }
 
   // MARK: From outside
@@ -405,8 +427,7 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
     clocks = [:]
     lock.withLock {
       translator = fresh
-      arrivals = Arrivals(
-        apic: LocalAPIC(identity: id), isWaitingForStart: machine.hasLocalControllers && id != 0)
+      arrivals = Arrivals(apic: freshAPIC, isWaitingForStart: machine.hasLocalControllers && id != 0)
     }
     machine.setTimer(of: id, at: nil)
     return []

@@ -21,7 +21,7 @@ struct DoctorCommand: ParsableCommand {
     commandName: "doctor",
     abstract: "Say what this host offers for running and recording guests.",
     discussion: """
-      The exit status is 0 where guests can run, 1 where they cannot. Recording is looked at as well, but a host that
+      The exit status is 0 where guests can run, under KVM or the translator, 1 where they cannot. Recording is looked at as well, but a host that
       only lacks that runs guests.
 
       EXAMPLES:
@@ -34,7 +34,8 @@ struct DoctorCommand: ParsableCommand {
 
   func run() throws {
     let findings =
-      HostVirtualization.findings() + HostResources.findings() + RecordingConditions.findings()
+      HostVirtualization.findings() + HostTranslation.findings() + HostResources.findings()
+      + RecordingConditions.findings()
     let report = DoctorReport(findings)
     switch format {
     case .text: try Results.write(LocaleText.shown(report.text(findings)))
@@ -60,12 +61,17 @@ private struct DoctorReport: Encodable {
   let version = 1
   let canRun: Bool
   let canRecord: Bool
+  /// What can execute guests: values of `--engine`.
+  let engines: [String]
   let findings: [Finding]
 
-  enum CodingKeys: String, CodingKey { case version, canRun, canRecord, findings }
+  enum CodingKeys: String, CodingKey { case version, canRun, canRecord, engines, findings }
 
   init(_ findings: [HostFinding]) {
-    canRun = !findings.contains { $0.isEssential && $0.status == .missing }
+    let hasKVM = !findings.contains { $0.isEssential && $0.status == .missing }
+    let hasTranslator = findings.contains { $0.topic == HostTranslation.topic && $0.status == .ok }
+    engines = (hasKVM ? ["kvm"] : []) + (hasTranslator ? ["tcg"] : [])
+    canRun = !engines.isEmpty
     canRecord = canRun && !findings.contains { $0.topic == "tracing" && $0.status == .missing }
     self.findings = findings.map {
       Finding(
@@ -88,9 +94,11 @@ private struct DoctorReport: Encodable {
       if let advice = finding.advice { lines += Page.lines(padded("", to: head.count), advice) }
     }
     lines.append("")
+    let how = engines.first == "tcg" ? " without KVM, under the translator" : ""
     switch (canRun, canRecord) {
-    case (true, true): lines.append("Guests can run here, and runs can be recorded.")
-    case (true, false): lines.append("Guests can run here, but runs cannot be recorded: see what is missing.")
+    case (true, true): lines.append("Guests can run here\(how), and runs can be recorded.")
+    case (true, false):
+      lines.append("Guests can run here\(how), but runs cannot be recorded: see what is missing.")
     case (false, _): lines.append("No guest can run here: see what is missing.")
     }
     return lines.joined(separator: "\n")

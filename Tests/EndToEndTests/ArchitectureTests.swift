@@ -5,7 +5,7 @@ import Processors
 import Testing
 
 /// A guest of another architecture than x86, under the translator.
-@Suite("Guests of other architectures")
+@Suite("Guests of other architectures", .needsTranslator)
 struct ArchitectureTests {
   static let architectures = Architecture.allCases.filter { $0 != .x86 }
 
@@ -31,7 +31,7 @@ struct ArchitectureTests {
 
   @Test(
     "the doorbell guest's exits, kicks and requests are in the trace, exactly", .serialized,
-    .enabled(if: Tools.canRecord), arguments: architectures, [true, false])
+    .needsTracing, arguments: architectures, [true, false])
   func doorbell(_ architecture: Architecture, ioeventfd: Bool) throws {
     let recorded = try RecordedRun(
       "doorbell", ["iterations=300", "batch=3", "devices=2"],
@@ -53,7 +53,7 @@ struct ArchitectureTests {
     #expect(text.contains("TCG of \(architecture.rawValue), Linux"), "\(text)")
   }
 
-  @Test("runs of two architectures are not compared without a word", .enabled(if: Tools.canRecord))
+  @Test("runs of two architectures are not compared without a word", .needsTracing)
   func compared() throws {
     let runs = try [Architecture.aarch64, .mips].map {
       try RecordedRun("doorbell", ["iterations=50"], irqchip: "none", architecture: $0)
@@ -102,7 +102,7 @@ struct ArchitectureTests {
 
   @Test(
     "the disk guest's exits and requests are in the trace, exactly", .serialized,
-    .enabled(if: Tools.canRecord), arguments: architectures)
+    .needsTracing, arguments: architectures)
   func diskRecorded(_ architecture: Architecture) throws {
     let recorded = try RecordedRun(
       "blk", ["iterations=200", "depth=4", "places=16", "flush=20"], irqchip: "none",

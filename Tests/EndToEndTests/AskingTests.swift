@@ -195,7 +195,7 @@ struct AskingTests {
     }
   }
 
-  @Test("the phases of a built-in guest bear its names", .enabled(if: Tools.canRecord))
+  @Test("the phases of a built-in guest bear its names", .needsEngine, .needsTracing)
   func phases() throws {
     let recorded = try RecordedRun("mixed", ["iterations=20"], vcpus: 1)
     let report = try json(["summary", recorded.trace])

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Tracing a machine that is already running", .enabled(if: Tools.canRecord))
+@Suite("Tracing a machine that is already running", .needsEngine, .needsTracing)
 struct AttachTests {
   @Test("lttng by hand gets the state dump within two seconds, though the guest never leaves to the monitor")
   func attach() throws {

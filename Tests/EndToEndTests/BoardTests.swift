@@ -1,7 +1,7 @@
 import Board
 import Testing
 
-@Suite("The state dump is the board's layout", .serialized, .enabled(if: Tools.canRecord))
+@Suite("The state dump is the board's layout", .serialized, .needsEngine, .needsTracing)
 struct BoardInTraceTests {
   @Test(
     "Every device, range, line, lock and kick, and nothing else",

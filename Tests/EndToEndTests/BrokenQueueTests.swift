@@ -2,8 +2,8 @@ import Foundation
 import Testing
 
 @Suite(
-  "Queues that a guest breaks", .enabled(if: Tools.hasKVM, "needs /dev/kvm"),
-  .enabled(if: Tools.canRecord, "needs lttng-sessiond and babeltrace2"))
+  "Queues that a guest breaks", .needsEngine,
+  .needsTracing)
 struct BrokenQueueTests {
   /// A flat image of 32-bit code that writes registers of disk0 and switches the machine off.
   private static func image(_ writes: [(register: UInt32, value: UInt32)]) -> Data {

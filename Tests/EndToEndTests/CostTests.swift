@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// What reports say that exits cost, held against what leaving them out saves.
-@Suite("Costs of exits, measured", .serialized, .enabled(if: Tools.canRecord))
+@Suite("Costs of exits, measured", .serialized, .needsEngine, .needsTracing)
 struct CostTests {
   private static let port = 0x1f7 as UInt64
   private static let serial = 0x3f8 as UInt64
@@ -60,7 +60,7 @@ struct CostTests {
 }
 
 /// What reports say of waiting for a CPU, held against the kernel's own figure.
-@Suite("Waiting for a CPU", .serialized, .enabled(if: Tools.canRecord))
+@Suite("Waiting for a CPU", .serialized, .needsEngine, .needsTracing)
 struct WaitingTests {
   /// The waiting time of a process's thread, as the kernel counts it, for as long as the thread is there.
   private final class Watch {

@@ -4,7 +4,7 @@ import Testing
 
 /// A process that may open nothing any more, when somebody wants to be connected to its guest.
 @Suite(
-  "A host without a descriptor for who connects", .serialized, .enabled(if: Tools.hasKVM, "needs /dev/kvm"),
+  "A host without a descriptor for who connects", .serialized, .needsEngine,
   .enabled(if: Tools.find("prlimit") != nil, "needs prlimit"))
 struct DescriptorShortageTests {
   /// A run that others can connect to, and its messages.

@@ -66,7 +66,7 @@ struct DumpOracleTests {
     #expect(Self.recorded.contains("mixed") && Self.recorded.contains("lossy"))
   }
 
-  @Test("on a trace recorded just now", .enabled(if: Tools.canRecord))
+  @Test("on a trace recorded just now", .needsEngine, .needsTracing)
   func freshTrace() throws {
     let recorded = try RecordedRun("mixed", ["iterations=100"], flags: ["--trace-locks"], vcpus: 2)
     #expect(try compare(recorded.trace) == recorded.result.trace?.eventsRecorded.map(Int.init))

@@ -6,7 +6,7 @@ import Reports
 import Testing
 
 /// Runs that were built to have one known trouble each.
-@Suite("explain names the trouble of a run first", .serialized, .enabled(if: Tools.canRecord))
+@Suite("explain names the trouble of a run first", .serialized, .needsEngine, .needsTracing)
 struct ExplainTests {
   private static func explain(_ trace: String, _ arguments: String...) throws -> ExplainReport {
     let output = try run(Tools.analyzer, ["explain", "--format", "json"] + arguments + [trace])

@@ -2,7 +2,7 @@ import Foundation
 import Platform
 import Testing
 
-@Suite("Recordings that are read while they are written", .enabled(if: Tools.canRecord))
+@Suite("Recordings that are read while they are written", .needsEngine, .needsTracing)
 struct FollowTests {
   /// Starts a program whose output goes to a file.
   private static func start(_ program: URL, _ arguments: [String], output: URL) throws -> Process {

@@ -5,7 +5,7 @@ import Testing
 /// Root records where somebody else can rename, remove and link what he likes.
 @Suite(
   "Recording in another user's directory", .serialized,
-  .enabled(if: Tools.canRecord, "needs KVM, LTTng, babeltrace2"),
+  .needsEngine, .needsTracing,
   .enabled(if: getuid() == 0, "needs root, to become two users"))
 struct HostileDirectoryTests {
   private static let other = ["--reuid=65534", "--regid=65534", "--clear-groups"]

@@ -2,7 +2,7 @@ import Foundation
 import Platform
 import Testing
 
-@Suite("Recordings that are interrupted", .enabled(if: Tools.canRecord))
+@Suite("Recordings that are interrupted", .needsEngine, .needsTracing)
 struct InterruptionTests {
   /// Whoever presses Control-C a second time does so while the trace is being closed.
   @Test("Signals that keep coming end the run, not the closing of its trace", arguments: [SIGINT, SIGTERM])

@@ -5,7 +5,7 @@ import Testing
 /// The same guest with kicks as ioeventfds and as exits: what it does is the same, and only the path to its device differs.
 @Suite(
   "Without ioeventfd, requests take the path of exits and nothing else changes", .serialized,
-  .enabled(if: Tools.canRecord))
+  .needsEngine, .needsTracing)
 struct KickPathTests {
   /// A run, as far as the two are compared.
   private struct Run {

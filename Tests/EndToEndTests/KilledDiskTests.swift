@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What a guest has written and flushed, after nobody had time to put anything in order.
-@Suite("A VMM that is killed leaves what its guest has flushed", .enabled(if: Tools.hasKVM))
+@Suite("A VMM that is killed leaves what its guest has flushed", .needsEngine)
 struct KilledDiskTests {
   private static let places = 32
   private static let size = 8192

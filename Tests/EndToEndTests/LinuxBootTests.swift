@@ -64,12 +64,12 @@ enum GuestKernel {
 
 // One after the other: each boot keeps a processor busy.
 @Suite(
-  "Linux boots", .serialized, .enabled(if: Tools.hasKVM, "needs /dev/kvm"),
+  "Linux boots", .serialized, .needsKVM,
   .enabled(if: GuestKernel.isBuilt, "needs the kernel that `make guest-kernel` builds"))
 struct LinuxBootTests {
   @Test(
     "A vmlinux by its PVH entry to /init, recorded; the report has every exit of the boot by device",
-    .enabled(if: Tools.canRecord, "needs lttng-sessiond and babeltrace2"))
+    .needsTracing)
   func recorded() throws {
     let directory = try TemporaryDirectory()
     let trace = directory.url.appendingPathComponent("trace").path
@@ -113,7 +113,7 @@ struct LinuxBootTests {
 
   @Test(
     "A vmlinux mounts an ext2 disk and writes to it, under each model of threads; every request is in the report",
-    .enabled(if: Tools.canRecord, "needs lttng-sessiond and babeltrace2"),
+    .needsTracing,
     .enabled(if: Tools.find("mkfs.ext2") != nil, "needs mkfs.ext2"),
     arguments: Self.models)
   func disk(model: String) throws {

@@ -54,7 +54,7 @@ private final class KernelAsker: @unchecked Sendable {
 
 @Suite(
   "Linux on a console's port", .serialized,
-  .enabled(if: Tools.canRecord, "needs /dev/kvm, LTTng and babeltrace2"),
+  .needsKVM, .needsTracing,
   .enabled(if: GuestKernel.isBuilt, "needs the kernel that `make guest-kernel` builds"))
 struct LinuxConsoleTests {
   @Test(

@@ -4,9 +4,9 @@ import Testing
 /// `make demo-linux` as it is, with the programs under test: it verifies what it shows, and fails where something is amiss.
 @Suite(
   "Linux with a disk and a network, as the demonstration shows it",
-  .enabled(if: Tools.hasKVM, "needs /dev/kvm"),
+  .needsKVM,
   .enabled(if: GuestKernel.isBuilt, "needs the kernel that `make guest-kernel` builds"),
-  .enabled(if: Tools.canRecord, "needs lttng-sessiond and babeltrace2"),
+  .needsTracing,
   .enabled(if: NetworkNamespace.isPossible, "needs root, /dev/net/tun, ip and ping"),
   .enabled(if: Tools.find("mkfs.ext2") != nil, "needs mkfs.ext2"),
   .enabled(if: Tools.find("python3") != nil, "needs python3"))

@@ -2,9 +2,9 @@ import Foundation
 import Testing
 
 @Suite(
-  "Linux on a network", .serialized, .enabled(if: Tools.hasKVM, "needs /dev/kvm"),
+  "Linux on a network", .serialized, .needsKVM,
   .enabled(if: GuestKernel.isBuilt, "needs the kernel that `make guest-kernel` builds"),
-  .enabled(if: Tools.canRecord, "needs lttng-sessiond and babeltrace2"),
+  .needsTracing,
   .enabled(if: NetworkNamespace.isPossible, "needs root, /dev/net/tun, ip and ping"))
 struct LinuxNetworkTests {
   @Test(

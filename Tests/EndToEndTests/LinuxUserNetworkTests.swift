@@ -2,9 +2,9 @@ import Foundation
 import Testing
 
 @Suite(
-  "Linux on a network of its own", .serialized, .enabled(if: Tools.hasKVM, "needs /dev/kvm"),
+  "Linux on a network of its own", .serialized, .needsKVM,
   .enabled(if: GuestKernel.isBuilt, "needs the kernel that `make guest-kernel` builds"),
-  .enabled(if: Tools.canRecord, "needs lttng-sessiond and babeltrace2"))
+  .needsTracing)
 struct LinuxUserNetworkTests {
   @Test(
     "A kernel refuses a connection that a forward brings it, by ioeventfd and by exits; all packets are traced",

@@ -5,7 +5,7 @@ import Testing
 /// run.
 @Suite(
   "Waits for locks are as long as another clock says", .serialized,
-  .enabled(if: Tools.canRecord, "needs /dev/kvm, LTTng and babeltrace2"),
+  .needsEngine, .needsTracing,
   .enabled(if: Tools.compiler != nil, "needs a C compiler, such as Swift's own"))
 struct LockWaitTests {
   /// What a library that the machine is started with measured of one mutex.

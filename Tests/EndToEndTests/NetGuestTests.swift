@@ -6,7 +6,7 @@ import Testing
 /// The built-in guest `net` on a tap of its own, and the host asking it.
 @Suite(
   "The guest on a network answers, and the trace has each packet", .serialized,
-  .enabled(if: Tools.canRecord, "needs lttng-sessiond and babeltrace2"),
+  .needsEngine, .needsTracing,
   .enabled(if: NetworkNamespace.isPossible, "needs root, /dev/net/tun, ip and ping"))
 struct NetGuestTests {
   struct Case: Sendable, CustomTestStringConvertible {
@@ -15,8 +15,9 @@ struct NetGuestTests {
     let ioeventfd: Bool
     /// What I/O threads wait with.
     var loops = "epoll"
+    var engine = "auto"
     var testDescription: String {
-      "depth=\(depth) wait=\(wait) --ioeventfd \(ioeventfd ? "on" : "off") --wait \(loops)"
+      "--engine \(engine) depth=\(depth) wait=\(wait) --ioeventfd \(ioeventfd ? "on" : "off") --wait \(loops)"
     }
   }
 
@@ -29,6 +30,8 @@ struct NetGuestTests {
       Case(depth: 1, wait: "interrupt", ioeventfd: true), Case(depth: 1, wait: "poll", ioeventfd: false),
       Case(depth: 32, wait: "interrupt", ioeventfd: true, loops: "select"),
       Case(depth: 32, wait: "interrupt", ioeventfd: true, loops: "io_uring"),
+      Case(depth: 32, wait: "interrupt", ioeventfd: true, engine: "tcg"),
+      Case(depth: 1, wait: "poll", ioeventfd: false, engine: "tcg"),
     ])
   func answers(_ testCase: Case) throws {
     let namespace = try NetworkNamespace()
@@ -45,7 +48,8 @@ struct NetGuestTests {
       Tools.exeunt,
       ["run", "--guest", "net"] + settings + [
         "--net", "tap:tap0,mac=\(Self.hardware)", "--ioeventfd", testCase.ioeventfd ? "on" : "off",
-        "--wait", testCase.loops, "--trace", trace, "--result", resultFile.path, "--serial", "none",
+        "--engine", testCase.engine, "--wait", testCase.loops, "--trace", trace, "--result", resultFile.path,
+        "--serial", "none",
         "--timeout", "120s",
       ])
     defer { process.terminate() }

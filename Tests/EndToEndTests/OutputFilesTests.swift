@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("Files that a run writes", .enabled(if: Tools.hasKVM))
+@Suite("Files that a run writes", .needsEngine)
 struct OutputFilesTests {
   @Test(
     "an output that is the disk, the image or another output is refused, by whatever name, before any is emptied"
@@ -50,7 +50,7 @@ struct OutputFilesTests {
     #expect(appended.status == 0 && !appended.standardError.contains("exits in"), "\(appended.standardError)")
   }
 
-  @Test("doctor says that runs can be recorded where they can", .enabled(if: Tools.canRecord))
+  @Test("doctor says that runs can be recorded where they can", .needsEngine, .needsTracing)
   func doctor() throws {
     let output = try run(Tools.exeunt, ["doctor"])
     #expect(output.text.contains("liblttng-ust") && !output.text.contains("nothing can be recorded"))

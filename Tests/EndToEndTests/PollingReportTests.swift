@@ -3,7 +3,7 @@ import Reports
 import Testing
 
 /// What the report says of polling, held against each event that babeltrace2 reads.
-@Suite("What I/O threads' polling was worth", .serialized, .enabled(if: Tools.canRecord))
+@Suite("What I/O threads' polling was worth", .serialized, .needsEngine, .needsTracing)
 struct PollingReportTests {
   /// Polls of one loop in their order.
   private struct Polls {

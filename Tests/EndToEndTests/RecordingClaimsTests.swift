@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What `exeunt run --trace` says of its recording when it is over: in words, and in the file of `--result`.
-@Suite("What is said of a recording", .serialized, .enabled(if: Tools.canRecord))
+@Suite("What is said of a recording", .serialized, .needsEngine, .needsTracing)
 struct RecordingClaimsTests {
   private func result(_ directory: TemporaryDirectory) throws -> RecordedRun.RunResult.Trace {
     let file = directory.url.appendingPathComponent("result")

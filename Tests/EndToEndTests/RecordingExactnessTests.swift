@@ -14,7 +14,7 @@ struct GuestCase: Sendable, CustomTestStringConvertible {
   var threads = "iothread"
   var wait = "epoll"
   var coalescedIO = false
-  var engine = "kvm"
+  var engine = "auto"
 
   var flags: [String] {
     (coalescedIO ? ["--coalesced-io", "on"] : []) + ["--engine", engine] + [
@@ -136,7 +136,10 @@ struct GuestCase: Sendable, CustomTestStringConvertible {
       GuestCase(guest: "doorbell", parameters: ["iterations=700"], irqchip: "none"),
       GuestCase(guest: "doorbell", parameters: ["iterations=400"], ioeventfd: false),
       GuestCase(guest: "doorbell", parameters: ["iterations=400", "wait=interrupt", "window=memory"]),
+      GuestCase(guest: "doorbell", parameters: ["iterations=400", "wait=interrupt"], irqchip: "split"),
       GuestCase(guest: "doorbell", parameters: ["iterations=400", "wait=interrupt"], irqfd: false),
+      GuestCase(
+        guest: "doorbell", parameters: ["iterations=400", "wait=interrupt"], irqchip: "split", irqfd: false),
       GuestCase(guest: "doorbell", parameters: ["iterations=640", "batch=16"]),
       GuestCase(
         guest: "doorbell", parameters: ["iterations=200", "devices=4", "wait=interrupt"], doorbells: 4),
@@ -146,14 +149,13 @@ struct GuestCase: Sendable, CustomTestStringConvertible {
       GuestCase(guest: "kernel-exits", parameters: ["iterations=300"]),
       GuestCase(guest: "smp", parameters: ["iterations=200"], vcpus: 3),
       GuestCase(guest: "smp", parameters: ["iterations=200", "window=memory"], vcpus: 2, ioeventfd: false),
-      GuestCase(guest: "multiqueue", parameters: ["iterations=150", "queues=4"], vcpus: 2),
+      GuestCase(guest: "multiqueue", parameters: ["iterations=150", "queues=4"], vcpus: 2, irqchip: "split"),
       GuestCase(guest: "mixed", parameters: ["iterations=200"], vcpus: 2, lock: "global"),
       GuestCase(guest: "port80", parameters: ["iterations=1000"], wait: "io_uring"),
       GuestCase(guest: "costs", parameters: ["iterations=50", "polls=5", "writes=3"]),
     ].map { guest in
       var guest = guest
       guest.engine = "tcg"
-      if guest.irqchip == "kernel" { guest.irqchip = "split" }
       return guest
     }
 
@@ -206,15 +208,16 @@ struct GuestCase: Sendable, CustomTestStringConvertible {
 
 @Suite(
   "The recorded trace, and the analyzer's report, are what the guest did", .serialized,
-  .enabled(if: Tools.canRecord))
+  .needsEngine, .needsTracing)
 struct RecordingExactnessTests {
   @Test("exits, kicks, requests, interrupts and marks", arguments: GuestCase.all)
   func exact(_ testCase: GuestCase) throws { try hold(testCase) }
 
-  @Test("the same where writes are kept: each is an exit or was kept", arguments: GuestCase.coalescing)
+  @Test(
+    "the same where writes are kept: each is an exit or was kept", .needsKVM, arguments: GuestCase.coalescing)
   func coalesced(_ testCase: GuestCase) throws { try hold(testCase) }
 
-  @Test("the same under the translator", arguments: GuestCase.translated)
+  @Test("the same under the translator", .needsTranslator, arguments: GuestCase.translated)
   func translated(_ testCase: GuestCase) throws { try hold(testCase) }
 
   private func hold(_ testCase: GuestCase) throws {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What a trace says of its own completeness, and of the threads that made it, held against babeltrace2's reading.
-@Suite("Event totals and what the host knows of threads", .serialized, .enabled(if: Tools.canRecord))
+@Suite("Event totals and what the host knows of threads", .serialized, .needsEngine, .needsTracing)
 struct RecordingTotalsTests {
   static let cases: [GuestCase] = [
     GuestCase(guest: "port-io", parameters: ["iterations=300"]),

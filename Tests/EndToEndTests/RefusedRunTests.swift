@@ -3,7 +3,7 @@ import Testing
 
 @Suite(
   "Runs that are refused although their recording has begun",
-  .enabled(if: Tools.canRecord, "needs /dev/kvm, LTTng and babeltrace2"))
+  .needsEngine, .needsTracing)
 struct RefusedRunTests {
   @Test("They leave no trace, so that the next attempt may use the same directory")
   func directory() throws {

@@ -4,7 +4,7 @@ import Testing
 /// What `compare` says of each request on average, beside what the machine and babeltrace2 counted.
 @Suite(
   "Costs of a request", .serialized,
-  .enabled(if: Tools.canRecord, "needs /dev/kvm, LTTng and babeltrace2"))
+  .needsEngine, .needsTracing)
 struct RequestCostTests {
   private struct Comparison: Decodable {
     struct Metric: Decodable {

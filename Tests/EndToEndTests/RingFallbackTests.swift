@@ -3,7 +3,7 @@ import Testing
 
 /// A host that does not let this process use io_uring(7), as containers are given by default.
 @Suite(
-  "A host without io_uring", .enabled(if: Tools.hasKVM, "needs /dev/kvm"),
+  "A host without io_uring", .needsEngine,
   .enabled(if: Tools.find("strace") != nil, "needs strace"))
 struct RingFallbackTests {
   private func run(_ arguments: [String]) throws -> Output {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `exeunt sweep`, with real runs.
-@Suite("Sweeps", .serialized, .enabled(if: Tools.canRecord))
+@Suite("Sweeps", .serialized, .needsEngine, .needsTracing)
 struct SweepCommandTests {
   struct Plan: Decodable, Equatable {
     struct Run: Decodable, Equatable {

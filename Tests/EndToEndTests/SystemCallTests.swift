@@ -4,7 +4,7 @@ import Testing
 /// Guests under strace(1), recorded and not: what each kind of thread asks the kernel for while the guest runs is what
 /// `docs/security.md` says.
 @Suite(
-  "System calls once the guest runs", .enabled(if: Tools.canRecord, "needs /dev/kvm, LTTng and babeltrace2"),
+  "System calls once the guest runs", .needsKVM, .needsTracing,
   .enabled(if: Tools.find("strace") != nil, "needs strace"))
 struct SystemCallTests {
   /// Runs everything once.

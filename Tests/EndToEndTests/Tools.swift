@@ -24,7 +24,6 @@ enum Tools {
       .first { access($0.path, X_OK) == 0 }
   }
 
-  static var hasKVM: Bool { access("/dev/kvm", R_OK | W_OK) == 0 }
   static var hasLTTng: Bool { find("lttng") != nil && find("lttng-sessiond") != nil }
   static var chromium: URL? {
     ["chromium", "chromium-browser", "google-chrome"].lazy.compactMap(find).first
@@ -32,10 +31,6 @@ enum Tools {
   /// A C compiler; Swift brings one along.
   static var compiler: URL? { ["clang", "cc", "gcc"].lazy.compactMap(find).first }
   static var hasBabeltrace: Bool { find("babeltrace2") != nil }
-  /// What the tests here need; a machine without it skips them, and says so.
-  static var canRecord: Bool { hasKVM && hasLTTng && hasBabeltrace }
-  /// What the tests of guests under the translator need.
-  static var canRecordTranslated: Bool { hasLTTng && hasBabeltrace }
 }
 
 /// What a program printed and how it ended.

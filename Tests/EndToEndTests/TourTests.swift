@@ -50,7 +50,7 @@ private struct Session {
 }
 
 /// docs/tour.md, carried out.
-@Suite("The tour of an investigation", .enabled(if: Tools.canRecord))
+@Suite("The tour of an investigation", .needsEngine, .needsTracing)
 struct TourTests {
   @Test("its commands run as printed, and print what the page shows, but for the numbers")
   func runs() throws {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("Traces that are as large as they may be", .enabled(if: Tools.canRecord))
+@Suite("Traces that are as large as they may be", .needsEngine, .needsTracing)
 struct TraceLimitTests {
   private func json(_ data: Data) throws -> [String: Any] {
     try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])

@@ -24,7 +24,7 @@ private enum GuestSystem {
 }
 
 @Suite(
-  "Linux with programs, under the translator", .serialized,
+  "Linux with programs, under the translator", .serialized, .needsTranslator,
   .enabled(if: GuestKernel.isBuilt, "needs the kernel that `make guest-kernel` builds"),
   .enabled(if: GuestSystem.busybox != nil, "needs busybox (busybox-static)"))
 struct TranslatedLinuxTests {
@@ -45,7 +45,7 @@ struct TranslatedLinuxTests {
 
   @Test(
     "a kernel runs a program, and dd copies a disk byte for byte, by ioeventfd and by exits; every request is in the trace",
-    .enabled(if: Tools.canRecordTranslated, "needs lttng-sessiond and babeltrace2"), arguments: ["on", "off"])
+    .needsTracing, arguments: ["on", "off"])
   func copy(ioeventfd: String) throws {
     let directory = try TemporaryDirectory()
     let places = ["from", "to", "trace", "result"].map { directory.url.appendingPathComponent($0).path }

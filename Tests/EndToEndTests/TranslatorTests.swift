@@ -1,9 +1,10 @@
 import CTestGuests
 import Foundation
 import Reports
+import TestSupport
 import Testing
 
-@Suite("Guests without KVM, under the translator")
+@Suite("Guests without KVM, under the translator", .needsTranslator)
 struct TranslatorTests {
   /// Runs a flat image.
   private static func flat(_ code: [UInt8], _ flags: [String]) throws -> Output {
@@ -51,7 +52,7 @@ struct TranslatorTests {
     #expect(output.status == 0 && output.text == "ABC", "\(output.text)\(output.standardError)")
   }
 
-  @Test("so they are under KVM", .enabled(if: Tools.hasKVM, "needs /dev/kvm"))
+  @Test("so they are under KVM", .needsKVM)
   func exceptionsUnderKVM() throws {
     let output = try Self.flat(Self.exceptions, ["--engine", "kvm"])
     // Without hardware virtualization KVM's emulator lacks the undefined instruction.
@@ -82,6 +83,15 @@ struct TranslatorTests {
     #expect(resets ?? 0 > 1, "\(reset.standardError)")
   }
 
+  @Test("a vCPU that ends in a triple fault keeps no other from its turn")
+  func tripleFaultOfOne() throws {
+    let image = exeunt_test_image_two_processors_one_crashes()
+    let code = Array(UnsafeRawBufferPointer(start: image.bytes, count: Int(image.length)))
+    let ended = try Self.flat(code, ["--engine", "tcg", "--mode", "protected", "--cpus", "2"])
+    #expect(ended.status == 4, "\(ended.standardError)")
+    #expect(ended.standardError.contains("vcpu0: triple fault"), "\(ended.standardError)")
+  }
+
   private static var paging: [UInt8] {
     let image = exeunt_test_image_paging()
     return Array(UnsafeRawBufferPointer(start: image.bytes, count: Int(image.length)))
@@ -93,7 +103,7 @@ struct TranslatorTests {
     #expect(output.status == 0, "\(output.standardError)")
   }
 
-  @Test("so they are under KVM", .enabled(if: Tools.hasKVM, "needs /dev/kvm"))
+  @Test("so they are under KVM", .needsKVM)
   func pageTablesUnderKVM() throws {
     let output = try Self.flat(Self.paging, ["--engine", "kvm", "--mode", "long"])
     // Without hardware virtualization a user's code has no system calls: step 15 is the first of a user.
@@ -125,7 +135,7 @@ struct TranslatorTests {
 
   @Test("code that one vCPU changes is executed changed by another", arguments: ["tcg", "kvm"])
   func patchedCode(engine: String) throws {
-    guard engine == "tcg" || Tools.hasKVM else { return }
+    guard engine == "tcg" || HostEngine.hasKVM else { return }
     let output = try Self.flat(Self.patching, ["--engine", engine, "--mode", "long", "--cpus", "2"])
     #expect(output.status == 0, "\(output.standardError)")
   }
@@ -168,8 +178,7 @@ struct TranslatorTests {
   @Test(
     "what it does not have is refused with the option that asks for it",
     arguments: [
-      ["--irqchip", "kernel"], ["--trace-rip", "--trace", "TRACE"], ["--pmu", "on"],
-      ["--coalesced-io", "on"],
+      ["--trace-rip", "--trace", "TRACE"], ["--pmu", "on"], ["--coalesced-io", "on"],
     ])
   func refusals(flags: [String]) throws {
     let directory = try TemporaryDirectory()
@@ -199,7 +208,7 @@ struct TranslatorTests {
     #expect(refused.status == 2 && refused.standardError.contains("/dev/kvm"), "\(refused.standardError)")
   }
 
-  @Test("the report says which engine ran, and KVM's counters are absent", .enabled(if: Tools.canRecord))
+  @Test("the report says which engine ran, and KVM's counters are absent", .needsEngine, .needsTracing)
   func report() throws {
     let recorded = try RecordedRun(
       "doorbell", ["iterations=100"], flags: ["--engine", "tcg"], irqchip: "split")

@@ -3,7 +3,7 @@ import Testing
 
 /// A host that takes what is written and says only at the end that it did not keep it, as one with quotas or across a network may.
 @Suite(
-  "A host that keeps nothing of what it took", .enabled(if: Tools.hasKVM, "needs /dev/kvm"),
+  "A host that keeps nothing of what it took", .needsEngine,
   .enabled(if: Tools.find("strace") != nil, "needs strace"))
 struct UnkeptOutputTests {
   @Test("is told of, in one line and by the exit status", arguments: ["--result", "--serial"])

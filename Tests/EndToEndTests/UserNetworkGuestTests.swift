@@ -5,7 +5,7 @@ import Testing
 /// The built-in guest `net` on a network of its own, reached through a port of the host's loopback.
 @Suite(
   "The guest on a network of its own answers who comes through a forward", .serialized,
-  .enabled(if: Tools.canRecord, "needs lttng-sessiond and babeltrace2"))
+  .needsEngine, .needsTracing)
 struct UserNetworkGuestTests {
   @Test(
     "datagrams: what the host sent comes back, and the trace has each packet",

@@ -15,9 +15,10 @@ struct VirtioCase: Sendable, CustomTestStringConvertible {
   var lock = "device"
   var threads = "iothread"
   var wait = "epoll"
+  var engine = "auto"
 
   var flags: [String] {
-    [
+    ["--engine", engine] + [
       "--ioeventfd", ioeventfd ? "on" : "off", "--irqfd", irqfd ? "on" : "off", "--lock", lock, "--threads",
       threads, "--wait", wait,
     ]
@@ -93,6 +94,46 @@ struct VirtioCase: Sendable, CustomTestStringConvertible {
     ] + single + waiting
   }()
 
+  /// Under the translator: each driver, kicks and interrupts in all their ways.
+  static let translated = [
+    VirtioCase(parameters: ["iterations=300", "places=64", "flush=20"]),
+    VirtioCase(parameters: ["iterations=300", "places=64", "flush=20", "wait=interrupt"], ioeventfd: false),
+    VirtioCase(
+      parameters: ["iterations=300", "places=64", "depth=32", "wait=interrupt", "flush=20"], irqfd: false),
+    VirtioCase(
+      parameters: [
+        "iterations=200", "order=random", "depth=16", "batch=8", "size=16384", "wait=interrupt",
+      ],
+      irqchip: "split", irqfd: false),
+    VirtioCase(parameters: ["iterations=100", "reads=100", "places=20", "size=512"], irqchip: "none"),
+    VirtioCase(
+      parameters: ["iterations=200", "places=64", "depth=8", "queues=4", "wait=interrupt"], lock: "global"),
+    VirtioCase(
+      parameters: ["iterations=300", "places=64", "depth=32", "queues=2", "wait=interrupt"],
+      irqchip: "split", aio: "threads"),
+    VirtioCase(
+      parameters: ["iterations=200", "places=64", "depth=8", "wait=interrupt"], threads: "single"),
+    VirtioCase(
+      parameters: ["iterations=300", "places=64", "depth=32", "size=512"], aio: "io_uring,cache=none",
+      wait: "io_uring"),
+    VirtioCase(guest: "rng", parameters: ["iterations=200"]),
+    VirtioCase(
+      guest: "rng", parameters: ["iterations=300", "wait=interrupt", "depth=32", "size=512"],
+      irqchip: "split"),
+    VirtioCase(
+      guest: "rng", parameters: ["iterations=300", "depth=64", "batch=16", "size=8"], ioeventfd: false,
+      irqfd: false),
+    VirtioCase(guest: "console", parameters: ["iterations=200", "wait=interrupt"], ioeventfd: false),
+    VirtioCase(
+      guest: "console", parameters: ["iterations=301", "wait=interrupt", "depth=32", "size=512"],
+      irqchip: "split"),
+    VirtioCase(guest: "console", parameters: ["iterations=301", "depth=64", "batch=16", "size=4096"]),
+  ].map { guest in
+    var guest = guest
+    guest.engine = "tcg"
+    return guest
+  }
+
   /// The vCPU's thread runs the event loop, too.
   private static let single = [
     VirtioCase(parameters: ["iterations=300", "places=64", "flush=20"]),
@@ -159,10 +200,15 @@ extension VirtioCase {
 
 @Suite(
   "The recorded trace, and the analyzer's report, are what guests with a virtio driver did", .serialized,
-  .enabled(if: Tools.canRecord))
+  .needsEngine, .needsTracing)
 struct VirtioGuestTests {
   @Test("requests by kind, kicks, interrupts and exits", arguments: VirtioCase.all)
-  func exact(_ testCase: VirtioCase) throws {
+  func exact(_ testCase: VirtioCase) throws { try hold(testCase) }
+
+  @Test("the same under the translator", .needsTranslator, arguments: VirtioCase.translated)
+  func translated(_ testCase: VirtioCase) throws { try hold(testCase) }
+
+  private func hold(_ testCase: VirtioCase) throws {
     let directory = try TemporaryDirectory()
     var flags = testCase.flags
     if let aio = testCase.aio {
@@ -238,7 +284,7 @@ struct VirtioGuestTests {
   }
 }
 
-@Suite("The disk's guest finds what is wrong", .enabled(if: Tools.hasKVM))
+@Suite("The disk's guest finds what is wrong", .needsEngine)
 struct DiskGuestFailureTests {
   @Test("A disk that is too small, read-only, or not there is said before or by the guest")
   func unsuitable() throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Machine
 
-@Suite("What a guest may touch", .enabled(if: kvmIsUsable, kvmReason))
+@Suite("What a guest may touch", .needsEngine)
 struct AccessTests {
   @Test("What nobody has reads as all ones and is counted by address")
   func nobody() throws {

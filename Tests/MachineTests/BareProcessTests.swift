@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// What a jail or a strict shell leaves out.
-@Suite("exeunt with little around it", .enabled(if: kvmIsUsable, kvmReason))
+@Suite("exeunt with little around it", .needsEngine)
 struct BareProcessTests {
   private func shell(_ script: String) throws -> Subprocess.Outcome {
     try Subprocess.run(

@@ -4,7 +4,7 @@ import Testing
 
 /// That there is something to read does not mean that read(2) returns: a second reader may have been faster, and a terminal may
 /// be told to collect more than poll(2) asks for.
-@Suite("Standard input that is readable but blocks", .serialized, .enabled(if: kvmIsUsable, kvmReason))
+@Suite("Standard input that is readable but blocks", .serialized, .needsEngine)
 struct BlockedInputTests {
   enum End: String, CaseIterable {
     case signal

@@ -4,7 +4,7 @@ import Testing
 @testable import Machine
 
 /// Every built-in guest on every machine that it runs on, against what it says it does.
-@Suite("Built-in guests in every configuration", .enabled(if: kvmIsUsable, kvmReason))
+@Suite("Built-in guests in every configuration", .needsEngine)
 struct BuiltInGuestTests {
   struct Case: Sendable, CustomTestStringConvertible {
     let guest: String
@@ -107,7 +107,7 @@ struct BuiltInGuestTests {
     let expectation = try Self.expectation(one)
     let program = try GuestProgram.named(one.guest)
     let arguments = try program.arguments(one.settings)
-    var configuration = MachineConfiguration()
+    var configuration = MachineConfiguration.ofThisHost
     configuration.mode = try #require(.init(rawValue: program.mode.rawValue))
     configuration.loadAddress = program.loadAddress
     configuration.entry = program.entry

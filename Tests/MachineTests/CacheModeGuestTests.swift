@@ -7,7 +7,7 @@ import Virtio
 @testable import Machine
 
 /// The disk's guest in each cache mode. The file is what its writes leave, computed here from the parameters alone.
-@Suite("The guest blk in every cache mode", .enabled(if: kvmIsUsable, kvmReason))
+@Suite("The guest blk in every cache mode", .needsEngine)
 struct CacheModeGuestTests {
   private static let places = 24
   private static let size = 2048
@@ -74,7 +74,7 @@ struct CacheModeGuestTests {
   private func failure(queues: Int, told: [String]) throws -> String? {
     let program = try GuestProgram.named("blk")
     let arguments = try program.arguments(["iterations=1", "places=1"] + told)
-    var configuration = MachineConfiguration()
+    var configuration = MachineConfiguration.ofThisHost
     configuration.mode = .long
     configuration.loadAddress = program.loadAddress
     configuration.entry = program.entry

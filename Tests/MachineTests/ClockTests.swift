@@ -3,7 +3,7 @@ import Testing
 
 @testable import Machine
 
-@Suite("The real-time clock on a whole machine", .enabled(if: kvmIsUsable, kvmReason))
+@Suite("The real-time clock on a whole machine", .needsEngine)
 struct ClockTests {
   /// The guest counts; it looks at register C at each interrupt, and at the time at the end.
   @Test(

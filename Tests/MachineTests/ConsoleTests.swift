@@ -5,7 +5,7 @@ import Platform
 import TestSupport
 import Testing
 
-@Suite("The serial console", .enabled(if: kvmIsUsable, kvmReason))
+@Suite("The serial console", .needsEngine)
 struct ConsoleTests {
   enum Way: String, CaseIterable {
     case polling
@@ -120,7 +120,7 @@ struct ConsoleTests {
   }
 }
 
-@Suite("Output to a FIFO", .enabled(if: kvmIsUsable, kvmReason))
+@Suite("Output to a FIFO", .needsEngine)
 struct FIFOTests {
   private static let guest = ["run", "--guest", "serial", "iterations=41"]
 
@@ -251,7 +251,7 @@ final class PseudoTerminal {
   }
 }
 
-@Suite("The serial console on a terminal", .enabled(if: kvmIsUsable, kvmReason))
+@Suite("The serial console on a terminal", .needsEngine)
 struct TerminalTests {
   private func start(
     _ guest: TestGuest, _ arguments: [String] = [], _ body: (PseudoTerminal, RunningExeunt) throws -> Void

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("The debug console and the debug exit port", .enabled(if: kvmIsUsable, kvmReason))
+@Suite("The debug console and the debug exit port", .needsEngine)
 struct DebugPortTests {
   // mov $'H', %al; out %al, $0xe9; mov $0x402, %dx; mov $'i', %al; out %al, %dx; in $0xe9, %al; mov $PORT, %dx; out %al, %dx; hlt
   private func code(exit port: UInt16) -> [UInt8] {

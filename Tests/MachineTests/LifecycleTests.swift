@@ -6,7 +6,7 @@ import Testing
 
 @testable import Machine
 
-@Suite("How a run begins, is reset and ends", .enabled(if: kvmIsUsable, kvmReason))
+@Suite("How a run begins, is reset and ends", .needsEngine)
 struct LifecycleTests {
   typealias Controller = MachineConfiguration.InterruptController
 
@@ -29,7 +29,7 @@ struct LifecycleTests {
       ([0x66, 0xb8, 0xff, 0xff, 0xff, 0xff, 0x66, 0xe7, 0xf4], 0xffff_ffff, 0xff),  // four bytes
     ] as [([UInt8], UInt32, Int32)])
   func debugExit(code: [UInt8], value: UInt32, status: Int32) throws {
-    var configuration = MachineConfiguration()
+    var configuration = MachineConfiguration.ofThisHost
     configuration.serial = .none
     configuration.timeLimit = 30_000_000_000
     let summary = try Machine(configuration) { _ throws(MachineError) in try configuration.flatPlan(code) }

@@ -5,10 +5,6 @@ import Testing
 
 @testable import Machine
 
-/// Whether this host lets us run guests. Suites that need it are skipped visibly where it does not.
-let kvmIsUsable = access("/dev/kvm", R_OK | W_OK) == 0
-let kvmReason: Comment = "needs /dev/kvm, readable and writable"
-
 /// A flat test guest with the mode that it is written for.
 struct TestGuest: Sendable {
   let mode: MachineConfiguration.Mode
@@ -55,7 +51,7 @@ struct TestGuest: Sendable {
 
   /// A machine that would run it, in this process. Thirty seconds are plenty for each of them.
   func machine(_ change: (inout MachineConfiguration) -> Void = { _ in }) throws -> Machine {
-    var configuration = MachineConfiguration()
+    var configuration = MachineConfiguration.ofThisHost
     configuration.mode = mode
     configuration.serial = .none
     configuration.timeLimit = 30_000_000_000

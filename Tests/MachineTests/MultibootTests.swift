@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// A multiboot kernel of ours that keeps to what kvm-unit-tests' programs expect of a machine.
-@Suite("A multiboot kernel on a whole machine", .enabled(if: kvmIsUsable, kvmReason))
+@Suite("A multiboot kernel on a whole machine", .needsEngine)
 struct MultibootTests {
   private static let image: [UInt8] = {
     let image = exeunt_test_image_multiboot()
@@ -120,6 +120,7 @@ struct MultibootTests {
 
   @Test(
     "Every processor finds what firmware leaves: at power-on, behind INIT, and after a reset that follows disorder",
+    .needsKVM,
     arguments: ["kernel", "split"], [1, 3])
   func processors(irqchip: String, vcpus: Int) throws {
     let image = exeunt_test_image_multiboot_processors()

@@ -8,7 +8,7 @@ import Testing
 
 /// A place that cannot be written is a reason to say so, not to lose what was to be written there. /dev/full takes
 /// nothing.
-@Suite("Output that cannot be written", .enabled(if: kvmIsUsable, kvmReason))
+@Suite("Output that cannot be written", .needsEngine)
 struct OutputTests {
   private let full = String(describing: Errno.noSpace)
 
@@ -130,7 +130,8 @@ struct OutputTests {
   }
 
   @Test(
-    "Many vCPUs need many descriptors: the limit is raised as far as it may be, and named where it may not")
+    "Many vCPUs need many descriptors: the limit is raised as far as it may be, and named where it may not",
+    .needsKVM)
   func descriptors() throws {
     func run(_ limit: String, _ vcpus: Int) throws -> Subprocess.Outcome {
       try Exeunt.withImage(.nobody) { image in

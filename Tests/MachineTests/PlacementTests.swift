@@ -6,7 +6,7 @@ import Testing
 @testable import Machine
 
 /// How the host treats threads, as proc(5) tells while the guest runs.
-@Suite("Scheduling and control groups of threads", .enabled(if: kvmIsUsable, kvmReason))
+@Suite("Scheduling and control groups of threads", .needsEngine)
 struct PlacementTests {
   /// What a file of a thread's directory in /proc says while the guest runs.
   private final class Found: @unchecked Sendable {

@@ -6,7 +6,7 @@ import Testing
 @testable import exeunt
 
 /// Peers of a console's ports, and devices that a built-in guest misses, as a user of `exeunt run` meets them.
-@Suite("Devices of built-in guests on the command line", .enabled(if: kvmIsUsable, kvmReason))
+@Suite("Devices of built-in guests on the command line", .needsEngine)
 struct PortPeerTests {
   /// Connects to a socket as soon as somebody listens there.
   private func connect(_ path: String, _ guest: RunningExeunt) throws -> FileDescriptor {

@@ -3,13 +3,13 @@ import Testing
 @testable import Machine
 
 /// What cannot be built is refused with what was asked for, what is wrong and what to do.
-@Suite("Machines that cannot be had", .enabled(if: kvmIsUsable, kvmReason))
+@Suite("Machines that cannot be had", .needsEngine)
 struct RefusalTests {
   private func refusal(
     _ parts: [String], image: [UInt8] = [0xf4], sourceLocation: SourceLocation = #_sourceLocation,
     _ change: (inout MachineConfiguration) -> Void
   ) {
-    var configuration = MachineConfiguration()
+    var configuration = MachineConfiguration.ofThisHost
     configuration.serial = .none
     change(&configuration)
     let error = #expect(throws: MachineError.self, sourceLocation: sourceLocation) {

@@ -6,7 +6,7 @@ import Testing
 @testable import Machine
 
 /// What a process that makes machine after machine keeps of them.
-@Suite("Machines that are done with", .enabled(if: kvmIsUsable, kvmReason))
+@Suite("Machines that are done with", .needsEngine)
 struct ReleaseTests {
   /// Machines with all that may refer to each other, and one that is made and never run.
   private static let variants: [@Sendable (inout MachineConfiguration) -> Void] = [
@@ -40,7 +40,7 @@ struct ReleaseTests {
   private static func make(_ change: (inout MachineConfiguration) -> Void, runs: Bool = true) throws {
     // mov $1, %eax; mov $0x402, %dx; out %eax, %dx; mov $42, %al; out %al, $0xf4; hlt
     let code: [UInt8] = [0x66, 0xb8, 1, 0, 0, 0, 0xba, 2, 4, 0x66, 0xef, 0xb0, 42, 0xe6, 0xf4, 0xf4]
-    var configuration = MachineConfiguration()
+    var configuration = MachineConfiguration.ofThisHost
     configuration.serial = .none
     change(&configuration)
     let machine = try Machine(configuration) { _ throws(MachineError) in try configuration.flatPlan(code) }

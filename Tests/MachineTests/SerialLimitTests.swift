@@ -7,7 +7,7 @@ import Testing
 @testable import GuestPrograms
 
 /// A guest that sends without an end fills no disk: files get what they may have, and what is left out is counted and told.
-@Suite("Files that are as large as they may be", .enabled(if: kvmIsUsable, kvmReason))
+@Suite("Files that are as large as they may be", .needsEngine)
 struct SerialLimitTests {
   private let bytes = 5000
   private var serial: [String] { ["run", "--guest", "serial", "iterations=\(bytes)"] }

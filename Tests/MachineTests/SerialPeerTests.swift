@@ -5,7 +5,7 @@ import Platform
 import TestSupport
 import Testing
 
-@Suite("A serial port that leads to a UNIX socket or a pseudo-terminal", .enabled(if: kvmIsUsable, kvmReason))
+@Suite("A serial port that leads to a UNIX socket or a pseudo-terminal", .needsEngine)
 struct SerialPeerTests {
   /// Who talks to the guest: `echoPolling` and `echoInterrupts` send back what they get, and end at a q.
   private final class Peer: @unchecked Sendable {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// ACPI's S3, by kernels of ours.
-@Suite("Sleep, and waking up", .enabled(if: kvmIsUsable, kvmReason))
+@Suite("Sleep, and waking up", .needsEngine)
 struct SuspensionTests {
   private func run(_ image: exeunt_test_image, _ options: [String]) throws -> Subprocess.Outcome {
     let bytes = Array(UnsafeRawBufferPointer(start: image.bytes, count: Int(image.length)))

@@ -4,7 +4,7 @@ import Platform
 import TestSupport
 import Testing
 
-@Suite("The terminal when signals come", .enabled(if: kvmIsUsable, kvmReason))
+@Suite("The terminal when signals come", .needsEngine)
 struct TerminalSignalTests {
   private static let deadly: [CInt] = [
     SIGSEGV, SIGABRT, SIGILL, SIGBUS, SIGFPE, SIGTRAP, SIGSYS, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGXCPU,

@@ -144,6 +144,10 @@ def parts(options):
     if "exits" in options.parts:
         with tempfile.TemporaryDirectory(prefix="work-", dir=options.cache) as directory:
             yield exits.compare(tools, tools.image("port80"), Path(directory), options.iterations, options.rounds)
+            translated = exits.compare_translated(
+                tools, tools.image("port80"), Path(directory), options.iterations, options.rounds)
+            if translated:
+                yield translated
     if "boot" in options.parts:
         with tempfile.TemporaryDirectory(prefix="work-", dir=options.cache) as directory:
             yield boot.compare(tools, options.guest_kernel, Path(directory), options.boots)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import measure
 import tracing
-from table import Table, microseconds, percent, ratio, seconds
+from table import Table, microseconds, nanoseconds, percent, ratio, seconds
 
 COUNT_OFFSET = 4
 ROM_BYTES = 0x10000
@@ -69,13 +69,6 @@ def contenders(tools, guests, traces):
         finally:
             shutil.rmtree(directory, ignore_errors=True)
 
-    def qemu(count):
-        # The debug exit device ends QEMU with (0 << 1) | 1.
-        return tools.run(
-            [tools.qemu, "-accel", "kvm", "-M", "pc", "-m", "64", "-nodefaults", "-display", "none",
-             "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-bios", guests.rom(count)],
-            expect=(1,))
-
     def kvmtool(count):
         return tools.run(
             [tools.kvmtool, "run", "--kernel", guests.flat(count), "--mem", "64", "--cpus", "1"])
@@ -88,8 +81,57 @@ def contenders(tools, guests, traces):
     if tools.kvmtool:
         found["kvmtool"] = kvmtool
     if tools.qemu:
-        found["QEMU -M pc"] = qemu
+        found["QEMU -M pc"] = lambda count: qemu(tools, guests, count, "kvm")
     return found
+
+
+def qemu(tools, guests, count, accelerator):
+    """Runs the guest under QEMU; the debug exit device ends it with (0 << 1) | 1."""
+    return tools.run(
+        [tools.qemu, "-accel", accelerator, "-M", "pc", "-m", "64", "-nodefaults", "-display", "none",
+         "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-bios", guests.rom(count)],
+        expect=(1,))
+
+
+def compare_translated(tools, image, directory, count, rounds):
+    """The same guest under translators; None where there is nothing to compare.
+
+    An access is a call out of translated code there, some hundred times as fast as an exit: so many more are made.
+    """
+    if not (tools.exeunt and tools.qemu):
+        return None
+    guests = Guests(image, directory)
+    found = {
+        "QEMU -accel tcg": lambda count: qemu(tools, guests, count, "tcg"),
+        "exeunt --engine tcg": lambda count: tools.run(
+            [tools.exeunt, "run", "--engine", "tcg", "--flat", guests.flat(count), "--load", "0x10000",
+             "--mode", "real", "--serial", "none"]),
+    }
+    count *= 50
+    runs = measure.interleave(
+        {(name, some): lambda contender=contender, some=some: contender(some)
+         for name, contender in found.items() for some in (count, 1)},
+        rounds, lambda message: measure.progress(f"translated accesses, {message}"))
+    measure.progress_done()
+    table = Table(
+        "Accesses under translators",
+        f"{count} × `out %al, $0x80` in real mode, medians of {rounds} interleaved rounds; *access* is (whole run − "
+        "run with one iteration) ÷ iterations, ± half its interquartile range",
+        ["contender", "wall", "start + end", "access", "±", "÷ QEMU", "CPU per access", "÷ QEMU", "accesses/s"])
+    reference = None
+    for name in found:
+        pairs = list(zip(runs[name, count], runs[name, 1]))
+        each = [(a.wall - b.wall) / (count - 1) for a, b in pairs]
+        busy = [(a.busy - b.busy) / (count - 1) for a, b in pairs]
+        reference = reference or (each, busy)
+        table.row(
+            name, seconds(measure.median([a.wall for a, _ in pairs])),
+            seconds(measure.median([b.wall for _, b in pairs])), nanoseconds(measure.median(each)),
+            percent(measure.spread(each)), paired(each, reference[0]), nanoseconds(measure.median(busy)),
+            paired(busy, reference[1]), f"{1 / measure.median(each) / 1e6:.1f} M")
+    table.note("÷ QEMU: medians of the ratios taken within each round.")
+    table.note("Each is QEMU's translator: QEMU's own, and that of the library that Exeunt finds.")
+    return table
 
 
 def compare(tools, image, directory, count, rounds):
@@ -128,7 +170,7 @@ def compare(tools, image, directory, count, rounds):
         table.row(
             name, seconds(row["wall"]), paired(row["walls"], reference["walls"]), seconds(row["user"]),
             seconds(row["least"]), microseconds(row["exit"]), percent(measure.spread(exits)),
-            paired(exits, reference["exits"]), microseconds(measure.median(busy)),
+            paired(exits, reference["exits"]), nanoseconds(measure.median(busy)),
             paired(busy, reference["busy"]))
     table.note("÷ bare: medians of the ratios taken within each round.")
     table.note(

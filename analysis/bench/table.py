@@ -50,6 +50,10 @@ def microseconds(value):
     return f"{value * 1e6:.2f} µs"
 
 
+def nanoseconds(value):
+    return f"{value * 1e9:.1f} ns"
+
+
 def ratio(value):
     return f"{value:.3f}"
 

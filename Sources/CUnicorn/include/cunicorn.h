@@ -42,6 +42,8 @@ typedef struct cuc_vcpu cuc_vcpu;
 // Finds the library. From any thread; what was found is kept.
 // Returns NULL, or what is wrong, which needs not be freed.
 const char *cuc_load(void);
+// The library's version once it is loaded: major, minor, patch and an extra number, from the highest byte down.
+unsigned cuc_version(void);
 
 // What a machine's processors have in common: RAM, and which pages of it have been translated. Opaque.
 typedef struct cuc_machine cuc_machine;

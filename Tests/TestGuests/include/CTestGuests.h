@@ -42,6 +42,7 @@ EXEUNT_TEST_IMAGE(serial_flood)
 EXEUNT_TEST_IMAGE(entry_real)
 EXEUNT_TEST_IMAGE(media_control_real)
 EXEUNT_TEST_IMAGE(idle)
+EXEUNT_TEST_IMAGE(controllers)
 
 // In protected mode.
 EXEUNT_TEST_IMAGE(undefined)
@@ -56,6 +57,8 @@ EXEUNT_TEST_IMAGE(entry_protected)
 EXEUNT_TEST_IMAGE(clock_interrupts)
 EXEUNT_TEST_IMAGE(lock_contention)
 EXEUNT_TEST_IMAGE(media_control_protected)
+EXEUNT_TEST_IMAGE(exceptions_protected)
+EXEUNT_TEST_IMAGE(two_processors_one_crashes)
 
 // In 64-bit mode.
 EXEUNT_TEST_IMAGE(hole)
@@ -67,6 +70,7 @@ EXEUNT_TEST_IMAGE(mended)
 EXEUNT_TEST_IMAGE(task_priority)
 EXEUNT_TEST_IMAGE(media_control)
 EXEUNT_TEST_IMAGE(crash_twice)
+EXEUNT_TEST_IMAGE(exceptions_long)
 
 // Multiboot kernels, for 1 MiB.
 EXEUNT_TEST_IMAGE(multiboot)

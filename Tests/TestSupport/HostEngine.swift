@@ -1,0 +1,21 @@
+import Glibc
+
+/// What can execute guests on this host. Most tests need a machine, whatever executes it; few are about KVM.
+package enum HostEngine {
+  /// Whether this process may use KVM.
+  package static let hasKVM: Bool = {
+    var node = stat()
+    return stat("/dev/kvm", &node) == 0 && node.st_mode & S_IFMT == S_IFCHR
+      && access("/dev/kvm", R_OK | W_OK) == 0
+  }()
+  /// Whether the translator's library is there.
+  package static let hasTranslator = dlopen("libunicorn.so.2", RTLD_LAZY) != nil
+  /// Whether `--engine auto` finds one.
+  package static let isThere = hasKVM || hasTranslator
+
+  /// Why a test is left out that is about KVM.
+  package static let needsKVM = "needs /dev/kvm, readable and writable"
+  /// Why one is left out that needs a machine.
+  package static let needsEngine =
+    "needs an engine: /dev/kvm, or the translator's library (Debian: libunicorn2)"
+}
