@@ -77,7 +77,7 @@ struct LinuxConsoleTests {
       Tools.exeunt,
       [
         "run", "--engine", engine, "--kernel", GuestKernel.path("vmlinux"), "--on-reboot", "exit",
-        "--timeout", "2m", "--append",
+        "--timeout", "10m", "--append",
         GuestKernel.commandLine
           + " virtio_mmio.device=4K@0xd0111000:7 console=hvc0 root=/dev/none rootwait ip=192.0.2.2:::::none0:off",
         "--ioeventfd", ioeventfd, "--trace", trace, "--device", "virtio-serial-device", "--chardev",
