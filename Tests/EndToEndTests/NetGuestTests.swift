@@ -48,7 +48,8 @@ struct NetGuestTests {
       Tools.exeunt,
       ["run", "--guest", "net"] + settings + [
         "--net", "tap:tap0,mac=\(Self.hardware)", "--ioeventfd", testCase.ioeventfd ? "on" : "off",
-        "--engine", testCase.engine, "--wait", testCase.loops, "--trace", trace, "--result", resultFile.path,
+        "--engine", testCase.engine, "--irqchip", "kernel", "--wait", testCase.loops, "--trace", trace,
+        "--result", resultFile.path,
         "--serial", "none",
         "--timeout", "120s",
       ])
