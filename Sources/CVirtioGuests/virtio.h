@@ -190,7 +190,7 @@ static inline void queue_open(struct queue *queue, uint32_t number, uint32_t lea
     queue->available->flags = 0;
     queue->available->index = 0;
     // An interrupt for the first completion, or as late as can be.
-    *queue->used_event = le16(waits_for_interrupts() ? 0 : 0xffff);
+    *queue->used_event = le16(waits_for_interrupts() ? 0 : 0x8000);
     queue->used->index = 0;
     *queue->available_event = 0;
     virtio_write(VIRTIO_QUEUE_SIZE, size);
@@ -259,7 +259,7 @@ static inline uint64_t queue_take(struct queue *queue) {
 //
 // Returns whether there are completions meanwhile for which no interrupt may come.
 static inline int queue_ask(struct queue *queue) {
-    *queue->used_event = le16((uint16_t)(waits_for_interrupts() ? queue->seen : queue->seen - 1));
+    *queue->used_event = le16((uint16_t)(waits_for_interrupts() ? queue->seen : queue->seen + 0x8000));
     full_fence();
     return !queue_is_empty(queue);
 }
