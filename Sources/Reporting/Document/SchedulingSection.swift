@@ -55,8 +55,11 @@ extension DocumentBuilder {
     let hasSleep = known.contains { $0.kvmRun?.asleep ?? 0 > 0 }
     // Without the host's counters, waiting for a CPU is in what is left.
     let isWaitingKnown = known.contains { $0.kvmRun?.waiting != nil }
+    // A translator has no counters, and waits for a halted guest in its thread.
+    let isTranslated = report.configuration("engine") == "tcg"
+    let guest = isTranslated ? "guest or translator" : "guest or KVM"
     let titles =
-      [isWaitingKnown ? "guest or KVM (min)" : "guest or KVM", "halted", "polling"]
+      [isWaitingKnown ? "\(guest) (min)" : guest] + (isTranslated ? [] : ["halted", "polling"])
       + (hasSleep ? ["asleep"] : [])
       + (isWaitingKnown ? ["waiting for a CPU (max)", "(min)"] : []) + (hasUnread ? ["not read"] : [])
     var table = DocumentTable([.left] + titles.map { _ in .right })
@@ -65,20 +68,26 @@ extension DocumentBuilder {
       guard let parts = vcpu.kvmRun else { continue }
       func share(_ time: Int64?) -> String { time.map { Text.percent($0, of: vcpu.span) } ?? "?" }
       table.add(
-        ["  " + vcpu.name, share(parts.guestOrKvm), share(parts.halted), share(parts.haltPolling)]
+        ["  " + vcpu.name, share(parts.guestOrKvm)]
+          + (isTranslated ? [] : [share(parts.halted), share(parts.haltPolling)])
           + (hasSleep ? [share(parts.asleep)] : [])
           + (isWaitingKnown ? [share(parts.waiting), share(parts.waitingAtLeast)] : [])
           + (hasUnread ? [share(parts.unread)] : []))
     }
     show(table)
     let isUnknown = known.contains { $0.kvmRun?.waiting == nil }
-    paragraph(
-      "by KVM's and the host's counters; halted, polling: the guest slept; "
+    let source =
+      isTranslated
+      ? "by the host's counters; "
+        + (hasSleep ? "asleep: the guest had halted or not begun, or another vCPU had its turn; " : "")
+      : "by KVM's and the host's counters; halted, polling: the guest slept; "
         + (hasSleep ? "asleep: the thread did, for another reason, such as a vCPU not started yet; " : "")
+    paragraph(
+      source
         + (isUnknown
-          ? "waiting for a CPU is in \"guest or KVM\": this trace does not tell it"
-          : "waiting for a CPU: at most this, as if all waiting was in KVM_RUN, at least what was not in userspace; guest or "
-            + "KVM: what is left, so at least this"),
+          ? "waiting for a CPU is in \"\(guest)\": this trace does not tell it"
+          : "waiting for a CPU: at most this, as if all waiting was in KVM_RUN, at least what was not in userspace; "
+            + "\(guest): what is left, so at least this"),
       indent: 2)
   }
 }
