@@ -186,6 +186,25 @@ struct ArchitectureTests {
     #expect(ended.status == 0 && ended.standardError.contains("the guest reset the machine"))
   }
 
+  @Test("a reset gives back what the processor before it had")
+  func resets() throws {
+    let directory = try TemporaryDirectory()
+    let image = directory.url.appendingPathComponent("guest.bin")
+    // 4 to the port of resets, for ever.
+    let code = Self.words(0x5280_0082, 0xd2a1_2003, 0xf28a_0003, 0x3900_0062, 0x1400_0000)
+    try Data(code).write(to: image)
+    let output = try run(
+      URL(fileURLWithPath: "/bin/sh"),
+      [
+        "-c", "ulimit -v 16777216 && exec \"$@\"", "sh", Tools.exeunt.path, "run", "--arch", "aarch64",
+        "--flat",
+        image.path, "--timeout", "5s",
+      ])
+    // Each has a GiB of addresses for translated code.
+    let resets = output.standardError.firstMatch(of: /([0-9]+) resets/).flatMap { Int($0.1) }
+    #expect(output.status == 6 && resets ?? 0 > 50, "\(output.standardError)")
+  }
+
   @Test("a guest that waits for an interrupt, of which there are none, is at its end")
   func halt() throws {
     // wfi; b .-4

@@ -42,10 +42,17 @@ final class ForeignTranslator {
     for (register, value) in description.initial { cuc_foreign_set_register(processor, register, value) }
   }
 
-  deinit {
+  private var isClosed = false
+
+  /// Gives back the library's processor and the stack, on which nothing runs any more.
+  func close() {
+    guard !isClosed else { return }
+    isClosed = true
     cuc_foreign_free(processor)
     cuc_fiber_free(fiber)
   }
+
+  deinit { close() }
 
   private func map(_ memory: GuestMemory) throws {
     var place: UInt64 = 0

@@ -38,7 +38,8 @@ public final class ForeignVcpu: Vcpu, @unchecked Sendable {
     self.handler = handler
     isToldToStop = false
     repeat {
-      // The thread is on its own stack here, and so in none of them.
+      // The thread is on its own stack here, and theirs are left for good, with what is on them: what they have is given back here.
+      for translator in retired { translator.close() }
       retired.removeAll()
       translator.resume()
     } while !isToldToStop
