@@ -39,7 +39,7 @@ let monitor: [Target] = [
   .target(name: "CGuestPrograms", cSettings: c),
   .target(name: "CVirtioGuests", dependencies: ["CGuestPrograms"], cSettings: guest),
   .target(name: "Platform", dependencies: ["CLinux", "CArguments", system], swiftSettings: swift),
-  .target(name: "GuestRAM", dependencies: ["Platform", "CLinux"], swiftSettings: strict),
+  .target(name: "GuestRAM", dependencies: ["Platform", "CLinux"], swiftSettings: strict + quick),
   .target(name: "Processors", swiftSettings: swift),
   .target(name: "Engine", dependencies: ["GuestRAM", "Platform"], swiftSettings: swift),
   .target(name: "KVM", dependencies: ["Engine", "GuestRAM", "Platform", "CKVM"], swiftSettings: strict),
@@ -58,10 +58,10 @@ let monitor: [Target] = [
   .target(
     name: "ForeignGuests", dependencies: ["Processors"], exclude: ["Kit"], swiftSettings: swift,
     plugins: ["GuestCompilerPlugin"]),
-  .target(name: "Devices", dependencies: ["GuestRAM"], swiftSettings: strict),
+  .target(name: "Devices", dependencies: ["GuestRAM"], swiftSettings: strict + quick),
   .target(
     name: "Virtio", dependencies: ["Devices", "GuestRAM", "Platform", "URing", "CLinux", "CURing", "CSlirp"],
-    swiftSettings: swift),
+    swiftSettings: swift + quick),
   .target(name: "Boot", dependencies: ["Board", "GuestRAM", "Platform"], swiftSettings: swift),
   .target(
     name: "GuestPrograms",
@@ -95,7 +95,8 @@ let monitor: [Target] = [
 
 /// The analyzer. Builds on any machine: no header of KVM or LTTng is read.
 let analyzer: [Target] = [
-  .target(name: "CTF", swiftSettings: strict + quick),
+  .target(name: "CStack", cSettings: c),
+  .target(name: "CTF", dependencies: ["CStack"], swiftSettings: strict + quick),
   .target(name: "Analysis", dependencies: ["CTF"], swiftSettings: swift + quick),
   .target(name: "Dump", dependencies: ["CTF", "Spelling", "InertText"], swiftSettings: swift + quick),
   .target(name: "Reports", swiftSettings: swift),
@@ -140,20 +141,27 @@ let common: [Target] = [
   .target(name: "InertText", swiftSettings: swift),
 ]
 
-let package = Package(
-  name: "exeunt",
-  products: [
-    .executable(name: "exeunt", targets: ["exeunt"]),
-    .executable(name: "exeunt-sweep", targets: ["exeunt-sweep"]),
-    .executable(name: "exeunt-analyze", targets: ["exeunt-analyze"]),
-  ],
-  dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
-    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
-  ],
-  targets: common + monitor + analyzer + [
+/// EXEUNT_TESTS names targets with tests, between spaces: a build of only these and what they need, in half the time (`.ci/test`, which
+/// builds what it runs under sanitizers).
+func asked(_ targets: [Target]) -> [Target] {
+  guard let names = Context.environment["EXEUNT_TESTS"] else { return targets }
+  var needed: Set<String> = []
+  // The guests of other architectures are compiled by them.
+  var left = names.split(separator: " ").map(String.init) + ["GuestCompilerPlugin", "guest-compiler"]
+  while let name = left.popLast() {
+    guard needed.insert(name).inserted else { continue }
+    for dependency in targets.first(where: { $0.name == name })?.dependencies ?? [] {
+      switch dependency {
+      case .byNameItem(let name, _), .targetItem(let name, _): left.append(name)
+      default: break
+      }
+    }
+  }
+  return targets.filter { needed.contains($0.name) }
+}
+
+let targets = asked(
+  common + monitor + analyzer + [
     .testTarget(
       name: "CTFTests", dependencies: ["CTF", "Analysis", "Dump", "Reporting"],
       resources: [.copy("Fixtures"), .copy("Golden")],
@@ -181,7 +189,9 @@ let package = Package(
       ],
       swiftSettings: swift),
     .target(name: "CTestGuests", path: "Tests/TestGuests", cSettings: c),
-    .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport", swiftSettings: swift),
+    .target(
+      name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport",
+      swiftSettings: swift + quick),
     .target(
       name: "ScriptedEngine", dependencies: ["Engine", "GuestRAM", "Platform"], path: "Tests/ScriptedEngine",
       swiftSettings: swift),
@@ -207,7 +217,7 @@ let package = Package(
     .testTarget(name: "GuestRAMTests", dependencies: ["GuestRAM", "TestSupport"], swiftSettings: swift),
     .target(
       name: "RingDriver", dependencies: ["Devices", "GuestRAM"], path: "Tests/RingDriver",
-      swiftSettings: swift),
+      swiftSettings: swift + quick),
     .testTarget(
       name: "DevicesTests", dependencies: ["Devices", "GuestRAM", "RingDriver", "TestSupport"],
       swiftSettings: swift),
@@ -258,6 +268,19 @@ let package = Package(
         "CTestGuests", "TestSupport", "Platform", "InertText",
       ],
       exclude: ["Oracle"], swiftSettings: swift),
+  ])
+
+let package = Package(
+  name: "exeunt",
+  products: ["exeunt", "exeunt-sweep", "exeunt-analyze"].filter { name in targets.contains { $0.name == name }
+  }
+  .map { .executable(name: $0, targets: [$0]) },
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
   ],
+  targets: targets,
   swiftLanguageModes: [.v6]
 )

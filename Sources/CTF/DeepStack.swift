@@ -1,3 +1,4 @@
+import CStack
 import Glibc
 
 /// Runs what is recursive on a thread whose stack has room for ``Parser/maximumDepth`` levels of types, or for as many as
@@ -84,23 +85,16 @@ public enum DeepStack {
   private static func start(_ job: Job, bytes: Int) -> Bool {
     job.bytes = bytes
     let thread = JoinableThread(stackBytes: bytes) {
-      job.top = here
+      job.top = Int(bitPattern: cstack_frame())
       current.with(job, job.body)
     }
     thread?.join()
     return thread != nil
   }
 
-  /// About where the calling thread's stack ends.
-  private static var here: Int {
-    var local = 0
-    // Only where it is, not what it points to.
-    return unsafe withUnsafeMutablePointer(to: &local) { Int(bitPattern: $0) }
-  }
-
   /// Bytes of the calling thread's stack that are not in use.
   private static var freeBytes: Int {
-    if let job = current.object { return job.bytes - (job.top - here) }
+    if let job = current.object { return job.bytes - (job.top - Int(bitPattern: cstack_frame())) }
     // Another thread's: as large as they are by default, and hardly used.
     var bounds = rlimit()
     let isKnown = unsafe getrlimit(__rlimit_resource_t(RLIMIT_STACK.rawValue), &bounds) == 0

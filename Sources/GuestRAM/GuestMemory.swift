@@ -10,7 +10,7 @@ public final class GuestMemory: @unchecked Sendable {
   public let layout: RAMLayout
   /// What the memory is made of, for messages and the state dump: `anonymous`, a path, `hugetlbfs …`.
   public let backing: String
-  /// Called before a device writes, on its thread, with an offset in the mapping and a number of bytes: an engine that has made something of
+  /// Called when a device has written, on its thread, with an offset in the mapping and a number of bytes: an engine that has made something of
   /// RAM's contents forgets it. Set before a vCPU runs. Indices of rings and numbers are not told of.
   public var onDeviceWrite: (@Sendable (_ offset: UInt64, _ count: Int) -> Void)?
   /// Called with each fence between what a device writes and what it then reads: an engine whose guests' own fences order nothing orders
@@ -128,18 +128,18 @@ public final class GuestMemory: @unchecked Sendable {
   /// Copies bytes into RAM; all or nothing.
   public func write(_ bytes: UnsafeRawBufferPointer, at address: GuestAddress) throws(GuestMemoryError) {
     let pointer = try unsafe checkedHost(address, bytes.count)
-    unsafe tell(pointer, bytes.count)
     guard let base = bytes.baseAddress else { return }
     unsafe pointer.copyMemory(from: base, byteCount: bytes.count)
+    unsafe tell(pointer, bytes.count)
   }
 
   /// Copies bytes into RAM; all or nothing.
   public func write(_ bytes: [UInt8], at address: GuestAddress) throws(GuestMemoryError) {
     let pointer = try unsafe checkedHost(address, bytes.count)
-    unsafe tell(pointer, bytes.count)
     unsafe bytes.withUnsafeBytes { buffer in
       if let base = buffer.baseAddress { unsafe pointer.copyMemory(from: base, byteCount: buffer.count) }
     }
+    unsafe tell(pointer, bytes.count)
   }
 
   /// Copies bytes out of RAM.
@@ -156,32 +156,30 @@ public final class GuestMemory: @unchecked Sendable {
     at address: GuestAddress, count: Int, _ fill: (UnsafeMutableRawBufferPointer) throws -> Void
   ) throws {
     let pointer = try unsafe checkedHost(address, count)
-    unsafe tell(pointer, count)
+    defer { unsafe tell(pointer, count) }
     try unsafe fill(UnsafeMutableRawBufferPointer(start: pointer, count: count))
   }
 
-  /// The bytes of RAM at an address, for a system call that is about to write them, as `hostBytes`.
-  public func bytesToFill(at address: GuestAddress, count: Int) throws(GuestMemoryError)
-    -> UnsafeMutableRawBufferPointer
-  {
-    let pointer = try unsafe checkedHost(address, count)
-    unsafe tell(pointer, count)
-    return unsafe UnsafeMutableRawBufferPointer(start: pointer, count: count)
-  }
-
-  /// The bytes of RAM at an address, for a system call that reads them. The guest may change them at any moment.
-  /// They are there as long as this object is.
+  /// The bytes of RAM at an address, for a system call that reads them, or writes them: then `wasFilled` is to be called. The guest may
+  /// change them at any moment. They are there as long as this object is.
   public func hostBytes(at address: GuestAddress, count: Int) throws(GuestMemoryError)
     -> UnsafeMutableRawBufferPointer
   {
     unsafe UnsafeMutableRawBufferPointer(start: try checkedHost(address, count), count: count)
   }
 
+  /// Somebody has filled bytes that `hostBytes` gave. Not before they are there: a translator could translate once more what was there
+  /// before.
+  public func wasFilled(_ bytes: UnsafeMutableRawBufferPointer) {
+    guard let base = bytes.baseAddress else { return }
+    unsafe tell(base, bytes.count)
+  }
+
   /// Sets bytes of RAM to zero.
   public func clear(count: Int, at address: GuestAddress) throws(GuestMemoryError) {
     let pointer = try unsafe checkedHost(address, count)
-    unsafe tell(pointer, count)
     unsafe pointer.initializeMemory(as: UInt8.self, repeating: 0, count: count)
+    unsafe tell(pointer, count)
   }
 
   /// Reads a 32-bit number that the guest publishes with the data before it: an acquiring load.

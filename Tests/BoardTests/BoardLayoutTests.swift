@@ -50,7 +50,8 @@ import Virtio
           // Address by address, where the layout compares bounds.
           for address in range.start..<range.start + range.length {
             let other = owners[range.space, default: [:]].updateValue(slot.name, forKey: address)
-            #expect(other == nil, "\(range.space) \(address): \(other ?? "") and \(slot.name)")
+            // One expectation for each of millions of addresses would take half a minute.
+            if let other { Issue.record("\(range.space) \(address): \(other) and \(slot.name)") }
           }
         }
       }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The kernels of `make guest-kernel` (Tests/GuestKernel/README.md), booted as a user would.
@@ -32,6 +33,10 @@ enum GuestKernel {
     return Int(megahertz * 10_000)
   }
 
+  /// Engines and values of --ioeventfd that a kernel is tried with.
+  static let ways =
+    [("tcg", "on"), ("tcg", "off")] + (HostEngine.hasQuickKVM ? [("kvm", "on"), ("kvm", "off")] : [])
+
   /// Boots a kernel until it resets the machine.
   ///
   /// - Parameter words: more of its command line.
@@ -64,12 +69,12 @@ enum GuestKernel {
 
 // One after the other: each boot keeps a processor busy.
 @Suite(
-  "Linux boots", .serialized, .needsKVM,
+  "Linux boots", .serialized,
   .enabled(if: GuestKernel.isBuilt, "needs the kernel that `make guest-kernel` builds"))
 struct LinuxBootTests {
   @Test(
     "A vmlinux by its PVH entry to /init, recorded; the report has every exit of the boot by device",
-    .needsTracing)
+    .needsKVM, .needsTracing)
   func recorded() throws {
     let directory = try TemporaryDirectory()
     let trace = directory.url.appendingPathComponent("trace").path
@@ -102,9 +107,11 @@ struct LinuxBootTests {
     #expect(try run(Tools.analyzer, [trace]).text.contains("serial0"))
   }
 
-  /// All models under the translator, which boots in a second; two under KVM, which may take minutes. Built-in guests run under all with KVM.
+  /// All models under the translator, which boots in a second; under KVM as many as its processor allows. Built-in guests run under all with
+  /// KVM.
   private static let models =
-    ["--ioeventfd on", "--threads single"]
+    (HostEngine.hasKVM ? ["--ioeventfd on"] : [])
+    + (HostEngine.hasQuickKVM ? ["--threads single"] : [])
     + [
       "--ioeventfd on", "--ioeventfd off", "--wait select --lock global", "--wait io_uring",
       "--wait io_uring --ioeventfd off", "--threads single",
@@ -113,7 +120,7 @@ struct LinuxBootTests {
 
   @Test(
     "A vmlinux mounts an ext2 disk and writes to it, under each model of threads; every request is in the report",
-    .needsTracing,
+    .needsTranslator, .needsTracing,
     .enabled(if: Tools.find("mkfs.ext2") != nil, "needs mkfs.ext2"),
     arguments: Self.models)
   func disk(model: String) throws {
@@ -180,7 +187,7 @@ struct LinuxBootTests {
     #expect(access(socket, F_OK) != 0, "the socket's name goes away with the run")
   }
 
-  @Test("A vmlinux by its 64-bit entry, with the self-test of int3, to /init")
+  @Test("A vmlinux by its 64-bit entry, with the self-test of int3, to /init", .needsKVM)
   func breakpoints() throws {
     let output = try GuestKernel.boot("vmlinux-int3", ["--boot-protocol", "linux64"])
     #expect(output.status == 0, "\(output.standardError)")
@@ -213,8 +220,9 @@ struct LinuxBootTests {
   }
 
   @Test(
-    "A bzImage unpacks itself and starts, by both entries",
-    arguments: [("kvm", "linux64"), ("tcg", "linux64"), ("tcg", "linux32")])
+    "A bzImage unpacks itself and starts, by both entries", .needsTranslator,
+    arguments: [("tcg", "linux64"), ("tcg", "linux32")] + (HostEngine.hasQuickKVM ? [("kvm", "linux64")] : [])
+  )
   func bzImage(engine: String, entry: String) throws {
     let text = try console(
       of: [
@@ -225,7 +233,7 @@ struct LinuxBootTests {
     #expect(text.contains("Hypervisor detected: KVM"), "\(text)")
   }
 
-  @Test("A distribution's bzImage is entered, and its unpacker speaks")
+  @Test("A distribution's bzImage is entered, and its unpacker speaks", .needsKVM)
   func distribution() throws {
     let text = try console(
       of: [
@@ -235,7 +243,7 @@ struct LinuxBootTests {
     #expect(text.contains("KASLR disabled: 'nokaslr' on cmdline."), "\(text)")
   }
 
-  @Test("Under the translator it boots as far as it has something to mount, on two vCPUs")
+  @Test("Under the translator it boots as far as it has something to mount, on two vCPUs", .needsTranslator)
   func translatedDistribution() throws {
     let words = "Unable to mount root fs on unknown-block(0,0)"
     let text = try console(

@@ -54,12 +54,12 @@ private final class KernelAsker: @unchecked Sendable {
 
 @Suite(
   "Linux on a console's port", .serialized,
-  .needsKVM, .needsTracing,
+  .needsTranslator, .needsTracing,
   .enabled(if: GuestKernel.isBuilt, "needs the kernel that `make guest-kernel` builds"))
 struct LinuxConsoleTests {
   @Test(
     "What comes over a named port's socket reaches the kernel, which answers there; each byte is in the trace",
-    arguments: [("kvm", "on"), ("tcg", "off")])
+    arguments: GuestKernel.ways)
   func bothWays(engine: String, ioeventfd: String) throws {
     let directory = try TemporaryDirectory()
     let trace = directory.url.appendingPathComponent("trace").path

@@ -2,14 +2,14 @@ import Foundation
 import Testing
 
 @Suite(
-  "Linux on a network", .serialized, .needsKVM,
+  "Linux on a network", .serialized, .needsTranslator,
   .enabled(if: GuestKernel.isBuilt, "needs the kernel that `make guest-kernel` builds"),
   .needsTracing,
   .enabled(if: NetworkNamespace.isPossible, "needs root, /dev/net/tun, ip and ping"))
 struct LinuxNetworkTests {
   @Test(
     "A kernel answers the host's pings over a tap, by ioeventfd and by exits; every packet is in the report",
-    arguments: [("kvm", "on"), ("tcg", "on"), ("tcg", "off")])
+    arguments: GuestKernel.ways)
   func pings(engine: String, ioeventfd: String) throws {
     let namespace = try NetworkNamespace()
     let directory = try TemporaryDirectory()

@@ -2,13 +2,13 @@ import Foundation
 import Testing
 
 @Suite(
-  "Linux on a network of its own", .serialized, .needsKVM,
+  "Linux on a network of its own", .serialized, .needsTranslator,
   .enabled(if: GuestKernel.isBuilt, "needs the kernel that `make guest-kernel` builds"),
   .needsTracing)
 struct LinuxUserNetworkTests {
   @Test(
     "A kernel refuses a connection that a forward brings it, by ioeventfd and by exits; all packets are traced",
-    arguments: [("kvm", "on"), ("tcg", "on"), ("tcg", "off")])
+    arguments: GuestKernel.ways)
   func forward(engine: String, ioeventfd: String) throws {
     let directory = try TemporaryDirectory()
     let trace = directory.url.appendingPathComponent("trace").path

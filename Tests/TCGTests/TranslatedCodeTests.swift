@@ -73,8 +73,9 @@ struct TranslatedCodeTests {
       return false
     }
     for value in UInt8(1)...100 {
-      let bytes = try memory.bytesToFill(at: GuestAddress(0x1000), count: 2)
+      let bytes = try memory.hostBytes(at: GuestAddress(0x1000), count: 2)
       bytes[1] = value
+      memory.wasFilled(bytes)
       #expect(isSeen(value), "\(value)")
     }
     bare.vcpu.requestImmediateExit()

@@ -157,7 +157,7 @@ struct BlockTests {
         let count = Int.random(in: 1...4, using: &random) * 512
         let range = first * 512..<first * 512 + count
         if Bool.random(using: &random) {
-          let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
+          let bytes = [UInt8].random(count: count, using: &random)
           try bench.memory.write(bytes, at: bench.data(at: place))
           model.replaceSubrange(range, with: bytes)
           let head = try bench.add(1, UInt64(first), data: UInt32(count), at: place)
@@ -267,7 +267,7 @@ struct BlockTests {
       try bench.memory.read(count: 1025, at: GuestAddress(0x20000)) == Array(content[2560..<3584]) + [0])
 
     try bench.memory.write(DiskBench.header(1, 9), at: GuestAddress(0x10000))
-    let bytes = (0..<1024).map { _ in UInt8.random(in: 0...255, using: &random) }
+    let bytes = [UInt8].random(count: 1024, using: &random)
     try bench.memory.write(bytes, at: GuestAddress(0x10010))
     _ = try bench.ring.add(
       cut(0x10000, 16 + 1024, isWritable: false) + [.init(0x30000, 1, isWritable: true)])
@@ -365,7 +365,7 @@ struct BlockTests {
       // The guest uses its memory for something else.
       try bench.memory.clear(count: 1 << 20, at: GuestAddress(0))
       bench.transport.collect(source: 0, memory: bench.memory, by: vcpu0)
-      #expect(try bench.memory.read(count: 1 << 20, at: GuestAddress(0)).allSatisfy { $0 == 0 })
+      #expect(try bench.memory.read(count: 1 << 20, at: GuestAddress(0)).areAll(0))
       try bench.ring.restart()
       bench.connect()
       #expect(try bench.request(0, 3, data: 512).status == 0)

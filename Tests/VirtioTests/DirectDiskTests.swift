@@ -111,7 +111,7 @@ struct DirectDiskTests {
             try Self.write([UInt8](repeating: 0xdd, count: range.count), parts, memory)
             for index in parts.indices { parts[index].isWritable = true }
           default:
-            let new = (0..<range.count).map { _ in UInt8.random(in: 0...255, using: &random) }
+            let new = [UInt8].random(count: range.count, using: &random)
             try Self.write(new, parts, memory)
             model.replaceSubrange(range, with: new)
           }
@@ -246,7 +246,7 @@ struct DirectDiskTests {
         bench.transport.write(0, MMIODriver.status)
         try bench.memory.clear(count: 1 << 20, at: GuestAddress(0))
         bench.transport.collect(source: 0, memory: bench.memory, by: vcpu0)
-        #expect(try bench.memory.read(count: 1 << 20, at: GuestAddress(0)).allSatisfy { $0 == 0 })
+        #expect(try bench.memory.read(count: 1 << 20, at: GuestAddress(0)).areAll(0))
         try bench.ring.restart()
         bench.connect()
         #expect(try bench.request(0, 3, data: 512).status == 0)

@@ -87,7 +87,7 @@ struct HostileDiskTests {
     for place in 0..<written {
       #expect(try bench.request(0, 8 * UInt64(place), data: 4096).status == 0)
       #expect(
-        try bench.memory.read(count: 4096, at: bench.data()).allSatisfy { $0 == UInt8(place + 1) },
+        try bench.memory.read(count: 4096, at: bench.data()).areAll(UInt8(place + 1)),
         "place \(place)")
     }
     #expect(

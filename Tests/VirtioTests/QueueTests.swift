@@ -193,7 +193,7 @@ struct QueueTests {
   func pieces(seed: UInt64) throws {
     var random = SeededGenerator(seed: seed)
     let bench = try QueueBench(size: 64)
-    let bytes = (0..<200).map { _ in UInt8.random(in: 0...255, using: &random) }
+    let bytes = [UInt8].random(count: 200, using: &random)
     var parts: [SplitRing.Part] = []
     var place = 0
     while place < bytes.count {

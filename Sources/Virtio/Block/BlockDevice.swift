@@ -204,6 +204,8 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
     noteCompleted(by: thread)
     for job in completed {
       if let failure = job.failure { failures.add(failure, job.kind) }
+      // Of a request whose queue is no more, too: its bytes are in RAM.
+      if job.work == .read { job.takePieces(memory.wasFilled) }
       end(job, job.failure == nil ? .ok : .ioError, &queue, memory, by: thread)
     }
     completed.removeAll(keepingCapacity: true)
@@ -256,11 +258,7 @@ package final class BlockDevice: VirtioDevice, @unchecked Sendable {
     job.begin(at: request.operation == .flush ? 0 : request.sector * BlockRequest.sectorSize)
     do {
       try request.data(chain) { (address, count) throws(GuestMemoryError) in
-        let bytes =
-          request.operation == .read
-          ? try memory.bytesToFill(at: address, count: count)
-          : try memory.hostBytes(at: address, count: count)
-        job.append(bytes)
+        job.append(try memory.hostBytes(at: address, count: count))
       }
     } catch {
       return end(job, .ioError, &queue, memory, by: thread)

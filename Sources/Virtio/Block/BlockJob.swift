@@ -67,6 +67,8 @@ package final class BlockJob: @unchecked Sendable {
   // The kernel may read them until the request is complete, so that they stay where they are.
   @exclusivity(unchecked) private var storage: UnsafeMutableBufferPointer<iovec>
   @exclusivity(unchecked) private var range = 0..<0
+  /// Bytes of the range's first part that were moved.
+  @exclusivity(unchecked) private var begun = 0
 
   init() { storage = .allocate(capacity: 16) }
 
@@ -76,6 +78,7 @@ package final class BlockJob: @unchecked Sendable {
   func begin(at offset: UInt64) {
     self.offset = offset
     range = 0..<0
+    begun = 0
     ranges = []
     failure = nil
     isBounced = false
@@ -139,11 +142,28 @@ package final class BlockJob: @unchecked Sendable {
     var rest = count
     while let first = range.first, rest >= storage[first].iov_len {
       rest -= storage[first].iov_len
+      restart(first)
       range.removeFirst()
     }
     guard rest > 0, let first = range.first else { return }
     storage[first].iov_base += rest
     storage[first].iov_len -= rest
+    begun += rest
+  }
+
+  private func restart(_ first: Int) {
+    storage[first].iov_base -= begun
+    storage[first].iov_len += begun
+    begun = 0
+  }
+
+  /// All pieces of guest RAM that it was given, when nothing of them is to be moved any more.
+  func takePieces(_ body: (UnsafeMutableRawBufferPointer) -> Void) {
+    if let first = range.first { restart(first) }
+    for part in storage[..<range.upperBound] {
+      body(UnsafeMutableRawBufferPointer(start: part.iov_base, count: part.iov_len))
+    }
+    range = 0..<0
   }
 
   /// Whether direct I/O takes it as it is.

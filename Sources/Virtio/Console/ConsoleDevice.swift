@@ -260,9 +260,10 @@ package final class ConsoleDevice: VirtioDevice, @unchecked Sendable {
       return queue.fail(.request("no place for what a port receives"))
     }
     let length = min(Int(first.length), ConsoleDevice.pieceLimit)
-    guard let bytes = try? memory.bytesToFill(at: first.address, count: length) else { return }
+    guard let bytes = try? memory.hostBytes(at: first.address, count: length) else { return }
     switch ports[index].peer.receive(bytes) {
     case .moved(let count):
+      memory.wasFilled(bytes)
       let request = DeviceRequest(
         device: id, queue: UInt16(ports[index].description.receiveQueue), id: ports[index].receiving.id,
         kind: .receive)

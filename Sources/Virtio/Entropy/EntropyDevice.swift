@@ -75,8 +75,9 @@ package final class EntropyDevice: VirtioDevice, @unchecked Sendable {
     // The buffers were in RAM when the chain was read, and RAM stays. What getrandom(2) did not give is not said to be there.
     try? DescriptorChain.pieces(of: chain.writable, skipping: 0, count: wanted) {
       (address, count) throws(GuestMemoryError) in
-      let bytes = try memory.bytesToFill(at: address, count: count)
+      let bytes = try memory.hostBytes(at: address, count: count)
       isWhole = isWhole && HostRandom.fill(bytes)
+      memory.wasFilled(bytes)
       if isWhole { written += count }
     }
     let isAll = UInt64(written) == wanted

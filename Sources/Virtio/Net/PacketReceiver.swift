@@ -111,8 +111,9 @@ struct PacketReceiver: ~Copyable {
     // The buffers were in RAM when the chain was read, and RAM stays.
     try? DescriptorChain.pieces(of: chain.buffers[...], skipping: 0, count: UInt64(count)) {
       (address, length) throws(GuestMemoryError) in
-      let target = try memory.bytesToFill(at: address, count: length)
+      let target = try memory.hostBytes(at: address, count: length)
       target.copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[place..<place + length]))
+      memory.wasFilled(target)
       place += length
     }
   }
