@@ -141,8 +141,8 @@ let common: [Target] = [
   .target(name: "InertText", swiftSettings: swift),
 ]
 
-/// EXEUNT_TESTS names targets with tests, between spaces: a build of only these and what they need, in half the time (`.ci/test`, which
-/// builds what it runs under sanitizers).
+/// EXEUNT_TESTS names targets with tests, between spaces: a build of only these and what they need (`.ci/test`, which builds
+/// what it runs under sanitizers).
 func asked(_ targets: [Target]) -> [Target] {
   guard let names = Context.environment["EXEUNT_TESTS"] else { return targets }
   var needed: Set<String> = []

@@ -50,7 +50,7 @@ import Virtio
           // Address by address, where the layout compares bounds.
           for address in range.start..<range.start + range.length {
             let other = owners[range.space, default: [:]].updateValue(slot.name, forKey: address)
-            // One expectation for each of millions of addresses would take half a minute.
+            // An expectation costs more than what it looks at here, and there are very many addresses.
             if let other { Issue.record("\(range.space) \(address): \(other) and \(slot.name)") }
           }
         }
