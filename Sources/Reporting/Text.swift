@@ -1,4 +1,6 @@
+import CTF
 import Glibc
+import InertText
 
 /// Numbers as people read them. Spaces inside them are `Text.space`, so that paragraphs are not broken there.
 package enum Text {
@@ -57,12 +59,11 @@ package enum Text {
     return "…" + cut(String(rest), to: width - 1)
   }
 
-  /// A word as a shell reads it back.
+  /// A word as a shell reads it back: an option's value, or a path as ``PathText`` has it.
   package static func shellWord(_ word: String) -> String {
-    let isPlain = word.unicodeScalars.allSatisfy {
-      $0.properties.isAlphabetic || ("0"..."9").contains($0) || "/._-+,:@%=".unicodeScalars.contains($0)
+    PathText.withBytes(word) { name in
+      InertText.shellWord(bytes: UnsafeRawBufferPointer(start: name, count: strlen(name)))
     }
-    return isPlain && !word.isEmpty ? word : "'" + word.replacing("'", with: "'\\''") + "'"
   }
 
   /// A count with its noun: `1 kick`, `2 kicks`.

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import InertText
 import Platform
 
 /// Makes runs of a plan: one, or the two of a duet at the same time, each of one or several machines.
@@ -100,7 +101,8 @@ struct RunMaker {
       : outcome.exitStatus.map { "ended with status \($0)" }
         ?? "was killed by \(outcome.signal.map(Words.signal) ?? "a signal")"
     let last = outcome.standardError.split(separator: "\n").suffix(3).joined(separator: "\n  ")
-    let command = (["exeunt", "run"] + configuration.arguments).map(Words.shell).joined(separator: " ")
+    let command = (["exeunt", "run"] + configuration.arguments).map(InertText.shellWord).joined(
+      separator: " ")
     return
       "\(configuration.label) \(how):\n  \(last)\n\(command)\nwhat it said is in \(directory.directory(run.name))/output.txt"
   }

@@ -60,15 +60,4 @@ package enum Words {
     // What ends a program that did nothing wrong.
     return name + (number == SIGKILL ? " (as the kernel does where memory is short)" : "")
   }
-
-  /// As a shell reads it back.
-  package static func shell(_ word: String) -> String {
-    let isPlain =
-      !word.isEmpty
-      && word.unicodeScalars.allSatisfy {
-        ("a"..."z").contains($0) || ("A"..."Z").contains($0) || ("0"..."9").contains($0)
-          || "/._-+,:@%=".unicodeScalars.contains($0)
-      }
-    return isPlain ? word : "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
-  }
 }

@@ -185,7 +185,7 @@ struct ExeuntSweep: ParsableCommand {
     )
     for configuration in plan.configurations {
       lines.append(
-        "  \(configuration.label): exeunt run \(configuration.arguments.map(Words.shell).joined(separator: " "))"
+        "  \(configuration.label): exeunt run \(configuration.arguments.map(InertText.shellWord).joined(separator: " "))"
           + (configuration.machines.map { $0 > 1 ? ", \($0) machines at the same time" : "" } ?? "")
       )
     }
@@ -209,7 +209,7 @@ struct ExeuntSweep: ParsableCommand {
 
   /// What to ask of the runs.
   private static func further(_ plan: SweepPlan, in place: String) -> String {
-    let place = Words.shell(place)
+    let place = InertText.shellWord(place)
     guard plan.configurations.count > 1 else { return "exeunt-analyze \(place)/runs/*/trace" }
     return
       "what they say:\n  exeunt-analyze compare \(place)\n  exeunt-analyze report -o \(place).html \(place)"

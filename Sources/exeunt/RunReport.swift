@@ -1,5 +1,6 @@
 import Glibc
 import GuestPrograms
+import InertText
 import Machine
 import Platform
 import Recorder
@@ -108,22 +109,8 @@ struct RunReport {
       )
     }
     for warning in recorded.warnings { Diagnostics.report(warning) }
-    Diagnostics.report("see `exeunt-analyze \(shellWord(recorded.directory))`")
+    Diagnostics.report("see `exeunt-analyze \(InertText.shellWord(recorded.directory))`")
   }
-}
-
-/// A path as it can be pasted into a shell.
-private func shellWord(_ path: String) -> String {
-  let plain = path.utf8.allSatisfy { byte in
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"):
-      true
-    default: "/._-+:,@%=".utf8.contains(byte)
-    }
-  }
-  guard !plain else { return path }
-  return "'" + path.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
 }
 
 extension RunSummary {

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 @testable import InertText
@@ -34,6 +35,31 @@ struct InertTextTests {
     }
     #expect(InertText.replaced("größe 👩‍👩‍👧 שלום") == "größe 👩‍👩‍👧 שלום")
     #expect(InertText.replaced("\u{1b}[2J\n\u{7f}\u{9b}") == "␛[2J␊␡\u{fffd}")
+  }
+
+  @Test(
+    "words are read back by a shell byte by byte, whatever is in them, and nothing in them commands a terminal"
+  )
+  func shellWords() throws {
+    let words: [[UInt8]] = [
+      Array("plain/größe-1.2".utf8), Array("it's \\ $(x) `y` \"z\"".utf8), [],
+      Array("a\u{1b}[2J'\\\n\tb\u{9b}ü".utf8),
+      Array("\u{202e}evil\u{2028}\u{7f}".utf8), [0xff, 0x41, 0xc3], Array("1\u{1}1".utf8), Array("~".utf8),
+      Array(1...0xff),
+    ]
+    let shown = words.map { InertText.shellWord(bytes: $0) }
+    #expect(shown.allSatisfy(InertText.isInert))
+    #expect(
+      shown[0] == "plain/größe-1.2" && shown[2] == "''" && shown[7] == "'~'" && shown[5] == "$'\\xffA\\xc3'")
+    let script = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "exeunt-words-\(UUID().uuidString)")
+    try Data(("printf '%s\\0' " + shown.joined(separator: " ")).utf8).write(to: script)
+    defer { try? FileManager.default.removeItem(at: script) }
+    let output = try #require(popen("bash '\(script.path)'", "r"))
+    var read: [UInt8] = []
+    while case let byte = getc(output), byte >= 0 { read.append(UInt8(byte)) }
+    #expect(pclose(output) == 0)
+    #expect(read == words.flatMap { $0 + [0] })
   }
 
   @Test("a message keeps its lines, and says which characters were in it")

@@ -42,6 +42,8 @@ struct HostileTextTests {
     var report = try ReportTests.builder("mixed").1.summary()
     report.trace.paths = ["/tmp/my run", "it's"]
     #expect(TextRenderer.render(report).contains("'/tmp/my run' 'it'\\''s'"))
+    report.trace.paths = ["/tmp/a\u{1b}[2Jb", "/tmp/\u{10feff}"]
+    #expect(TextRenderer.render(report).contains("$'/tmp/a\\x1b[2Jb' $'/tmp/\\xff'"))
     report.trace.paths = ["/" + String(repeating: "long/", count: 14)]
     let lines = TextRenderer.render(report).split(separator: "\n")
     #expect(lines.contains { $0.hasSuffix("\\") })
