@@ -56,6 +56,7 @@ extension GuestProgram {
       guard let equals = setting.firstIndex(of: "=") else { throw .notASetting(setting) }
       let name = String(setting[..<equals])
       try set(name, to: String(setting[setting.index(after: equals)...]), in: &arguments)
+      // Whoever gives both means both, and one of the two would be forgotten.
       guard given.insert(name).inserted else { throw .givenTwice(guest: self.name, parameter: name) }
     }
     return arguments
@@ -96,13 +97,14 @@ extension GuestProgram {
 
   /// Splits `doorbell,iterations=1000,wait=interrupt` into a guest and its arguments.
   ///
-  /// - Throws: ``GuestError`` if there is no such guest, or a setting is wrong.
+  /// - Parameter settings: further ones, each `name=value`.
+  /// - Throws: ``GuestError`` if there is no such guest, or a setting is wrong, or there twice.
   package static func parse(
-    _ selection: String, for architecture: Architecture = .x86
+    _ selection: String, _ settings: [String] = [], for architecture: Architecture = .x86
   ) throws(GuestError) -> (program: GuestProgram, arguments: GuestArguments) {
     let parts = selection.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     let program = try named(parts.first ?? "", for: architecture)
-    return (program, try program.arguments(Array(parts.dropFirst())))
+    return (program, try program.arguments(parts.dropFirst() + settings))
   }
 }
 

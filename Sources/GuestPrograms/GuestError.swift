@@ -49,7 +49,7 @@ package enum GuestError: Error, Equatable, CustomStringConvertible {
       "guest \(guest) has no parameter '\(parameter)'; it has \(known.joined(separator: ", "))"
         + NearestWord.sentence(for: parameter, among: known)
     case .givenTwice(let guest, let parameter):
-      "guest \(guest): \(parameter) is given twice"
+      "guest \(guest): \(parameter) is given twice: give it once"
     case .badValue(let guest, let parameter, let value, let allowed):
       "guest \(guest), \(parameter)=\(value): expected \(allowed)"
     case .tooFewVcpus(let guest, let needed, let given):

@@ -69,9 +69,9 @@ package struct GuestReport: Sendable, Equatable {
   package var interrupts: UInt64 = 0
   /// Writes to the marker port.
   package var marks: UInt64 = 0
-  /// Port accesses that exit to the VMM, other than kicks, marks and power-off.
+  /// Port accesses that the VMM handles, other than kicks, marks and power-off: an exit each unless writes are coalesced.
   package var portAccesses: UInt64 = 0
-  /// Memory-mapped accesses that exit to the VMM, other than kicks and the I/O APIC's.
+  /// Memory-mapped accesses that the VMM handles, other than kicks and the I/O APIC's.
   package var memoryAccesses: UInt64 = 0
   /// Requests to a disk that were completed, by kind. Of a network interface or console, reads are the buffers that were
   /// received, and writes those that were sent.

@@ -1,3 +1,4 @@
+import Spelling
 import Yams
 
 /// Reads experiments: YAML 1.1, of which every value is taken as it is written (`on` is the word `on`).
@@ -36,11 +37,14 @@ package enum ExperimentFile {
     let root = try parse(text)
     let entries = try mapping(root, "an experiment")
     var seen: Set<String> = []
-    for (key, value) in entries {
+    for (key, _, mark) in entries {
       guard keys.contains(key) else {
-        throw Mistake("'\(key)' is not known; there are \(keys.joined(separator: ", "))", at: value.mark)
+        let meant = NearestWord.sentence(for: key, among: keys)
+        throw Mistake(
+          "'\(key)' is not known" + (meant.isEmpty ? "; there are \(keys.joined(separator: ", "))" : meant),
+          at: mark)
       }
-      guard seen.insert(key).inserted else { throw Mistake("'\(key)' is there twice", at: value.mark) }
+      guard seen.insert(key).inserted else { throw Mistake("'\(key)' is there twice", at: mark) }
     }
     func entry(_ name: String) -> Node? { entries.first { $0.key == name }?.value }
     guard let guestNode = entry("guests") else {
@@ -140,7 +144,7 @@ package enum ExperimentFile {
       return guests
     }
     var guests: [Experiment.Guest] = []
-    for (label, value) in try mapping(node, "guests") {
+    for (label, value, _) in try mapping(node, "guests") {
       guests.append(.init(label: label, arguments: try options(value)))
     }
     guard !guests.isEmpty else { throw Mistake("there are no guests: name at least one", at: node.mark) }
@@ -152,24 +156,24 @@ package enum ExperimentFile {
     _ node: Node, taken: [String: String]
   ) throws(Mistake) -> [Experiment.Factor] {
     var (factors, taken): ([Experiment.Factor], [String: String]) = ([], taken)
-    for (name, value) in try mapping(node, "factors") {
+    for (name, value, mark) in try mapping(node, "factors") {
       guard name != "guest" else {
-        throw Mistake("guests are not a factor: list them under 'guests'", at: value.mark)
+        throw Mistake("guests are not a factor: list them under 'guests'", at: mark)
       }
       guard !factors.contains(where: { $0.name == name }) else {
-        throw Mistake("factor '\(name)' is there twice", at: value.mark)
+        throw Mistake("factor '\(name)' is there twice", at: mark)
       }
       var levels: [Experiment.Level] = []
       if case .sequence(let items) = value {
         // Values of the option that the factor is called like.
-        try check(option: name, at: value.mark)
+        try check(option: name, at: mark)
         for item in items {
-          let label = try word(item, "a level")
-          try check(name, label, at: item.mark)
-          levels.append(.init(label: label, arguments: arguments(name, label)))
+          let text = try isEmptyText(item, of: name) ? "" : word(item, "a level")
+          try check(name, text, at: item.mark)
+          levels.append(.init(label: text.isEmpty ? "\"\"" : text, arguments: arguments(name, text)))
         }
       } else {
-        for (label, value) in try mapping(value, "levels of '\(name)'") {
+        for (label, value, _) in try mapping(value, "levels of '\(name)'") {
           levels.append(.init(label: label, arguments: try options(value)))
         }
       }
@@ -219,15 +223,15 @@ package enum ExperimentFile {
   private static func options(_ node: Node) throws(Mistake) -> [String] {
     if case .scalar(let scalar) = node, scalar.string.isEmpty { return [] }
     var found: [String] = []
-    for (name, value) in try mapping(node, "options") {
-      if name != "parameters" { try check(option: name, at: value.mark) }
+    for (name, value, mark) in try mapping(node, "options") {
+      if name != "parameters" { try check(option: name, at: mark) }
       var values: [Node] = [value]
       if case .sequence(let items) = value { values = Array(items) }
       guard values.count < 2 || name == "parameters" || severalTimes.contains(name) else {
         throw Mistake("--\(name) takes one value", at: value.mark)
       }
       for value in values {
-        let text = try word(value, "the value of '\(name)'")
+        let text = try isEmptyText(value, of: name) ? "" : word(value, "the value of '\(name)'")
         try check(name, text, at: value.mark)
         found += name == "parameters" ? text.split(separator: " ").map(String.init) : arguments(name, text)
       }
@@ -267,13 +271,23 @@ package enum ExperimentFile {
 
   // MARK: Nodes
 
-  private static func mapping(_ node: Node, _ what: String) throws(Mistake) -> [(key: String, value: Node)] {
+  /// - Returns: Names with their values, and where the names stand.
+  private static func mapping(
+    _ node: Node, _ what: String
+  ) throws(Mistake) -> [(key: String, value: Node, mark: Mark?)] {
     guard case .mapping(let mapping) = node else {
       throw Mistake("\(what): names with values are expected here", at: node.mark)
     }
-    var entries: [(key: String, value: Node)] = []
-    for (key, value) in mapping { entries.append((try word(key, "a name"), value)) }
+    var entries: [(key: String, value: Node, mark: Mark?)] = []
+    for (key, value) in mapping { entries.append((try word(key, "a name"), value, key.mark)) }
     return entries
+  }
+
+  /// Whether it is the empty text, in quotes, as the value of an option for which that means something: a kernel's command line. No
+  /// value at all (`append:`) is a mistake.
+  private static func isEmptyText(_ node: Node, of option: String) -> Bool {
+    guard option == "append", case .scalar(let scalar) = node else { return false }
+    return scalar.string.isEmpty && [.singleQuoted, .doubleQuoted].contains(scalar.style)
   }
 
   private static func word(_ node: Node, _ what: String) throws(Mistake) -> String {

@@ -27,8 +27,9 @@ package struct SweepOptions: ParsableArguments {
       valueName: "metric ±n%"))
   package var until: String?
 
-  @Option(help: ArgumentHelp("The most blocks that --until makes.", valueName: "n"))
-  package var mostPairs = 100
+  @Option(help: ArgumentHelp("The most blocks that --until makes. (default: 100)", valueName: "n"))
+  package var mostPairs: Int?
+  package static let defaultMostPairs = 100
 
   package init() {}
 

@@ -67,8 +67,10 @@ extension LatencyThreshold {
       ValidationError("\(what). A limit is \(form)")
     }
     var limit = LatencyThreshold(reason: nil, device: nil, statistic: "", limit: 0)
+    var given: Set<String> = []
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
       let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      guard given.insert(pair[0]).inserted else { throw mistake("\(pair[0]) is given twice") }
       switch (pair[0], pair.count > 1 ? pair[1] : nil) {
       case ("all", nil): limit.isAll = true
       case ("reason", let value?):

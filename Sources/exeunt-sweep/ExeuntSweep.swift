@@ -45,7 +45,8 @@ struct ExeuntSweep: ParsableCommand {
   }
 
   mutating func run() throws {
-    let wanted = try read()
+    let text = try read()
+    let wanted = try experiment(text)
     let until = try self.until(wanted)
     try checkDuet(wanted)
     let place = options.output ?? Self.defaultDirectory(options.experiment)
@@ -72,7 +73,7 @@ struct ExeuntSweep: ParsableCommand {
       let program = try Self.beside("exeunt", "makes the runs")
       let analyzer =
         until != nil || wanted.keepsAnalysis ? try Self.beside("exeunt-analyze", "reads them") : ""
-      try check(made, directory, program)
+      try check(made, directory, program, text)
       if options.plan { return }
       // Before what is told on standard error, also where both go into one file.
       fflush(nil)
@@ -95,7 +96,11 @@ struct ExeuntSweep: ParsableCommand {
   }
 
   /// Ends the program where a configuration that is still to run is mistaken.
-  private func check(_ plan: SweepPlan, _ directory: SweepDirectory, _ program: String) throws {
+  ///
+  /// - Parameter text: The experiment's file.
+  private func check(
+    _ plan: SweepPlan, _ directory: SweepDirectory, _ program: String, _ text: String
+  ) throws {
     let missing = Set(
       plan.runs.filter { directory.record(plan.name($0)) == nil }.map(\.configuration))
     let mistakes: [String]
@@ -106,17 +111,22 @@ struct ExeuntSweep: ParsableCommand {
       throw Self.end("cannot start \(program): \(error)", 2)
     }
     guard mistakes.isEmpty else {
-      throw Self.end("\(options.experiment): " + mistakes.joined(separator: "\n"), 2)
+      let lines = mistakes.map { OptionPlace.sentence($0, in: text) + $0 }
+      throw Self.end("\(options.experiment): " + lines.joined(separator: "\n"), 2)
     }
   }
 
-  private func read() throws -> Experiment {
+  private func read() throws -> String {
     guard let data = FileManager.default.contents(atPath: options.experiment) else {
       throw Self.end("cannot read \(options.experiment)", 2)
     }
     guard let text = String(data: data, encoding: .utf8) else {
       throw Self.end("\(options.experiment) is no UTF-8", 2)
     }
+    return text
+  }
+
+  private func experiment(_ text: String) throws -> Experiment {
     do {
       return try ExperimentFile.read(text)
     } catch {
@@ -134,15 +144,20 @@ struct ExeuntSweep: ParsableCommand {
 
   /// When it is to end, or ends the program.
   private func until(_ experiment: Experiment) throws -> SweepUntil? {
-    guard let text = options.until else { return nil }
-    guard Experiment.pairBounds.contains(options.mostPairs), options.mostPairs >= SweepUntil.fewest,
-      options.mostPairs >= experiment.pairs
+    guard let text = options.until else {
+      guard options.mostPairs == nil else {
+        throw Self.end("--most-pairs goes with --until: without, a sweep has the blocks of 'pairs'", 2)
+      }
+      return nil
+    }
+    let most = options.mostPairs ?? SweepOptions.defaultMostPairs
+    guard Experiment.pairBounds.contains(most), most >= SweepUntil.fewest, most >= experiment.pairs
     else {
       throw Self.end(
         "--most-pairs has to be \(max(SweepUntil.fewest, experiment.pairs)) to \(Experiment.pairBounds.upperBound)",
         2)
     }
-    guard let until = SweepUntil(text, pairs: experiment.pairs, most: options.mostPairs) else {
+    guard let until = SweepUntil(text, pairs: experiment.pairs, most: most) else {
       throw Self.end("--until '\(text)' is no metric with a width, such as 'handling.p50 ±1%'", 2)
     }
     return until

@@ -79,16 +79,12 @@ struct GuestOptions: ParsableArguments {
   /// Finds the guest, and completes the configuration with what it brings.
   func select(_ configuration: inout MachineConfiguration) throws -> GuestSelection {
     if let name {
-      let (program, defaults) = try GuestProgram.parse(name, for: configuration.architecture)
-      var arguments = defaults
-      for parameter in parameters {
-        let parts = parameter.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2 else {
-          throw ValidationError(
-            "\"\(parameter)\": give parameters as name=value; see `exeunt guests \(program.name)`")
-        }
-        try program.set(String(parts[0]), to: String(parts[1]), in: &arguments)
+      if let parameter = parameters.first(where: { !$0.contains("=") }) {
+        let (program, _) = try GuestProgram.parse(name, for: configuration.architecture)
+        throw ValidationError(
+          "\"\(parameter)\": give parameters as name=value; see `exeunt guests \(program.name)`")
       }
+      let (program, arguments) = try GuestProgram.parse(name, parameters, for: configuration.architecture)
       configuration.guest = program.name
       if !program.phases.isEmpty {
         configuration.phases = Dictionary(

@@ -69,6 +69,38 @@ struct RepeatedOptionTests {
       "\(value.standardError)")
   }
 
+  @Test("Parameters and keys that are given twice are refused as options are")
+  func names() throws {
+    for (arguments, what) in [
+      (["--guest", "port-io", "iterations=5", "iterations=6"], "iterations"),
+      (["--guest", "port-io", "iterations=5", "iterations=5"], "iterations"),
+      (["--guest", "port-io,iterations=5", "iterations=6"], "iterations"),
+      (["--guest", "port-io,iterations=5,iterations=6"], "iterations"),
+      (["--guest", "blk", "--drive", "file=a,file=b,id=x"], "file"),
+      (["--guest", "blk", "--disk", "a,readonly=on,readonly=off"], "readonly"),
+      (["--guest", "blk", "--device", "virtio-blk-device,drive=a,drive=b"], "drive"),
+      (["--guest", "net", "--net", "user,net=10.0.2.0/24,net=10.0.3.0/24"], "net"),
+      (["--guest", "net", "--netdev", "tap,id=a,id=b,ifname=t"], "id"),
+      (["--guest", "console", "--chardev", "file,id=a,path=a,path=b"], "path"),
+      (["--guest", "port-io", "--object", "iothread,id=a,id=b"], "id"),
+      (["--guest", "port-io", "--serial", "unix:s,server=on,server=off"], "server"),
+    ] {
+      let output = try run(Tools.exeunt, ["run"] + arguments)
+      #expect(
+        output.status == 2 && output.standardError.contains("\(what) is given twice"),
+        "\(output.standardError)")
+    }
+    for (limit, what) in [
+      ("reason=io,reason=mmio,p99=1s", "reason"), ("address=1,p99=1s,address=2", "address"),
+      ("p99=1s,p99=1s", "p99"),
+    ] {
+      let output = try run(Tools.analyzer, ["exits", "--fail-if-over", limit, "/none"])
+      #expect(
+        output.status == 2 && output.standardError.contains("\(what) is given twice"),
+        "\(output.standardError)")
+    }
+  }
+
   @Test("Numbers below 0 are told to be wrong, and not to be options")
   func negative() throws {
     for option in ["--poll-max-ns", "--cpus", "--iothreads", "--doorbells"] {

@@ -344,6 +344,7 @@ struct SweepCommandTests {
     for (more, words) in [
       (["--until", "cpu 1%"], "is no metric with a width"),
       (["--until", "cpu ±1%", "--most-pairs", "9"], "--most-pairs has to be"),
+      (["--most-pairs", "40"], "--most-pairs goes with --until"),
     ] {
       let file = directory.url.appendingPathComponent("w.yaml")
       try text.write(to: file, atomically: true, encoding: .utf8)

@@ -70,6 +70,64 @@ struct ExperimentFileTests {
     #expect(experiment.pairs == Experiment.defaultPairs && experiment.warmUps == 1)
   }
 
+  @Test("a kernel's command line may be empty, where that is said")
+  func emptyCommandLine() throws {
+    let experiment = try ExperimentFile.read(
+      """
+      guests:
+        linux: {kernel: vmlinux, append: ""}
+      """)
+    #expect(experiment.guests.map(\.arguments) == [["--kernel=vmlinux", "--append="]])
+    let varied = try ExperimentFile.read("guests:\n  l: {kernel: k}\nfactors:\n  append: ['', quiet]")
+      .configurations
+    #expect(varied.map(\.arguments) == [["--kernel=k", "--append="], ["--kernel=k", "--append=quiet"]])
+    #expect(varied.map(\.label) == ["append=__", "append=quiet"])
+    for text in ["guests:\n  l: {kernel: k, append: }", "guests:\n  l: {kernel: \"\"}"] {
+      let mistake = try #require(throws: ExperimentFile.Mistake.self) { _ = try ExperimentFile.read(text) }
+      #expect(mistake.line == 2 && mistake.text.contains("is empty"), "\(mistake)")
+    }
+  }
+
+  @Test("a name that is not known is told where it stands, and not where its value does")
+  func unknownNames() throws {
+    for (text, line, column, words) in [
+      ("guests: [smp]\nnonsens:  12", 2, 1, "'nonsens' is not known"),
+      ("guests: [smp]\n\nguest:\n  - port-io", 3, 1, "did you mean 'guests'?"),
+      ("guests: [smp]\nfactors:\n  guest:\n  - a\n  - b", 3, 3, "not a factor"),
+      ("guests: [smp]\noptions:\n  Trace:\n   - a", 3, 3, "no option's name"),
+      ("guests: [smp]\noptions:\n  trace:\n   a", 3, 3, "--trace"),
+    ] {
+      let mistake = try #require(throws: ExperimentFile.Mistake.self) { _ = try ExperimentFile.read(text) }
+      #expect(mistake.line == line && mistake.column == column, "\(mistake)")
+      #expect("\(mistake)".contains(words), "\(mistake)")
+    }
+  }
+
+  @Test("what the monitor complains of is found in the file")
+  func places() {
+    let text = """
+      guests:
+        a: {guest: smp, cpus: 2}
+        b: {guest: smp, cpus: 77, cpu: 3}
+      factors:
+        lock: [device, globl]
+        x:
+          y: {iothreadz: 1}
+          z: {}
+      """
+    for (complaint, place) in [
+      ("Error: The value 'globl' is invalid for '--lock <lock>'", "line 5, column 3: "),
+      ("Error: Unknown option '--iothreadz=1'. Did you mean '--iothreads'?", "line 7, column 9: "),
+      ("--cpus 77: give 1 to 64", "line 3, column 19: "), ("--cpus is wrong", "line 2, column 19: "),
+      ("Error: Unknown option '--cpu'", "line 3, column 29: "), ("KVM is not there", ""),
+      ("--memory is too much", ""),
+    ] {
+      #expect(OptionPlace.sentence(complaint, in: text) == place, "\(complaint)")
+    }
+    #expect(
+      OptionPlace.sentence("--cpus", in: "guests: [") == "" && OptionPlace.sentence("--cpus", in: "") == "")
+  }
+
   @Test(
     "mistakes are told with their place",
     arguments: [
