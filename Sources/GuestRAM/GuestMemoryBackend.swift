@@ -246,6 +246,9 @@ private struct BackingFile: ~Copyable {
   private static func open(_ path: String) throws(GuestMemoryAllocationError) -> FileDescriptor {
     var information = stat()
     let exists = unsafe stat(path, &information) == 0
+    if !exists, errno == ENOENT, let missing = missingDirectory(path) {
+      throw GuestMemoryAllocationError(description: "--mem-path \(path): \(missing)")
+    }
     do {
       if exists, information.st_mode & S_IFMT == S_IFDIR {
         return try openUnnamed(in: path)
@@ -262,6 +265,20 @@ private struct BackingFile: ~Copyable {
         description: "--mem-path \(path): cannot be opened as a file or directory for guest RAM: \(error); "
           + "name a file, or a directory on hugetlbfs or tmpfs that you may write to")
     }
+  }
+
+  /// What is wrong with a path that is not there, where a directory is meant and a file would be made; nil: nothing.
+  private static func missingDirectory(_ path: String) -> String? {
+    if path.hasSuffix("/") { return "there is no such directory; make it first" }
+    // Who names such a directory expects huge pages, which a file beside the missing mount would not have.
+    guard let name = path.split(separator: "/").last, name.contains("huge") else { return nil }
+    let parent = name.startIndex == path.startIndex ? "." : String(path[..<name.startIndex])
+    var system = statfs()
+    guard unsafe statfs(parent, &system) == 0,
+      UInt32(truncatingIfNeeded: system.f_type) != UInt32(CLINUX_HUGETLBFS_MAGIC)
+    else { return nil }
+    return
+      "there is no such directory; mount hugetlbfs there (mkdir, mount -t hugetlbfs none \(path)), or make the file first, if an ordinary one is meant"
   }
 
   /// hugetlbfs has no O_TMPFILE, so the file is made under a name of its own and unlinked at once.

@@ -165,26 +165,28 @@ extension MachineConfiguration {
   ) throws(MachineError) -> (serial: SerialOutput, debugConsole: SerialOutput) {
     let output: SerialOutput
     if let peer {
-      output = SerialOutput(peer, option: serial.option)
+      output = SerialOutput(peer, option: serialOption)
     } else {
-      output = try serial.makeOutput(of: .serial, limit: outputLimit)
+      output = try serial.makeOutput(of: .serial, option: serialOption, limit: outputLimit)
     }
     guard let debugConsole else { return (output, SerialOutput(discarding: ())) }
     return (
       output,
       debugConsole == serial
-        ? output : try debugConsole.makeOutput(of: .debugConsole, limit: outputLimit)
+        ? output
+        : try debugConsole.makeOutput(
+          of: .debugConsole, option: "--debugcon \(debugConsole.place)", limit: outputLimit)
     )
   }
 }
 
 extension MachineConfiguration.Serial {
   fileprivate func makeOutput(
-    of device: SerialOutput.Source, limit: OutputLimit
+    of device: SerialOutput.Source, option: String, limit: OutputLimit
   ) throws(MachineError) -> SerialOutput {
     switch self {
     case .stdio: SerialOutput(standardOutputOf: device, limit: limit)
-    case .file(let path): try SerialOutput(path: path, of: device, limit: limit)
+    case .file(let path): try SerialOutput(path: path, of: device, option: option, limit: limit)
     case .none, .peer: SerialOutput(discarding: ())
     }
   }

@@ -74,7 +74,7 @@ final class Housekeeping {
     if wanted { machine.dump.recordClocks() }
     let control = machine.control
     let isHalted = halts.tick(used: machine.vcpuTime, waits: { control.endlessWaits }, ask: control.look)
-    if isHalted, !machine.hasUnmaskableLines { control.end(.halted) }
+    if isHalted, !machine.hasUnmaskableLines { control.end(.halted()) }
   }
 
   /// Records the last counters and clocks, and at the very end how many events there were. The other threads have ended.

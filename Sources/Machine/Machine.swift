@@ -118,7 +118,7 @@ package final class Machine {
 
     let routes = configuration.interruptController == .split ? InterruptRoutes(machine: machine) : nil
     self.routes = routes
-    let serialPeer = try configuration.serial.makePeer()
+    let serialPeer = try configuration.makeSerialPeer()
     self.serialPeer = serialPeer
     let (output, debugOutput) = try configuration.makeOutputs(serialPeer: serialPeer)
     for output in [output, debugOutput] { output.isStopping = { control.isPausing } }

@@ -51,7 +51,8 @@ final class MachineBuilder<Engine: ExecutionEngine> {
     }
     do {
       control = try RunControl(
-        vcpus: configuration.vcpus, onReboot: configuration.onReboot, onCrash: configuration.onCrash)
+        vcpus: configuration.vcpus, onReboot: configuration.onReboot, onCrash: configuration.onCrash,
+        hasInterruptController: configuration.interruptController != .none)
     } catch {
       throw MachineError("eventfd: \(error)")
     }

@@ -227,6 +227,8 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
   package var statisticsInterval: UInt64 = 1_000_000_000
   /// Where the serial port leads.
   package var serial = Serial.stdio
+  /// Whether ``serial`` comes from a `--chardev`, which is what messages name then; nil: it does not.
+  package var serialIsChardev: Bool?
   /// What each file may have that gets what the guest sends (`serial`, `debugConsole`, `ports`), bytes; nil: a share of what is free
   /// (`OutputLimit`). 0: there is no limit.
   package var serialLimit: UInt64?

@@ -12,9 +12,13 @@ extension Machine {
   /// The calling thread becomes the machine's main thread: it handles SIGINT, SIGTERM, SIGHUP and the time limit, reads
   /// KVM's counters each second, and answers sessions that begin to listen.
   ///
-  /// - Parameter limit: tells when the trace is as large as it may be; nil: it may be of any size.
+  /// - Parameters:
+  ///   - limit: tells when the trace is as large as it may be; nil: it may be of any size.
+  ///   - starting: called when nothing is left that could refuse the run, before the guest runs.
   /// - Throws: `MachineError` when a thread or descriptor cannot be had, or a reset fails.
-  package func run(limit: RecordingLimit? = nil) throws(MachineError) -> RunSummary {
+  package func run(
+    limit: RecordingLimit? = nil, starting: () throws(MachineError) -> Void = {}
+  ) throws(MachineError) -> RunSummary {
     do {
       try DedicatedThread.prepareInterrupts()
       // A reader of the serial port's output that goes away costs its output, not the run.
@@ -30,7 +34,7 @@ extension Machine {
       let housekeeping = try Housekeeping(self, signals: signals, limit: limit)
       mainThread.enter()
       began = Clock.monotonic
-      let threads = try startThreads()
+      let threads = try startThreads(starting)
       let outcome = supervise(housekeeping, threads)
       control.finish()
       // A vCPU's thread that runs an event loop as well goes on with that alone.
@@ -49,11 +53,30 @@ extension Machine {
       Terminal.restore()
       return summary(outcome)
     } catch let error as MachineError {
-      Terminal.restore()
+      giveUp()
       throw error
     } catch {
-      Terminal.restore()
+      giveUp()
       throw MachineError("starting the machine's threads: \(error)")
+    }
+  }
+
+  /// Nothing was run.
+  private func giveUp() {
+    Terminal.restore()
+    for output in outputs { output.withdraw() }
+    for port in ports { port.1.withdraw() }
+  }
+
+  /// Empties the files that the guest writes, of which nobody knew before whether they would be written.
+  private func beginOutput() throws(MachineError) {
+    for output in outputs { try output.begin() }
+    for (numbered, made) in zip(configuration.numberedPorts, ports) {
+      do {
+        try made.1.begin()
+      } catch {
+        throw MachineError("\(numbered.port.peer.option): cannot be emptied: \(error)")
+      }
     }
   }
 
@@ -66,9 +89,9 @@ extension Machine {
   }
 
   /// Starts all threads. The guest runs only when every thread is there and the state dump is in the trace.
-  private func startThreads() throws(MachineError) -> Threads {
+  private func startThreads(_ starting: () throws(MachineError) -> Void) throws(MachineError) -> Threads {
     do {
-      return try makeThreads()
+      return try makeThreads(starting)
     } catch let error as MachineError {
       throw error
     } catch {
@@ -76,7 +99,7 @@ extension Machine {
     }
   }
 
-  private func makeThreads() throws -> Threads {
+  private func makeThreads(_ starting: () throws(MachineError) -> Void) throws -> Threads {
     var threads = Threads()
     let gate = StartGate()
     let pins = configuration.pins
@@ -131,6 +154,8 @@ extension Machine {
       for runner in vcpus { runner.vcpu.requestImmediateExit() }
       for thread in vcpuThreads { thread.interrupt() }
     }
+    try starting()
+    try beginOutput()
     recordState()
     gate.open()
     return threads

@@ -72,6 +72,29 @@ extension MachineConfiguration {
     }
     return made
   }
+
+  /// Where the serial port leads, as a user gave it.
+  var serialOption: String {
+    guard serialIsChardev == true else { return "--serial \(serial.place)" }
+    return switch serial {
+    case .file(let path): Port.Peer.file(path).option
+    case .peer(let peer): peer.option
+    case .stdio, .none: Port.Peer.null.option
+    }
+  }
+
+  /// Opens who comes and goes at the serial port; nil where it leads elsewhere.
+  func makeSerialPeer() throws(MachineError) -> SerialPeer? {
+    guard case .peer(let peer) = serial else { return nil }
+    var loose: CharacterPeer?
+    // Files are no peers here, but outputs.
+    let made = try peer.open(&loose, as: serialOption, limit: .none)
+    do {
+      return try SerialPeer(made)
+    } catch {
+      throw MachineError("\(serialOption): \(error)")
+    }
+  }
 }
 
 extension Machine {
@@ -85,7 +108,7 @@ extension Machine {
       )
     }
       + [serialPeer?.failure].compactMap { $0 }.map { failure in
-        ("\(configuration.serial.option) \(failure.text)", failure.operation == .send)
+        ("\(configuration.serialOption) \(failure.text)", failure.operation == .send)
       }
   }
 
@@ -114,29 +137,16 @@ extension CharacterPeer.Failure {
 }
 
 extension MachineConfiguration.Serial {
-  /// As a user may give it.
-  var option: String {
+  /// As a user may give it, without the option.
+  var place: String {
     switch self {
-    case .stdio: "--serial stdio"
-    case .none: "--serial none"
-    case .file(let path): "--serial \(path)"
-    case .peer(.server(let path)): "--serial unix:\(path),server=on"
-    case .peer(.client(let path)): "--serial unix:\(path)"
-    case .peer(.terminal): "--serial pty"
-    case .peer(let peer): "--serial chardev: \(peer.option)"
-    }
-  }
-
-  /// Opens who comes and goes at the serial port; nil where it leads elsewhere.
-  func makePeer() throws(MachineError) -> SerialPeer? {
-    guard case .peer(let peer) = self else { return nil }
-    var loose: CharacterPeer?
-    // Files are no peers here, but outputs.
-    let made = try peer.open(&loose, as: option, limit: .none)
-    do {
-      return try SerialPeer(made)
-    } catch {
-      throw MachineError("\(option): \(error)")
+    case .stdio: "stdio"
+    case .none: "none"
+    case .file(let path): path
+    case .peer(.server(let path)): "unix:\(path),server=on"
+    case .peer(.client(let path)): "unix:\(path)"
+    case .peer(.terminal): "pty"
+    case .peer(let peer): peer.option
     }
   }
 }

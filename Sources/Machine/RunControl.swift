@@ -40,15 +40,19 @@ final class RunControl: PowerControl, @unchecked Sendable {
   private let monitor = Monitor(State())
 
   private let vcpus: Int
+  private let hasInterruptController: Bool
   private let onReboot: MachineConfiguration.RebootAction
   private let onCrash: MachineConfiguration.CrashAction
   /// Signalled when the main thread has something to look at.
   let attention: EventFD
 
   init(
-    vcpus: Int, onReboot: MachineConfiguration.RebootAction, onCrash: MachineConfiguration.CrashAction = .exit
+    vcpus: Int, onReboot: MachineConfiguration.RebootAction,
+    onCrash: MachineConfiguration.CrashAction = .exit,
+    hasInterruptController: Bool = true
   ) throws(Errno) {
     self.vcpus = vcpus
+    self.hasInterruptController = hasInterruptController
     self.onReboot = onReboot
     self.onCrash = onCrash
     attention = try EventFD()
@@ -185,7 +189,7 @@ final class RunControl: PowerControl, @unchecked Sendable {
       state.halted.insert(vcpu)
       return state.halted.count == vcpus
     }
-    if all { end(.halted) }
+    if all { end(.halted(hasController: hasInterruptController)) }
     monitor.wait { $0.pausing || $0.ended ? () : nil }
     return checkpoint(vcpu: vcpu)
   }

@@ -6,8 +6,9 @@ package enum RunOutcome: Sendable, Equatable {
   case debugExit(value: UInt32)
   /// The guest reset the machine, and that ends the run.
   case rebooted
-  /// Every vCPU halted and nothing can wake one.
-  case halted
+  /// Every vCPU halted and nothing can wake one: with interrupts off, or with whatever they are, in a machine without an interrupt
+  /// controller.
+  case halted(hasController: Bool = true)
   /// The guest, or KVM for it, could not go on; the text tells where.
   case crashed(String)
   /// The time limit was reached; the text tells where each vCPU was.
@@ -34,7 +35,10 @@ package enum RunOutcome: Sendable, Equatable {
     switch self {
     case .poweredOff, .quit: nil
     case .rebooted: "the guest reset the machine (--on-reboot exit)"
-    case .halted: "every vCPU halted with interrupts off, and nothing can wake one"
+    case .halted(let hasController):
+      hasController
+        ? "every vCPU halted with interrupts off, and nothing can wake one"
+        : "every vCPU halted, and there is no interrupt controller that could wake one (--irqchip none)"
     case .debugExit(let value): "the guest ended the run through the debug exit port with \(value)"
     case .crashed(let text): text
     case .timedOut(let text): text
@@ -62,7 +66,7 @@ package struct RunSummary: Sendable {
   package var unclaimed: [UnclaimedAccess]
   /// Accesses at further addresses, beyond those that were kept apart.
   package var unclaimedElsewhere: UInt64
-  /// The 64 bytes of a built-in guest's report block.
+  /// A built-in guest's report block.
   package var report: [UInt8]?
   /// Trace events emitted while a session was listening; those that were lost are among them.
   package var eventsEmitted: UInt64

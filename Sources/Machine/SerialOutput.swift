@@ -8,7 +8,7 @@ import Platform
 /// reader that is slow holds back the vCPUs that send, and nobody else.
 final class SerialOutput: ByteSink, @unchecked Sendable {
   // Nil where somebody else closes it, and when it has been closed, at the end.
-  private var file: FileDescriptor?
+  private var file: PendingFile?
   private var raw: CInt
   // Instead of a descriptor.
   private let peer: SerialPeer?
@@ -19,8 +19,6 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
   enum Source: String {
     case serial = "the serial port's output"
     case debugConsole = "the debug console's output"
-
-    var option: String { self == .serial ? "--serial" : "--debugcon" }
   }
 
   private let lock = Lock()
@@ -35,6 +33,7 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
   // Of the thread whose turn it is to write.
   private let turn = Turn()
   private var batch: [UInt8] = []
+  private let limit: OutputLimit
   /// What a file may still get, and what it did not; the latter after the vCPUs have ended.
   private(set) var allowance = OutputAllowance(rest: .max)
 
@@ -44,11 +43,11 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
 
   /// Bytes that are kept at the most. A vCPU has written what it sent before it sends more, 4 KiB at a time; only what
   /// stops and resets interrupted is added to that.
-  private static let limit = 8 << 20
+  private static let queueLimit = 8 << 20
 
   /// Writes to standard output.
   init(standardOutputOf source: Source, limit: OutputLimit) {
-    allowance = limit.allowance(for: STDOUT_FILENO)
+    self.limit = limit
     self.source = source
     name = "standard output"
     peer = nil
@@ -56,25 +55,28 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
     raw = STDOUT_FILENO
   }
 
-  /// Writes to a file, which is made or emptied.
-  init(path: String, of source: Source, limit: OutputLimit) throws(MachineError) {
+  /// Writes to a file, which is made, or emptied by ``begin()``.
+  ///
+  /// - Parameter option: what the user gave, for messages.
+  init(path: String, of source: Source, option: String, limit: OutputLimit) throws(MachineError) {
     self.source = source
-    let opened: FileDescriptor
+    self.limit = limit
+    let opened: PendingFile
     do {
-      opened = try FileDescriptor.create(path)
+      opened = try PendingFile(path)
     } catch {
-      throw MachineError("\(source.option) \(path): cannot be written: \(error)")
+      throw MachineError("\(option): cannot be written: \(error)")
     }
-    name = "\(source.option) \(path)"
+    name = option
     peer = nil
     raw = opened.raw
-    allowance = limit.allowance(for: raw)
-    file = consume opened
+    file = opened
   }
 
   /// Writes to a descriptor that somebody else closes.
   init(descriptor: CInt) {
     source = .serial
+    limit = .none
     name = "descriptor \(descriptor)"
     peer = nil
     file = nil
@@ -86,6 +88,7 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
   /// - Parameter option: what the user gave, for messages.
   init(_ peer: SerialPeer, option: String) {
     source = .serial
+    limit = .none
     name = option
     file = nil
     raw = -1
@@ -98,17 +101,32 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
   /// Discards everything.
   init(discarding: Void) {
     source = .serial
+    limit = .none
     name = "--serial none"
     peer = nil
     file = nil
     raw = -1
   }
 
+  /// Empties its file: the guest is about to run.
+  func begin() throws(MachineError) {
+    do {
+      try file?.begin()
+    } catch {
+      throw MachineError("\(name): cannot be emptied: \(error)")
+    }
+    // What the file had is free now.
+    if peer == nil, raw >= 0 { allowance = limit.allowance(for: raw) }
+  }
+
+  /// Leaves its file as it was: nothing is run.
+  func withdraw() { file?.withdraw() }
+
   /// Called with the port's lock held.
   func put(_ byte: UInt8) {
     guard isOpen else { return }
     lock.withLock {
-      if queue.count < Self.limit { queue.append(byte) } else { lose(1, .noBufferSpace) }
+      if queue.count < Self.queueLimit { queue.append(byte) } else { lose(1, .noBufferSpace) }
     }
   }
 

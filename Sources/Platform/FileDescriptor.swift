@@ -49,29 +49,6 @@ public struct FileDescriptor: ~Copyable, Sendable {
     try open(directory, O_RDWR | clinux_temporary_file_flag(), mode: 0o600)
   }
 
-  /// Opens a file for writing, made or emptied, by a ``TrustedPath``; a FIFO without waiting for ever for somebody who
-  /// reads it.
-  ///
-  /// - Parameter patience: how long to wait for a FIFO's reader, milliseconds.
-  /// - Throws: ENXIO where nobody reads the FIFO.
-  public static func create(_ path: String, patience: UInt64 = 2000) throws(PathError) -> FileDescriptor {
-    let deadline = Clock.monotonic + patience * 1_000_000
-    while true {
-      do {
-        let file = try TrustedPath.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK)
-        // Whoever reads slowly holds the writer back from here on.
-        _ = fcntl(file.raw, F_SETFL, fcntl(file.raw, F_GETFL) & ~O_NONBLOCK)
-        return file
-      } catch {
-        var information = stat()
-        guard case .system(.noSuchAddressOrDevice) = error, stat(path, &information) == 0,
-          information.st_mode & S_IFMT == S_IFIFO, Clock.monotonic < deadline
-        else { throw error }
-        usleep(20_000)
-      }
-    }
-  }
-
   /// Reads at most `buffer.count` bytes: read(2), repeated while a signal interrupts it.
   ///
   /// - Returns: the bytes read; 0 at the end of the file.

@@ -11,6 +11,19 @@ public enum ProcessArguments {
     return (0..<count).map { String(cString: carguments_at($0)) }
   }()
 
+  /// What is wrong with the first argument that is not UTF-8, and what to do; nil: all are. ``all`` has other bytes in its place, which
+  /// would be the name of another file.
+  public static let mistake: String? = {
+    for index in 0..<carguments_count() {
+      let argument = carguments_at(index)!
+      guard index > 0, String(validatingCString: argument) == nil else { continue }
+      let shown = UTF8Text.shown(UnsafeRawBufferPointer(start: argument, count: strlen(argument)))
+      return
+        "the argument '\(shown)' is not UTF-8, and nothing else can be kept as it is; give a file of such a name another one, or a symbolic link"
+    }
+    return nil
+  }()
+
   /// A path by which this very program can be executed again.
   public static var executable: String {
     // The file itself, even when it has been renamed or replaced meanwhile.

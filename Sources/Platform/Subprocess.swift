@@ -139,7 +139,7 @@ public enum Subprocess {
 
     var child: pid_t = 0
     let code = withStringVector([name ?? path] + arguments) { argv in
-      withStringVector(merged(environment)) { envp in
+      withVector(merged(environment)) { envp in
         posix_spawn(&child, path, &actions, &attributes, argv, envp)
       }
     }
@@ -193,17 +193,17 @@ public enum Subprocess {
     return !chunk.isEmpty
   }
 
-  private static func merged(_ changes: [String: String?]) -> [String] {
-    var result: [String] = []
+  /// This process's environment with changes, each to be freed. What stays is kept byte by byte: it need not be UTF-8.
+  private static func merged(_ changes: [String: String?]) -> [UnsafeMutablePointer<CChar>?] {
+    var result: [UnsafeMutablePointer<CChar>?] = []
     var next = clinux_environment()
     while let entry = next?.pointee {
-      let text = String(cString: entry)
-      let name = text.prefix { $0 != "=" }
-      if !changes.keys.contains(String(name)) { result.append(text) }
+      let name = String(cString: entry).prefix { $0 != "=" }
+      if !changes.keys.contains(String(name)) { result.append(strdup(entry)) }
       next = next?.advanced(by: 1)
     }
     for (name, value) in changes {
-      if let value { result.append("\(name)=\(value)") }
+      if let value { result.append(strdup("\(name)=\(value)")) }
     }
     return result
   }
@@ -211,7 +211,13 @@ public enum Subprocess {
   private static func withStringVector<Result>(
     _ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result
   ) -> Result {
-    let vector = strings.map { strdup($0) }
+    withVector(strings.map { strdup($0) }, body)
+  }
+
+  /// - Parameter vector: freed afterwards.
+  private static func withVector<Result>(
+    _ vector: [UnsafeMutablePointer<CChar>?], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result
+  ) -> Result {
     defer { for string in vector { free(string) } }
     return body(vector + [nil])
   }

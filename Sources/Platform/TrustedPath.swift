@@ -39,6 +39,16 @@ public enum TrustedPath {
   public static func open(
     _ path: String, _ flags: CInt, mode: mode_t = 0o644
   ) throws(PathError) -> FileDescriptor {
+    var made: PendingFile.Name?
+    return try open(path, flags, mode: mode, made: &made)
+  }
+
+  /// The same.
+  ///
+  /// - Parameter made: the file's name where it was not there before; else as it was.
+  static func open(
+    _ path: String, _ flags: CInt, mode: mode_t = 0o644, made: inout PendingFile.Name?
+  ) throws(PathError) -> FileDescriptor {
     var walk = try Walk(path)
     while true {
       let name = try walk.advance(toTheEnd: false)
@@ -70,6 +80,7 @@ public enum TrustedPath {
           throw .system(.current)
         }
       }
+      if exclusive != 0 { made = .init(directory: walk.directory, name: name) }
       return file
     }
   }
@@ -147,14 +158,22 @@ private struct Walk: ~Copyable {
 
   /// Where the rest of the path begins.
   private(set) var directory: FileDescriptor
-  private var rest: [Substring]
+  // Bytes: links lead to names that are not UTF-8, too.
+  private var rest: [Name]
   private var links = 0
   private var tries = 0
 
   init(_ path: String) throws(PathError) {
     guard !path.isEmpty else { throw .system(.noSuchFileOrDirectory) }
     directory = try Self.open(path.hasPrefix("/") ? "/" : ".")
-    rest = path.split(separator: "/")
+    rest = Self.names(path.utf8)
+  }
+
+  /// One step of a path as the system has it, ended by NUL.
+  typealias Name = [CChar]
+
+  private static func names(_ path: some Sequence<UInt8>) -> [Name] {
+    path.split(separator: UInt8(ascii: "/")).map { $0.map { CChar(bitPattern: $0) } + [0] }
   }
 
   private static func open(_ path: String) throws(PathError) -> FileDescriptor {
@@ -169,15 +188,15 @@ private struct Walk: ~Copyable {
   ///
   /// - Parameter toTheEnd: to the last name, and stop before one that is missing.
   /// - Returns: the next name; nil where the path ends with a directory.
-  mutating func advance(toTheEnd: Bool) throws(PathError) -> String? {
+  mutating func advance(toTheEnd: Bool) throws(PathError) -> Name? {
     while let next = rest.first {
       rest.removeFirst()
-      if next == "." { continue }
-      if rest.isEmpty, !toTheEnd { return String(next) }
-      switch try step(String(next), isLast: false) {
+      if next == [CChar(bitPattern: UInt8(ascii: ".")), 0] { continue }
+      if rest.isEmpty, !toTheEnd { return next }
+      switch try step(next, isLast: false) {
       case .missing:
         guard toTheEnd else { throw .system(.noSuchFileOrDirectory) }
-        return String(next)
+        return next
       case .there, .link, .followed: break
       }
     }
@@ -187,7 +206,7 @@ private struct Walk: ~Copyable {
   /// Looks at a name in the directory and goes there: into a directory, or to where a link leads.
   ///
   /// - Parameter isLast: stay in the directory unless it is a link.
-  mutating func step(_ name: String, isLast: Bool) throws(PathError) -> Place {
+  mutating func step(_ name: Name, isLast: Bool) throws(PathError) -> Place {
     let raw = openat(directory.raw, name, clinux_path_flag() | O_NOFOLLOW | O_CLOEXEC)
     guard raw >= 0 else {
       let error = Errno.current
@@ -205,9 +224,9 @@ private struct Walk: ~Copyable {
   }
 
   private mutating func follow(
-    _ link: borrowing FileDescriptor, _ name: String, _ owner: uid_t, _ isLast: Bool
+    _ link: borrowing FileDescriptor, _ name: Name, _ owner: uid_t, _ isLast: Bool
   ) throws(PathError) -> Place {
-    guard TrustedPath.isTrusted(owner) else { throw .foreignLink(name, owner: owner) }
+    guard TrustedPath.isTrusted(owner) else { throw .foreignLink(name.shown, owner: owner) }
     links += 1
     guard links <= 40 else { throw .system(.tooManySymbolicLinkLevels) }
     var system = statfs()
@@ -224,17 +243,16 @@ private struct Walk: ~Copyable {
       readlinkat(link.raw, "", $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)
     }
     guard length >= 0 else { throw .system(.current) }
-    let text = String(decoding: target.prefix(length), as: UTF8.self)
-    if text.hasPrefix("/") { directory = try Self.open("/") }
-    rest = text.split(separator: "/") + rest
+    if target.first == UInt8(ascii: "/") { directory = try Self.open("/") }
+    rest = Self.names(target.prefix(length)) + rest
     return .link
   }
 
   /// Looks at the same name again, which was not what it had been a moment before.
-  mutating func retry(_ name: String) throws(PathError) {
+  mutating func retry(_ name: Name) throws(PathError) {
     tries += 1
     guard tries <= 100 else { throw .system(.tooManySymbolicLinkLevels) }
-    rest.insert(Substring(name), at: 0)
+    rest.insert(name, at: 0)
   }
 
   /// A file with several names, in the directory of somebody who may have given it this one.
@@ -248,4 +266,9 @@ private struct Walk: ~Copyable {
     guard !TrustedPath.isTrusted(place.st_uid) || place.st_mode & S_IWOTH != 0 else { return }
     throw .foreignName
   }
+}
+
+extension [CChar] {
+  /// As people read it.
+  fileprivate var shown: String { UTF8Text.shown(dropLast().map { UInt8(bitPattern: $0) }) }
 }

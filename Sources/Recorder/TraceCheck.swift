@@ -66,7 +66,7 @@ struct TraceCheck {
   static var analyzer: String? {
     guard let own = realpath("/proc/self/exe", nil) else { return Subprocess.find(program) }
     defer { free(own) }
-    let path = String(cString: own)
+    guard let path = String(validatingCString: own) else { return Subprocess.find(program) }
     let beside = path[...(path.lastIndex(of: "/") ?? path.startIndex)] + program
     return Subprocess.find(String(beside)) ?? Subprocess.find(program)
   }

@@ -9,9 +9,11 @@ import Platform
 /// removed is removed from it.
 final class TraceDirectory: Sendable {
   let descriptor: FileDescriptor
+  private let given: String
 
   /// Makes the directory where it is missing, and makes sure that a trace can be put there.
   init(making path: String) throws(RecorderError) {
+    given = path
     guard !path.isEmpty else { throw .directory(path: "", reason: "the name is empty; name a directory") }
     do {
       descriptor = try TrustedPath.makeDirectory(path, mode: 0o755)
@@ -71,14 +73,14 @@ final class TraceDirectory: Sendable {
     return fstat(descriptor.raw, &status) == 0 && status.st_nlink == 0
   }
 
-  /// Its absolute path as it is now; where it was removed, what that was, with a note.
+  /// Its absolute path as it is now; where it was removed, what that was, with a note; where that is not UTF-8, the path that was given.
   var path: String {
     var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
     let length = target.withUnsafeMutableBytes {
       readlink(
         "/proc/self/fd/\(descriptor.raw)", $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)
     }
-    return String(decoding: target.prefix(max(length, 0)), as: UTF8.self)
+    return String(validating: target.prefix(max(length, 0)), as: UTF8.self) ?? given
   }
 
   /// Whether the file system that holds it has no room left.

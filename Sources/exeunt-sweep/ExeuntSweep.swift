@@ -17,9 +17,14 @@ struct ExeuntSweep: ParsableCommand {
 
   static func main() {
     cfaults_end_when_sent()
-    RunLauncher.becomeRun(Array(CommandLine.arguments.dropFirst()))
+    let arguments = Array(ProcessArguments.all.dropFirst())
+    RunLauncher.becomeRun(arguments)
+    if let mistake = ProcessArguments.mistake {
+      tell("exeunt sweep: " + mistake)
+      Glibc.exit(2)
+    }
     do {
-      var command = try parseAsRoot()
+      var command = try parseAsRoot(arguments)
       try command.run()
     } catch {
       let code = exitCode(for: error)

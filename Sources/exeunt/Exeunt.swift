@@ -33,6 +33,10 @@ struct Exeunt: ParsableCommand {
     openStandardDescriptors()
     // A file that has grown to its limit (ulimit -f) is an error of the write, with a message, and not this process's end.
     signal(SIGXFSZ, SIG_IGN)
+    if let mistake = ProcessArguments.mistake {
+      Diagnostics.report(mistake)
+      Glibc.exit(2)
+    }
     let arguments = GivenArguments.joiningNegativeNumbers(Array(ProcessArguments.all.dropFirst()))
     if let option = GivenArguments.repeatedOption(in: arguments, { _dumpHelp() }) {
       Diagnostics.report("\(option) is given twice: give it once")

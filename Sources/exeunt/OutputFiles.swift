@@ -35,7 +35,7 @@ struct OutputFiles {
       default: break
       }
     }
-    add(configuration.serial, "--serial")
+    add(configuration.serial, configuration.serialIsChardev == true ? "--chardev" : "--serial")
     add(configuration.debugConsole, "--debugcon")
     for port in configuration.ports ?? [] {
       if case .file(let path) = port.peer { add(path, "--chardev", isEmptied: true) }

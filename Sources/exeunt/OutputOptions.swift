@@ -36,6 +36,7 @@ struct OutputOptions: ParsableArguments {
     to configuration: inout MachineConfiguration, _ chardevs: inout ReferredOptions<CharacterDeviceOption>
   ) throws {
     configuration.serial = try serial(&chardevs)
+    if serial.hasPrefix("chardev:") { configuration.serialIsChardev = true }
     configuration.debugConsole = try debugcon.map { try OutputOptions.place($0, of: "--debugcon") }
     configuration.serialLimit = serialLimit?.bytes
     if let debugExitPort { configuration.debugExitPorts = debugExitPort.ports }

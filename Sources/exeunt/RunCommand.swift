@@ -14,7 +14,7 @@ struct RunCommand: ParsableCommand {
       The exit status is the guest's own: (value << 1) | 1 where it wrote a value to the debug exit port 0xf4, 0 \
       after an orderly power-off, or a reset with --on-reboot exit. Otherwise: 2 where nothing was run (a mistaken \
       argument, something that this host lacks), 4 where the guest crashed, 6 where --timeout ended it, 8 where it ended \
-      well, but its output (--serial, --chardev) or --result could not be written, 128 + n for signal n.
+      well, but its output (--serial, --debugcon, --chardev) or --result could not be written, 128 + n for signal n.
 
       A kernel with a multiboot header is entered by that protocol; another (bzImage, vmlinux) by the first of PVH and \
       Linux's 64-bit and 32-bit protocols that it offers; a file that is none of these is a flat image.
@@ -70,7 +70,9 @@ struct RunCommand: ParsableCommand {
     if session == nil, recording.attachable == .on { makeAttachable() }
     let status: Int32
     do {
-      let run = try TimedRun(configuration, selection, session)
+      let run = try TimedRun(configuration, selection, session) { () throws(MachineError) in
+        try results?.begin()
+      }
       // Stopped before anything is printed, so that the reader of the last line finds a finished trace.
       let recorded = session?.stop(emitted: run.summary.eventsEmitted)
       RunReport(run, selection: selection, recorded: recorded).print()
@@ -79,6 +81,7 @@ struct RunCommand: ParsableCommand {
       status = run.summary.exitStatus == 0 && !isWritten ? RunOutcome.unwritten : run.summary.exitStatus
     } catch let error as MachineError {
       session?.discard()
+      results?.withdraw()
       Diagnostics.report(error.description)
       status = 2
     }
@@ -115,7 +118,7 @@ struct RunCommand: ParsableCommand {
       return session
     } catch {
       Diagnostics.report("\(error)")
-      Glibc.exit(2)
+      throw ExitCode(2)
     }
   }
 }

@@ -11,7 +11,13 @@ struct TimedRun {
   /// From the first vCPU's start to the last one's end, and the machine's building before that, seconds.
   let seconds: Double
 
-  init(_ configuration: MachineConfiguration, _ selection: GuestSelection, _ recording: Recording?) throws {
+  /// Builds the machine and runs it.
+  ///
+  /// - Parameter starting: called when nothing is left that could refuse the run, before the guest runs.
+  init(
+    _ configuration: MachineConfiguration, _ selection: GuestSelection, _ recording: Recording?,
+    starting: () throws(MachineError) -> Void
+  ) throws {
     let machine = try Machine(configuration) { tscKilohertz throws(MachineError) in
       do {
         return try selection.plan(configuration, tscKilohertz: tscKilohertz)
@@ -27,7 +33,7 @@ struct TimedRun {
     summary = try machine.run(
       limit: recording.map { recording in
         RecordingLimit(descriptor: recording.descriptor) { recording.isFull() }
-      })
+      }, starting: starting)
     seconds = Double(Clock.monotonic - start) / 1e9
   }
 }

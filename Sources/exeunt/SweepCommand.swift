@@ -26,10 +26,10 @@ struct SweepCommand: ParsableCommand {
 
 /// Paths without links.
 private enum FilePathText {
-  /// realpath(3); nil where it fails.
+  /// realpath(3); nil where it fails, or is not UTF-8.
   static func real(_ path: String) -> String? {
     guard let resolved = realpath(path, nil) else { return nil }
     defer { free(resolved) }
-    return String(cString: resolved)
+    return String(validatingCString: resolved)
   }
 }

@@ -37,6 +37,55 @@ struct OutputFilesTests {
     #expect(several.status == 0, "\(several.standardError)")
   }
 
+  @Test(
+    "of a run that is refused are as they were, whatever refuses it, and those that were not there are not made",
+    arguments: [
+      "--result /nowhere/r", "--debugcon /nowhere/d",
+      "--chardev socket,id=s,path=/nowhere/s --device virtconsole,chardev=s",
+      "--mem-path /nowhere/at/all", "--cgroup io0=/nowhere/at/all", "--disk /nowhere/disk", "--trace full",
+      "--net tap:no/such", "--kernel /nowhere/k", "--pin vcpu7=0", "--cpus 1000000", "--serial-limit x",
+    ])
+  func refused(_ refusal: String) throws {
+    let directory = try TemporaryDirectory()
+    let names = ["serial", "result", "debugcon", "port"]
+    func file(_ name: String) -> URL { directory.url.appendingPathComponent(name) }
+    try FileManager.default.createDirectory(at: file("full"), withIntermediateDirectories: true)
+    try Data("x".utf8).write(to: file("full/x"))
+    let words = refusal.split(separator: " ").map { $0 == "full" ? file("full").path : String($0) }
+    var arguments = [
+      "run", "--guest", "port-io", "iterations=1", "--serial", file("serial").path, "--device",
+      "virtio-serial-device", "--chardev", "file,id=f,path=\(file("port").path)", "--device",
+      "virtserialport,chardev=f",
+    ]
+    // What refuses the run comes in the place of an output.
+    if words[0] != "--result" { arguments += ["--result", file("result").path] }
+    if words[0] != "--debugcon" { arguments += ["--debugcon", file("debugcon").path] }
+    if words[0] == "--kernel" { arguments.removeSubrange(1...3) }
+    for isThere in [false, true] {
+      if isThere { for name in names { try Data("kept".utf8).write(to: file(name)) } }
+      let output = try run(Tools.exeunt, arguments + words)
+      #expect(output.status == 2, "\(output.standardError)")
+      for name in names {
+        #expect((try? Data(contentsOf: file(name))) == (isThere ? Data("kept".utf8) : nil), "\(name)")
+      }
+    }
+    // Of one that is not refused they are written from their start.
+    let old = Data(repeating: 7, count: 100_000)
+    for name in names { try old.write(to: file(name)) }
+    let well = try run(
+      Tools.exeunt,
+      [
+        "run", "--guest", "serial", "iterations=100", "--serial", file("serial").path, "--result",
+        file("result").path,
+        "--debugcon", file("debugcon").path, "--device", "virtio-serial-device", "--chardev",
+        "file,id=f,path=\(file("port").path)", "--device", "virtserialport,chardev=f",
+      ])
+    #expect(well.status == 0, "\(well.standardError)")
+    #expect(try Data(contentsOf: file("serial")).count == 100)
+    #expect(try Data(contentsOf: file("debugcon")).isEmpty && Data(contentsOf: file("port")).isEmpty)
+    #expect(try JSONSerialization.jsonObject(with: Data(contentsOf: file("result"))) is [String: Any])
+  }
+
   @Test("an option with nothing behind its sign has an empty value, and not the next option's name")
   func emptyValue() throws {
     let directory = try TemporaryDirectory()

@@ -206,6 +206,12 @@ struct GuestMemoryBackendTests {
         #expect(message.contains("--mem-path"), "\(message)")
       }
       #expect(refusal(1 << 20, "").contains("--mem-path"))
+      // What is meant as a directory is not made as a file.
+      for path in ["\(directory)/missing/", "\(directory)/hugepages", "\(directory)/hugepages-1G/"] {
+        let message = refusal(1 << 20, path)
+        #expect(message.contains("there is no such directory"), "\(message)")
+      }
+      #expect(Directory.names(in: directory) == ["fifo"])
     }
   }
 

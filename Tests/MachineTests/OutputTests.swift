@@ -79,7 +79,7 @@ struct OutputTests {
   @Test("Every other end of a run is told by the status before output that was lost")
   func strength() {
     let ends: [(RunOutcome, CInt)] = [
-      (.poweredOff, 8), (.rebooted, 8), (.halted, 8), (.quit, 8), (.debugExit(value: 0), 1),
+      (.poweredOff, 8), (.rebooted, 8), (.halted(), 8), (.quit, 8), (.debugExit(value: 0), 1),
       (.debugExit(value: 4), 9), (.crashed(""), 4), (.timedOut(""), 6), (.interrupted(signal: SIGTERM), 143),
     ]
     for (outcome, status) in ends {

@@ -70,7 +70,7 @@ struct PlacementTests {
         func group(_ file: String) throws -> (directory: String, file: String) {
           let path = "\(directory)/of-\(file)"
           #expect(mkdir(path, 0o700) == 0)
-          try FileDescriptor.create("\(path)/\(file)").close()
+          try FileDescriptor.open("\(path)/\(file)", O_WRONLY | O_CREAT).close()
           return (path, "\(path)/\(file)")
         }
         let (all, thread) = (try group("cgroup.procs"), try group(file))

@@ -161,6 +161,22 @@ struct RefusalTests {
   @Test("Places that cannot be written")
   func files() {
     refusal(["--serial /nowhere/at/all", "No such file"]) { $0.serial = .file("/nowhere/at/all") }
+    // What is named is the option that names the place.
+    for (peer, option) in [
+      (MachineConfiguration.Port.Peer.client("/nowhere/s"), "--chardev socket,path=/nowhere/s:"),
+      (.server("/nowhere/s"), "--chardev socket,path=/nowhere/s,server=on:"),
+    ] {
+      refusal([option]) {
+        $0.serial = .peer(peer)
+        $0.serialIsChardev = true
+      }
+    }
+    refusal(["--chardev file,path=/nowhere/f: "]) {
+      $0.serial = .file("/nowhere/f")
+      $0.serialIsChardev = true
+    }
+    refusal(["--serial unix:/nowhere/s: "]) { $0.serial = .peer(.client("/nowhere/s")) }
+    refusal(["--debugcon /nowhere/f: "]) { $0.debugConsole = .file("/nowhere/f") }
     refusal(["--mem-path /dev/null"]) { $0.memoryPath = "/dev/null" }
     refusal(["--memory", "this host has"]) { $0.memory = 1 << 50 }
   }

@@ -164,7 +164,7 @@ struct ScriptedLifecycleTests {
     #expect(zip([2, 0], halts).allSatisfy { !run.vcpus[$0].hasFinished($1) })
     try run.vcpus[1].begin(.other(.halt))
     let summary = try run.end()
-    #expect(summary.outcome == .halted)
+    #expect(summary.outcome == .halted())
     #expect(summary.exits == [1, 11, 1])
   }
 
@@ -181,7 +181,7 @@ struct ScriptedLifecycleTests {
     try run.vcpus[1].exit(Script.look)
     #expect(!run.vcpus[0].hasFinished(again))
     try run.vcpus[1].begin(.other(.halt))
-    #expect(try run.end().outcome == .halted)
+    #expect(try run.end().outcome == .halted())
   }
 
   @Test("A crash of one vCPU ends the run while another halts and a third is in guest mode")

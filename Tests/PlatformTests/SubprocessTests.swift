@@ -56,6 +56,14 @@ struct SubprocessTests {
     #expect(outcome.standardOutput == "x=y z|none|\(path)\n")
   }
 
+  @Test("variables that are not UTF-8 stay as they are")
+  func bytes() throws {
+    setenv("EXEUNT_TEST_BYTES", [0x61, CChar(bitPattern: 0xff), 0], 1)
+    defer { unsetenv("EXEUNT_TEST_BYTES") }
+    let outcome = try shell("printf %s \"$EXEUNT_TEST_BYTES\" | od -An -tx1")
+    #expect(outcome.standardOutput == " 61 ff\n")
+  }
+
   @Test("a child has a session of its own, no blocked signals and only three descriptors")
   func isolation() throws {
     var signals = sigset_t()

@@ -46,33 +46,53 @@ package final class CharacterPeer: @unchecked Sendable {
 
   private let way: Way
   // Accessed under the lock of the device that has the port, and before it has one.
-  private var connection: FileHolder?
+  private var connection: Connection?
   /// The first failure, for whoever runs the machine; read when nobody uses this any more.
   package private(set) var failure: Failure?
   /// Whether nothing leads anywhere, which takes all and says nothing.
   private let isNull: Bool
-  private let isFile: Bool
+  /// What a file may have; nil for other peers.
+  private let limit: OutputLimit?
+  private var isFile: Bool { limit != nil }
   private let path: String?
   /// What a file may still get.
-  package private(set) var allowance: OutputAllowance
+  package private(set) var allowance = OutputAllowance(rest: .max)
   /// Where the other side of a terminal is; nil for other peers.
   package private(set) var terminalPath: String?
 
+  /// What is written to and read, open as long as this lives.
+  private class Connection: @unchecked Sendable {
+    let raw: CInt
+    init(raw: CInt) { self.raw = raw }
+  }
+
   /// An optional cannot hold a noncopyable descriptor and be asked for its number.
-  private final class FileHolder: Sendable {
+  private final class FileHolder: Connection, @unchecked Sendable {
     let descriptor: FileDescriptor
-    init(_ descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
+    init(_ descriptor: consuming FileDescriptor) {
+      let raw = descriptor.raw
+      self.descriptor = descriptor
+      super.init(raw: raw)
+    }
+  }
+
+  /// A file that is only written.
+  private final class Output: Connection, @unchecked Sendable {
+    let file: PendingFile
+    init(_ file: PendingFile) {
+      self.file = file
+      super.init(raw: file.raw)
+    }
   }
 
   private init(
-    _ way: Way, _ connection: FileHolder?, isNull: Bool = false, isFile: Bool = false, path: String? = nil,
-    allowance: OutputAllowance = OutputAllowance(rest: .max)
+    _ way: Way, _ connection: Connection?, isNull: Bool = false, path: String? = nil,
+    limit: OutputLimit? = nil
   ) {
-    self.allowance = allowance
+    self.limit = limit
     self.way = way
     self.connection = connection
     self.isNull = isNull
-    self.isFile = isFile
     self.path = path
   }
 
@@ -84,14 +104,23 @@ package final class CharacterPeer: @unchecked Sendable {
   /// Leads nowhere.
   package static func null() -> CharacterPeer { CharacterPeer(.fixed, nil, isNull: true) }
 
-  /// Writes to a file, which is made or emptied; nothing comes from it.
+  /// Writes to a file, which is made, or emptied by ``begin()``; nothing comes from it.
   ///
   /// - Parameter limit: what it may have. The rest is taken, counted and forgotten.
   package static func file(_ path: String, limit: OutputLimit) throws(PathError) -> CharacterPeer {
-    let file = FileHolder(try FileDescriptor.create(path))
-    return CharacterPeer(
-      .fixed, file, isFile: true, allowance: limit.allowance(for: file.descriptor.raw))
+    CharacterPeer(.fixed, Output(try PendingFile(path)), limit: limit)
   }
+
+  /// Empties a file: the guest is about to run.
+  package func begin() throws(Errno) {
+    guard let limit, let output = connection as? Output else { return }
+    try output.file.begin()
+    // What the file had is free now.
+    allowance = limit.allowance(for: output.raw)
+  }
+
+  /// Leaves a file as it was: nothing is run.
+  package func withdraw() { (connection as? Output)?.file.withdraw() }
 
   /// Listens at a UNIX socket, whose name goes away with this; one peer at a time.
   package static func server(_ path: String) throws(Errno) -> CharacterPeer {
@@ -126,7 +155,7 @@ package final class CharacterPeer: @unchecked Sendable {
   /// Whether somebody takes what the guest sends.
   package var isConnected: Bool { isNull || connection != nil }
   /// What is waited for to go on with a connection; nil where that never has to be, or there is none.
-  package var descriptor: CInt? { isFile ? nil : connection?.descriptor.raw }
+  package var descriptor: CInt? { isFile ? nil : connection?.raw }
   /// What is waited for to get a connection; nil where none comes.
   package var listener: CInt? {
     guard connection == nil else { return nil }
@@ -174,17 +203,17 @@ package final class CharacterPeer: @unchecked Sendable {
   var hasUnread: Bool {
     guard let connection, !isFile else { return false }
     if isTerminal {
-      var state = pollfd(fd: connection.descriptor.raw, events: Int16(POLLIN), revents: 0)
+      var state = pollfd(fd: connection.raw, events: Int16(POLLIN), revents: 0)
       return poll(&state, 1, 0) > 0 && state.revents & Int16(POLLIN) != 0
     }
     var byte: UInt8 = 0
-    return recv(connection.descriptor.raw, &byte, 1, CInt(MSG_PEEK) | CInt(MSG_DONTWAIT)) > 0
+    return recv(connection.raw, &byte, 1, CInt(MSG_PEEK) | CInt(MSG_DONTWAIT)) > 0
   }
 
   /// Sends what it takes.
   package func send(_ bytes: UnsafeRawBufferPointer) -> Progress {
     guard let connection else { return isNull ? .moved(bytes.count) : .gone }
-    let raw = connection.descriptor.raw
+    let raw = connection.raw
     let admitted = allowance.admitted(of: bytes.count)
     if admitted == 0, !bytes.isEmpty {
       allowance.leaveOut(bytes.count)
@@ -221,7 +250,7 @@ package final class CharacterPeer: @unchecked Sendable {
     guard let connection else { return nil }
     return {
       // Keeps the connection open.
-      var state = pollfd(fd: connection.descriptor.raw, events: Int16(POLLOUT), revents: 0)
+      var state = pollfd(fd: connection.raw, events: Int16(POLLOUT), revents: 0)
       guard poll(&state, 1, -1) > 0 else { return .interrupted }
       return state.revents & Int16(POLLHUP | POLLERR | POLLNVAL) != 0 ? .gone : .ready
     }
@@ -234,7 +263,7 @@ package final class CharacterPeer: @unchecked Sendable {
   package func receive(_ bytes: UnsafeMutableRawBufferPointer) -> Progress {
     guard let connection, !isFile else { return .wouldBlock }
     while true {
-      let count = Glibc.read(connection.descriptor.raw, bytes.baseAddress, bytes.count)
+      let count = Glibc.read(connection.raw, bytes.baseAddress, bytes.count)
       if count > 0 { return .moved(count) }
       guard count < 0 else { return .gone }
       switch Errno.current {
