@@ -190,7 +190,7 @@ let targets = asked(
       swiftSettings: swift),
     .target(name: "CTestGuests", path: "Tests/TestGuests", cSettings: c),
     .target(
-      name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["Platform", "CKVM"], path: "Tests/TestSupport",
       swiftSettings: swift + quick),
     .target(
       name: "ScriptedEngine", dependencies: ["Engine", "GuestRAM", "Platform"], path: "Tests/ScriptedEngine",
@@ -240,7 +240,7 @@ let targets = asked(
       name: "GuestProgramsTests", dependencies: ["GuestPrograms", "Board", "Processors"], swiftSettings: swift
     ),
     .testTarget(
-      name: "KVMTests", dependencies: ["KVM", "Engine", "CKVM", "GuestRAM", "CTestGuests"],
+      name: "KVMTests", dependencies: ["KVM", "Engine", "CKVM", "GuestRAM", "CTestGuests", "TestSupport"],
       swiftSettings: swift),
     .testTarget(
       name: "MachineTests",

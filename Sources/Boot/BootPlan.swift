@@ -79,6 +79,8 @@ package struct BootPlan: Sendable {
     package var mode: Mode
     /// The guest physical address of the first instruction.
     package var instruction: UInt64
+    /// Whether the interrupt table register is as a BIOS leaves it, with real mode's 256 vectors at 0. Else it has room for none. Of protected mode.
+    package var hasRealModeVectors = false
     /// Registers by the protocol; those not named are zero.
     package var rax: UInt64 = 0
     /// See `rax`.

@@ -9,7 +9,7 @@ final class ClockTimer: DeviceTimer {
     do {
       timer = try MomentTimer()
     } catch {
-      throw MachineError("timerfd for the real-time clock: \(error)")
+      throw MachineError("timerfd for the real-time clock", error)
     }
   }
 
@@ -25,7 +25,7 @@ final class ClockTimer: DeviceTimer {
           dispatcher.withDevice(clock, offset: 0, by: context) { clock.timerExpired(by: context) }
         })
     } catch {
-      throw MachineError("waiting for the real-time clock's timer: \(error)")
+      throw MachineError("waiting for the real-time clock's timer", error)
     }
   }
 }

@@ -143,7 +143,7 @@ extension MachineConfiguration {
         control.end(.quit)
       }
     } catch {
-      throw MachineError("preparing standard input for the serial port: \(error)")
+      throw MachineError("preparing standard input for the serial port", error)
     }
   }
 }

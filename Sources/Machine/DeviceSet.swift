@@ -86,7 +86,7 @@ struct DeviceSet {
       do {
         entropy = try EntropyDevice(id: id, stamps: parts.stamps, observer: parts.observer)
       } catch {
-        throw MachineError("eventfd for \(slot.name): \(error)")
+        throw MachineError("eventfd for \(slot.name)", error)
       }
       return MMIOTransport(id: id, entropy, interrupt: try interrupt(of: slot, parts), observer: parts.queues)
     case .console:
@@ -94,7 +94,7 @@ struct DeviceSet {
       do {
         console = try ConsoleDevice(id: id, parts.ports, stamps: parts.stamps, observer: parts.observer)
       } catch {
-        throw MachineError("preparing \(slot.name): \(error)")
+        throw MachineError("preparing \(slot.name)", error)
       }
       return MMIOTransport(id: id, console, interrupt: try interrupt(of: slot, parts), observer: parts.queues)
     case .scratch: return ScratchRegister(id: id)

@@ -17,7 +17,7 @@ extension MachineBuilder {
           try SourceLink(transport, source: index, loop, dispatcher).attach()
         }
       } catch {
-        throw MachineError("waiting for \(slot.name): \(error)")
+        throw MachineError("waiting for \(slot.name)", error)
       }
     }
   }

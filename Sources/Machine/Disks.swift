@@ -27,7 +27,7 @@ struct DiskBackends {
           try BlockRings(file, queues: disk.queues, shared: rings), queues: disk.queues)
       } catch {
         guard disk.method == nil else {
-          throw MachineError("disk \(disk.path): io_uring: \(error); use aio=threads")
+          throw MachineError("disk \(disk.path): io_uring", error, advice: "use aio=threads")
         }
         warn("disks are served by threads: this host does not let us use io_uring (\(error))")
       }
@@ -36,7 +36,7 @@ struct DiskBackends {
     do {
       return BouncingBackend.around(try BlockWorkers(file, queues: disk.queues), queues: disk.queues)
     } catch {
-      throw MachineError("eventfd for disk \(disk.path): \(error)")
+      throw MachineError("eventfd for disk \(disk.path)", error)
     }
   }
 

@@ -44,7 +44,7 @@ package enum EngineSelection {
       do {
         return architecture == .x86 ? try TCGEngine() : try ForeignEngine(architecture)
       } catch {
-        throw MachineError("--engine tcg: \(error)")
+        throw MachineError("--engine tcg", error)
       }
     }
   }
@@ -59,6 +59,7 @@ package enum EngineSelection {
           "load the module of this processor (kvm_intel, kvm_amd), and enable virtualization in the firmware or, in a "
             + "virtual machine, nested virtualization"
         case .permissionDenied, .notPermitted: DeviceAccess("/dev/kvm")?.advice ?? "run as root"
+        case Errno(rawValue: ENOTTY): "something else than KVM's device is in its place"
         default: "see `exeunt doctor`"
         }
       throw MachineError("opening /dev/kvm failed: \(error.errno); \(advice)")

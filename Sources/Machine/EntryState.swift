@@ -21,6 +21,8 @@ extension BootPlan.Entry {
         state.rip = instruction - codeBase
       case .protected(let descriptors):
         state.setFlatSegments(descriptors, longMode: false)
+        // Whoever goes back to real mode without a table of his own asks a BIOS by this one. As gates its vectors are none.
+        if hasRealModeVectors { state.idt.limit = 0x3ff }
         state.cr0 = 1 << 4 | 1  // ET, PE
         state.cr4 = 0
         state.efer = 0
@@ -34,7 +36,7 @@ extension BootPlan.Entry {
       }
       try vcpu.setState(state)
     } catch {
-      throw MachineError("setting the vCPU's state at entry: \(error)")
+      throw MachineError("setting the vCPU's state at entry", error)
     }
   }
 }

@@ -40,6 +40,8 @@ package enum HostVirtualization {
           + "machine, nested virtualization; in a container, pass the device in"
       case .permissionDenied, .notPermitted:
         DeviceAccess(path)?.advice ?? "run as root"
+      case Errno(rawValue: ENOTTY):
+        "something else than KVM's device is in its place: unmount it; in a container, pass the device in"
       default: "see what the kernel says (dmesg)"
       }
     return HostFinding(topic, path, .missing, "\(error)", advice: advice, isEssential: true)

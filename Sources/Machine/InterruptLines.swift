@@ -27,7 +27,7 @@ final class IrqFdLine: InterruptLine {
       try machine.assign(interrupt)
       return interrupt
     } catch {
-      throw MachineError("irqfd for interrupt line \(line): \(error); try --irqfd off")
+      throw MachineError("irqfd for interrupt line \(line)", error, advice: "try --irqfd off")
     }
   }
 

@@ -35,10 +35,8 @@ final class KickDescriptors: @unchecked Sendable {
             KickDescriptors.source(kick, of: handler, event, dispatcher: dispatcher, consumed: consumed))
           events.append(event)
         }
-      } catch let error as Errno where error == .tooManyOpenFiles {
-        throw MachineError("eventfd for \(slot.name): \(error); allow this process more of them (ulimit -n)")
       } catch {
-        throw MachineError("ioeventfd for \(slot.name): \(error); try --ioeventfd off")
+        throw MachineError("ioeventfd for \(slot.name)", error, advice: "try --ioeventfd off")
       }
     }
     self.events = events

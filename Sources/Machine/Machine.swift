@@ -64,7 +64,7 @@ package final class Machine {
       do {
         try ControlGroup(path: path).check()
       } catch {
-        throw MachineError("--cgroup \(path): \(error)")
+        throw MachineError("--cgroup \(path)", error)
       }
     }
     guard configuration.memoryPath == nil else { return }
@@ -185,7 +185,7 @@ package final class Machine {
       try input?.attach(to: loops[serialSlot.loop])
       try serialPeer?.attach(serial, to: loops[serialSlot.loop], dispatcher: dispatcher)
     } catch {
-      throw MachineError("waiting for the serial port's input: \(error)")
+      throw MachineError("waiting for the serial port's input", error)
     }
     try builder.keepPowerOnState(of: vcpus)
     statistics = builder.makeStatistics(of: vcpus)
@@ -204,7 +204,7 @@ package final class Machine {
       if let loading { try loading.finish() } else { try plan.load(into: memory) }
     } catch {
       // Only a kernel's file can have become another one meanwhile.
-      throw MachineError("--kernel \(configuration.guest): \(error)")
+      throw MachineError("--kernel \(configuration.guest)", error)
     }
     try enter(plan.entry)
   }
@@ -216,7 +216,7 @@ package final class Machine {
       do {
         try machine.setFirmwareInterrupts()
       } catch {
-        throw MachineError("setting the interrupt controllers' state at entry: \(error)")
+        throw MachineError("setting the interrupt controllers' state at entry", error)
       }
     }
   }
@@ -242,7 +242,7 @@ package final class Machine {
         }
       }
     } catch {
-      throw MachineError("resetting the machine: \(error)")
+      throw MachineError("resetting the machine", error)
     }
   }
 

@@ -39,7 +39,7 @@ final class MachineBuilder<Engine: ExecutionEngine> {
       do {
         try memory.endProcessWhenLost(status: RunOutcome.crashed("").exitStatus)
       } catch {
-        throw MachineError("preparing for the loss of guest RAM: sigaction failed: \(error)")
+        throw MachineError("preparing for the loss of guest RAM: sigaction failed", error)
       }
     }
     do {
@@ -47,14 +47,14 @@ final class MachineBuilder<Engine: ExecutionEngine> {
         configuration.requirements, memory: memory, reserved: BoardLayout.hypervisorPages)
       timeStampCounterKHz = machine.timeStampCounterKHz ?? 0
     } catch {
-      throw MachineError("making the virtual machine: \(error)")
+      throw MachineError("making the virtual machine", error)
     }
     do {
       control = try RunControl(
         vcpus: configuration.vcpus, onReboot: configuration.onReboot, onCrash: configuration.onCrash,
         hasInterruptController: configuration.interruptController != .none)
     } catch {
-      throw MachineError("eventfd: \(error)")
+      throw MachineError("eventfd", error)
     }
   }
 
@@ -88,7 +88,7 @@ final class MachineBuilder<Engine: ExecutionEngine> {
               isPort: range.space == .port, start: range.start,
               length: UInt32(truncatingIfNeeded: range.length)))
         } catch {
-          throw MachineError("coalesced writes to \(slot.name): \(error); try --coalesced-io off")
+          throw MachineError("coalesced writes to \(slot.name)", error, advice: "try --coalesced-io off")
         }
       }
     }
@@ -105,7 +105,7 @@ final class MachineBuilder<Engine: ExecutionEngine> {
             coalescesWrites: configuration.coalescedIO))
       }
     } catch {
-      throw MachineError("making vCPU \(runners.count): \(error)")
+      throw MachineError("making vCPU \(runners.count)", error)
     }
     return runners
   }
@@ -122,7 +122,7 @@ final class MachineBuilder<Engine: ExecutionEngine> {
       }
       return loops
     } catch {
-      throw MachineError("making I/O threads: \(error)")
+      throw MachineError("making I/O threads", error)
     }
   }
 
@@ -132,7 +132,7 @@ final class MachineBuilder<Engine: ExecutionEngine> {
       for runner in runners { try runner.vcpu.keepPowerOnState() }
       try machine.keepPowerOnState()
     } catch {
-      throw MachineError("reading the power-on state: \(error)")
+      throw MachineError("reading the power-on state", error)
     }
   }
 

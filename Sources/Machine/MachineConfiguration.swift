@@ -274,4 +274,11 @@ package struct MachineError: Error, Sendable, CustomStringConvertible {
 
   /// Makes an error with its message.
   package init(_ description: String) { self.description = description }
+
+  /// Makes one of what failed and why, with what helps: where this process has as many descriptors as it may, more of them, and not `advice`.
+  init(_ what: String, _ error: any Error, advice: String? = nil) {
+    let isShort = error as? Errno == .tooManyOpenFiles
+    let advice = isShort ? "allow this process more of them (ulimit -n)" : advice
+    self.init("\(what): \(error)" + (advice.map { "; \($0)" } ?? ""))
+  }
 }

@@ -57,7 +57,7 @@ extension Machine {
       throw error
     } catch {
       giveUp()
-      throw MachineError("starting the machine's threads: \(error)")
+      throw MachineError("starting the machine's threads", error)
     }
   }
 
@@ -75,7 +75,7 @@ extension Machine {
       do {
         try made.1.begin()
       } catch {
-        throw MachineError("\(numbered.port.peer.option): cannot be emptied: \(error)")
+        throw MachineError("\(numbered.port.peer.option): cannot be emptied", error)
       }
     }
   }
@@ -95,7 +95,7 @@ extension Machine {
     } catch let error as MachineError {
       throw error
     } catch {
-      throw MachineError("starting the machine's threads: \(error)")
+      throw MachineError("starting the machine's threads", error)
     }
   }
 

@@ -16,7 +16,7 @@ extension MachineConfiguration {
           try NetDevice(
             id: DeviceID(slot.id), backend, address: network.address, stamps: stamps, observer: observer))
       } catch {
-        throw MachineError("eventfd for \(slot.name): \(error)")
+        throw MachineError("eventfd for \(slot.name)", error)
       }
     }
     return devices

@@ -92,7 +92,7 @@ extension MachineConfiguration {
     do {
       return try SerialPeer(made)
     } catch {
-      throw MachineError("\(serialOption): \(error)")
+      throw MachineError(serialOption, error)
     }
   }
 }
@@ -181,13 +181,13 @@ extension MachineConfiguration.Port.Peer {
         loose = other
         return peer
       } catch {
-        throw MachineError("sockets for two ports that lead to each other: \(error)")
+        throw MachineError("sockets for two ports that lead to each other", error)
       }
     case .file(let path):
       do {
         return try .file(path, limit: limit)
       } catch {
-        throw MachineError("\(option): cannot be written: \(error)")
+        throw MachineError("\(option): cannot be written", error)
       }
     case .server(let path):
       do {
@@ -201,7 +201,7 @@ extension MachineConfiguration.Port.Peer {
       do {
         return try .terminal()
       } catch {
-        throw MachineError("\(option): making a pseudo-terminal: \(error)")
+        throw MachineError("\(option): making a pseudo-terminal", error)
       }
     case .client(let path):
       do {

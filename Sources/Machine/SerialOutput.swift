@@ -65,7 +65,7 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
     do {
       opened = try PendingFile(path)
     } catch {
-      throw MachineError("\(option): cannot be written: \(error)")
+      throw MachineError("\(option): cannot be written", error)
     }
     name = option
     peer = nil
@@ -113,7 +113,7 @@ final class SerialOutput: ByteSink, @unchecked Sendable {
     do {
       try file?.begin()
     } catch {
-      throw MachineError("\(name): cannot be emptied: \(error)")
+      throw MachineError("\(name): cannot be emptied", error)
     }
     // What the file had is free now.
     if peer == nil, raw >= 0 { allowance = limit.allowance(for: raw) }

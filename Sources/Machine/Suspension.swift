@@ -59,7 +59,7 @@ extension Machine {
     } catch let error as MachineError {
       throw error
     } catch {
-      throw MachineError("waking the guest up: \(error)")
+      throw MachineError("waking the guest up", error)
     }
   }
 }

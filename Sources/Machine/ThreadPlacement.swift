@@ -8,7 +8,7 @@ extension MachineConfiguration {
     do {
       try ControlGroup(path: path).takeProcess()
     } catch {
-      throw MachineError("--cgroup \(path): \(error)")
+      throw MachineError("--cgroup \(path)", error)
     }
   }
 }
@@ -24,7 +24,7 @@ extension Machine {
       do {
         try ControlGroup(path: path).take(thread: number)
       } catch {
-        throw MachineError("--cgroup \(name)=\(path): \(error)")
+        throw MachineError("--cgroup \(name)=\(path)", error)
       }
     }
     // Last: who is in a group that may not have real time cannot be given any.

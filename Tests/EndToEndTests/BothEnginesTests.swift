@@ -93,7 +93,7 @@ struct BothEnginesTests {
   }
 
   /// Without hardware virtualization KVM's emulator has not all of it: then as far as it comes.
-  @Test("under KVM", .needsKVM, arguments: guests)
+  @Test("under KVM", .needsKVM("the translator has the same test"), arguments: guests)
   func underKVM(_ guest: Guest) throws {
     let output = try run(guest, under: "kvm")
     if output.status == 0 {

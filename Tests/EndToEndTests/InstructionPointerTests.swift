@@ -5,7 +5,7 @@ import Reports
 import Testing
 
 /// `run --trace-rip`, held against the guest's own code.
-@Suite("The guest's instruction pointer at exits", .serialized, .needsKVM, .needsTracing)
+@Suite("The guest's instruction pointer at exits", .serialized, .needsKVM("--trace-rip"), .needsTracing)
 struct InstructionPointerTests {
   private struct Row: Decodable {
     let reason: String

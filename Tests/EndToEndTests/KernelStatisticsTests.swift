@@ -2,7 +2,7 @@ import Foundation
 import GuestPrograms
 import Testing
 
-@Suite("KVM's own counters and the trace", .serialized, .needsKVM, .needsTracing)
+@Suite("KVM's own counters and the trace", .serialized, .needsKVM("its counters"), .needsTracing)
 struct KernelStatisticsTests {
   /// KVM counts an MMIO exit where an emulated access goes to userspace: exactly the traced ones.
   @Test("agree on memory-mapped exits", arguments: [true, false])

@@ -214,7 +214,8 @@ struct RecordingExactnessTests {
   func exact(_ testCase: GuestCase) throws { try hold(testCase) }
 
   @Test(
-    "the same where writes are kept: each is an exit or was kept", .needsKVM, arguments: GuestCase.coalescing)
+    "the same where writes are kept: each is an exit or was kept", .needsKVM("--coalesced-io on"),
+    arguments: GuestCase.coalescing)
   func coalesced(_ testCase: GuestCase) throws { try hold(testCase) }
 
   @Test("the same under the translator", .needsTranslator, arguments: GuestCase.translated)

@@ -4,7 +4,8 @@ import Testing
 /// Guests under strace(1), recorded and not: what each kind of thread asks the kernel for while the guest runs is what
 /// `docs/security.md` says.
 @Suite(
-  "System calls once the guest runs", .needsKVM, .needsTracing,
+  "System calls once the guest runs", .needsKVM("the list in docs/security.md is of runs under it"),
+  .needsTracing,
   .enabled(if: Tools.find("strace") != nil, "needs strace"))
 struct SystemCallTests {
   /// Runs everything once.

@@ -52,7 +52,7 @@ struct TranslatorTests {
     #expect(output.status == 0 && output.text == "ABC", "\(output.text)\(output.standardError)")
   }
 
-  @Test("so they are under KVM", .needsKVM)
+  @Test("so they are under KVM", .needsKVM("the translator has the same test"))
   func exceptionsUnderKVM() throws {
     let output = try Self.flat(Self.exceptions, ["--engine", "kvm"])
     // Without hardware virtualization KVM's emulator lacks the undefined instruction.
@@ -103,7 +103,7 @@ struct TranslatorTests {
     #expect(output.status == 0, "\(output.standardError)")
   }
 
-  @Test("so they are under KVM", .needsKVM)
+  @Test("so they are under KVM", .needsKVM("the translator has the same test"))
   func pageTablesUnderKVM() throws {
     let output = try Self.flat(Self.paging, ["--engine", "kvm", "--mode", "long"])
     // Without hardware virtualization a user's code has no system calls: step 15 is the first of a user.
@@ -133,9 +133,8 @@ struct TranslatorTests {
     return Array(UnsafeRawBufferPointer(start: image.bytes, count: Int(image.length)))
   }
 
-  @Test("code that one vCPU changes is executed changed by another", arguments: ["tcg", "kvm"])
+  @Test("code that one vCPU changes is executed changed by another", arguments: HostEngine.all)
   func patchedCode(engine: String) throws {
-    guard engine == "tcg" || HostEngine.hasKVM else { return }
     let output = try Self.flat(Self.patching, ["--engine", engine, "--mode", "long", "--cpus", "2"])
     #expect(output.status == 0, "\(output.standardError)")
   }

@@ -3,13 +3,14 @@ import CTestGuests
 import Engine
 import Glibc
 import GuestRAM
+import TestSupport
 import Testing
 
 @testable import KVM
 
 /// Whether this host lets us run guests. Suites that need it are skipped visibly where it does not.
-let kvmIsUsable = access("/dev/kvm", R_OK | W_OK) == 0
-let kvmReason: Comment = "needs /dev/kvm, readable and writable"
+let kvmIsUsable = HostEngine.hasKVM
+let kvmReason: Comment = "\(HostEngine.needsKVM("the tests are of its ioctls"))"
 
 /// A vCPU with 1 MiB of RAM and nothing else, with a test guest at 0x1000.
 final class BareGuest {

@@ -80,15 +80,19 @@ struct MultibootTests {
     }
   }
 
-  @Test("A kernel that goes to real mode finds what a BIOS leaves, and the timer's third channel")
-  func realMode() throws {
+  @Test(
+    "A kernel that goes to real mode finds what a BIOS leaves, and the timer's third channel",
+    arguments: HostEngine.all)
+  func realMode(engine: String) throws {
     let image = exeunt_test_image_bios()
     let bytes = Array(UnsafeRawBufferPointer(start: image.bytes, count: Int(image.length)))
     try withTemporaryDirectory { directory in
       let path = "\(directory)/bios"
       let file = KernelFiles.elf(is64Bit: false, entry: 0x2_0020, [.init(at: 0x2_0000, bytes)])
       try Data(file).write(to: URL(filePath: path))
-      let outcome = try Exeunt.run(["run", "--kernel", path, "--timeout", "40s"])
+      let outcome = try Exeunt.run([
+        "run", "--engine", engine, "--irqchip", "kernel", "--kernel", path, "--timeout", "40s",
+      ])
       #expect(outcome.exitStatus == 11, "\(outcome.standardError)")
       #expect(outcome.standardError.contains("1 resets"))
     }
@@ -120,9 +124,8 @@ struct MultibootTests {
 
   @Test(
     "Every processor finds what firmware leaves: at power-on, behind INIT, and after a reset that follows disorder",
-    .needsKVM,
-    arguments: ["kernel", "split"], [1, 3])
-  func processors(irqchip: String, vcpus: Int) throws {
+    arguments: HostEngine.all.flatMap { engine in ["kernel", "split"].map { (engine, $0) } }, [1, 3])
+  func processors(host: (engine: String, irqchip: String), vcpus: Int) throws {
     let image = exeunt_test_image_multiboot_processors()
     let bytes = Array(UnsafeRawBufferPointer(start: image.bytes, count: Int(image.length)))
     try withTemporaryDirectory { directory in
@@ -131,7 +134,8 @@ struct MultibootTests {
         is64Bit: false, entry: 0x10_0020, [.init(at: 0x10_0000, bytes, memorySize: 0x1_0000)])
       try Data(file).write(to: URL(filePath: path))
       let outcome = try Exeunt.run([
-        "run", "--kernel", path, "--irqchip", irqchip, "--cpus", "\(vcpus)", "--timeout", "40s",
+        "run", "--engine", host.engine, "--kernel", path, "--irqchip", host.irqchip, "--cpus", "\(vcpus)",
+        "--timeout", "40s",
       ])
       #expect(outcome.exitStatus == 7, "\(outcome.standardError)")
       #expect(!outcome.standardError.contains("after a reset"), "\(outcome.standardError)")
@@ -245,18 +249,22 @@ struct MultibootTests {
   @Test("A reset boots the kernel anew, as it was")
   func reset() throws { try run(exeunt_test_image_multiboot_reset(), resets: 1) }
 
-  @Test("Back in real mode interrupts come as firmware leaves them, after the chipset's resets too")
-  func firmwareInterrupts() throws { try run(exeunt_test_image_multiboot_real(), resets: 2) }
+  @Test(
+    "Back in real mode interrupts come as firmware leaves them, after the chipset's resets too",
+    arguments: HostEngine.all)
+  func firmwareInterrupts(engine: String) throws {
+    try run(exeunt_test_image_multiboot_real(), ["--engine", engine, "--irqchip", "kernel"], resets: 2)
+  }
 
   /// Runs a kernel that resets the machine and ends with 3 when all is well.
-  private func run(_ image: exeunt_test_image, resets: Int) throws {
+  private func run(_ image: exeunt_test_image, _ flags: [String] = [], resets: Int) throws {
     let bytes = Array(UnsafeRawBufferPointer(start: image.bytes, count: Int(image.length)))
     try withTemporaryDirectory { directory in
       let path = "\(directory)/reset.flat"
       let file = KernelFiles.elf(
         is64Bit: false, entry: 0x10_0020, [.init(at: 0x10_0000, bytes, memorySize: 0x1_0000)])
       try Data(file).write(to: URL(filePath: path))
-      let outcome = try Exeunt.run(["run", "--kernel", path, "--timeout", "40s"])
+      let outcome = try Exeunt.run(["run", "--kernel", path, "--timeout", "40s"] + flags)
       #expect(outcome.exitStatus == 7, "\(outcome.standardError)")
       #expect(outcome.standardError.contains("\(resets) resets"))
     }

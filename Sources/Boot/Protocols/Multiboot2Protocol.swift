@@ -56,7 +56,8 @@ extension BootRequest {
       bootProtocol: .multiboot2, description: "multiboot 2 kernel",
       entry: BootPlan.Entry(
         mode: .protected(descriptors), instruction: image.entry &+ base &- image.linkedBase,
-        rax: 0x36d7_6289, rbx: start, rsp: stack + UInt64(BootRequest.multibootStackSize)),
+        hasRealModeVectors: true, rax: 0x36d7_6289, rbx: start,
+        rsp: stack + UInt64(BootRequest.multibootStackSize)),
       warnings: warnings, expectsFirmwareInterrupts: true, pieces: builder.pieces)
   }
 

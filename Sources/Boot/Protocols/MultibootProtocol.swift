@@ -49,7 +49,8 @@ extension BootRequest {
     return BootPlan(
       bootProtocol: .multiboot, description: "multiboot kernel",
       entry: BootPlan.Entry(
-        mode: .protected(descriptors), instruction: image.entry, rax: 0x2bad_b002, rbx: start,
+        mode: .protected(descriptors), instruction: image.entry, hasRealModeVectors: true, rax: 0x2bad_b002,
+        rbx: start,
         rsp: stack + UInt64(Self.multibootStackSize)),
       warnings: image.wantsDisplay
         ? ["the kernel asks for a video mode (multiboot flag 2), and this machine has no display"] : [],
