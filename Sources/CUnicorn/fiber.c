@@ -1,4 +1,6 @@
 #include "library.h"
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <ucontext.h>
@@ -45,6 +47,8 @@ void cuc_fiber_free(cuc_fiber *fiber) {
 }
 
 bool cuc_fiber_resume(cuc_fiber *fiber) {
+  // The signals that the thread blocks, and not whoever made the fiber: one that ends the process would come through.
+  pthread_sigmask(SIG_SETMASK, NULL, &fiber->own.uc_sigmask);
   if (!fiber->has_ended) swapcontext(&fiber->caller, &fiber->own);
   return !fiber->has_ended;
 }

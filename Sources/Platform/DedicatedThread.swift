@@ -17,13 +17,23 @@ public final class DedicatedThread: @unchecked Sendable {
     }
   }
 
-  /// Starts a thread.
+  /// What others ask this process to do: that is for the main thread, which may take it over (`SignalDescriptor`) after this one was started.
+  /// A thread that lets it through would then end the process out of order.
+  private static let requests = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGCONT]
+
+  /// Starts a thread. Signals that ask the process to end or to stop do not come to it.
   ///
   /// - Parameters:
   ///   - name: shown by ps, top and gdb; the kernel keeps 15 bytes.
   ///   - body: what it does; the thread ends when it returns.
   public init(name: String, _ body: @escaping @Sendable () -> Void) throws(Errno) {
     let start = Unmanaged.passRetained(Start(name: name, body: body))
+    // Inherited by the thread, so that there is no moment in which it lets them through.
+    var (blocked, before) = (sigset_t(), sigset_t())
+    sigemptyset(&blocked)
+    for signal in Self.requests { sigaddset(&blocked, signal) }
+    pthread_sigmask(SIG_BLOCK, &blocked, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
     let result = pthread_create(
       &thread, nil,
       { argument in

@@ -52,6 +52,7 @@ public final class TCGMachine: VirtualMachine {
     memory.onDeviceWrite = nil
     memory.onFence = nil
     ticker.stop()
+    for vcpu in vcpus.withLock({ $0 }) { vcpu.close() }
   }
 
   /// The guest reads the host's counter, of which nobody says the frequency: it is measured once, for 10 ms.

@@ -90,11 +90,21 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
 
   /// Tells the handler of an exit, and stays here as long as that is not to be left.
   private func report(_ exit: VcpuExit, _ translator: Translator) {
-    guard let handler else { return }
-    isToldToStop = !handler.handle(exit)
+    guard handler != nil else { return }
+    isToldToStop = !handle(exit)
     // After a reset the guest goes on elsewhere, and this stack is left for good.
     if isToldToStop || translator !== self.translator { translator.pause() }
     self.handler?.willEnterGuest()
+  }
+
+  /// Apart from who waits for what it says: a stack that is left for good would keep the handler for good, and so the whole machine.
+  @inline(never)
+  private func handle(_ exit: VcpuExit) -> Bool { handler?.handle(exit) ?? true }
+
+  /// Gives back what the library has for it. A stack that is left for good keeps this object. Nobody uses it any more.
+  func close() {
+    for translator in retired + [translator] { translator.close() }
+    retired = []
   }
 
   /// Exits as often as somebody asks for it.

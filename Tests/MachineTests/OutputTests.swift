@@ -92,8 +92,10 @@ struct OutputTests {
     }
   }
 
-  @Test("A status of the guest's that looks like a signal's is told from one by the result")
-  func looksLikeSignal() throws {
+  @Test(
+    "A status of the guest's that looks like a signal's is told from one by the result",
+    arguments: HostEngine.all)
+  func looksLikeSignal(engine: String) throws {
     try withTemporaryDirectory { directory in
       let (image, file) = ("\(directory)/image", "\(directory)/result")
       // mov $71, %al; out %al, $0xf4; hlt
@@ -107,7 +109,7 @@ struct OutputTests {
       #expect(asked?["outcome"] as? String == "debug-exit" && asked?["debugExitValue"] as? Int == 71)
       #expect(asked?["signal"] == nil)
       let running = try RunningExeunt(
-        ["run", "--guest", "timer", "iterations=1000000", "--result", file])
+        ["run", "--engine", engine, "--guest", "timer", "iterations=1000000", "--result", file])
       #expect(running.waitForThread("vcpu0"))
       kill(running.process, SIGTERM)
       let status = running.exitStatus()

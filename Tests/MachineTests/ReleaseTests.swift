@@ -19,8 +19,7 @@ struct ReleaseTests {
       $0.vcpus = 2
       $0.ioThreads = 2
       $0.wait = .ring
-      // The translator keeps no writes.
-      $0.coalescedIO = HostEngine.hasKVM
+      $0.coalescedIO = true
     },
     {
       $0.disks = [.scratch(bytes: 1 << 20), .scratch(bytes: 1 << 20)]
@@ -39,12 +38,17 @@ struct ReleaseTests {
   ]
 
   /// Makes a machine, has its guest mark something and end the run, and forgets it.
-  private static func make(_ change: (inout MachineConfiguration) -> Void, runs: Bool = true) throws {
+  private static func make(
+    _ change: (inout MachineConfiguration) -> Void, runs: Bool = true, engine: MachineConfiguration.EngineKind
+  ) throws {
     // mov $1, %eax; mov $0x402, %dx; out %eax, %dx; mov $42, %al; out %al, $0xf4; hlt
     let code: [UInt8] = [0x66, 0xb8, 1, 0, 0, 0, 0xba, 2, 4, 0x66, 0xef, 0xb0, 42, 0xe6, 0xf4, 0xf4]
-    var configuration = MachineConfiguration.ofThisHost
+    var configuration = MachineConfiguration()
+    configuration.engine = engine
     configuration.serial = .none
     change(&configuration)
+    // The translator keeps no writes.
+    if engine == .tcg { configuration.coalescedIO = false }
     let machine = try Machine(configuration) { _ throws(MachineError) in try configuration.flatPlan(code) }
     if runs { _ = try machine.run() }
   }
@@ -60,10 +64,15 @@ struct ReleaseTests {
     // In a process of its own, where no other test opens anything.
     await #expect(processExitsWith: .success) {
       // What the process opens once, and keeps.
-      for change in Self.variants { try Self.make(change) }
+      let engines = HostEngine.all.compactMap(MachineConfiguration.EngineKind.init)
+      for change in Self.variants {
+        for engine in engines { try Self.make(change, engine: engine) }
+      }
       let before = Self.descriptors
       for variant in 0..<100 {
-        try Self.make(Self.variants[variant % Self.variants.count], runs: variant % 5 != 4)
+        try Self.make(
+          Self.variants[variant % Self.variants.count], runs: variant % 5 != 4,
+          engine: engines[variant / Self.variants.count % engines.count])
       }
       let after = Self.descriptors
       #expect(before.count == after.count, "\(before.sorted()) and then \(after.sorted())")

@@ -1,24 +1,30 @@
 import Engine
 import GuestRAM
 import Processors
+import Synchronization
 
 /// A machine of another architecture than x86 under the translator: one vCPU, RAM and kicks, and no interrupts.
 public final class ForeignMachine: VirtualMachine {
   let memory: GuestMemory
   let kicks = KickTable()
   private let description: ForeignProcessor
+  private let vcpu = Mutex<ForeignVcpu?>(nil)
 
   init(_ description: ForeignProcessor, memory: GuestMemory) {
     self.description = description
     self.memory = memory
   }
 
+  deinit { vcpu.withLock { $0 }?.close() }
+
   /// There is no time stamp counter.
   public var timeStampCounterKHz: UInt32? { nil }
 
   /// Makes the vCPU.
   public func makeVcpu(id: UInt32) throws -> ForeignVcpu {
-    try ForeignVcpu(id: id, description, machine: self)
+    let made = try ForeignVcpu(id: id, description, machine: self)
+    vcpu.withLock { $0 = made }
+    return made
   }
 
   /// Has writes at an address signal an eventfd.
