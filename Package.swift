@@ -200,7 +200,7 @@ let targets = asked(
       dependencies: [
         "Pages", "Reporting", "Reports", "Symbols", "Dump", "Analysis", "CTF", "Devices", "Virtio", "Board",
         "Boot",
-        "GuestRAM", "Platform", "RingDriver",
+        "GuestRAM", "Platform", "RingDriver", "TCG", "Engine",
       ],
       path: "Tests/Fuzz/Targets", swiftSettings: swift),
     .testTarget(

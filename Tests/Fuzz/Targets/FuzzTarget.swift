@@ -18,6 +18,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case kernels
   /// The input is a file of a guest's symbols: ELF, text as nm prints it, or anything else.
   case symbols
+  /// The input is a guest's code, which the translator runs in front of virtio devices. All is well where its library is not there.
+  case translator
 
   /// Runs one input.
   ///
@@ -33,6 +35,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .virtio: VirtioTarget.run(input)
     case .kernels: KernelsTarget.run(input)
     case .symbols: SymbolsTarget.run(input)
+    case .translator: TranslatorTarget.run(input)
     }
   }
 }

@@ -58,6 +58,14 @@ final class VirtioBoard {
   let packets = AnyPackets()
   let blocks: any BlockBackend
 
+  /// A disk of nothing, whose requests threads carry out.
+  static func scratchDisk() -> (any BlockBackend)? {
+    guard let file = try? DiskFile.scratch(bytes: sectors * 512),
+      let backend = try? BlockWorkers(file, queues: 2, threads: 2), (try? backend.start(name: "fuzz")) != nil
+    else { return nil }
+    return backend
+  }
+
   var devices: [Device] { [disk, network, console, entropy] }
 
   init(_ memory: GuestMemory, _ blocks: any BlockBackend) throws {

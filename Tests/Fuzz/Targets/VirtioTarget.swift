@@ -28,12 +28,7 @@ enum VirtioTarget {
     return GuestMemory(layout: layout, mapping: mapping, backing: "fuzz")
   }()
 
-  private static let workers: (any BlockBackend)? = {
-    guard let file = try? DiskFile.scratch(bytes: VirtioBoard.sectors * 512),
-      let backend = try? BlockWorkers(file, queues: 2, threads: 2), (try? backend.start(name: "fuzz")) != nil
-    else { return nil }
-    return backend
-  }()
+  private static let workers = VirtioBoard.scratchDisk()
 
   /// Where the host has no io_uring, threads do it all.
   private static let rings: (any BlockBackend)? = {
