@@ -62,7 +62,7 @@ let monitor: [Target] = [
   .target(
     name: "Virtio", dependencies: ["Devices", "GuestRAM", "Platform", "URing", "CLinux", "CURing", "CSlirp"],
     swiftSettings: swift + quick),
-  .target(name: "Boot", dependencies: ["Board", "GuestRAM", "Platform"], swiftSettings: swift),
+  .target(name: "Boot", dependencies: ["Board", "Engine", "GuestRAM", "Platform"], swiftSettings: swift),
   .target(
     name: "GuestPrograms",
     dependencies: ["CGuestPrograms", "CVirtioGuests", "ForeignGuests", "Board", "Processors", "Spelling"],

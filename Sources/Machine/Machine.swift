@@ -211,7 +211,11 @@ package final class Machine {
 
   /// Sets the first vCPU's state, and that of the interrupt controllers where firmware leaves one.
   func enter(_ entry: BootPlan.Entry) throws(MachineError) {
-    try entry.apply(to: vcpus[0].vcpu)
+    do {
+      try entry.apply(to: vcpus[0].vcpu)
+    } catch {
+      throw MachineError("setting the vCPU's state at entry", error)
+    }
     if plan.expectsFirmwareInterrupts, configuration.interruptController == .kernel {
       do {
         try machine.setFirmwareInterrupts()

@@ -215,6 +215,22 @@ struct ConsoleTests {
     }
   }
 
+  @Test("Who has made something of RAM is told of what came, when it is there")
+  func told() throws {
+    try with { bench in
+      let peer = try bench.open()
+      let bytes = (1...100).map { UInt8($0) }
+      _ = try bench.rings[4].add([.init(0x30000, 100, isWritable: true)])
+      try bench.kick(4)
+      let told = ToldWrites(of: bench.memory)
+      try bytes.withUnsafeBytes { try peer.writeAll($0) }
+      bench.turn()
+      told.stop()
+      #expect(try bench.rings[4].takeUsed().map(\.written) == [100])
+      #expect(told.pieces == [.init(0x30000, bytes)])
+    }
+  }
+
   @Test("A peer that takes nothing holds its own port back, and nothing is lost when it takes again")
   func backPressure() throws {
     try with { bench in

@@ -83,6 +83,22 @@ struct EntropyTests {
     #expect(bench.line.pulses == 4)
   }
 
+  @Test("Who has made something of RAM is told of all of it, when it is there")
+  func told() throws {
+    let bench = try EntropyBench()
+    let places = [(EntropyBench.data + 8, 1000), (EntropyBench.data + 0x2000, 3000)]
+    _ = try bench.ring.add(places.map { .init($0.0, UInt32($0.1), isWritable: true) })
+    let told = ToldWrites(of: bench.memory)
+    try bench.kick()
+    told.stop()
+    let written = try places.map {
+      ToldWrites.Piece($0.0, try bench.memory.read(count: $0.1, at: GuestAddress($0.0)))
+    }
+    #expect(told.pieces.filter { $0.address >= EntropyBench.data } == written)
+    // All of 4000 random bytes are not what was there before.
+    #expect(written.allSatisfy { Set($0.bytes).count > 200 })
+  }
+
   @Test("More than a page at once is answered with a page, and the rest is left alone")
   func bounded() throws {
     let bench = try EntropyBench()

@@ -68,6 +68,22 @@ struct NetTests {
     #expect(bench.line.pulses == 1)
   }
 
+  @Test("Who has made something of RAM is told of a packet's pieces, each when it is there")
+  func told() throws {
+    let bench = try NetBench()
+    for index in 0..<3 { try bench.addBuffer(1536, at: index) }
+    try bench.kickReceiving()
+    var packet = NetBench.packet(1, 4000)
+    bench.packets.state.withLock { $0.incoming = [packet] }
+    let told = ToldWrites(of: bench.memory)
+    bench.loop()
+    told.stop()
+    // num_buffers
+    packet[10] = 3
+    let pieces = [0..<1536, 1536..<3072, 3072..<4012].map { Array(packet[$0]) }
+    #expect(told.pieces == pieces.enumerated().map { .init(NetBench.place($0), $1) })
+  }
+
   @Test("Without buffers packets are not taken; with the kick that brings buffers they come, none lost")
   func starving() throws {
     let bench = try NetBench()

@@ -8,30 +8,17 @@ import Testing
 /// once more.
 @Suite("Who has made something of RAM is told of what a disk's read wrote")
 struct ToldWritesTests {
-  private final class Told: Sendable {
-    let pieces = Mutex<[Range<UInt64>]>([])
-  }
-
   @Test("when all of it is there", arguments: DiskWay.usable)
   func ofARead(method: DiskWay) throws {
     let bench = try DiskBench(by: method)
     _ = try bench.add(0, 3, data: 1024)
-    let (told, early) = (Told(), Told())
-    let memory = bench.memory
     let place = bench.data()
-    memory.onDeviceWrite = { offset, count in
-      told.pieces.withLock { $0.append(offset..<offset + UInt64(count)) }
-      let there = try? memory.read(count: 1024, at: place)
-      if there != Array(DiskBench.content[1536..<2560]) {
-        early.pieces.withLock { $0.append(offset..<offset + UInt64(count)) }
-      }
-    }
+    let told = ToldWrites(of: bench.memory)
     try bench.kick()
     _ = try bench.complete(1)
-    memory.onDeviceWrite = nil
+    told.stop()
     #expect(try bench.status() == 0)
-    #expect(told.pieces.withLock { $0 } == [place.value..<place.value + 1024])
-    #expect(early.pieces.withLock { $0 } == [])
+    #expect(told.pieces == [.init(place.value, Array(DiskBench.content[1536..<2560]))])
   }
 
   @Test(
@@ -49,4 +36,36 @@ struct ToldWritesTests {
     #expect(taken.map(\.baseAddress) == parts.map(\.baseAddress))
     #expect(taken.map(\.count) == parts.map(\.count))
   }
+}
+
+/// What who has made something of RAM is told that a device wrote, and what was there when it was told.
+final class ToldWrites: Sendable {
+  struct Piece: Equatable {
+    let address: UInt64
+    let bytes: [UInt8]
+
+    init(_ address: UInt64, _ bytes: [UInt8]) {
+      self.address = address
+      self.bytes = bytes
+    }
+  }
+
+  private let list = Mutex<[Piece]>([])
+  private let memory: GuestMemory
+
+  /// From now on.
+  ///
+  /// - Parameter memory: less than 3 GiB, so that its offsets are addresses.
+  init(of memory: GuestMemory) {
+    self.memory = memory
+    memory.onDeviceWrite = { [unowned self, unowned memory] offset, count in
+      let bytes = (try? memory.read(count: count, at: GuestAddress(offset))) ?? []
+      list.withLock { $0.append(Piece(offset, bytes)) }
+    }
+  }
+
+  func stop() { memory.onDeviceWrite = nil }
+
+  /// In the order in which it was told.
+  var pieces: [Piece] { list.withLock { $0 } }
 }

@@ -1,3 +1,5 @@
+import Board
+import Boot
 import Devices
 import Engine
 import Glibc
@@ -9,14 +11,11 @@ import Virtio
 
 /// A guest whose code is anything at all, run by the translator, with the virtio devices in front of it.
 ///
-/// The first byte says in which mode it begins: real (0), protected (1), or 64-bit with pages of its own (2), modulo 3. A step is 8 bytes of
-/// code as they are, or, where the first is below 0x60, an access that code of chance would hardly make: to a device's register or to
-/// a port, reading or writing.
+/// The first byte says how it begins, modulo 4: in real (0), protected (1) or 64-bit mode with pages of its own (2), with steps of code
+/// (`TranslatorProgram`); or what follows is a kernel's file (3), which each boot protocol that takes it boots.
 enum TranslatorTarget {
-  private static let ramBytes = VirtioBoard.ramBytes
-  private static let code: UInt64 = 0x1000
-  private static let tables: UInt64 = 0xf_8000
-  private static let windows: UInt64 = 0xd000_0000
+  /// What kernels ask for begins at 1 MiB.
+  private static let ramBytes: UInt64 = 4 << 20
   /// A guest may go round for ever: after as many exits, or as many milliseconds, it is stopped.
   private static let maximumExits = 2000
   private static let milliseconds = 20
@@ -40,32 +39,66 @@ enum TranslatorTarget {
   private static func runAlone(_ input: [UInt8]) -> String? {
     guard (try? TCGEngine()) != nil else { return nil }
     guard let memory, let blocks else { return "no guest RAM, or no disk" }
+    let mode = input.first.map { Int($0) % 4 } ?? 0
     do {
-      try memory.clear(count: Int(ramBytes), at: GuestAddress(0))
-      let mode = input.first.map { Int($0) % 3 } ?? 0
-      try memory.write(program(input.dropFirst(), mode), at: GuestAddress(code))
-      if mode == 2 { try makeTables(memory) }
-      let board = try VirtioBoard(memory, blocks)
-      let vcpu = try processor(memory)
-      try vcpu.setState(beginning(mode))
-      let guest = Guest(board)
-      let watch = try DedicatedThread(name: "watch") {
-        for _ in 0..<milliseconds where !guest.isOver.load(ordering: .relaxed) { usleep(1000) }
-        vcpu.requestImmediateExit()
+      if mode < 3 {
+        let program = TranslatorProgram(input.dropFirst(), mode)
+        return try run(memory, blocks) { vcpu in
+          try program.load(into: memory)
+          try vcpu.setState(program.beginning)
+        }
       }
-      vcpu.run(guest)
-      guest.isOver.store(true, ordering: .relaxed)
-      watch.join()
-      // The guest's stack, left in the middle of an access, keeps who handled it.
-      guest.board = nil
-      _ = try vcpu.state()
-      for device in board.devices {
-        if let complaint = try board.revive(device) { return complaint }
+      let file = MemoryImage(Array(input.dropFirst()))
+      for bootProtocol in BootPlan.BootProtocol.allCases {
+        guard let plan = plan(file, bootProtocol, memory.layout) else { continue }
+        let complaint = try run(memory, blocks) { vcpu in
+          try plan.load(into: memory)
+          try plan.entry.apply(to: vcpu)
+        }
+        if let complaint { return "\(bootProtocol.rawValue): \(complaint)" }
       }
       return nil
     } catch {
       return "\(error)"
     }
+  }
+
+  private static let board = (try? BoardLayout(BoardOptions(vcpus: 1))).map(FirmwareTables.init)
+
+  /// How a file is booted; nil where it cannot be, which is `KernelsTarget`'s matter.
+  private static func plan(_ file: MemoryImage, _ bootProtocol: BootPlan.BootProtocol, _ layout: RAMLayout)
+    -> BootPlan?
+  {
+    guard let board, let image = try? KernelImage(file, for: bootProtocol) else { return nil }
+    let request = BootRequest(
+      image: image, source: file, name: "kernel", commandLine: "a b", modules: [], bootProtocol: bootProtocol,
+      layout: layout, firmware: board)
+    return try? request.plan()
+  }
+
+  /// Runs one guest until it ends, or has had its time, and looks at the devices afterwards.
+  private static func run(
+    _ memory: GuestMemory, _ blocks: any BlockBackend, _ begin: (TCGVcpu) throws -> Void
+  ) throws -> String? {
+    try memory.clear(count: Int(ramBytes), at: GuestAddress(0))
+    let board = try VirtioBoard(memory, blocks)
+    let vcpu = try processor(memory)
+    try begin(vcpu)
+    let guest = Guest(board)
+    let watch = try DedicatedThread(name: "watch") {
+      for _ in 0..<milliseconds where !guest.isOver.load(ordering: .relaxed) { usleep(1000) }
+      vcpu.requestImmediateExit()
+    }
+    vcpu.run(guest)
+    guest.isOver.store(true, ordering: .relaxed)
+    watch.join()
+    // The guest's stack, left in the middle of an access, keeps who handled it.
+    guest.board = nil
+    _ = try vcpu.state()
+    for device in board.devices {
+      if let complaint = try board.revive(device) { return complaint }
+    }
+    return nil
   }
 
   // One machine for all inputs, as one run has for all resets: at each its processor is made anew, and the one before given back.
@@ -108,7 +141,8 @@ enum TranslatorTarget {
           let data = access.data + index * access.size
           reach(UInt64(access.port) % 0x400, access.size, access.isWrite, data)
         }
-      case .memory(let access): reach(access.address &- windows, access.size, access.isWrite, access.data)
+      case .memory(let access):
+        reach(access.address &- TranslatorProgram.windows, access.size, access.isWrite, access.data)
       case .settled: break
       default: return false
       }
@@ -133,78 +167,5 @@ enum TranslatorTarget {
       }
       for device in board.devices { board.collect(device) }
     }
-  }
-
-  // MARK: What it begins with
-
-  private static func program(_ input: ArraySlice<UInt8>, _ mode: Int) -> [UInt8] {
-    var code: [UInt8] = []
-    var rest = input
-    while rest.count >= 8, code.count < 0x6000 {
-      let step = Array(rest.prefix(8))
-      rest = rest.dropFirst(8)
-      let register = UInt32(step[1]) << 2 & 0x1fc | UInt32(step[2] % 4) * 0x200
-      let value = Array(step[4...])
-      let wide: [UInt8] = mode == 0 ? [0x66] : []
-      let far: [UInt8] = mode == 0 ? [0x66, 0x67] : []
-      // MOV EAX, value; the address is after a SIB byte without registers, in all modes alike.
-      let load = wide + [0xb8] + value
-      let address = [0x04, 0x25] + bytes(UInt32(truncatingIfNeeded: windows) + register)
-      switch step[0] {
-      case ..<0x20: code += load + far + [0x89] + address
-      case ..<0x28: code += far + [0x8b] + address
-      case ..<0x30: code += load + wide + [0xba] + bytes(register) + wide + [step[3] & 1 == 0 ? 0xef : 0xed]
-      // Where queues may be: a store to low memory.
-      case ..<0x60:
-        code += load + far + [0x89, 0x04, 0x25] + bytes(UInt32(step[1]) << 8 | UInt32(step[2]) << 2)
-      default: code += step
-      }
-    }
-    return code + [0xf4]
-  }
-
-  private static func bytes(_ value: UInt32) -> [UInt8] {
-    (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
-  }
-
-  /// Four gigabytes, each page where it is.
-  private static func makeTables(_ memory: GuestMemory) throws {
-    try memory.write(tables + 0x1003, at: GuestAddress(tables), .little)
-    for gigabyte in 0..<4 as Range<UInt64> {
-      let directory = tables + 0x2000 + gigabyte * 0x1000
-      try memory.write(directory | 3, at: GuestAddress(tables + 0x1000 + gigabyte * 8), .little)
-      for page in 0..<512 as Range<UInt64> {
-        try memory.write(
-          (gigabyte << 30 | page << 21) | 0x83, at: GuestAddress(directory + page * 8), .little)
-      }
-    }
-  }
-
-  private static func beginning(_ mode: Int) -> CPUState {
-    var state = CPUState()
-    var segment = CPUState.Segment()
-    segment.limit = 0xffff_ffff
-    segment.isPresent = true
-    segment.isCodeOrData = true
-    segment.type = 3
-    segment.is32Bit = mode == 1
-    segment.countsPages = true
-    state.setDataSegments(segment)
-    segment.type = 11
-    segment.is64Bit = mode == 2
-    state.cs = segment
-    state.tr.type = 11
-    state.tr.isPresent = true
-    state.tr.limit = 0xffff
-    state.cr0 = mode == 0 ? 0x10 : mode == 1 ? 0x11 : 0x8000_0011
-    if mode == 2 {
-      state.cr3 = tables
-      state.cr4 = 0x20
-      state.efer = 0x500
-    }
-    state.idt.limit = mode == 0 ? 0x3ff : 0
-    state.rip = code
-    state.general.rsp = 0x8000
-    return state
   }
 }

@@ -1,43 +1,40 @@
-import Boot
 import Engine
 
 extension BootPlan.Entry {
   /// Sets the registers of the first vCPU as the boot protocol asks: the mode with its segments, interrupts off, and all
   /// registers zero that the protocol does not name.
-  func apply(to vcpu: any Vcpu) throws(MachineError) {
-    do {
-      if case .reset(let argument) = mode { return try vcpu.begin(at: instruction, argument: argument) }
-      var state = try vcpu.state()
-      state.general = CPUState.General()
-      state.general.rax = rax
-      state.general.rbx = rbx
-      state.general.rsi = rsi
-      state.general.rsp = rsp
-      state.rip = instruction
-      state.rflags = 2
-      switch mode {
-      case .real(let codeBase):
-        state.setRealMode(codeBase: codeBase)
-        state.rip = instruction - codeBase
-      case .protected(let descriptors):
-        state.setFlatSegments(descriptors, longMode: false)
-        // Whoever goes back to real mode without a table of his own asks a BIOS by this one. As gates its vectors are none.
-        if hasRealModeVectors { state.idt.limit = 0x3ff }
-        state.cr0 = 1 << 4 | 1  // ET, PE
-        state.cr4 = 0
-        state.efer = 0
-      case .long(let descriptors, let pageTables):
-        state.setFlatSegments(descriptors, longMode: true)
-        state.cr3 = pageTables
-        state.cr4 = 1 << 5  // PAE
-        state.cr0 = 1 << 31 | 1 << 4 | 1  // PG, ET, PE
-        state.efer = 1 << 10 | 1 << 8  // LMA, LME
-      case .reset: break
-      }
-      try vcpu.setState(state)
-    } catch {
-      throw MachineError("setting the vCPU's state at entry", error)
+  ///
+  /// - Throws: what the engine says where it does not take them.
+  package func apply(to vcpu: any Vcpu) throws {
+    if case .reset(let argument) = mode { return try vcpu.begin(at: instruction, argument: argument) }
+    var state = try vcpu.state()
+    state.general = CPUState.General()
+    state.general.rax = rax
+    state.general.rbx = rbx
+    state.general.rsi = rsi
+    state.general.rsp = rsp
+    state.rip = instruction
+    state.rflags = 2
+    switch mode {
+    case .real(let codeBase):
+      state.setRealMode(codeBase: codeBase)
+      state.rip = instruction - codeBase
+    case .protected(let descriptors):
+      state.setFlatSegments(descriptors, longMode: false)
+      // Whoever goes back to real mode without a table of his own asks a BIOS by this one. As gates its vectors are none.
+      if hasRealModeVectors { state.idt.limit = 0x3ff }
+      state.cr0 = 1 << 4 | 1  // ET, PE
+      state.cr4 = 0
+      state.efer = 0
+    case .long(let descriptors, let pageTables):
+      state.setFlatSegments(descriptors, longMode: true)
+      state.cr3 = pageTables
+      state.cr4 = 1 << 5  // PAE
+      state.cr0 = 1 << 31 | 1 << 4 | 1  // PG, ET, PE
+      state.efer = 1 << 10 | 1 << 8  // LMA, LME
+    case .reset: break
     }
+    try vcpu.setState(state)
   }
 }
 
