@@ -3,7 +3,7 @@ import Symbols
 
 /// Folded stacks, of which flame graphs are drawn: frames with `;` between them, a blank, and ns.
 ///
-/// Of a vCPU: its name, reason and direction, device, address, and `in KVM_RUN` before the exit or `handling` after it; of an I/O
+/// Of a vCPU: its name, reason and direction, device, address, and `in KVM_RUN`, or `in the translator`, before the exit or `handling` after it; of an I/O
 /// thread its name, its state, and whom it handles. With the guest's symbols, of a vCPU: its name, reason and direction, device, and
 /// the function that the exit comes from; both times together. The stacks of a thread are all of its time from its first event to its last.
 package struct FoldedExporter: Exporter, ~Copyable {
@@ -33,7 +33,7 @@ package struct FoldedExporter: Exporter, ~Copyable {
   private var run = 0
   /// Where the part of the run begins that is exported, ns since the clock's origin.
   private var begin = Int64.min
-  private let inKvmRun: Int
+  private var inKvmRun = 0
   private let handling: Int
   private let unknown: Int
   private let symbols: GuestSymbols?
@@ -46,7 +46,7 @@ package struct FoldedExporter: Exporter, ~Copyable {
   package init(descriptor: Int32, symbols: GuestSymbols? = nil) {
     self.symbols = symbols
     output = OutputBuffer(descriptor: descriptor)
-    (inKvmRun, handling) = (names.number("in KVM_RUN"), names.number("handling"))
+    handling = names.number("handling")
     unknown = names.number("unknown")
   }
 
@@ -54,6 +54,7 @@ package struct FoldedExporter: Exporter, ~Copyable {
     self.run = run.number
     begin = run.part?.lowerBound ?? .min
     names.use(run.machine)
+    inKvmRun = names.number("in \(run.machine.guestRun)")
     rest = [:]
   }
 

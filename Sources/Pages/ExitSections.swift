@@ -8,31 +8,33 @@ enum ExitSections {
 
   /// Histograms and percentiles by device and by reason.
   static func charts(_ run: ReportedRun, at place: HTMLPlace) -> [PageSection] {
-    var sections = [section("Latencies by device", run.devices, at: place)]
+    var sections = [section("Latencies by device", run.devices, run, at: place)]
     // Where each device has a reason of its own both would be the same.
     if run.reasons.count < run.devices.count {
-      sections.append(section("Latencies by reason", run.reasons, at: place))
+      sections.append(section("Latencies by reason", run.reasons, run, at: place))
     }
     return sections.compactMap { $0 }
   }
 
-  private static func section(_ title: String, _ exits: [ExitDistribution], at place: HTMLPlace)
-    -> PageSection?
-  {
+  private static func section(
+    _ title: String, _ exits: [ExitDistribution], _ run: ReportedRun, at place: HTMLPlace
+  ) -> PageSection? {
     let drawn = exits.filter { $0.handling.latency.count > 0 || $0.inKvmRun.latency.count > 0 }
     guard !drawn.isEmpty else { return nil }
     let shown = drawn.prefix(mostHistograms)
     let latencies = (shown.map(\.handling.latency) + shown.map(\.inKvmRun.latency)).filter { $0.count > 0 }
     let range = (latencies.map(\.minimum).min() ?? 0)...(latencies.map(\.maximum).max() ?? 0)
     let percentiles = [
-      ("handling", \ExitDistribution.handling), ("time in KVM_RUN before the exit", \.inKvmRun),
+      ("handling", \ExitDistribution.handling),
+      ("time in \(run.summary.guestRun) before the exit", \.inKvmRun),
     ].compactMap { title, path in
       PercentileChart.html(title, drawn.map { .init(name: $0.label, distribution: $0[keyPath: path]) })
         .map { PagePiece.figure($0, "Percentiles of \(title)") }
     }
     let histograms = shown.map {
       PagePiece.figure(
-        HistogramChart.html($0, range: range), "\($0.label): \(Text.number($0.exits.count, "exit"))")
+        HistogramChart.html($0, range: range, guestRun: run.summary.guestRun),
+        "\($0.label): \(Text.number($0.exits.count, "exit"))")
     }
     var html = PagePiece.cards(percentiles) + PagePiece.cards(histograms)
     if drawn.count > shown.count {

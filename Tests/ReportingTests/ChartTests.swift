@@ -41,7 +41,7 @@ struct ChartTests {
     for exits in try Self.exits(name) {
       let all = [exits.handling.latency, exits.inKvmRun.latency].filter { $0.count > 0 }
       guard let low = all.map(\.minimum).min(), let high = all.map(\.maximum).max() else { continue }
-      let svg = try SVGElements(HistogramChart.html(exits, range: low...high))
+      let svg = try SVGElements(HistogramChart.html(exits, range: low...high, guestRun: "KVM_RUN"))
       for (kind, distribution) in [("hist-a", exits.handling), ("hist-b", exits.inKvmRun)] {
         let rects = svg.all("rect", kind)
         #expect(rects.count == distribution.bars.count)
@@ -63,7 +63,7 @@ struct ChartTests {
   func shares(_ name: String) throws {
     let report = try ReportTests.builder(name).1.summary()
     let summary = try #require(report.summary)
-    let rows = TimeShareChart.rows(of: summary)
+    let rows = TimeShareChart.rows(of: summary, "KVM_RUN")
     #expect(rows.count == summary.vcpus.count + summary.loops.count)
     for row in rows {
       #expect(row.parts.reduce(0) { $0 + $1.time } == row.span)

@@ -2,7 +2,7 @@ import Reporting
 import Reports
 import Statistics
 
-/// How long exits of one kind took: a histogram of handling above one of KVM_RUN, on one scale of time.
+/// How long exits of one kind took: a histogram of handling above one of the time in KVM_RUN, or in the translator, on one scale of time.
 ///
 /// Bars are a quarter of a power of two wide, so of one width; their height is the number of exits. No bar is so low as
 /// not to be seen: a single long exit matters.
@@ -16,8 +16,9 @@ struct HistogramChart {
   /// - Parameters:
   ///   - exits: What is drawn.
   ///   - range: What is on the scale of time, the same in all charts that are beside each other, ns.
-  static func html(_ exits: ExitDistribution, range: ClosedRange<Int64>) -> String {
-    let panels = [("handling", exits.handling, "hist-a"), ("in KVM_RUN", exits.inKvmRun, "hist-b")]
+  ///   - guestRun: What vCPUs' threads are in while their guests run.
+  static func html(_ exits: ExitDistribution, range: ClosedRange<Int64>, guestRun: String) -> String {
+    let panels = [("handling", exits.handling, "hist-a"), ("in \(guestRun)", exits.inKvmRun, "hist-b")]
       .filter { $0.1.latency.count > 0 }
     let axis = TimeAxis(range, from: margin, to: width - margin)
     let pitch = top + panelHeight

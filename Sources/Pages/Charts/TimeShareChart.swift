@@ -31,8 +31,8 @@ struct TimeShareChart {
   private static let pitch = 38.0
 
   /// The threads of a summary that have any events.
-  static func rows(of summary: SummaryReport) -> [Row] {
-    let vcpus = summary.vcpus.map { Row(name: $0.name, parts: parts($0), span: $0.span) }
+  static func rows(of summary: SummaryReport, _ guestRun: String) -> [Row] {
+    let vcpus = summary.vcpus.map { Row(name: $0.name, parts: parts($0, guestRun), span: $0.span) }
     let loops = summary.loops.map { Row(name: $0.name, parts: parts($0), span: $0.span) }
     return (vcpus + loops).filter { row in row.span > 0 && row.parts.contains { $0.kind != "outside" } }
   }
@@ -40,25 +40,27 @@ struct TimeShareChart {
   /// The chart with its key; nil: no thread has any events.
   static func html(of report: Report) -> String? {
     guard let summary = report.summary else { return nil }
-    let rows = rows(of: summary)
+    let rows = rows(of: summary, report.guestRun)
     guard !rows.isEmpty else { return nil }
     var html = PagePiece.figure(self.html(rows), "Where the time of each thread went", isWide: true)
     let kinds = Set(rows.flatMap { row in row.parts.flatMap { [$0] + $0.parts }.map { "state " + $0.kind } })
-    html += PagePiece.key(words.filter { kinds.contains($0.kind) })
+    html += PagePiece.key(words(report.guestRun).filter { kinds.contains($0.kind) })
     if rows.count > mostRows {
       html += PagePiece.remark("\(rows.count - mostRows) threads more are in the tables only.")
     }
     return html
-      + PagePiece.remark("The thin bars below: what is known of a part, by device or by what KVM counts.")
+      + PagePiece.remark("The thin bars below: what is known of a part, by device, or by what KVM and the host count.")
   }
 
   /// What colours stand for.
-  private static let words = [
-    ("in_kvm_run", "in KVM_RUN"), ("dispatch", "in a device"), ("handling", "in a handler"),
-    ("other", "other userspace"), ("lock_wait", "waiting for a lock or a CPU"),
-    ("asleep", "asleep or halted"),
-    ("polling", "polling"), ("unknown", "unknown"), ("outside", "before or after events"),
-  ].map { (kind: "state " + $0.0, words: $0.1) }
+  private static func words(_ guestRun: String) -> [(kind: String, words: String)] {
+    [
+      ("in_kvm_run", "in \(guestRun)"), ("dispatch", "in a device"), ("handling", "in a handler"),
+      ("other", "other userspace"), ("lock_wait", "waiting for a lock or a CPU"),
+      ("asleep", "asleep or halted"),
+      ("polling", "polling"), ("unknown", "unknown"), ("outside", "before or after events"),
+    ].map { (kind: "state " + $0.0, words: $0.1) }
+  }
 
   /// - Parameter rows: At least one.
   private static func html(_ rows: [Row]) -> String {
@@ -127,10 +129,11 @@ struct TimeShareChart {
 
   // MARK: Parts
 
-  private static func parts(_ vcpu: VcpuReport) -> [Part] {
+  private static func parts(_ vcpu: VcpuReport, _ guestRun: String) -> [Part] {
     let devices = named(vcpu.devices, "dispatch")
     return some([
-      Part(name: "in KVM_RUN", kind: "in_kvm_run", time: vcpu.inKvmRun, parts: kvmRun(vcpu.kvmRun)),
+      Part(
+        name: "in \(guestRun)", kind: "in_kvm_run", time: vcpu.inKvmRun, parts: kvmRun(vcpu.kvmRun, guestRun)),
       Part(name: "in a device", kind: "dispatch", time: vcpu.dispatch, parts: devices),
       Part(name: "waiting for a lock", kind: "lock_wait", time: vcpu.lockWait),
       Part(name: "other", kind: "other", time: vcpu.other),
@@ -153,10 +156,12 @@ struct TimeShareChart {
   }
 
   /// What the counters tell of it, which adds up to the time in KVM_RUN.
-  private static func kvmRun(_ report: KvmRunReport?) -> [Part] {
+  private static func kvmRun(_ report: KvmRunReport?, _ guestRun: String) -> [Part] {
     guard let report else { return [] }
     return some([
-      Part(name: "guest or KVM", kind: "in_kvm_run", time: report.guestOrKvm),
+      Part(
+        name: guestRun == "KVM_RUN" ? "guest or KVM" : "guest or translator", kind: "in_kvm_run",
+        time: report.guestOrKvm),
       Part(name: "polling for a halted guest's wakeup", kind: "polling", time: report.haltPolling ?? 0),
       Part(name: "halted", kind: "asleep", time: report.halted ?? 0),
       Part(name: "asleep", kind: "asleep", time: report.asleep ?? 0),

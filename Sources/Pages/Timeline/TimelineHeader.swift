@@ -25,6 +25,7 @@ enum TimelineHeader {
     let budget = collector.budget
     return "{\"run\":\(number),\"span\":\(span),\"window\":[\(window.lowerBound),\(window.upperBound)],"
       + "\"leftOut\":[\(budget.leftOut),\(budget.leftOut > 0 ? budget.leftOutFrom : 0)],"
+      + "\"guestRun\":\(text(collector.keys.guestRun)),"
       + "\"branching\":\(TimelineTrack.branching),\"chunk\":\(TimelineTrack.chunk),"
       + "\"threads\":[\(collector.threads.map(text).joined(separator: ","))],"
       + "\"keys\":[\(keys.joined(separator: ","))],\"sites\":[\(sites.joined(separator: ","))],"

@@ -37,7 +37,13 @@ struct TimelineKeys {
   private var kinds: [Int: Int] = [:]
   let names: ExportNames
 
-  init(_ machine: StateDump) { names = ExportNames(machine) }
+  /// What vCPUs' threads are in while their guests run.
+  let guestRun: String
+
+  init(_ machine: StateDump) {
+    names = ExportNames(machine)
+    guestRun = machine.guestRun
+  }
 
   private mutating func number(_ label: String, _ look: Look, _ hue: Int = 0) -> Int {
     let key = Key(label: label, look: look, hue: hue)
@@ -75,7 +81,7 @@ struct TimelineKeys {
       return number(names.text(handler), .device, hue(handler))
     }
     return switch interval.category {
-    case TimeCategory.inKvmRun: number("in KVM_RUN", .guest)
+    case TimeCategory.inKvmRun: number("in \(guestRun)", .guest)
     case TimeCategory.other: number("other userspace", .other)
     case TimeCategory.lock:
       number(

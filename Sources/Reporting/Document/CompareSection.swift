@@ -8,7 +8,7 @@ extension DocumentBuilder {
     if let evidence = compare.evidence { self.evidence(evidence) }
     threads(
       "Where the time went", compare.threads.filter { $0.kind == "vcpu" },
-      ["in KVM_RUN", "dispatch", "lock", "other", "unknown", "outside"])
+      ["in \(report.guestRun)", "dispatch", "lock", "other", "unknown", "outside"])
     threads(
       "Event loops", compare.threads.filter { $0.kind == "loop" },
       ["asleep", "polling", "handling", "lock", "other", "unknown", "outside"])

@@ -29,7 +29,7 @@ struct Document: Sendable, Equatable {
     /// about this moment, if any.
     case command(words: String, arguments: String, at: Int64?)
     /// Threads' states over time.
-    case lanes(TimelineReport, origin: Int64)
+    case lanes(TimelineReport, origin: Int64, guestRun: String)
   }
 
   /// A part of a legend.

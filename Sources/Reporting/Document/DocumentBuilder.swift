@@ -126,7 +126,7 @@ struct DocumentBuilder {
     paragraph(describeTrace())
     if report.configuration("engine") == "tcg" {
       paragraph(
-        "note: run by a translator, not by a processor: exits are calls out of translated code, what is said of KVM_RUN is of the translator, and no time here is a processor's"
+        "note: run by a translator, not by a processor: exits are calls out of translated code, and no time here is a processor's"
       )
     }
     if report.trace.isPartial { strong("PARTIAL: " + partial()) }

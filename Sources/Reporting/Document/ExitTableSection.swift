@@ -11,7 +11,7 @@ extension DocumentBuilder {
   mutating func dominant(_ summary: SummaryReport) {
     guard let dominant = summary.dominant else { return }
     let states = [
-      "in_kvm_run": "in KVM_RUN", "dispatch": "in dispatch", "lock_wait": "waiting for locks",
+      "in_kvm_run": "in \(report.guestRun)", "dispatch": "in dispatch", "lock_wait": "waiting for locks",
       "other": "in userspace for other things", "unknown": "of the time unknown",
       "outside": "of the time before or after events",
       "waiting_for_cpu": "runnable but waiting for a CPU",
@@ -45,7 +45,7 @@ extension DocumentBuilder {
     }
     var words: [String] = []
     if dominant.state == "waiting_for_cpu", let inKvmRun = share(dominant.inKvmRun) {
-      words.append("\(inKvmRun) in KVM_RUN by its events")
+      words.append("\(inKvmRun) in \(report.guestRun) by its events")
     } else if let waiting = share(dominant.waiting) {
       words.append("\(waiting) runnable but waiting for a CPU")
     }
@@ -110,12 +110,12 @@ extension DocumentBuilder {
           " up to \(costs.factor)\(Text.space)×\(Text.space)\(Text.duration($0)) each (floor: "
             + (costs.floorExit ?? "all") + ")"
         } ?? ""
-      explain("cost: of the vCPUs' time: handling, and KVM_RUN before the exits" + floor)
-      explain("at most: all of KVM_RUN, with the guest's own time", ["at most"])
-      explain("each: KVM_RUN and handling on average", ["each"])
+      explain("cost: of the vCPUs' time: handling, and \(report.guestRun) before the exits" + floor)
+      explain("at most: all of \(report.guestRun), with the guest's own time", ["at most"])
+      explain("each: \(report.guestRun) and handling on average", ["each"])
       explain("start-up and power-off left out")
     }
-    explain("run: KVM_RUN", ["run p50", "run p99"])
+    explain("run: \(report.guestRun)", ["run p50", "run p99"])
     let handling = ": handling, exit to next entry"
     explain("p50 to max" + handling, ["p50", "p99"], otherwise: "max" + handling)
     // A wait's mark takes the other one's place.

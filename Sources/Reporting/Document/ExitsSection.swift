@@ -50,7 +50,7 @@ extension DocumentBuilder {
       "\(short(group.label)) · \(Text.number(exits.count, "exit"))"
         + (exits.rate.map { ", \($0.text) per s" } ?? ""))
     if let place = exits.place { self.place(place) }
-    histogram("in KVM_RUN before the exit", exits.inKvmRun, group.inKvmRun)
+    histogram("in \(report.guestRun) before the exit", exits.inKvmRun, group.inKvmRun)
     histogram("handling until the next entry", exits.handling, group.handling)
   }
 

@@ -22,7 +22,8 @@ extension Document.Block {
     case .legend(let clauses, let emphasis): .legend(clauses.map(\.inert), emphasis)
     case .command(let words, let arguments, let moment):
       .command(words: InertText.replaced(words), arguments: InertText.replaced(arguments), at: moment)
-    case .lanes(let timeline, let origin): .lanes(timeline.inert, origin: origin)
+    case .lanes(let timeline, let origin, let guestRun):
+      .lanes(timeline.inert, origin: origin, guestRun: guestRun)
     }
   }
 }

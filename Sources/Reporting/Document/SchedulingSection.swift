@@ -63,7 +63,7 @@ extension DocumentBuilder {
       + (hasSleep ? ["asleep"] : [])
       + (isWaitingKnown ? ["waiting for a CPU (max)", "(min)"] : []) + (hasUnread ? ["not read"] : [])
     var table = DocumentTable([.left] + titles.map { _ in .right })
-    table.add(["Of the time in KVM_RUN"] + titles)
+    table.add(["Of the time in \(report.guestRun)"] + titles)
     for vcpu in known {
       guard let parts = vcpu.kvmRun else { continue }
       func share(_ time: Int64?) -> String { time.map { Text.percent($0, of: vcpu.span) } ?? "?" }
@@ -86,7 +86,7 @@ extension DocumentBuilder {
       source
         + (isUnknown
           ? "waiting for a CPU is in \"\(guest)\": this trace does not tell it"
-          : "waiting for a CPU: at most this, as if all waiting was in KVM_RUN, at least what was not in userspace; "
+          : "waiting for a CPU: at most this, as if all waiting was in \(report.guestRun), at least what was not in userspace; "
             + "\(guest): what is left, so at least this"),
       indent: 2)
   }

@@ -100,7 +100,9 @@ extension DocumentBuilder {
     guard !vcpus.isEmpty else { return }
     // What is known goes last.
     var table = DocumentTable([.left] + Array(repeating: .right, count: 6), ranks: [0, 0, 2, 4, 3, 1, 5])
-    table.add(["Where the time went", "in KVM_RUN", "dispatch", "lock", "other", "unknown", "outside"])
+    table.add([
+      "Where the time went", "in \(report.guestRun)", "dispatch", "lock", "other", "unknown", "outside",
+    ])
     for vcpu in vcpus.prefix(64) {
       func share(_ time: Int64) -> String { Text.percent(time, of: vcpu.span) }
       table.add([

@@ -13,7 +13,7 @@ extension DocumentBuilder {
       line("no events of vCPUs or loops in this window")
       return
     }
-    add(.lanes(timeline, origin: report.trace.begin ?? timeline.begin))
+    add(.lanes(timeline, origin: report.trace.begin ?? timeline.begin, guestRun: report.guestRun))
     legend(timeline)
     if let events = timeline.events { list(events, timeline.focus?.timestamp ?? timeline.begin) }
   }
@@ -24,7 +24,7 @@ extension DocumentBuilder {
       words += ": " + (focus.name == "slowest" ? "the slowest exit, " : "") + exit.words
       words +=
         exit.handling.map { ", handled in \(Text.duration($0))" } ?? ", its next entry is not in the trace"
-      words += exit.inKvmRun.map { " after \(Text.duration($0)) in KVM_RUN" } ?? ""
+      words += exit.inKvmRun.map { " after \(Text.duration($0)) in \(report.guestRun)" } ?? ""
     } else if Moment(focus.name).map({ if case .sinceStart = $0 { false } else { true } }) ?? true {
       words += ": \(focus.name)"
     }
@@ -51,7 +51,8 @@ extension DocumentBuilder {
   private mutating func legend(_ timeline: TimelineReport) {
     let states = Set(timeline.lanes.flatMap { $0.cells.compactMap(\.state) })
     let names = [
-      ("in_kvm_run", "█ in KVM_RUN"), ("other", "o other userspace"), ("lock_wait", "L waiting for a lock"),
+      ("in_kvm_run", "█ in \(report.guestRun)"), ("other", "o other userspace"),
+      ("lock_wait", "L waiting for a lock"),
       ("asleep", "· asleep"), ("polling", "~ polling"), ("unknown", "? unknown (events lost)"),
     ]
     var words = names.filter { states.contains($0.0) }.map(\.1)

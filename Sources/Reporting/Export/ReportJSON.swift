@@ -31,6 +31,13 @@ extension Report {
     return (try? JSONDecoder().decode(Phases.self, from: Data(configuration.utf8)))?.phases ?? [:]
   }
 
+  /// What vCPUs' threads are in while their guests run.
+  package var guestRun: String {
+    var machines = [machine, compare?.otherMachine].compactMap { $0 }
+    machines += (self.machines ?? []).compactMap(\.machine)
+    return GuestRun.name(of: machines.map(\.configuration))
+  }
+
   /// A value of the machine's configuration by name, in words.
   func configuration(_ name: String) -> String? { configuration()[name] }
 

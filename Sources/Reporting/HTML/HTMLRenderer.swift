@@ -112,7 +112,7 @@ package struct HTMLRenderer {
       let link = timestamp.flatMap { place.target(of: $0) }.map { " or <a href=\"\($0)\">in this page</a>" }
       add(
         html: "<p>\(HTMLText.escaped(HTMLText.trimmed(words))) <code>\(command)</code>\(link ?? "")</p>\n")
-    case .lanes(let timeline, let origin): draw(timeline, origin: origin)
+    case .lanes(let timeline, let origin, let guestRun): draw(timeline, origin: origin, guestRun: guestRun)
     }
   }
 

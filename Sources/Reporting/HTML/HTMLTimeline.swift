@@ -6,8 +6,10 @@ extension HTMLRenderer {
   private static let laneHeight = 18
   private static let loadHeight = 8
 
-  /// - Parameter origin: Where moments are counted from, ns since the clock's origin.
-  mutating func draw(_ timeline: TimelineReport, origin: Int64) {
+  /// - Parameters:
+  ///   - origin: Where moments are counted from, ns since the clock's origin.
+  ///   - guestRun: What vCPUs' threads are in while their guests run.
+  mutating func draw(_ timeline: TimelineReport, origin: Int64, guestRun: String) {
     let names = timeline.lanes.map(\.name.count).max() ?? 0
     let left = 7 * min(names, 40) + 12
     let top = timeline.marks.isEmpty ? 4 : 20
@@ -30,14 +32,14 @@ extension HTMLRenderer {
     axis(timeline, origin, left, width, bottom)
     add(html: "</svg>\n")
     endWide()
-    key(timeline)
+    key(timeline, guestRun)
   }
 
   /// What the colours are; the paragraph that follows tells the signs.
-  private mutating func key(_ timeline: TimelineReport) {
+  private mutating func key(_ timeline: TimelineReport, _ guestRun: String) {
     let states = Set(timeline.lanes.flatMap { $0.cells.compactMap(\.state) })
     let kinds = [
-      ("in_kvm_run", "in KVM_RUN"), ("dispatch", "in a device"), ("handling", "in a handler"),
+      ("in_kvm_run", "in \(guestRun)"), ("dispatch", "in a device"), ("handling", "in a handler"),
       ("other", "other userspace"), ("lock_wait", "waiting for a lock"), ("asleep", "asleep"),
       ("polling", "polling"), ("unknown", "unknown"), ("load", "awake in userspace"),
     ]

@@ -44,7 +44,7 @@ package struct TextRenderer {
     case .table(let table): show(table)
     case .legend(let clauses, let emphasis): legend(clauses, emphasis)
     case .command(let words, let arguments, _): command(words, arguments)
-    case .lanes(let timeline, let origin): draw(timeline, origin: origin)
+    case .lanes(let timeline, let origin, _): draw(timeline, origin: origin)
     }
   }
 

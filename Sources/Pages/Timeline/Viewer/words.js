@@ -82,7 +82,8 @@ class TimelineWords {
     if (size > 0) words.push(timelineNumber(size, 'byte') + (count > 1 ? ` ${timelineCount(count)} times` : ''));
     words.push(chunk.hasEnd[index] ? `handled in ${length}` : 'how long it was handled is not known');
     const inKvmRun = chunk.extra(2)[index];
-    words.push(inKvmRun ? `${timelineDuration(inKvmRun - 1)} in KVM_RUN before` : 'time in KVM_RUN before not known');
+    const { guestRun } = this.run;
+    words.push(inKvmRun ? `${timelineDuration(inKvmRun - 1)} in ${guestRun} before` : `time in ${guestRun} before not known`);
     const kicks = chunk.extra(1)[index];
     if (kicks) words.push(timelineNumber(kicks, 'kick'));
     const rip = this.wide(chunk, index, 7);
