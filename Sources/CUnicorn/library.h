@@ -27,7 +27,10 @@ enum {
   CUC_REG_R15 = 113,
   CUC_REG_IDTR = 242,
   CUC_REG_GDTR = 243,
+  CUC_REG_FPCW = 246,
+  CUC_REG_FPTAG = 247,
   CUC_REG_MSR = 248,
+  CUC_REG_MXCSR = 249,
   CUC_REG_GS_BASE = 251,
   CUC_REG_RFLAGS = 253,
   CUC_INS_IN = 218,
@@ -144,10 +147,12 @@ struct cuc_replacement {
   void *function;
   void *own;
 };
-enum { CUC_TRANSLATION_COUNT = 5, CUC_PROCESSOR_COUNT = 3, CUC_CODE_COUNT = 3, CUC_PRIVILEGED_COUNT = 9 };
+enum { CUC_TRANSLATION_COUNT = 5, CUC_PROCESSOR_COUNT = 3, CUC_CODE_COUNT = 3, CUC_PRIVILEGED_COUNT = 10 };
 extern const struct cuc_replacement cuc_privileged[CUC_PRIVILEGED_COUNT];
 extern const struct cuc_replacement cuc_translation[CUC_TRANSLATION_COUNT];
 extern const struct cuc_replacement cuc_code[CUC_CODE_COUNT];
+// Raises an exception in the middle of a helper of translated code, which is called from `from`; does not return.
+void cuc_raise(void *state, int vector, int code, uintptr_t from);
 extern const struct cuc_replacement cuc_processor[CUC_PROCESSOR_COUNT];
 // Puts them in place, before a processor is made. Returns NULL, or what is wrong.
 const char *cuc_replace_functions(void *handle, bool (*find)(void *handle, const char *name, void *place));

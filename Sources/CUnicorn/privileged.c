@@ -1,5 +1,5 @@
 // Instructions of x86 guests whose privilege or effect the library leaves out: IN and OUT, which it lets every program execute; CR8,
-// which is the local APIC's; debug registers, whose breakpoints end in an address of nowhere when one is met.
+// which is the local APIC's; SYSENTER, which it passes over; debug registers, whose breakpoints end in an address of nowhere when one is met.
 #include "library.h"
 #include <string.h>
 
@@ -14,6 +14,8 @@ static uint32_t (*own_load16)(void *state, uint64_t linear, int index, uintptr_t
 bool cuc_find_privileged(void *handle, bool (*find)(void *handle, const char *name, void *place)) {
   return find(handle, "raise_exception_err_ra_x86_64", &own_raise) && find(handle, "cpu_lduw_mmuidx_ra_x86_64", &own_load16);
 }
+
+void cuc_raise(void *state, int vector, int code, uintptr_t from) { own_raise(state, vector, code, from); }
 
 // Where translated code has called from: that restores the registers of the instruction.
 #define CALLER ((uintptr_t)__builtin_return_address(0))
@@ -97,6 +99,15 @@ static void write_control(void *state, int index, uint64_t value) {
   own_write_control(state, index, value);
 }
 
+static void (*own_enter_system)(void *state, int length);
+
+// What the library would do is to add the instruction's length to an instruction pointer of a while ago.
+static void enter_system(void *state, int length) {
+  if (!cuc_running) return;
+  int vector = cuc_running->callbacks.system_entry(cuc_running->callbacks.user);
+  if (vector) own_raise(state, vector, 0, CALLER);
+}
+
 // Kept, and nothing else.
 static void set_debug(void *state, int index, uint64_t value) {
   if (!cuc_running) return;
@@ -115,5 +126,6 @@ const struct cuc_replacement cuc_privileged[CUC_PRIVILEGED_COUNT] = {
   {"helper_outl_x86_64", (void *)out32, &own_out[2]},
   {"helper_read_crN_x86_64", (void *)read_control, &own_read_control},
   {"helper_write_crN_x86_64", (void *)write_control, &own_write_control},
+  {"helper_sysenter_x86_64", (void *)enter_system, &own_enter_system},
   {"helper_set_dr_x86_64", (void *)set_debug, &own_set_debug},
 };

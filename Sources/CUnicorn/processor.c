@@ -21,7 +21,7 @@ static void identify(void *state, uint32_t leaf, uint32_t subleaf, uint32_t *a, 
 // The registers are in front of the state (CUC_GENERAL).
 enum { RAX = 0, RCX = 1, RDX = 2 };
 
-enum { EFER = 0xc0000080 };
+enum { EFER = 0xc0000080, GENERAL_PROTECTION = 13 };
 
 static void read_register(void *state) {
   uint64_t *general = state;
@@ -37,7 +37,10 @@ static void read_register(void *state) {
 static void write_register(void *state) {
   const uint64_t *general = state;
   uint64_t value = (uint32_t)general[RAX] | general[RDX] << 32;
-  if (cuc_running && cuc_running->callbacks.write_model_specific(cuc_running->callbacks.user, (uint32_t)general[RCX], value)) return;
+  int who = CUC_WRITE_IS_THE_LIBRARYS;
+  if (cuc_running) who = cuc_running->callbacks.write_model_specific(cuc_running->callbacks.user, (uint32_t)general[RCX], value);
+  if (who == CUC_WRITE_IS_REFUSED) cuc_raise(state, GENERAL_PROTECTION, 0, (uintptr_t)__builtin_return_address(0));
+  if (who != CUC_WRITE_IS_THE_LIBRARYS) return;
   own_write(state);
   if ((uint32_t)general[RCX] == EFER) {
     // The library's processor does not list SYSCALL and no-execute, which it has, and so leaves these two as they are.

@@ -156,6 +156,15 @@ void cuc_set_model_specific(cuc_vcpu *vcpu, uint32_t index, uint64_t value) {
   cuc_library.reg_write(vcpu->uc, CUC_REG_MSR, &msr);
 }
 
+void cuc_power_on(cuc_vcpu *vcpu) {
+  // What the library leaves zero is single precision with exceptions for everything.
+  const uint16_t control = 0x37f, tags = 0xffff;
+  const uint32_t vector_control = 0x1f80;
+  cuc_library.reg_write(vcpu->uc, CUC_REG_FPCW, &control);
+  cuc_library.reg_write(vcpu->uc, CUC_REG_FPTAG, &tags);
+  cuc_library.reg_write(vcpu->uc, CUC_REG_MXCSR, &vector_control);
+}
+
 uint64_t cuc_model_specific(cuc_vcpu *vcpu, uint32_t index) {
   struct cuc_msr msr = {.index = index};
   cuc_library.reg_read(vcpu->uc, CUC_REG_MSR, &msr);

@@ -71,8 +71,9 @@ final class MachineBuilder<Engine: ExecutionEngine> {
       throw MachineError("--irqfd on: this host's \(engine.name) has no irqfd; use --irqfd off")
     }
     if configuration.coalescedIO, !engine.features.contains(.coalescedWrites) {
+      let reason = configuration.engine == .tcg ? "" : " (KVM_CAP_COALESCED_PIO is of Linux 4.20)"
       throw MachineError(
-        "--coalesced-io on: this host's \(engine.name) does not coalesce writes to ports and memory (KVM_CAP_COALESCED_PIO is of Linux 4.20); use --coalesced-io off"
+        "--coalesced-io on: this host's \(engine.name) does not coalesce writes to ports and memory\(reason); use --coalesced-io off"
       )
     }
   }

@@ -91,9 +91,13 @@ struct LocalAPIC {
   }
   private static let masked: UInt32 = 1 << 16
 
+  /// Whether it is on (`APICBase`): otherwise it has no part in anything.
+  let isOn: Bool
+
   /// - Parameter takesExternal: whether its first pin leads to the 8259s, as firmware leaves it.
-  init(identity: UInt32, takesExternal: Bool = false) {
+  init(identity: UInt32, takesExternal: Bool = false, isOn: Bool = true) {
     self.identity = identity
+    self.isOn = isOn
     for place in stride(from: Place.timer, through: Place.lastLocal, by: 0x10) {
       registers[place] = Self.masked
     }
@@ -144,7 +148,7 @@ struct LocalAPIC {
 
   /// Takes a fixed interrupt. Vectors below 16 are an error; a disabled APIC takes none.
   mutating func request(_ vector: UInt8, isLevel: Bool) {
-    guard isEnabled else { return }
+    guard isEnabled, isOn else { return }
     guard vector >= 16 else {
       pendingErrors |= 1 << 6
       return
@@ -156,6 +160,7 @@ struct LocalAPIC {
 
   /// Whether an interrupt is for this one (section 11.6.2).
   func isMeant(by destination: InterruptDestination) -> Bool {
+    guard isOn else { return false }
     if !destination.isLogical { return destination.target == 0xff || UInt32(destination.target) == identity }
     let own = UInt8(truncatingIfNeeded: self[Place.logicalDestination] >> 24)
     if self[Place.destinationFormat] >> 28 == 0 {

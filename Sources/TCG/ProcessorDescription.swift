@@ -6,11 +6,13 @@ struct ProcessorDescription {
   /// vCPUs, 1 or more.
   let vcpus: UInt32
   /// Whether each has a local APIC, with a timer that has a deadline.
-  let hasLocalControllers: Bool
+  var hasLocalControllers: Bool
 
-  /// What the library executes and does not list (leaf 1, EDX): the FPU, DE, PSE, TSC, MSR, PAE, MTRR, PGE, PAT, PSE-36, MMX.
+  /// What the library executes and does not list (leaf 1, EDX): the FPU, DE, PSE, TSC, MSR, PAE, MTRR, PGE, PAT, PSE-36, MMX; and
+  /// SYSENTER, which is done here (`SystemCall`).
   private static let unlisted: UInt32 =
-    1 << 0 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 12 | 1 << 13 | 1 << 16 | 1 << 17 | 1 << 23
+    1 << 0 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 16 | 1 << 17 | 1
+    << 23
   /// Those of leaf 1 that AMD's extended leaf has again.
   private static let again: UInt32 = 0x0183_f3ff
 

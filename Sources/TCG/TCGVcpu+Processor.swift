@@ -6,7 +6,9 @@ extension TCGVcpu {
   /// CPUID.
   func identify(_ leaf: UInt32, _ subleaf: UInt32, _ values: UnsafeMutablePointer<UInt32>) {
     var answer = (values[0], values[1], values[2], values[3])
-    machine.processor.complete(&answer, leaf: leaf, subleaf: subleaf, id: id)
+    var processor = machine.processor
+    processor.hasLocalControllers = processor.hasLocalControllers && apicBase.isOn
+    processor.complete(&answer, leaf: leaf, subleaf: subleaf, id: id)
     (values[0], values[1], values[2], values[3]) = answer
   }
 
@@ -28,26 +30,32 @@ extension TCGVcpu {
     switch index {
     case UInt32(CUC_TASK_PRIORITY):
       return lock.withLock { UInt64(arrivals.apic.read(LocalAPIC.taskPriority, now: 0) >> 4) }
-    // Enabled, and the first vCPU is who boots.
-    case Register.base: return LocalAPIC.base | 1 << 11 | (id == 0 ? 1 << 8 : 0)
+    case Register.base: return apicBase.value
     case Register.deadline: return lock.withLock { arrivals.apic.timeStampDeadline }
     default: return nil
     }
   }
 
-  /// WRMSR; false: the library knows.
-  func writeModelSpecific(_ index: UInt32, _ value: UInt64) -> Bool {
+  /// Who does a WRMSR.
+  enum Write: Int {
+    case library = 0
+    case done = 1
+    /// A general protection exception.
+    case refused = 2
+  }
+
+  /// WRMSR.
+  func writeModelSpecific(_ index: UInt32, _ value: UInt64) -> Write {
     if index == ParavirtualClock.wallClock || index == ParavirtualClock.systemTime {
       clocks[index] = value
       machine.clock.publish(index, value, kHz: machine.timeStampCounterKHz ?? 1, to: machine.memory)
-      return true
+      return .done
     }
-    guard machine.hasLocalControllers else { return false }
+    guard machine.hasLocalControllers else { return .library }
     switch index {
     case UInt32(CUC_TASK_PRIORITY):
       writeLocalAPIC(LocalAPIC.taskPriority, UInt32(truncatingIfNeeded: value) << 4, translator)
-    // Where it is stays.
-    case Register.base: break
+    case Register.base: return writeBase(value)
     case Register.deadline:
       let now = Clock.correlate()
       let ticks = value > now.timeStampCounter ? value - now.timeStampCounter : 0
@@ -60,8 +68,19 @@ extension TCGVcpu {
         return arrivals.apic.deadline
       }
       if let deadline { machine.setTimer(of: id, at: deadline) }
-    default: return false
+    default: return .library
     }
-    return true
+    return .done
+  }
+
+  private func writeBase(_ value: UInt64) -> Write {
+    let wasOn = apicBase.isOn
+    guard apicBase.write(value) else { return .refused }
+    // Off, it forgets everything; on again, it is as after power-on, but what firmware did (section 11.4.3).
+    if apicBase.isOn != wasOn {
+      lock.withLock { arrivals.apic = LocalAPIC(identity: id, isOn: !wasOn) }
+      machine.setTimer(of: id, at: nil)
+    }
+    return .done
   }
 }

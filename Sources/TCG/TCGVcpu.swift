@@ -20,6 +20,8 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
   private var powerOn: CPUState?
   // Where the guest wants clocks, by register. Of the vCPU's thread.
   @exclusivity(unchecked) var clocks: [UInt32: UInt64] = [:]
+  /// Of the vCPU's thread.
+  @exclusivity(unchecked) var apicBase: APICBase
   private var lastError: (code: CInt, instruction: [UInt8]) = (0, [])
 
   private let wantsExit = Atomic<Bool>(false)
@@ -39,6 +41,7 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
   init(id: UInt32, machine: TCGMachine) throws {
     self.id = id
     self.machine = machine
+    apicBase = APICBase(isFirst: id == 0)
     arrivals = Arrivals(apic: LocalAPIC(identity: id, takesExternal: machine.board != nil && id == 0))
     translator = try Translator(memory: machine.memory, code: machine.code)
     arrivals.isWaitingForStart = machine.hasLocalControllers && id != 0
@@ -172,17 +175,23 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
   // MARK: Interrupts
 
   private var freshAPIC: LocalAPIC {
-    LocalAPIC(identity: id, takesExternal: machine.board != nil && id == 0)
+    LocalAPIC(identity: id, takesExternal: isWired, isOn: apicBase.isOn)
   }
+
+  /// Whether the 8259s' line is the first vCPU's.
+  private var isWired: Bool { machine.board != nil && id == 0 }
+
+  /// Whether the processor takes interrupts of the 8259s: by the local APIC's pin, or without it. Under the lock.
+  private var takesExternal: Bool { arrivals.apic.isOn ? arrivals.apic.takesExternal : isWired }
 
   /// Whether there is an interrupt that it would take with interrupts on. Under the lock.
   private var isInterrupted: Bool {
-    arrivals.apic.pending != nil || arrivals.apic.takesExternal && machine.board?.hasRequest == true
+    arrivals.apic.pending != nil || takesExternal && machine.board?.hasRequest == true
   }
 
   /// The 8259s want to interrupt whoever takes interrupts of theirs. From any thread.
   func externalInterruptRequested() {
-    if lock.withLock({ arrivals.apic.takesExternal }) { notify() }
+    if lock.withLock({ takesExternal }) { notify() }
   }
 
   private func deliverInterrupts(_ translator: Translator) {
@@ -204,7 +213,7 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
         return .nonMaskable
       }
       guard hasInterruptsOn else { return .none }
-      let external = arrivals.apic.takesExternal ? machine.board?.acknowledge() : nil
+      let external = takesExternal ? machine.board?.acknowledge() : nil
       guard let vector = external ?? arrivals.apic.acknowledge() else { return .none }
       arrivals.isHalted = false
       return .vector(vector)
@@ -291,13 +300,16 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
 
   // MARK: Accesses
 
-  private func isLocalAPIC(_ address: UInt64) -> Bool {
-    machine.hasLocalControllers && address >= LocalAPIC.base && address - LocalAPIC.base < LocalAPIC.length
+  /// Where in the local APIC's page an address is; nil: it is not there.
+  private func placeInLocalAPIC(_ address: UInt64) -> Int? {
+    guard machine.hasLocalControllers, let page = apicBase.page, address >= page,
+      address - page < LocalAPIC.length
+    else { return nil }
+    return Int(address - page)
   }
 
   func read(isPort: Bool, _ address: UInt64, _ size: Int, _ translator: Translator) -> UInt64 {
-    if !isPort, isLocalAPIC(address) {
-      let offset = Int(address - LocalAPIC.base)
+    if !isPort, let offset = placeInLocalAPIC(address) {
       let value = lock.withLock { arrivals.apic.read(offset, now: Clock.monotonic) }
       return UInt64(value >> (8 * UInt32(offset & 3)))
     }
@@ -312,8 +324,8 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
   func write(
     isPort: Bool, _ address: UInt64, _ size: Int, _ value: UInt64, _ translator: Translator
   ) {
-    if !isPort, isLocalAPIC(address) {
-      writeLocalAPIC(Int(address - LocalAPIC.base), UInt32(truncatingIfNeeded: value), translator)
+    if !isPort, let offset = placeInLocalAPIC(address) {
+      writeLocalAPIC(offset, UInt32(truncatingIfNeeded: value), translator)
       return
     }
     if let board = machine.board, BoardControllers.have(isPort: isPort, address) {
@@ -435,6 +447,7 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
     fresh.set(powerOn)
     retired.append(translator)
     clocks = [:]
+    apicBase = APICBase(isFirst: id == 0)
     lock.withLock {
       translator = fresh
       arrivals = Arrivals(apic: freshAPIC, isWaitingForStart: machine.hasLocalControllers && id != 0)

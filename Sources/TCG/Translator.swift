@@ -35,6 +35,7 @@ final class Translator {
     box.translator = self
     try map(memory)
     set(.realMode(startVector: nil))
+    cuc_power_on(processor)
     // As firmware leaves them (docs/guest-abi.md): IA32_MTRR_DEF_TYPE says that memory types count, write-back by default;
     // IA32_MISC_ENABLE that string instructions may be fast.
     cuc_set_model_specific(processor, 0x2ff, 1 << 11 | 6)

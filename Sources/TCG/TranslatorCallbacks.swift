@@ -21,6 +21,10 @@ extension Translator {
         guard let (translator, vcpu) = Box.find(user) else { return }
         vcpu.systemCall(translator)
       },
+      system_entry: { user in
+        guard let (translator, _) = Box.find(user) else { return 0 }
+        return CInt(SystemCall.enterFast(translator) ?? 0)
+      },
       identify: { user, leaf, subleaf, values in
         guard let (_, vcpu) = Box.find(user), let values else { return }
         vcpu.identify(leaf, subleaf, values)
@@ -31,8 +35,8 @@ extension Translator {
         return true
       },
       write_model_specific: { user, index, value in
-        guard let (_, vcpu) = Box.find(user) else { return false }
-        return vcpu.writeModelSpecific(index, value)
+        guard let (_, vcpu) = Box.find(user) else { return CInt(CUC_WRITE_IS_THE_LIBRARYS) }
+        return CInt(vcpu.writeModelSpecific(index, value).rawValue)
       },
       attention: { user in
         guard let (translator, vcpu) = Box.find(user) else { return true }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// What is said of a run by an engine is not said in another's words.
@@ -7,7 +8,7 @@ struct EngineWordsTests {
   private static func record(_ engine: String) throws -> RecordedRun {
     try RecordedRun(
       "doorbell", ["iterations=300", "wait=interrupt"],
-      flags: ["--engine", engine, "--ioeventfd", "off", "--irqchip", "split"])
+      flags: ["--engine", engine, "--ioeventfd", "off"], irqchip: "split")
   }
 
   /// All that is said of it, by the command that says it.
@@ -30,13 +31,26 @@ struct EngineWordsTests {
 
   @Test("the translator's has nothing of KVM_RUN")
   func translated() throws {
-    for (command, text) in try Self.said(try Self.record("tcg").trace) {
+    let recorded = try Self.record("tcg")
+    defer { withExtendedLifetime(recorded) {} }
+    for (command, text) in try Self.said(recorded.trace) {
       #expect(!text.contains("KVM_RUN"), "\(command)")
       #expect(text.contains("translator") || ["paths", "explain"].contains(command), "\(command)")
     }
   }
 
-  @Test("KVM's has nothing of a translator; compared, both are told of", .needsKVM)
+  @Test("what a translator has not is no advice", arguments: HostEngine.hasKVM ? ["tcg", "kvm"] : ["tcg"])
+  func advice(engine: String) throws {
+    let recorded = try RecordedRun("mmio", ["iterations=2000"], flags: ["--engine", engine])
+    let explained = try run(Tools.analyzer, ["explain", recorded.trace])
+    #expect(explained.text.contains("scratch0"), "\(explained.text)")
+    #expect(explained.text.contains("--coalesced-io on") == (engine == "kvm"), "\(explained.text)")
+    let refused = try run(
+      Tools.exeunt, ["run", "--engine", "tcg", "--guest", "port-io", "--coalesced-io", "on"])
+    #expect(refused.status == 2 && !refused.standardError.contains("Linux 4.20"), "\(refused)")
+  }
+
+  @Test("KVM's has nothing of a translator; compared, both are told of", .needsKVM("it is of its words"))
   func besideKVM() throws {
     let (kvm, tcg) = (try Self.record("kvm"), try Self.record("tcg"))
     for (command, text) in try Self.said(kvm.trace) {

@@ -7,32 +7,6 @@ import Testing
 
 @testable import TCG
 
-/// A vCPU that is run by hand, in real mode from 0x1000 on.
-private final class BareVcpu: VcpuExitHandler, @unchecked Sendable {
-  static let start: UInt64 = 0x1000
-  let memory: GuestMemory
-  let machine: TCGMachine
-  let vcpu: TCGVcpu
-  var onExit: (VcpuExit) -> Bool = { _ in false }
-
-  init(_ code: [UInt8]) throws {
-    let bytes: UInt64 = 1 << 20
-    let mapping = try MemoryMapping(anonymous: Int(bytes), alignment: 4096)
-    memory = GuestMemory(layout: RAMLayout(bytes: bytes), mapping: mapping, backing: "test")
-    try memory.write(code, at: GuestAddress(Self.start))
-    _ = try TCGEngine()
-    let requirements = MachineRequirements(vcpus: 1, interruptControllers: .none, signalsMessages: false)
-    machine = try TCGMachine(requirements, memory: memory)
-    vcpu = try machine.makeVcpu(id: 0)
-    var state = CPUState.realMode(startVector: 0)
-    state.rip = Self.start
-    try vcpu.setState(state)
-  }
-
-  func willEnterGuest() {}
-  func handle(_ exit: VcpuExit) -> Bool { onExit(exit) }
-}
-
 @Suite(
   "Translated code is forgotten when devices write it",
   .enabled(if: (try? TCGEngine()) != nil, "needs libunicorn2"))

@@ -16,6 +16,9 @@ enum {
 // The number of no model-specific register.
 enum { CUC_TASK_PRIORITY = 0x7fffffff };
 
+// Who does a write to a model-specific register: the library, or it is done, or it is a general protection exception.
+enum { CUC_WRITE_IS_THE_LIBRARYS = 0, CUC_WRITE_IS_DONE = 1, CUC_WRITE_IS_REFUSED = 2 };
+
 // What a vCPU's translator calls, with `user`, on the thread that runs it.
 struct cuc_callbacks {
   void *user;
@@ -26,11 +29,13 @@ struct cuc_callbacks {
   void (*exception)(void *user, uint32_t vector);
   // SYSCALL, which the library leaves to this; it adds the instruction's length to RIP afterwards.
   void (*system_call)(void *user);
+  // SYSENTER, which the library does not do. Returns the exception that it is instead; 0: RIP is where it goes on.
+  int (*system_entry)(void *user);
   // CPUID: EAX, EBX, ECX and EDX, as the library would answer, to be changed.
   void (*identify)(void *user, uint32_t leaf, uint32_t subleaf, uint32_t values[4]);
-  // RDMSR and WRMSR; false: the library does them. CUC_TASK_PRIORITY is CR8.
+  // RDMSR, false: the library does it; and WRMSR, which returns who does it. CUC_TASK_PRIORITY is CR8.
   bool (*read_model_specific)(void *user, uint32_t index, uint64_t *value);
-  bool (*write_model_specific)(void *user, uint32_t index, uint64_t value);
+  int (*write_model_specific)(void *user, uint32_t index, uint64_t value);
   // Somebody wants the vCPU's attention, and a translated block is about to begin: all registers are those of the moment.
   // Returns whether to leave the translated code there.
   bool (*attention)(void *user);
@@ -79,6 +84,8 @@ const char *cuc_message(int error);
 uint64_t cuc_flags(cuc_vcpu *vcpu);
 // A model-specific register.
 uint64_t cuc_model_specific(cuc_vcpu *vcpu, uint32_t index);
+// Sets what x87 and SSE are controlled by as KVM's processors begin with: no exceptions, full precision, no registers in use.
+void cuc_power_on(cuc_vcpu *vcpu);
 void cuc_set_model_specific(cuc_vcpu *vcpu, uint32_t index, uint64_t value);
 void cuc_set_flags(cuc_vcpu *vcpu, uint64_t rflags);
 

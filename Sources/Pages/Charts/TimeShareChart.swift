@@ -49,7 +49,8 @@ struct TimeShareChart {
       html += PagePiece.remark("\(rows.count - mostRows) threads more are in the tables only.")
     }
     return html
-      + PagePiece.remark("The thin bars below: what is known of a part, by device, or by what KVM and the host count.")
+      + PagePiece.remark(
+        "The thin bars below: what is known of a part, by device, or by what KVM and the host count.")
   }
 
   /// What colours stand for.

@@ -63,6 +63,7 @@ extension DocumentBuilder {
     func percent(_ cost: Int64) -> String { Text.percent(cost, of: time) }
     let (least, likely, most) = (percent(cost.atLeast), percent(cost.likely), percent(cost.atMost))
     if least == most || cost.atLeast == 0 && likely == most { return "\(most) of the time" }
+    if cost.likely == 0 { return "at most \(most) of the time" }
     let words = "likely \(likely) of the time "
     if cost.atLeast == 0 { return words + "(at most \(most))" }
     let unit = Text.space + "%"

@@ -81,7 +81,10 @@ extension Findings {
   private static let coalescing: Set<String> = ["scratch0", "rtc", "fw-cfg"]
 
   private static func coalescing(_ device: String, _ run: ExplainedRun) -> [String] {
-    guard coalescing.contains(device), run.configuration["coalescedIO"] == "off" else { return [] }
+    // A translator keeps none.
+    guard coalescing.contains(device), run.configuration["coalescedIO"] == "off",
+      run.configuration["engine"] != "tcg"
+    else { return [] }
     return ["have KVM keep its writes until the next exit: --coalesced-io on"]
   }
 
