@@ -43,6 +43,9 @@ public final class TCGMachine: VirtualMachine {
       }
       memory.onFence = try ProcessFence.make()
       try ticker.start { [weak self] line in self?.pulse(line) }
+    } catch let error as Errno {
+      // Who is told knows what helps.
+      throw error
     } catch {
       throw TCGError("the thread of timers and eventfds: \(error)")
     }

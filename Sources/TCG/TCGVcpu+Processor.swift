@@ -26,7 +26,7 @@ extension TCGVcpu {
     if index == ParavirtualClock.wallClock || index == ParavirtualClock.systemTime {
       return clocks[index] ?? 0
     }
-    guard machine.hasLocalControllers else { return nil }
+    guard machine.hasLocalControllers else { return index == UInt32(CUC_TASK_PRIORITY) ? taskPriority : nil }
     switch index {
     case UInt32(CUC_TASK_PRIORITY):
       return lock.withLock { UInt64(arrivals.apic.read(LocalAPIC.taskPriority, now: 0) >> 4) }
@@ -51,7 +51,11 @@ extension TCGVcpu {
       machine.clock.publish(index, value, kHz: machine.timeStampCounterKHz ?? 1, to: machine.memory)
       return .done
     }
-    guard machine.hasLocalControllers else { return .library }
+    guard machine.hasLocalControllers else {
+      guard index == UInt32(CUC_TASK_PRIORITY) else { return .library }
+      taskPriority = value
+      return .done
+    }
     switch index {
     case UInt32(CUC_TASK_PRIORITY):
       writeLocalAPIC(LocalAPIC.taskPriority, UInt32(truncatingIfNeeded: value) << 4, translator)

@@ -20,6 +20,8 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
   private var powerOn: CPUState?
   // Where the guest wants clocks, by register. Of the vCPU's thread.
   @exclusivity(unchecked) var clocks: [UInt32: UInt64] = [:]
+  /// CR8 where there is no local APIC that has it. Of the vCPU's thread.
+  @exclusivity(unchecked) var taskPriority: UInt64 = 0
   /// Of the vCPU's thread.
   @exclusivity(unchecked) var apicBase: APICBase
   private var lastError: (code: CInt, instruction: [UInt8]) = (0, [])
@@ -448,6 +450,7 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
     retired.append(translator)
     clocks = [:]
     apicBase = APICBase(isFirst: id == 0)
+    taskPriority = 0
     lock.withLock {
       translator = fresh
       arrivals = Arrivals(apic: freshAPIC, isWaitingForStart: machine.hasLocalControllers && id != 0)

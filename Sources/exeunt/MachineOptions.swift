@@ -35,7 +35,7 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Interrupt controllers: kernel, split (the I/O APIC in this process) or none. (default: kernel; with tcg: split; with another --arch: none)"
+      "Interrupt controllers: kernel, split (the I/O APIC in this process) or none. (default: kernel; with another --arch: none)"
     ))
   var irqchip: MachineConfiguration.InterruptController?
 
@@ -199,7 +199,7 @@ struct MachineOptions: ParsableArguments {
     configuration.architecture = arch
     configuration.engine = engine.kind(for: arch)
     configuration.interruptController =
-      irqchip ?? (arch != .x86 ? .none : configuration.engine == .kvm ? .kernel : .split)
+      irqchip ?? (arch == .x86 ? .kernel : .none)
     configuration.performanceCounters = pmu == .on
     configuration.ioeventfd = ioeventfd == .on
     configuration.irqfd = irqfd == .on

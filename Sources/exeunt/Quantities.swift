@@ -55,17 +55,23 @@ enum EngineOption: String, ExpressibleByArgument, CaseIterable {
   case tcg
   case auto
 
-  /// Which one that is. Of KVM that cannot be used one line says so; that it runs no other processors' guests is no news.
+  /// Which one that is.
   func kind(for architecture: Architecture) -> MachineConfiguration.EngineKind {
     switch self {
     case .auto where architecture != .x86: return .tcg
     case .kvm: return .kvm
     case .tcg: return .tcg
     case .auto:
-      let (kind, reason) = EngineSelection.automatic()
-      if kind == .tcg, let reason { Diagnostics.report("runs under --engine tcg, without KVM: \(reason)") }
-      return kind
+      return EngineSelection.automatic().0
     }
+  }
+
+  /// Of KVM that cannot be used, where that decided; that it runs no other processors' guests is no news.
+  func notice(for architecture: Architecture) -> String? {
+    guard case .auto = self, architecture == .x86 else { return nil }
+    let (kind, reason) = EngineSelection.automatic()
+    guard kind == .tcg, let reason else { return nil }
+    return "runs under --engine tcg, without KVM: \(reason)"
   }
 }
 

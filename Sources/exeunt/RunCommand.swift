@@ -63,6 +63,8 @@ struct RunCommand: ParsableCommand {
       Glibc.exit(2)
     }
     if check { return }
+    // Of a run that is refused this would be the first thing told, and the least.
+    if let notice = machine.engine.notice(for: machine.arch) { Diagnostics.report(notice) }
     let results = try result.map(ResultFile.init)
     EndingSignals.announce()
     // First of all: it changes the environment, for which there must be no other thread.
