@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """How often `exeunt-analyze compare` says that a configuration differs from itself, and how often it finds a difference that is there.
 
-    python3 analysis/aa.py --exeunt EXEUNT --analyze EXEUNT-ANALYZE --directory DIR [--minutes N] [--comparisons N] [--pin LIST] [--guest WORDS] [--spacing N]
+    python3 analysis/aa.py --exeunt EXEUNT --analyze EXEUNT-ANALYZE --directory DIR [--minutes N] [--comparisons N] [--pin LIST] [--guest WORDS --levels A,B]
 
-Records rounds of three runs for some minutes: two of one configuration (the guest `doorbell`, its kicks as exits, unless --guest says another) and one of a guest that
-executes one PAUSE more for each request, in an order that chance decides. Of each run its state is kept in DIR. Then it compares, ten rounds
+Records rounds of three runs for some minutes: two of one configuration and one of another, in an order that chance decides. The words of --guest say which, with {} in the
+place of what differs, and --levels what it is: by default the guest `doorbell`, its kicks as exits, and one PAUSE more for each request. Of each run its state is kept in DIR. Then it compares, ten rounds
 a comparison: the two alike with each other, and one of them with the third; first as they were recorded, then rounds drawn at
 random, again and again, up to the number of comparisons. Which of two alike is A is a coin's choice. Of those no verdict should
 be that anything differs: docs/comparison.md has what was found. Rounds that DIR has already are used as well.
@@ -24,7 +24,7 @@ from pathlib import Path
 
 PAIRS = 10
 DIFFERENT = {"better", "worse", "higher", "lower"}
-GUEST = "doorbell iterations=4000 wait=poll --ioeventfd off --irqchip split --irqfd off"
+GUEST = "doorbell iterations=4000 wait=poll spacing={} --ioeventfd off --irqchip split --irqfd off"
 
 
 def record(options, name, guest):
@@ -87,8 +87,11 @@ def main():
     parser.add_argument("--comparisons", type=int, default=300)
     parser.add_argument("--pin", help="as of `exeunt run`: a thread that the scheduler moves varies more than one that stays")
     parser.add_argument("--guest", default=GUEST, help="the guest and options of `exeunt run`, by default: %(default)s")
-    parser.add_argument("--spacing", type=int, default=0, help="PAUSEs of those alike for each request: the more they are, the less is one more, in percent")
+    parser.add_argument("--levels", default="0,1", help="what {} stands for in those alike, and in the one that differs, by default: %(default)s")
     options = parser.parse_args()
+    levels = options.levels.split(",")
+    if len(levels) != 2 or "{}" not in options.guest:
+        parser.error("--levels has two words with a comma between them, one of which stands for {} in --guest")
     options.directory.mkdir(parents=True, exist_ok=True)
     coin = random.Random()
     number, end = len(list(options.directory.glob("*.state"))), time.monotonic() + options.minutes * 60
@@ -97,7 +100,7 @@ def main():
         kinds = ["alike", "again", "slower"]
         coin.shuffle(kinds)
         for kind in kinds:
-            record(options, f"{number:05}-{kind}", ["--guest", *options.guest.split(), f"spacing={options.spacing + (kind == 'slower')}"])
+            record(options, f"{number:05}-{kind}", ["--guest", *options.guest.replace("{}", levels[kind == "slower"]).split()])
     recorded = rounds(options.directory)
     if len(recorded) < PAIRS:
         sys.exit(f"{len(recorded)} rounds are too few for a comparison of {PAIRS} pairs")
@@ -108,7 +111,7 @@ def main():
     drawn = [coin.sample(recorded, PAIRS) for _ in range(options.comparisons - len(blocks))]
     alike = lambda block: compare(options, [(a, b) if coin.random() < 0.5 else (b, a) for a, b, _ in block])
     slower = lambda block: compare(options, [(a, c) for a, _, c in block])
-    for name, judge in (("alike", alike), ("one PAUSE a request", slower)):
+    for name, judge in (("alike", alike), (f"{levels[1]} instead of {levels[0]}", slower)):
         real = [judge(block) for block in blocks]
         tell(f"{name}, as recorded", real)
         describe(real)

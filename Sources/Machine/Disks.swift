@@ -20,6 +20,18 @@ struct DiskBackends {
   private mutating func open(
     _ disk: MachineConfiguration.Disk, sharing rings: [Ring]
   ) throws(MachineError) -> any BlockBackend {
+    guard let latency = disk.latency else { return try openFile(disk, sharing: rings) }
+    let backend = try openFile(disk, sharing: [])
+    do {
+      return try DelayedBackend(backend, latency: latency, queues: disk.queues)
+    } catch {
+      throw MachineError("timers for disk \(disk.path)", error)
+    }
+  }
+
+  private mutating func openFile(
+    _ disk: MachineConfiguration.Disk, sharing rings: [Ring]
+  ) throws(MachineError) -> any BlockBackend {
     if disk.method != .threads {
       let file = try file(disk)
       do {

@@ -82,6 +82,8 @@ package struct MachineConfiguration: Sendable, Codable, Equatable {
     package var method: BlockMethod?
     /// What becomes of its data on the host.
     package var cache = CacheMode.writeback
+    /// Nanoseconds from a request's submission that it takes at the least; nil: as long as it takes.
+    package var latency: UInt64?
     /// Queues, 1 to 16.
     package var queues = 1
     /// Its serial number, of which 20 bytes are shown; nil for one made of its place.

@@ -30,6 +30,10 @@ package struct QueueReport: Codable, Equatable, Sendable {
   package var interruptsPerRequest: Double?
   /// Times without an interrupt, for each of these.
   package var suppressedPerRequest: Double?
+  /// How long requests took from the guest's kick until their completion was in the used ring, and until the interrupt that told of
+  /// it; nil: none of which both are known.
+  package var kickToPushed: LatencyReport?
+  package var kickToInterrupt: LatencyReport?
   /// Requests in flight; nil: not known at any time.
   package var depth: QueueDepthReport?
   /// Requests that ended with an error, by status; nil: none.
@@ -44,6 +48,7 @@ package struct QueueReport: Codable, Equatable, Sendable {
     bytes: UInt64, byteRate: RateReport? = nil, wakeups: UInt64, requestsPerWakeup: Double? = nil,
     submitted: UInt64, published: UInt64, interrupts: UInt64, suppressed: UInt64,
     interruptsPerRequest: Double? = nil, suppressedPerRequest: Double? = nil,
+    kickToPushed: LatencyReport? = nil, kickToInterrupt: LatencyReport? = nil,
     depth: QueueDepthReport? = nil, errors: [NamedCount]? = nil, givenUp: UInt64? = nil,
     hostErrors: [NamedCount]? = nil
   ) {
@@ -62,6 +67,8 @@ package struct QueueReport: Codable, Equatable, Sendable {
     self.suppressed = suppressed
     self.interruptsPerRequest = interruptsPerRequest
     self.suppressedPerRequest = suppressedPerRequest
+    self.kickToPushed = kickToPushed
+    self.kickToInterrupt = kickToInterrupt
     self.depth = depth
     self.errors = errors
     self.givenUp = givenUp

@@ -34,7 +34,8 @@ public final class TCGMachine: VirtualMachine {
       ticker.turns = turns
       board = requirements.interruptControllers == .all ? BoardControllers() : nil
       board?.machine = self
-      ticker.onTimer(Self.boardTimer) { [weak self] _ in self?.board?.timerExpired() }
+      // Its thread ends before anything of the machine does (`deinit`), during which a safe reference would trap.
+      ticker.onTimer(Self.boardTimer) { [unowned(unsafe) self] _ in board?.timerExpired() }
       memory.onDeviceWrite = { [turns, code] offset, count in
         guard code.isAt(offset, count: count) else { return }
         turns.take(nil)
@@ -42,7 +43,7 @@ public final class TCGMachine: VirtualMachine {
         turns.give()
       }
       memory.onFence = try ProcessFence.make()
-      try ticker.start { [weak self] line in self?.pulse(line) }
+      try ticker.start { [unowned(unsafe) self] line in pulse(line) }
     } catch let error as Errno {
       // Who is told knows what helps.
       throw error

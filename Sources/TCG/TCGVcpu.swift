@@ -48,7 +48,8 @@ public final class TCGVcpu: Vcpu, @unchecked Sendable {
     translator = try Translator(memory: machine.memory, code: machine.code)
     arrivals.isWaitingForStart = machine.hasLocalControllers && id != 0
     translator.owner = self
-    machine.onTimer(of: id) { [weak self] _ in self?.timerExpired() }
+    // The machine has its vCPUs until the thread of its timers has ended. A weak reference would make counting of the others slow.
+    machine.onTimer(of: id) { [unowned self] _ in timerExpired() }
   }
 
   // MARK: Running

@@ -6,7 +6,8 @@ import GuestRAM
 final class Translator {
   let processor: OpaquePointer
   private let fiber: OpaquePointer
-  weak var owner: TCGVcpu?
+  /// Whose it is, as long as something runs on the stack: nobody else has it run. A counted reference would be taken for each callback.
+  unowned(unsafe) var owner: TCGVcpu?
 
   /// What an x86-64 processor can address at the most here: 40 bits.
   private static let addressLimit: UInt64 = 1 << 40
@@ -42,9 +43,9 @@ final class Translator {
     cuc_set_model_specific(processor, 0x1a0, 1 << 0)
   }
 
-  /// What the library and the stack are given of a translator that is still being made.
+  /// What the library and the stack are given of a translator that is still being made. Both are there no longer than the translator.
   final class Box {
-    weak var translator: Translator?
+    unowned(unsafe) var translator: Translator?
   }
   private let box: Box
 

@@ -24,13 +24,15 @@ struct DriveOption: Sendable {
   }
 
   /// The keys that the short form `--disk` has too.
-  static let keys = ["readonly", "aio", "cache"]
+  static let keys = ["readonly", "aio", "cache", "latency"]
 
   /// A disk over a file, as these keys have it.
   static func disk(_ file: String, _ argument: KeyedArgument) throws -> MachineConfiguration.Disk {
     var disk = MachineConfiguration.Disk(path: file, isReadOnly: try argument.isOn("readonly") ?? false)
     disk.method = try argument.choice("aio")
     disk.cache = try argument.choice("cache") ?? .writeback
+    let latency = try argument.time("latency", in: DelayedBackend.latencies)
+    disk.latency = latency == 0 ? nil : latency
     return disk
   }
 }

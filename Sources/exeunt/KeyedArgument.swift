@@ -1,5 +1,6 @@
 import ArgumentParser
 import GuestPrograms
+import Platform
 import Spelling
 
 /// An option's argument as QEMU has them: `key=value` between commas, in any order and each key once; with some options
@@ -128,6 +129,16 @@ struct KeyedArgument: Sendable {
     guard value.allSatisfy({ $0.isASCII && $0.isNumber }), let number = Int(value), range.contains(number)
     else { throw failure("\(key)=\(value): give \(range.lowerBound) to \(range.upperBound)") }
     return number
+  }
+
+  /// A span of time within limits, nanoseconds.
+  func time(_ key: String, in range: ClosedRange<UInt64>) throws -> UInt64? {
+    guard let value = string(key) else { return nil }
+    guard let time = TimeText.nanoseconds(value), range.contains(time) else {
+      let limits = "\(TimeText.seconds(range.lowerBound)) to \(TimeText.seconds(range.upperBound))"
+      throw failure("\(key)=\(value): give a time of \(limits), such as 100us")
+    }
+    return time
   }
 
   /// `on` or `off`.

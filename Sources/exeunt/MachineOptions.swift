@@ -98,7 +98,7 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "What is behind a disk of --device: file=FILE,id=NAME and, as in QEMU, readonly, aio, cache.",
+      "What is behind a disk of --device: file=FILE,id=NAME and, as in QEMU, readonly, aio, cache; and latency, such as 100us, which each request then takes at the least.",
       valueName: "key=value…"), transform: DriveOption.init(parsing:))
   var drive: [DriveOption] = []
 

@@ -125,6 +125,7 @@ private struct Sums {
   var ended: [[Int]: Latency] = [:]
   var givenUp: UInt64 = 0
   var kickToPushed = Latency()
+  var kickToInterrupt = Latency()
   var host = Latency()
   var toInterrupt = Latency()
   var arrived: UInt64 = 0
@@ -172,6 +173,9 @@ private struct Sums {
     guard let end = request.end, let duration = request.duration else { return }
     ended[key, default: Latency()].add(duration)
     if let kicked = request.kicked { kickToPushed.add(end &- kicked) }
+    if let kicked = request.kicked, let interrupted = request.interrupted {
+      kickToInterrupt.add(interrupted &- kicked)
+    }
     if let submitted = request.submitted, let completed = request.completed {
       host.add(completed &- submitted)
     }
@@ -215,6 +219,7 @@ private struct Sums {
       return sum
     }
     #expect(kickToPushed == stage(.kickToPushed), "\(what)")
+    #expect(kickToInterrupt == stage(.kickToInterrupt), "\(what)")
     #expect(host == stage(.submittedToCompleted), "\(what)")
     #expect(arrived == stage(.exitToPopped, .wakeupToPopped, .kickToPopped).count, "\(what)")
     let told = stage(.pushedToInterrupt)

@@ -16,7 +16,7 @@ private struct StageOracle {
     var arrival: (time: Int64, seq: UInt64)?
     var taken = 0
     var stamp: (key: [UInt64], kick: Int64)?
-    var pushed: [(time: Int64, device: UInt64, queue: UInt64)] = []
+    var pushed: [(time: Int64, device: UInt64, queue: UInt64, kick: Int64?)] = []
   }
 
   /// By queue and stage.
@@ -57,6 +57,7 @@ private struct StageOracle {
       for request in threads[thread]?.pushed.suffix(RequestArrival.most) ?? []
       where request.device == row.fields[3] && gapEnd <= request.time {
         record(request.queue, .pushedToInterrupt, request.time, now)
+        if let kick = request.kick { record(request.queue, .kickToInterrupt, kick, now) }
       }
       threads[thread]?.pushed = []
     case .dispatchEnd: threads[Array(row.fields[0...1])]?.pushed = []
@@ -112,7 +113,8 @@ private struct StageOracle {
     open[key] = nil
     stamps[key] = nil
     guard row.fields[6] != 255 else { return }
-    threads[Array(row.fields[0...1]), default: Thread()].pushed.append((now, key[0], key[1]))
+    threads[Array(row.fields[0...1]), default: Thread()].pushed.append(
+      (now, key[0], key[1], request?.kick))
     guard let request else { return }
     if let kick = request.kick { record(key[1], .kickToPushed, kick, now) }
     guard let submitted = request.submitted else {

@@ -85,12 +85,13 @@ struct AnalyzerReport: Decodable {
     let queue: UInt16
     let isPartial: Bool?
     let requests, wakeups, submitted, published, interrupts, suppressed: UInt64
+    let kickToPushed, kickToInterrupt: RequestPath.Latency?
     let depth: Depth?
     let errors, hostErrors: [Count]?
     let givenUp: UInt64?
   }
   struct RequestPath: Decodable {
-    struct Latency: Decodable {
+    struct Latency: Decodable, Equatable {
       let count, total: UInt64
     }
     struct Stage: Decodable {

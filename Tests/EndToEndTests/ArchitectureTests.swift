@@ -174,6 +174,27 @@ struct ArchitectureTests {
     #expect(output.standardError.contains("0" + argument), "\(output.standardError)")
   }
 
+  @Test("an exception ends the run by its name in the architecture's manual", arguments: architectures)
+  func exceptions(_ architecture: Architecture) throws {
+    func code(_ word: UInt32) -> [UInt8] {
+      withUnsafeBytes(of: architecture.isBigEndian ? word.bigEndian : word.littleEndian) { Array($0) }
+    }
+    // SVC #0, SYSCALL, sc, ECALL, SVC 0.
+    let (call, name): ([UInt8], String) =
+      switch architecture {
+      case .x86: ([], "")
+      case .aarch64: (code(0xd400_0001), "supervisor call")
+      case .mips: (code(0x0000_000c), "system call")
+      case .ppc: (code(0x4400_0002), "system call")
+      case .riscv64: (code(0x0000_0073), "environment call")
+      case .s390x: ([0x0a, 0x00], "supervisor call")
+      }
+    let output = try Self.flat(architecture, call)
+    #expect(output.status == 4)
+    #expect(
+      output.standardError.contains(" (\(name)) of \(architecture.rawValue), and"), "\(output.standardError)")
+  }
+
   @Test("a reset starts the image again")
   func reset() throws {
     // Looks whether a word in RAM is still zero: then it makes it one and resets, else it powers off.

@@ -40,5 +40,13 @@ func holdStages(_ testCase: VirtioCase, _ trace: String, _ device: RequestTally)
     let parts = path.stages.filter { $0.sharePermille != nil && $0.name != "pushed_to_interrupt" }
     let sum = parts.reduce(0) { $0 + $1.latency.total }
     #expect(sum == path.stage("kick_to_pushed")?.latency.total)
+    // Whichever handler completed a request, of each that an interrupt told of its whole way is known.
+    #expect(count("kick_to_interrupt") == count("pushed_to_interrupt"))
+    if count("kick_to_interrupt") == requests {
+      let told = path.stage("pushed_to_interrupt")?.latency.total ?? 0
+      #expect(path.stage("kick_to_interrupt")?.latency.total == sum + told)
+    }
+    #expect(queue.kickToPushed == path.stage("kick_to_pushed")?.latency)
+    #expect(queue.kickToInterrupt == path.stage("kick_to_interrupt")?.latency)
   }
 }

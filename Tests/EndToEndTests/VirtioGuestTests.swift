@@ -175,6 +175,10 @@ struct VirtioCase: Sendable, CustomTestStringConvertible {
       VirtioCase(
         parameters: ["iterations=300", "places=64", "depth=32", "queues=2", "wait=interrupt"], aio: "threads",
         wait: wait),
+      // With a ring of its own beside the loop's.
+      VirtioCase(
+        parameters: ["iterations=300", "places=64", "depth=32", "queues=2", "wait=interrupt", "flush=20"],
+        aio: "io_uring,latency=300us", wait: wait),
       VirtioCase(
         guest: "rng", parameters: ["iterations=300", "depth=64", "batch=16", "size=8"], ioeventfd: false,
         wait: wait),

@@ -28,11 +28,12 @@ struct DiskOptionTests {
     let found = try configuration(
       "--device virtio-blk-device,drive=d1,num-queues=4,iothread-vq-mapping=io1:fast,serial=abc "
         + "--drive file=a,,b=c,if=none,id=d0,format=raw,aio=threads,readonly=on --object iothread,id=io1 "
-        + "--drive file=x,id=d1,aio=io_uring,cache=directsync --disk short,readonly=on --object iothread,id=fast "
+        + "--drive file=x,id=d1,aio=io_uring,cache=directsync --disk short,readonly=on,latency=1.5ms --object iothread,id=fast "
         + "--device virtio-blk-device,drive=d0,iothread=io1,ioeventfd=off")
     #expect(found.namedIOThreads == ["io1", "fast"])
     var short = MachineConfiguration.Disk(path: "short", isReadOnly: true)
     short.queues = 1
+    short.latency = 1_500_000
     var first = MachineConfiguration.Disk(path: "x")
     first.method = .ring
     first.cache = .directsync
@@ -61,6 +62,8 @@ struct DiskOptionTests {
       ("--drive fle=x,id=d", "unknown key 'fle'; did you mean 'file'?"),
       ("--drive file=x,id=d,format=qcow2", "format=qcow2: give raw"),
       ("--drive file=x,id=d,if=virtio", "if=virtio: give none"),
+      ("--drive file=x,id=d,latency=11s", "latency=11s: give a time of 0 s to 10 s, such as 100us"),
+      ("--disk x,latency=fast", "latency=fast: give a time"),
       ("--drive file=x,id=d,aio=native", "aio=native: give io_uring or threads"),
       (
         "--drive file=x,id=d,cache=nothing",

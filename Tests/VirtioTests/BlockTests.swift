@@ -28,7 +28,7 @@ final class DiskBench {
     features: UInt64 = 1 << 32 | 1 << 9, isReadOnly: Bool = false, by method: DiskWay = .threads,
     requests: Int = 256, queues: Int = 1, watchedBy watcher: (any DeviceObserver)? = nil,
     in directory: URL = FileManager.default.temporaryDirectory, bytes: Int? = nil,
-    cache: CacheMode = .writeback, on device: LoopDevice? = nil
+    cache: CacheMode = .writeback, on device: LoopDevice? = nil, latency: UInt64? = nil
   ) throws {
     self.device = device
     path = device?.path ?? directory.appendingPathComponent("exeunt-disk-\(UUID())").path
@@ -39,7 +39,8 @@ final class DiskBench {
     let file = try DiskFile(path: path, isReadOnly: isReadOnly, cache: cache)
     loop = try DiskLoop()
     let plain = try method.backend(file, queues: queues, requests: requests, threads: 3, loop: loop)
-    backend = BouncingBackend.around(plain, queues: queues)
+    let whole = BouncingBackend.around(plain, queues: queues)
+    backend = try latency.map { try DelayedBackend(whole, latency: $0, queues: queues) } ?? whole
     try loop.attach(backend, queues: queues)
     let device = BlockDevice(
       id: DeviceID(20), backend, queues: queues, cache: cache, serial: "disk-of-the-test",

@@ -310,14 +310,15 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     let (at, event) = (EventPlace(row: row), RequestEnd(row: row))
     guard let thread = thread(kind: event.threadKind, id: event.thread) else { return }
     count(thread)
-    pointee.requests.step(event, at, thread: thread.pointee.index, gapEnd: pointee.gapEnd)
+    let kick = pointee.requests.step(
+      event, at, thread: thread.pointee.index, gapEnd: pointee.gapEnd)
     pointee.queues.step(event, at, gapEnd: pointee.gapEnd)
     // Of one that was given up no interrupt tells, and nobody was waiting for it.
     guard event.status != UInt64(RequestStep.givenUp) else { return }
     contents(thread) { $0.complete(event.seq, at: at.timestamp) }
     guard let key = RequestStep.key(device: event.device, queue: event.queue, id: event.id) else { return }
     thread.pointee.arrival.push(
-      PushedRequest(timestamp: at.timestamp, location: at.location, queue: key >> 32))
+      PushedRequest(timestamp: at.timestamp, location: at.location, queue: key >> 32, kick: kick))
   }
 
   @inline(never)
@@ -367,7 +368,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     contents(thread) { $0.interrupt(event.seq, at: at.timestamp) }
     thread.pointee.arrival.interrupt(
       RequestInterruptStep(timestamp: at.timestamp, gapEnd: pointee.gapEnd, device: event.device),
-      &pointee.requests.stages)
+      &pointee.requests)
   }
 
   @inline(never)

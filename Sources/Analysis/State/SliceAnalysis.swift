@@ -57,9 +57,12 @@ package final class SliceAnalysis: @unchecked Sendable {
     left.pointee.hasEnd = left.pointee.hasEnd || right.pointee.hasEnd
     left.pointee.add(right.pointee.threadReadings)
     left.pointee.addTotals(right.pointee)
+    let kicks = left.pointee.requests.add(right.pointee.requests, gapEnd: gapEnd)
     for index in 0..<AnalysisState.threadCount {
       guard let thread = right.pointee.threads[index] else { continue }
-      left.merge(thread, at: index, gapEnd: gapEnd, isSynchronized: right.pointee.totals.isSynchronized)
+      left.merge(
+        thread, at: index, gapEnd: gapEnd, kicks: kicks,
+        isSynchronized: right.pointee.totals.isSynchronized)
     }
     left.pointee.addTables(right.pointee)
     left.pointee.gapEnd = max(gapEnd, right.pointee.gapEnd)
@@ -72,7 +75,6 @@ extension AnalysisState {
     sites.add(other.sites)
     instructions.add(other.instructions)
     paths.add(other.paths)
-    requests.add(other.requests, gapEnd: gapEnd)
     locks.add(other.locks)
     queues.add(other.queues, gapEnd: gapEnd)
     brokenQueues.add(other.brokenQueues)
@@ -92,7 +94,12 @@ extension AnalysisState {
 
 extension UnsafeMutablePointer where Pointee == AnalysisState {
   /// Replays what the right slice could not apply, then adopts its final state.
-  func merge(_ right: UnsafeMutablePointer<ThreadState>, at index: Int, gapEnd: Int64, isSynchronized: Bool) {
+  ///
+  /// - Parameter kicks: What is known of the requests that ended in it.
+  func merge(
+    _ right: UnsafeMutablePointer<ThreadState>, at index: Int, gapEnd: Int64, kicks: [EndedKick],
+    isSynchronized: Bool
+  ) {
     let left = existing(index, right.pointee.kind, right.pointee.id)
     if isSynchronized {
       left.pointee.synchronizedEvents = left.pointee.recorded &+ right.pointee.synchronizedEvents
@@ -102,7 +109,7 @@ extension UnsafeMutablePointer where Pointee == AnalysisState {
     mergeExits(left, right)
     mergePath(left, right, gapEnd)
     mergeCoalesced(left, right, gapEnd)
-    left.pointee.arrival.add(right.pointee.arrival, gapEnd: gapEnd, &pointee.requests.stages)
+    left.pointee.arrival.add(right.pointee.arrival, gapEnd: gapEnd, kicks: kicks, &pointee.requests)
     mergeLoop(left, right)
   }
 

@@ -4,7 +4,7 @@ package enum StateFile {
   static let signature: [UInt8] = [0x89, 0x45, 0x58, 0x53, 0x54, 0x0d, 0x0a, 0x1a]
   /// The version that this program writes, and the only one that it reads: what a state means depends on every bound in
   /// ``Limits``.
-  package static let version: UInt8 = 10
+  package static let version: UInt8 = 11
   /// More bytes no state has.
   package static let largest = 1 << 30
   /// Machines whose recordings one state holds.

@@ -55,8 +55,8 @@ struct RequestArrival {
   }
 
   /// An interrupt of a device was raised.
-  mutating func interrupt(_ step: RequestInterruptStep, _ stages: inout StatisticsTable<RequestStages>) {
-    record(step, most: Self.most, &stages)
+  mutating func interrupt(_ step: RequestInterruptStep, _ requests: inout RequestTracker) {
+    tell(step, most: Self.most, &requests)
     if !isPushedKnown {
       interruptHead = InterruptHead(step: step, count: UInt16(min(pushed.count, Self.most)))
       isPushedKnown = true
@@ -64,13 +64,10 @@ struct RequestArrival {
     pushed.removeAll(keepingCapacity: true)
   }
 
-  private func record(
-    _ step: RequestInterruptStep, most: Int, _ stages: inout StatisticsTable<RequestStages>
-  ) {
+  private func tell(_ step: RequestInterruptStep, most: Int, _ requests: inout RequestTracker) {
     for request in pushed.suffix(most)
     where request.queue >> 16 == step.device && step.gapEnd <= request.timestamp {
-      stages.row(for: Key(high: 0, low: request.queue)).pointee.record(
-        .pushedToInterrupt, step.timestamp &- request.timestamp, request.timestamp, request.location)
+      requests.tell(request, at: step.timestamp)
     }
   }
 
@@ -116,35 +113,42 @@ struct RequestArrival {
   // MARK: Merge
 
   /// Adds what the thread did in the slice that follows.
-  mutating func add(_ next: RequestArrival, gapEnd: Int64, _ stages: inout StatisticsTable<RequestStages>) {
+  ///
+  /// - Parameters:
+  ///   - kicks: What is known of the ends that it had kept for merging.
+  ///   - requests: To which that slice's were added.
+  mutating func add(
+    _ next: RequestArrival, gapEnd: Int64, kicks: [EndedKick], _ requests: inout RequestTracker
+  ) {
     for var head in next.heads {
       head.gapEnd = max(head.gapEnd, gapEnd)
-      step(head, &stages)
+      step(head, &requests.stages)
     }
     if next.isKnown {
       (time, seq, taken, isKnown) = (next.time, next.seq, next.taken, true)
       (stamped, stamp) = (next.stamped, next.stamp)
     }
-    addPushed(next, gapEnd: gapEnd, &stages)
+    addPushed(next, gapEnd: gapEnd, kicks: kicks, &requests)
   }
 
   private mutating func addPushed(
-    _ next: RequestArrival, gapEnd: Int64, _ stages: inout StatisticsTable<RequestStages>
+    _ next: RequestArrival, gapEnd: Int64, kicks: [EndedKick], _ requests: inout RequestTracker
   ) {
+    let added = next.pushed.map { $0.settled(by: kicks) }
     guard next.isPushedKnown else {
-      pushed = (pushed + next.pushed).suffix(Self.most)
+      pushed = (pushed + added).suffix(Self.most)
       return
     }
     if var head = next.interruptHead {
       head.step.gapEnd = max(head.step.gapEnd, gapEnd)
-      record(head.step, most: Self.most - Int(head.count), &stages)
+      tell(head.step, most: Self.most - Int(head.count), &requests)
       if !isPushedKnown {
         head.count = UInt16(min(pushed.count + Int(head.count), Self.most))
         interruptHead = head
       }
     }
     isPushedKnown = true
-    pushed = next.pushed
+    pushed = added
   }
 
   /// What a thread knows where a window begins.
@@ -176,6 +180,16 @@ struct PushedRequest {
   var location: UInt64
   /// Device and queue.
   var queue: UInt64
+  /// When the guest kicked for it.
+  var kick: EndedKick
+
+  /// The same with what is known when its slice is merged with the one before.
+  fileprivate func settled(by kicks: [EndedKick]) -> PushedRequest {
+    guard case .unsettled(let place) = kick else { return self }
+    var request = self
+    request.kick = kicks.indices.contains(place) ? kicks[place] : .none
+    return request
+  }
 }
 
 /// `interrupt`, on one thread.
@@ -233,12 +247,13 @@ extension RequestArrivalStep {
 }
 
 extension PushedRequest {
-  static var blank: PushedRequest { PushedRequest(timestamp: 0, location: 0, queue: 0) }
+  static var blank: PushedRequest { PushedRequest(timestamp: 0, location: 0, queue: 0, kick: .none) }
 
   mutating func code(_ coder: inout StateCoder, thread: Int) throws(StateError) {
     try coder.code(moment: &timestamp)
     try coder.code(location: &location, at: timestamp, thread: thread)
     try coder.code(&queue)
+    try kick.code(&coder)
   }
 }
 

@@ -22,9 +22,11 @@ package enum RequestStage: Int, CaseIterable, Sendable {
   case pushedToInterrupt
   /// The guest's stamp to `request_end`: the sum of the stages before.
   case kickToPushed
+  /// The guest's stamp to that `interrupt`, of requests of which both are known.
+  case kickToInterrupt
 
   /// Stages that do not overlap.
-  package static let parts = allCases.filter { $0 != .kickToPushed }
+  package static let parts = allCases.filter { $0 != .kickToPushed && $0 != .kickToInterrupt }
 }
 
 /// How long each stage took for the requests of one queue.
@@ -44,6 +46,9 @@ struct RequestStages: KeyedStatistics {
   subscript(_ stage: RequestStage) -> LatencySummary {
     stages[stage.rawValue].map { LatencySummary($0) } ?? LatencySummary()
   }
+
+  /// nil: there was none.
+  func durations(of stage: RequestStage) -> LatencyHistogram? { stages[stage.rawValue] }
 
   @inline(__always)
   func record(_ stage: RequestStage, _ duration: Int64, _ timestamp: Int64, _ location: UInt64) {

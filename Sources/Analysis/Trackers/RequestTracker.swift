@@ -19,6 +19,8 @@ struct RequestTracker {
   private var unmatched: [UInt16: UInt64] = [:]
   /// What could not be applied yet, in order.
   private var heads: [RequestStep] = []
+  /// Of the latest end.
+  private var ended = EndedKick.none
 
   /// - Parameter isLeading: Nothing comes before this slice.
   init(isLeading: Bool) { table = RequestTable(isLeading: isLeading) }
@@ -43,11 +45,29 @@ struct RequestTracker {
   }
 
   /// - Parameter thread: Index of the thread that it is on.
+  /// - Returns: When the guest kicked for it.
   @inline(__always)
-  mutating func step(_ event: RequestEnd, _ at: EventPlace, thread: Int, gapEnd: Int64) {
+  mutating func step(_ event: RequestEnd, _ at: EventPlace, thread: Int, gapEnd: Int64) -> EndedKick {
+    ended = .none
     step(
       RequestStep.key(device: event.device, queue: event.queue, id: event.id), .end, at, thread,
       UInt8(min(event.status, 255)), gapEnd)
+    return ended
+  }
+
+  /// An interrupt tells of a request that was pushed.
+  mutating func tell(_ request: PushedRequest, at timestamp: Int64) {
+    let stages = stages.row(for: Key(high: 0, low: request.queue))
+    stages.pointee.record(
+      .pushedToInterrupt, timestamp &- request.timestamp, request.timestamp, request.location)
+    switch request.kick {
+    case .none: break
+    case .at(let kick):
+      stages.pointee.record(.kickToInterrupt, timestamp &- kick, request.timestamp, request.location)
+    case .unsettled(let place):
+      // What a file says may be wrong.
+      if heads.indices.contains(place) { heads[place].told = timestamp }
+    }
   }
 
   /// - Parameter kick: When the guest kicked.
@@ -127,6 +147,7 @@ struct RequestTracker {
     case .end:
       place.pointee.isSettled = true
       place.pointee.close()
+      ended = .unsettled(heads.count)
     case .evict:
       place.pointee.isSettled = !isFirst
       place.pointee.close()
@@ -183,6 +204,7 @@ struct RequestTracker {
     let stages = stages.row(for: Key(high: 0, low: step.key >> 32))
     if let kick = place.pointee.kick {
       stages.pointee.record(.kickToPushed, step.timestamp &- kick, began, location)
+      ended = .at(kick)
     }
     guard let submitted = place.pointee.submitted else {
       stages.pointee.record(.poppedToPushed, step.timestamp &- began, began, location)
@@ -241,10 +263,20 @@ struct RequestTracker {
   /// Adds what follows in time.
   ///
   /// - Parameter gapEnd: End of the latest gap that began before it.
-  mutating func add(_ next: RequestTracker, gapEnd: Int64) {
+  /// - Returns: What is known now of each of its heads that is an end.
+  mutating func add(_ next: RequestTracker, gapEnd: Int64) -> [EndedKick] {
     let before = table.clock
+    var kicks: [EndedKick] = []
     for var head in next.heads {
       head.gapEnd = max(head.gapEnd, gapEnd)
+      ended = .none
+      defer {
+        if let told = head.told, case .at(let kick) = ended {
+          stages.row(for: Key(high: 0, low: head.key >> 32)).pointee.record(
+            .kickToInterrupt, told &- kick, head.timestamp, head.location)
+        }
+        kicks.append(ended)
+      }
       if head.operation != .evict {
         step(head)
       } else if let place = table.find(head.key) {
@@ -255,6 +287,7 @@ struct RequestTracker {
     statistics.add(next.statistics)
     stages.add(next.stages)
     unmatched.merge(next.unmatched, uniquingKeysWith: &+)
+    return kicks
   }
 
   /// Goes on with the requests that are open, none of which is counted.
@@ -314,97 +347,6 @@ struct RequestTracker {
   }
 }
 
-/// `request_begin` or `request_end`, or what happens before and in between.
-struct RequestStep {
-  enum Operation: UInt8 {
-    case begin, end
-    /// Other requests need its place.
-    case evict
-    /// `guest_kick_stamp`.
-    case stamp
-    /// `backend_submit` and `backend_complete`.
-    case submit, complete
-  }
-
-  /// The status of a request that was given up.
-  static let givenUp = RequestResult.givenUpStatus
-
-  var timestamp: Int64
-  var location: UInt64
-  /// End of the latest gap before it, as far as this slice knows.
-  var gapEnd: Int64
-  /// Device, queue and id.
-  var key: UInt64
-  var operation: Operation
-  /// Index of the thread that it is on.
-  var thread: UInt16
-  /// Kind for a begin, status for an end.
-  var detail: UInt8
-  /// Of a stamp: when the guest kicked.
-  var kick: Int64 = 0
-
-  /// nil where a field has a value that the catalogue's type cannot hold.
-  @inline(__always)
-  static func key(device: UInt64, queue: UInt64, id: UInt64) -> UInt64? {
-    guard device | queue <= 0xffff, id <= 0xffff_ffff else { return nil }
-    return device << 48 | queue << 32 | id
-  }
-}
-
-/// Requests of one kind on one queue.
-struct RequestStatistics: KeyedStatistics {
-  var begun: UInt64 = 0
-  var bytes: UInt64 = 0
-  var failed: UInt64 = 0
-  var givenUp: UInt64 = 0
-  /// Those that began before the window and ended in it, and how long the longest of them took, ns.
-  var fromBefore: UInt64 = 0
-  var longestFromBefore: Int64 = 0
-  let duration: LatencyHistogram
-
-  init() { duration = LatencyHistogram() }
-
-  func free() { duration.free() }
-
-  mutating func add(_ other: RequestStatistics) {
-    begun &+= other.begun
-    bytes &+= other.bytes
-    failed &+= other.failed
-    givenUp &+= other.givenUp
-    fromBefore &+= other.fromBefore
-    longestFromBefore = max(longestFromBefore, other.longestFromBefore)
-    duration.add(other.duration)
-  }
-}
-
-/// Requests of one kind.
-package struct RequestResult: Sendable, Equatable {
-  /// The status of a request that was given up.
-  package static let givenUpStatus: UInt8 = 255
-
-  /// `request_kind` of the catalogue.
-  package let kind: Int
-  /// Device id.
-  package let device: Int
-  /// Queue.
-  package let queue: Int
-  /// Requests begun.
-  package let begun: UInt64
-  /// Bytes they asked for.
-  package let bytes: UInt64
-  /// Requests that ended with another status than 0.
-  package let failed: UInt64
-  /// Requests of which the driver is told nothing, as their queue was reset, taken back or broken.
-  package let givenUp: UInt64
-  /// Requests that had not ended at the last event, although nothing is lost since they began.
-  package let open: UInt64
-  /// Requests that began before the window analysed and ended in it, and the duration of the longest of them, ns.
-  package let fromBefore: UInt64
-  package let longestFromBefore: Int64
-  /// Begin to end.
-  package let duration: LatencySummary
-}
-
 // MARK: Kept in a file
 
 extension RequestTracker {
@@ -412,7 +354,7 @@ extension RequestTracker {
   /// again a submission and a completion, and an end or another begin. No more keys than there are entries have any.
   static let mostKept = 8
   /// With an eviction of each.
-  private static let mostHeads = (mostKept + 1) * Limits.openRequests
+  static let mostHeads = (mostKept + 1) * Limits.openRequests
 
   mutating func code(_ coder: inout StateCoder) throws(StateError) {
     try table.code(&coder)
@@ -422,40 +364,6 @@ extension RequestTracker {
     try coder.require(
       unmatched.keys.allSatisfy { $0 < UInt16(AnalysisState.threadCount) }, "a thread's number")
     try coder.code(&heads, limit: Self.mostHeads, "a list of requests")
-  }
-}
-
-extension RequestStep: StateCoded {
-  static var blank: RequestStep {
-    RequestStep(timestamp: 0, location: 0, gapEnd: .min, key: 0, operation: .end, thread: 0, detail: 0)
-  }
-
-  mutating func code(_ coder: inout StateCoder) throws(StateError) {
-    try coder.code(choice: &operation)
-    try coder.code(&key)
-    try coder.code(moment: &timestamp)
-    try coder.code(&thread)
-    try coder.require(Int(thread) < AnalysisState.threadCount, "a thread's number")
-    try coder.code(location: &location, at: timestamp, thread: Int(thread))
-    try coder.code(moment: &gapEnd)
-    try coder.code(&detail)
-    if operation == .stamp { try coder.code(moment: &kick) }
-  }
-}
-
-extension RequestStatistics {
-  static let size = MemoryLayout<RequestStatistics>.stride + LatencyHistogram.size
-
-  mutating func code(_ coder: inout StateCoder) throws(StateError) {
-    try coder.code(count: &begun)
-    try coder.code(&bytes)
-    try coder.code(count: &failed)
-    try coder.code(count: &givenUp)
-    try coder.code(count: &fromBefore)
-    try coder.code(&longestFromBefore)
-    try coder.require(
-      longestFromBefore >= 0 && longestFromBefore <= StateCoder.longest, "a request's duration")
-    try duration.code(&coder)
   }
 }
 

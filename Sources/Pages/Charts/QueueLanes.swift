@@ -60,7 +60,7 @@ enum QueueLanes {
           ("in used ring", "completed_to_pushed"),
         ] : [("in used ring", "popped_to_pushed")]) + [("interrupt", "pushed_to_interrupt")]
     let sums =
-      [("kick → in used ring", "kick_to_pushed")]
+      [("kick → in used ring", "kick_to_pushed"), ("kick → interrupt", "kick_to_interrupt")]
       + (isSubmitted ? [("answered at once", "popped_to_pushed")] : [])
     return (ways.isEmpty ? [("", "", "")] : ways).enumerated().map { place, way in
       let begin: [(String, String?)] =

@@ -126,8 +126,16 @@ struct Comparison {
   func paths() -> [ComparisonReport] {
     func rows(_ report: Report) -> [(String, MeasureReport)] {
       queues(report).flatMap { path in
-        Self.stages.compactMap { stage in
-          path.stage(stage).map {
+        let queue = report.summary?.queues?.first { $0.device == path.device && $0.queue == path.queue }
+        // A request may be completed, and told of, by another handler than the one that took it.
+        let ways = Self.stages.filter { queue == nil || !$0.hasSuffix("_to_interrupt") }.map {
+          ($0, path.stage($0))
+        }
+        let requests = [
+          ("each_kick_to_pushed", queue?.kickToPushed), ("each_kick_to_interrupt", queue?.kickToInterrupt),
+        ]
+        return (ways + requests).compactMap { stage, latency in
+          latency.map {
             let rate = rate($0.count, onLoops: path.kind != "exit", report)
             return ("\(name(path)) \(stage)", measure($0.count, $0, rate))
           }

@@ -16,6 +16,7 @@ extension RequestStage {
     case .poppedToPushed: "popped_to_pushed"
     case .pushedToInterrupt: "pushed_to_interrupt"
     case .kickToPushed: "kick_to_pushed"
+    case .kickToInterrupt: "kick_to_interrupt"
     }
   }
 }
@@ -34,6 +35,10 @@ extension ReportBuilder {
       $1.device == queue.device && $1.queue == queue.queue ? $0 &+ $1.bytes : $0
     }
     func ratio(_ count: UInt64, _ of: UInt64) -> Double? { of > 0 ? Double(count) / Double(of) : nil }
+    let stages = result.requestStages.first { $0.device == queue.device && $0.queue == queue.queue }
+    func stage(_ stage: RequestStage) -> LatencyReport? {
+      stages.flatMap { $0[stage].count > 0 ? latency($0[stage]) : nil }
+    }
     let errors = queue.statuses.filter { $0.key != 0 && $0.key != RequestResult.givenUpStatus }
     return QueueReport(
       device: result.dump.deviceName(queue.device), queue: queue.queue,
@@ -43,6 +48,7 @@ extension ReportBuilder {
       submitted: queue.submitted, published: queue.published, interrupts: queue.interrupts,
       suppressed: queue.suppressed, interruptsPerRequest: ratio(queue.interrupts, queue.published),
       suppressedPerRequest: ratio(queue.suppressed, queue.published),
+      kickToPushed: stage(.kickToPushed), kickToInterrupt: stage(.kickToInterrupt),
       // Between recordings there was nothing that could have been in flight, and nobody knows for how long.
       depth: facts.recordings.count > 1
         ? nil

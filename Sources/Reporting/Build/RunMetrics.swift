@@ -84,9 +84,9 @@ extension ReportBuilder {
     let rate = report.summary?.allExits?.rate.flatMap { RateReport.isEstimate($0.basis) ? nil : $0 }
     add("exits.rate", rate?.perSecond, unit: "per_second", isLessBetter: false, weight)
     percentiles("handling", all.handling)
-    if let kicks = models.kicks(to: { _, _ in true }) {
-      percentiles("kick_to_interrupt", kicks[.kickToInterrupt])
-    }
+    percentiles("kick_to_interrupt", models.kickToInterrupt { _, _ in true })
+    let told = Set(result.queues.map { [$0.device, $0.queue] })
+    percentiles("kick_to_pushed", models.requests(.kickToPushed) { told.contains([$0, $1]) })
     let cpu = processorTime()
     let requests = result.requests.reduce(0) { $0 &+ $1.begun }
     add("cpu_per_request", per(cpu, requests), weight)
@@ -130,11 +130,14 @@ extension ReportBuilder {
       }
     }
     for (device, queue) in queuesKicked {
-      guard let kicks = models.kicks(to: { $0 == device && $1 == queue }) else { continue }
+      func isMeant(_ other: Int, _ another: Int) -> Bool { other == device && another == queue }
+      guard let kicks = models.kicks(to: isMeant) else { continue }
       let name = "paths/\(result.dump.deviceName(device)) q\(queue)/"
-      for stage in [PathStage.kickToPickup, .handler, .kickToInterrupt] {
-        percentiles(name + stage.name, kicks[stage])
+      for stage in [PathStage.kickToPickup, .handler] { percentiles(name + stage.name, kicks[stage]) }
+      if told.contains([device, queue]) {
+        percentiles(name + RequestStage.kickToPushed.name, models.requests(.kickToPushed, of: isMeant))
       }
+      percentiles(name + PathStage.kickToInterrupt.name, models.kickToInterrupt(of: isMeant))
     }
     return distinct(metrics)
   }

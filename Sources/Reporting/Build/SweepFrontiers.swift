@@ -47,12 +47,14 @@ struct SweepFrontiers {
 
   /// Metrics that are latencies, those of a whole way to a device first.
   private static func latencies(_ primary: [String]) -> [String] {
-    let asked = primary.filter { $0.hasPrefix("paths/") || $0.hasPrefix("kick_to_interrupt.") }
+    let asked = primary.filter { $0.hasPrefix("paths/") || $0.hasPrefix("kick_to_") }
     let handling = primary.filter { $0.hasPrefix("handling.") || $0.hasPrefix("exits/") }
     var seen: Set<String> = []
-    return (asked + ["kick_to_interrupt.p50"] + handling + ["handling.p50", "elapsed"]).filter {
-      seen.insert($0).inserted
-    }
+    return
+      (asked + ["kick_to_interrupt.p50", "kick_to_pushed.p50"] + handling + ["handling.p50", "elapsed"])
+      .filter {
+        seen.insert($0).inserted
+      }
   }
 
   private static func median(_ values: [Double]) -> Double {

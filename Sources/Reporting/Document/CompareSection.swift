@@ -114,6 +114,7 @@ extension DocumentBuilder {
   /// With a path's stage as it is called elsewhere in text.
   private func stageName(_ name: String) -> String {
     let stages = [
+      " each_kick_to_pushed": " each kick→pushed", " each_kick_to_interrupt": " each kick→irq",
       " kick_to_pickup": " kick→picked up", " kick_to_arrival": " 1st kick→arrival", " handler": " handled",
       " arrival_to_interrupt": " arrival→irq",
       " kick_to_interrupt": " 1st kick→irq",

@@ -76,7 +76,7 @@ extension DocumentBuilder {
       ("kick_to_popped", "guest's kick, later → popped"), ("popped_to_submitted", "popped → submitted"),
       ("submitted_to_completed", "submitted → completed"), ("completed_to_pushed", "completed → pushed"),
       ("popped_to_pushed", "popped → pushed at once"), ("pushed_to_interrupt", "pushed → interrupt"),
-      ("kick_to_pushed", "guest's kick → pushed"),
+      ("kick_to_pushed", "guest's kick → pushed"), ("kick_to_interrupt", "guest's kick → interrupt"),
     ]
     var table = DocumentTable(
       [.left] + Array(repeating: .right, count: 7) + [.leftNumber], ranks: [0, 0, 3, 0, 5, 1, 4, 0, 2])

@@ -224,15 +224,26 @@ extension DocumentBuilder {
   private mutating func paths(_ paths: [PathReport]) {
     guard !paths.isEmpty else { return }
     let shown = paths.prefix(12)
+    var isLeftOut = false
     var table = DocumentTable([.left] + Array(repeating: .right, count: 6), ranks: [0, 0, 2, 1, 3, 4, 0])
     table.add([
       "I/O paths", "kicks", "share", "kick→picked up p50/p99", "handled", "→irq", "1st kick→irq p50/p99",
     ])
     for path in shown {
-      func pair(_ name: String) -> String {
-        path.stage(name).map { "\(Text.duration($0.p50)) / \(Text.duration($0.p99))" } ?? "–"
+      let isTold = report.summary?.queues?.contains { $0.device == path.device && $0.queue == path.queue }
+      func stage(_ name: String) -> LatencyReport? {
+        guard let stage = path.stage(name) else { return nil }
+        // What the few handlers did whose requests were complete at once is not how long it takes.
+        guard isTold == true, name.hasSuffix("_to_interrupt"), stage.count < path.handlers / 2 else {
+          return stage
+        }
+        isLeftOut = true
+        return nil
       }
-      func median(_ name: String) -> String { path.stage(name).map { Text.duration($0.p50) } ?? "–" }
+      func pair(_ name: String) -> String {
+        stage(name).map { "\(Text.duration($0.p50)) / \(Text.duration($0.p99))" } ?? "–"
+      }
+      func median(_ name: String) -> String { stage(name).map { Text.duration($0.p50) } ?? "–" }
       let queue = path.queue.map { " q\($0)" } ?? ""
       table.add([
         "  \(path.device)\(queue) \(path.kind)", Text.count(path.kicks),
@@ -252,7 +263,12 @@ extension DocumentBuilder {
       clause("picked up: when the device took that request, every stamp counts", "kick→picked up p50/p99"),
       clause("1st: of the kicks that one handler took, the earliest", "1st kick→irq p50/p99"),
       clause("handled: the handler's p50", "handled"),
-      clause("→irq: from the loop's wakeup or the exit, p50", "→irq"),
+      clause(
+        "→irq: from the loop's wakeup or the exit, p50"
+          + (isLeftOut
+            ? "; –: most handlers left the interrupt to the one that completes the request (below, each)"
+            : ""),
+        "→irq"),
     ])
   }
 
@@ -283,9 +299,21 @@ extension DocumentBuilder {
       if request.count > paired { words.append("\(Text.count(request.count - paired)) not paired") }
       paragraph(words.joined(separator: " · "), indent: 2)
     }
+    for queue in (summary.queues ?? []).prefix(12) { answers(queue) }
     for interrupt in summary.interrupts.prefix(12) {
       let parts = interrupt.mechanisms.map { "\(Text.count($0.count)) by \($0.name)" }
       paragraph("\(interrupt.device) interrupts: " + parts.joined(separator: ", "), indent: 2)
+    }
+  }
+
+  /// How long a queue's requests took for the guest.
+  private mutating func answers(_ queue: QueueReport) {
+    for (end, latency) in [("pushed", queue.kickToPushed), ("interrupt", queue.kickToInterrupt)] {
+      guard let latency else { continue }
+      paragraph(
+        "\(queue.device) q\(queue.queue) guest's kick → \(end), each: \(Text.number(latency.count, "request")) · "
+          + "p50 \(Text.duration(latency.p50)) · p99 \(Text.duration(latency.p99)) · "
+          + "max \(Text.duration(latency.maximum)) \(at(latency.maximumExemplar))", indent: 2)
     }
   }
 

@@ -6,11 +6,12 @@ final class ForeignTranslator {
   let description: ForeignProcessor
   let processor: OpaquePointer
   private let fiber: OpaquePointer
-  weak var owner: ForeignVcpu?
+  /// As `Translator`'s.
+  unowned(unsafe) var owner: ForeignVcpu?
 
-  /// What the library and the stack are given of a translator that is still being made.
+  /// What the library and the stack are given of a translator that is still being made. Both are there no longer than the translator.
   final class Box {
-    weak var translator: ForeignTranslator?
+    unowned(unsafe) var translator: ForeignTranslator?
   }
   private let box: Box
 

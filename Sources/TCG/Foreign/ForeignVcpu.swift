@@ -102,8 +102,10 @@ public final class ForeignVcpu: Vcpu, @unchecked Sendable {
   }
 
   func exception(_ number: UInt32, _ translator: ForeignTranslator) {
+    let architecture = description.architecture
+    let name = ForeignException.name(number, of: architecture).map { " (\($0))" } ?? ""
     fail(
-      "exception \(number) of the library's \(description.architecture.rawValue), and a machine of that architecture delivers none",
+      "exception \(number)\(name) of \(architecture.rawValue), and a machine of that architecture delivers none",
       translator)
   }
 

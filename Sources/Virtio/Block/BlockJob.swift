@@ -47,6 +47,8 @@ package final class BlockJob: @unchecked Sendable {
   @exclusivity(unchecked) private(set) var isDurable = false
 
   @exclusivity(unchecked) package internal(set) var queue = 0
+  /// When it may be over, of CLOCK_MONOTONIC, where a backend holds it until then (`DelayedBackend`).
+  @exclusivity(unchecked) var due: UInt64 = 0
   /// Whether it goes by way of a bounce buffer.
   @exclusivity(unchecked) var isBounced = false
   /// Which buffer this is the work of; nil where it is a request's own.
