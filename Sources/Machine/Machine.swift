@@ -59,7 +59,7 @@ package final class Machine {
   package static func check(_ configuration: MachineConfiguration) throws(MachineError) {
     try configuration.validate()
     try configuration.checkWait()
-    _ = try EngineSelection.open(configuration)
+    try configuration.check(on: try EngineSelection.open(configuration))
     if let path = configuration.controlGroup {
       do {
         try ControlGroup(path: path).check()

@@ -19,7 +19,7 @@ final class MachineBuilder<Engine: ExecutionEngine> {
     // Two for each vCPU and each I/O thread, and two for what the host keeps of each; the rest is for devices and LTTng.
     OpenFileLimit.raise(
       to: 4 * (configuration.vcpus + configuration.ioThreads + configuration.namedIOThreads.count) + 512)
-    try MachineBuilder.check(engine, for: configuration)
+    try configuration.check(on: engine)
     // RAM that is allocated at once is the group's, as RAM is that the guest touches later.
     if configuration.preallocate { try configuration.joinControlGroup() }
     do {
@@ -55,26 +55,6 @@ final class MachineBuilder<Engine: ExecutionEngine> {
         hasInterruptController: configuration.interruptController != .none)
     } catch {
       throw MachineError("eventfd", error)
-    }
-  }
-
-  private static func check(_ engine: Engine, for configuration: MachineConfiguration) throws(MachineError) {
-    do {
-      try engine.check(configuration.requirements)
-    } catch {
-      throw MachineError("\(error)")
-    }
-    if configuration.ioeventfd, !engine.features.contains(.ioEventFd) {
-      throw MachineError("--ioeventfd on: this host's \(engine.name) has no ioeventfd; use --ioeventfd off")
-    }
-    if configuration.irqfd, configuration.interruptController != .none, !engine.features.contains(.irqFd) {
-      throw MachineError("--irqfd on: this host's \(engine.name) has no irqfd; use --irqfd off")
-    }
-    if configuration.coalescedIO, !engine.features.contains(.coalescedWrites) {
-      let reason = configuration.engine == .tcg ? "" : " (KVM_CAP_COALESCED_PIO is of Linux 4.20)"
-      throw MachineError(
-        "--coalesced-io on: this host's \(engine.name) does not coalesce writes to ports and memory\(reason); use --coalesced-io off"
-      )
     }
   }
 

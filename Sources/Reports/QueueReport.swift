@@ -76,6 +76,19 @@ package struct QueueReport: Codable, Equatable, Sendable {
   }
 }
 
+extension QueueReport {
+  /// Whether so many requests of which an interrupt told are as good as all. A driver that looks by itself for what is completed asks
+  /// for no interrupt meanwhile, so that those of which one tells are not like the others.
+  package static func isOfAll(_ told: UInt64, of pushed: UInt64) -> Bool {
+    told >= pushed - pushed / 100
+  }
+
+  /// The latency until the interrupt where that is of all requests.
+  package var kickToEachInterrupt: LatencyReport? {
+    kickToInterrupt.flatMap { Self.isOfAll($0.count, of: kickToPushed?.count ?? 0) ? $0 : nil }
+  }
+}
+
 /// How many requests of a queue were in flight, over time.
 package struct QueueDepthReport: Codable, Equatable, Sendable {
   /// The time for which that is known, ns.

@@ -252,9 +252,9 @@ struct ArchitectureTests {
       ["--memory", "1T"],
     ])
   func refused(_ flags: [String]) throws {
-    for architecture in ["aarch64", "mips"] {
+    for (architecture, check) in [("aarch64", []), ("mips", []), ("aarch64", ["--check"])] {
       let output = try run(
-        Tools.exeunt, ["run", "--arch", architecture, "--guest", "doorbell", "iterations=5"] + flags)
+        Tools.exeunt, ["run", "--arch", architecture, "--guest", "doorbell", "iterations=5"] + flags + check)
       #expect(
         output.status == 2 || output.status == 64, "\(flags): \(output.status) \(output.standardError)")
       #expect(output.standardError.contains(flags[0]), "\(output.standardError)")

@@ -43,6 +43,10 @@ struct SlowDiskTests {
     }
     let comparison = try Report(
       json: run(Tools.analyzer, ["compare", "--format", "json", fast, "--against", slow]).text)
+    let configuration = try #require(
+      comparison.compare?.differences.first { $0.a?.contains("latency=") == true })
+    #expect(
+      configuration.a?.contains("latency=2ms ") == true && configuration.b?.contains("latency=8ms ") == true)
     let evidence = try #require(comparison.compare?.evidence)
     for name in ["kick_to_interrupt.p50", "kick_to_pushed.p50", "paths/disk0 q0/kick_to_interrupt.p50"] {
       let metric = try #require(
@@ -58,6 +62,32 @@ struct SlowDiskTests {
     let paths = try #require(text.split(separator: "\n").first { $0.contains("disk0 q0 ioeventfd") })
     #expect(paths.hasSuffix("–"), "\(paths)")
     #expect(text.contains("disk0 q0 guest's kick → interrupt, each: "))
+  }
+
+  @Test(
+    "where interrupts tell of some requests, which are not like the others, all requests' way is compared")
+  func suppressed() throws {
+    let directory = try TemporaryDirectory()
+    let parameters = ["iterations=300", "places=16", "depth=16", "wait=interrupt"]
+    let trace = try Self.record("1ms", parameters, in: directory)
+    let queue = try Self.queue(trace)
+    let (told, pushed) = (try #require(queue.kickToInterrupt), try #require(queue.kickToPushed))
+    #expect(told.count < pushed.count && pushed.count == queue.requests)
+    #expect(queue.kickToEachInterrupt == nil)
+    let text = try run(Tools.analyzer, ["summary", trace]).text
+    #expect(text.contains("interrupt, only those of which one told") && !text.contains("interrupt, each"))
+    #expect(text.contains("disk latency from 1ms on"))
+    let other = try Self.record("1.1ms", parameters, in: directory)
+    let evidence = try #require(
+      try Report(json: run(Tools.analyzer, ["compare", "--format", "json", trace, "--against", other]).text)
+        .compare?.evidence)
+    let names = evidence.primary.map(\.name)
+    #expect(names.contains("kick_to_pushed.p50") && !names.contains("kick_to_interrupt.p50"))
+    // Who asks for it learns that these runs have none.
+    let asked = try run(
+      Tools.analyzer, ["compare", "--primary", "kick_to_interrupt.p50", trace, "--against", other])
+    #expect(
+      asked.status != 0 && asked.standardError.contains("no run has the metric 'kick_to_interrupt.p50'"))
   }
 
   @Test("a guest that polls waits as long", arguments: ["iothread", "single"])

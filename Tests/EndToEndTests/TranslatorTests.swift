@@ -182,10 +182,13 @@ struct TranslatorTests {
   func refusals(flags: [String]) throws {
     let directory = try TemporaryDirectory()
     let trace = directory.url.appendingPathComponent("trace").path
-    let output = try run(
-      Tools.exeunt,
-      ["run", "--engine", "tcg", "--guest", "port-io"] + flags.map { $0 == "TRACE" ? trace : $0 })
-    #expect(output.status == 2 && output.standardError.contains(flags[0]), "\(output.standardError)")
+    for check in [[], ["--check"]] {
+      let output = try run(
+        Tools.exeunt,
+        ["run", "--engine", "tcg", "--guest", "port-io"] + flags.map { $0 == "TRACE" ? trace : $0 } + check)
+      #expect(
+        output.status == 2 && output.standardError.contains(flags[0]), "\(check): \(output.standardError)")
+    }
   }
 
   @Test(

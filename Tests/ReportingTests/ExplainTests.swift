@@ -114,6 +114,20 @@ struct ExplainTests {
       found.title.hasSuffix(", with waits for a CPU but in the least") == (part > 0.1), "\(found.title)")
   }
 
+  @Test("with one thread, or under the translator, kicks that exit are told as they are")
+  func kicksElsewhere() throws {
+    var run = Self.run()
+    run.kicks = [Self.exits(1000, costing: Self.second, device: "disk0")]
+    let usual = try #require(Findings.find(in: run).first { $0.kind == "exit_kicks" })
+    #expect(usual.title.contains("in the kernel") && usual.estimate?.assumption.contains("KVM takes") == true)
+    run.configuration["engine"] = "tcg"
+    let translated = try #require(Findings.find(in: run).first { $0.kind == "exit_kicks" })
+    #expect(
+      !translated.title.contains("kernel") && translated.estimate?.assumption.contains("KVM takes") == false)
+    run.configuration["threads"] = "single"
+    #expect(!Findings.find(in: run).contains { $0.kind == "exit_kicks" })
+  }
+
   @Test("addresses of which none costs much are one finding, where all together do")
   func scan() {
     var run = Self.run()

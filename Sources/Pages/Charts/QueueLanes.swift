@@ -19,7 +19,10 @@ enum QueueLanes {
       if lanes[key] == nil { order.append(key) }
       lanes[key, default: []].append(lane)
     }
-    for path in paths.paths where path.kicks > 0 { add(path.device, path.queue, lane(path)) }
+    for path in paths.paths where path.kicks > 0 {
+      let isTold = paths.requests?.contains { $0.device == path.device && $0.queue == path.queue } ?? false
+      add(path.device, path.queue, lane(path, isTold: isTold))
+    }
     for path in paths.requests ?? [] {
       for lane in requestLanes(path) { add(path.device, path.queue, lane) }
     }
@@ -28,7 +31,13 @@ enum QueueLanes {
     }
   }
 
-  private static func lane(_ path: PathReport) -> PathDiagram.Lane? {
+  /// - Parameter isTold: There is a row for its requests: what few handlers completed of them is not shown as if it were all.
+  private static func lane(_ path: PathReport, isTold: Bool) -> PathDiagram.Lane? {
+    func stage(_ name: String) -> LatencyReport? {
+      path.stage(name).flatMap {
+        isTold && completing.contains(name) && $0.count < path.handlers / 2 ? nil : $0
+      }
+    }
     let isLoop = path.kind == "ioeventfd"
     guard isLoop || path.kind == "exit" else { return nil }
     let steps = [
@@ -40,12 +49,17 @@ enum QueueLanes {
     if let share = path.sharePermille { remarks[0] += ", " + Text.percent(Int64(share), of: 1000) }
     remarks.append(isLoop ? "on an I/O thread" : "on the vCPU's thread")
     return lane(
-      isLoop ? "ioeventfd" : "userspace exit", remarks, kind: path.kind, steps, path.stage,
+      isLoop ? "ioeventfd" : "userspace exit", remarks, kind: path.kind, steps, stage,
       sums: [
         ("kick → picked up, each", "kick_to_pickup"), ("first kick → interrupt", "kick_to_interrupt"),
         isLoop ? ("all of the handler", "handler") : ("guest stands still", "arrival_to_reentry"),
       ], share: path.sharePermille.map { Double($0) / 1000 })
   }
+
+  /// Stages of handlers that complete what they took.
+  private static let completing: Set = [
+    "request_to_completion", "completion_to_interrupt", "arrival_to_interrupt", "kick_to_interrupt",
+  ]
 
   /// The way of each request; where some were taken in exits and some in wakeups, a row for each kind of beginning.
   private static func requestLanes(_ path: RequestPathReport) -> [PathDiagram.Lane] {

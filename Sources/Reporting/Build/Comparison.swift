@@ -132,7 +132,8 @@ struct Comparison {
           ($0, path.stage($0))
         }
         let requests = [
-          ("each_kick_to_pushed", queue?.kickToPushed), ("each_kick_to_interrupt", queue?.kickToInterrupt),
+          ("each_kick_to_pushed", queue?.kickToPushed),
+          ("each_kick_to_interrupt", queue?.kickToEachInterrupt),
         ]
         return (ways + requests).compactMap { stage, latency in
           latency.map {

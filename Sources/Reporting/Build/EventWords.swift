@@ -5,6 +5,12 @@ import Reports
 struct EventWords {
   let dump: StateDump
 
+  /// A thread's name, which users give to those that they make.
+  private func loop(_ event: ChainEvent) -> String {
+    let id = event.field("loop")
+    return dump.loops[Int(clamping: id)]?.name ?? "io\(id)"
+  }
+
   func words(_ event: ChainEvent) -> String {
     let device = dump.deviceName(Int(clamping: event.field("device")))
     switch event.tag {
@@ -17,9 +23,9 @@ struct EventWords {
     case .vcpuRunEnter: return "vcpu_run_enter vcpu\(event.field("vcpu"))"
     case .dispatchBegin, .dispatchEnd, .coalescedBegin, .coalescedEnd:
       return "\(event.tag.schema.name) \(device)"
-    case .loopWait: return "loop_wait io\(event.field("loop"))"
-    case .loopWakeup: return "loop_wakeup io\(event.field("loop")), \(event.field("ready")) ready"
-    case .pollBegin, .pollEnd: return "\(event.tag.schema.name) io\(event.field("loop"))"
+    case .loopWait: return "loop_wait \(loop(event))"
+    case .loopWakeup: return "loop_wakeup \(loop(event)), \(event.field("ready")) ready"
+    case .pollBegin, .pollEnd: return "\(event.tag.schema.name) \(loop(event))"
     case .handlerBegin, .handlerEnd:
       let source = Int(min(event.field("source"), 255))
       if source == 0 { return "\(event.tag.schema.name) \(device) queue \(event.field("queue"))" }

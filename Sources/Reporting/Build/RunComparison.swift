@@ -29,6 +29,19 @@ package struct ComparisonPlan: Sendable {
 
   /// Of metrics as usual.
   package init() {}
+
+  /// The metrics that are declared. By default, where drivers look for completions by themselves so that interrupts do not tell of
+  /// all requests in all runs, it is their way to the used ring instead. Whether runs have a metric decides, not its value.
+  ///
+  /// - Parameter isInAll: Whether all runs have a metric.
+  func primary(where isInAll: (String) -> Bool) -> [String] {
+    guard primary == Self.defaultPrimary else { return primary }
+    return primary.map { name in
+      guard name.hasPrefix("kick_to_interrupt."), !isInAll(name) else { return name }
+      let other = "kick_to_pushed." + name.dropFirst("kick_to_interrupt.".count)
+      return isInAll(other) ? other : name
+    }
+  }
 }
 
 /// How much larger or smaller a metric of B may be.
@@ -117,12 +130,13 @@ private struct RunComparison {
   func report() -> EvidenceReport {
     let metrics = self.metrics()
     let named = Dictionary(metrics.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    let primary = plan.primary.map { named[$0] ?? absent($0) }
+    let declared = plan.primary(where: { named[$0].map { $0.verdict != "not_in_all_runs" } ?? false })
+    let primary = declared.map { named[$0] ?? absent($0) }
     let judged = primary.indices.filter { primary[$0].verdict.isEmpty }
     var results = primary
     let findings = plan.judgement.family(judged.map { samples(primary[$0]) })
     for (index, finding) in zip(judged, findings) { results[index].take(finding, samples(primary[index])) }
-    let others = metrics.filter { !plan.primary.contains($0.name) }.map { metric in
+    let others = metrics.filter { !declared.contains($0.name) }.map { metric in
       var metric = metric
       guard metric.verdict.isEmpty else { return metric }
       let samples = samples(metric)

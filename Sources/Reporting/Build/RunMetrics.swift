@@ -72,21 +72,30 @@ extension ReportBuilder {
     func per(_ time: Int64?, _ count: UInt64) -> Double? {
       time.flatMap { count > 0 && isWhole ? Double($0) / Double(count) : nil }
     }
-    func percentiles(_ name: String, _ latency: LatencySummary) {
+    func percentiles(_ name: String, _ latency: LatencySummary, isOfAll: Bool = true) {
       guard latency.count > 0 else { return }
       for (word, permille, value) in [
         ("p50", 500, latency.p50), ("p99", 990, latency.p99), ("p99.9", 999, latency.p999),
       ] as [(String, UInt64, Int64)] {
-        let isKnown = latency.count >= Percentile.fewestEvents(permille: permille)
+        let isKnown = isOfAll && latency.count >= Percentile.fewestEvents(permille: permille)
         add("\(name).\(word)", isKnown ? Double(value) : nil, latency.sum)
       }
     }
     let rate = report.summary?.allExits?.rate.flatMap { RateReport.isEstimate($0.basis) ? nil : $0 }
     add("exits.rate", rate?.perSecond, unit: "per_second", isLessBetter: false, weight)
     percentiles("handling", all.handling)
-    percentiles("kick_to_interrupt", models.kickToInterrupt { _, _ in true })
     let told = Set(result.queues.map { [$0.device, $0.queue] })
-    percentiles("kick_to_pushed", models.requests(.kickToPushed) { told.contains([$0, $1]) })
+    func latencies(_ name: String, of isMeant: (Int, Int) -> Bool) {
+      func isTold(_ device: Int, _ queue: Int) -> Bool {
+        told.contains([device, queue]) && isMeant(device, queue)
+      }
+      let pushed = models.requests(.kickToPushed, of: isTold)
+      percentiles(
+        name + PathStage.kickToInterrupt.name, models.kickToInterrupt(of: isMeant),
+        isOfAll: QueueReport.isOfAll(models.requests(.kickToInterrupt, of: isTold).count, of: pushed.count))
+      percentiles(name + RequestStage.kickToPushed.name, pushed)
+    }
+    latencies("", of: { _, _ in true })
     let cpu = processorTime()
     let requests = result.requests.reduce(0) { $0 &+ $1.begun }
     add("cpu_per_request", per(cpu, requests), weight)
@@ -134,10 +143,7 @@ extension ReportBuilder {
       guard let kicks = models.kicks(to: isMeant) else { continue }
       let name = "paths/\(result.dump.deviceName(device)) q\(queue)/"
       for stage in [PathStage.kickToPickup, .handler] { percentiles(name + stage.name, kicks[stage]) }
-      if told.contains([device, queue]) {
-        percentiles(name + RequestStage.kickToPushed.name, models.requests(.kickToPushed, of: isMeant))
-      }
-      percentiles(name + PathStage.kickToInterrupt.name, models.kickToInterrupt(of: isMeant))
+      latencies(name, of: isMeant)
     }
     return distinct(metrics)
   }

@@ -160,6 +160,11 @@ struct DocumentBuilder {
     if configuration["coalescedIO"] == "on" { modes.append("coalesced I/O on") }
     if let lock = report.configuration("lock"), lock != "device" { modes.append("lock \(lock)") }
     if !modes.isEmpty { words.append(modes.joined(separator: ", ")) }
+    // A disk that is slow because somebody asked for that.
+    let latencies = (configuration["disks"] ?? "").split(separator: " ").filter { $0.hasPrefix("latency=") }
+    if !latencies.isEmpty {
+      words.append("disk latency from " + latencies.map { $0.dropFirst(8) }.joined(separator: ", ") + " on")
+    }
     words.append(Text.bytes(machine.ramBytes))
     var engine = report.configuration("engine") == "tcg" ? "TCG" : "KVM \(machine.kvm)"
     if let architecture = report.configuration("architecture"), architecture != "x86_64" {

@@ -86,13 +86,18 @@ extension DocumentBuilder {
       let latency = stage.latency
       let words = [
         (stage.sharePermille == nil ? "= " : "  ") + label,
-        stage.sharePermille.map { Text.percent(Int64($0), of: 1000) } ?? "", Text.count(latency.count),
+        stage.sharePermille.map { share($0, latency) } ?? "", Text.count(latency.count),
         Text.duration(latency.p50), Text.duration(latency.p90), Text.duration(latency.p99),
         Text.duration(latency.p999), Text.duration(latency.maximum),
       ]
       table.add(words.map(DocumentTable.Cell.text) + [cell(latency.maximumExemplar)])
     }
     show(table, indent: 2, isTitled: false)
+  }
+
+  /// What takes less than a thousandth takes something.
+  private func share(_ permille: UInt64, _ latency: LatencyReport) -> String {
+    permille == 0 && latency.total > 0 ? Text.percent(1, of: 10_000) : Text.percent(Int64(permille), of: 1000)
   }
 
   private func way(_ path: RequestPathReport) -> String {

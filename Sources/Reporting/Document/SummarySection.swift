@@ -308,10 +308,13 @@ extension DocumentBuilder {
 
   /// How long a queue's requests took for the guest.
   private mutating func answers(_ queue: QueueReport) {
-    for (end, latency) in [("pushed", queue.kickToPushed), ("interrupt", queue.kickToInterrupt)] {
+    let (pushed, told) = (queue.kickToPushed, queue.kickToInterrupt)
+    let isOfAll = queue.kickToEachInterrupt != nil
+    let part = "interrupt, only those of which one told, as the driver looked for the others by itself"
+    for (end, latency) in [("pushed, each", pushed), (isOfAll ? "interrupt, each" : part, told)] {
       guard let latency else { continue }
       paragraph(
-        "\(queue.device) q\(queue.queue) guest's kick → \(end), each: \(Text.number(latency.count, "request")) · "
+        "\(queue.device) q\(queue.queue) guest's kick → \(end): \(Text.number(latency.count, "request")) · "
           + "p50 \(Text.duration(latency.p50)) · p99 \(Text.duration(latency.p99)) · "
           + "max \(Text.duration(latency.maximum)) \(at(latency.maximumExemplar))", indent: 2)
     }

@@ -4,12 +4,16 @@ import Reports
 extension Findings {
   /// Kicks that exit to userspace, although an ioeventfd could take them in the kernel.
   static func exitKicks(_ run: ExplainedRun) -> [FindingReport] {
-    run.kicks.compactMap { accesses in
+    // One thread answers kicks soonest as exits: there an ioeventfd wakes the watch, which interrupts the vCPU for it.
+    guard run.configuration["threads"] != "single" else { return [] }
+    let isTranslated = run.configuration["engine"] == "tcg"
+    return run.kicks.compactMap { accesses in
       guard let device = accesses.device, let cost = accesses.usualCost,
         var found = run.vcpuFinding(
           "exit_kicks", device, cost,
           title: {
-            "\($0) on kicks of \(device) that exit, although an ioeventfd could take them in the kernel: "
+            "\($0) on kicks of \(device) that exit, although an ioeventfd could take them"
+              + (isTranslated ? ": " : " in the kernel: ")
               + words(accesses.exits)
           })
       else { return nil }
@@ -24,7 +28,8 @@ extension Findings {
       found.estimate = estimate(
         cost,
         "the guest goes on while an I/O thread answers: one that waits for each answer waits for that thread's wakeup instead; what "
-          + "KVM takes for a kick itself is not in the trace, and stays")
+          + (isTranslated ? "the translator" : "KVM")
+          + " takes for a kick itself is not in the trace, and stays")
       found.more = "paths --device \(Text.shellWord(device))"
       return found
     }

@@ -69,13 +69,22 @@ private struct ConfigurationValue: Decodable {
     return (key, value == "on" ? "off" : value == "off" ? "on" : value)
   }
 
+  /// Nanoseconds as a user writes them, in the largest unit of which they are a whole number.
+  private static func time(_ nanoseconds: String) -> String {
+    guard let value = UInt64(nanoseconds), value > 0 else { return nanoseconds }
+    let units: [(UInt64, String)] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1000, "us")]
+    let unit = units.first { value.isMultiple(of: $0.0) } ?? (1, "ns")
+    return "\(value / unit.0)\(unit.1)"
+  }
+
   init(from decoder: any Decoder) throws {
     if let list = try? [ConfigurationValue](from: decoder) {
       text = list.map(\.text).joined(separator: " ")
     } else if let values = try? [String: ConfigurationValue](from: decoder) {
       let isDisk = values["isReadOnly"] != nil
       text = values.filter { !isDisk || !$0.value.text.isEmpty }.map { name, value in
-        let (name, value) = Self.member(isDisk ? Self.diskKeys[name] ?? name : name, value.text)
+        let text = isDisk && name == "latency" ? Self.time(value.text) : value.text
+        let (name, value) = Self.member(isDisk ? Self.diskKeys[name] ?? name : name, text)
         return value.isEmpty ? name : "\(name)=\(value)"
       }.sorted().joined(separator: " ")
     } else {
