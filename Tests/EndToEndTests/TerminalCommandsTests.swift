@@ -87,7 +87,9 @@ struct TerminalCommandsTests {
         expectInert(try run(Tools.analyzer, arguments), "exeunt-analyze \(arguments)")
       }
       for arguments in [
-        ["run", "--kernel", name], ["run", "--guest", name], ["run", "--serial", name, "--guest", "halt"],
+        // A text may be a program without an end.
+        ["run", "--timeout", "1s", "--kernel", name], ["run", "--guest", name],
+        ["run", "--serial", name, "--guest", "halt"],
         ["run", "--device", name], ["run", "--" + Self.commands], ["sweep", name], ["agent", name, "ping"],
         ["guests", name], [name],
       ] {
