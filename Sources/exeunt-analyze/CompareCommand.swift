@@ -16,9 +16,11 @@ struct CompareCommand: ParsableCommand {
 
       METRICS:
         Primary: exits.rate, handling.p50, handling.p99, cpu_per_request,
-        kick_to_interrupt.p50, kick_to_interrupt.p99. Others: elapsed, cpu,
-        kick_to_pushed.p50, kick_to_pushed.p99, cpu_per_exit, accesses,
-        kvm_run_per_exit, handling_per_exit, requests.rate, and those of exits and paths that the report lists.
+        kick_to_interrupt.p50, kick_to_interrupt.p99 (where interrupts tell of
+        some requests only, kick_to_pushed). Others: elapsed, cpu,
+        cpu_per_exit, kvm_run_per_exit, handling_per_exit, accesses,
+        kick_to_pushed.p50, requests.rate, and those of exits and paths that
+        the report lists.
 
       EXAMPLES:
         exeunt-analyze compare run1 run2
